@@ -1,0 +1,2 @@
+//! orbitbench
+fn main() {}

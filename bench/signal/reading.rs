@@ -1,0 +1,182 @@
+//! A reading is a value, when it was taken, how good it is and where it came from. A missing value is missing:
+//! there is no sentinel for it, and nothing here turns `None` into a number.
+
+use serde::{Deserialize, Serialize};
+
+/// How far a reading can be trusted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Quality {
+    /// Fresh and within the instrument's range.
+    Good,
+    /// The last value, older than one poll.
+    Stale,
+    /// Nothing was read.
+    #[default]
+    Gap,
+    /// Read, but implausible: at a rail, or changing faster than the hardware can.
+    Suspect,
+}
+
+/// Where a reading came from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// A real instrument read it.
+    #[default]
+    Measured,
+    /// The twin made it up, or an instrument behind which no real hardware stands.
+    Simulated,
+    /// Declared in a file because nothing can measure it here.
+    Assumed,
+}
+
+impl Quality {
+    /// The word used in CSV files and on screens.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Stale => "stale",
+            Self::Gap => "gap",
+            Self::Suspect => "suspect",
+        }
+    }
+}
+
+impl Origin {
+    /// The word used in CSV files and on screens.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Measured => "measured",
+            Self::Simulated => "simulated",
+            Self::Assumed => "assumed",
+        }
+    }
+}
+
+/// One value of one channel.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Reading {
+    /// The value in the channel's unit; `None` where nothing was read.
+    pub value: Option<f64>,
+    /// Bench seconds at which the instrument took it.
+    pub at_s: f64,
+    /// How far it can be trusted.
+    pub quality: Quality,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+impl Reading {
+    /// A fresh reading. A value that is not finite is no reading: it becomes a gap marked suspect.
+    pub fn good(value: f64, at_s: f64, origin: Origin) -> Self {
+        if value.is_finite() {
+            Self { value: Some(value), at_s, quality: Quality::Good, origin }
+        } else {
+            Self { value: None, at_s, quality: Quality::Suspect, origin }
+        }
+    }
+
+    /// Nothing was read.
+    pub const fn gap(at_s: f64, origin: Origin) -> Self {
+        Self { value: None, at_s, quality: Quality::Gap, origin }
+    }
+
+    /// The value, if it is fresh enough to control on.
+    pub fn usable(&self) -> Option<f64> {
+        match self.quality {
+            Quality::Good => self.value,
+            Quality::Stale | Quality::Gap | Quality::Suspect => None,
+        }
+    }
+}
+
+macro_rules! channels {
+    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
+        /// What can be read on a bench, one per role. The unit is part of the meaning.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum Channel { $($(#[doc = $doc])+ $name,)+ }
+
+        impl Channel {
+            /// Every channel, in declaration order.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+        }
+    };
+}
+
+channels! {
+    /// Plate under the device under test, °C.
+    Plate,
+    /// Hot side of the Peltier bank (lab heat sink), °C.
+    Sink,
+    /// Room air at the bench, °C.
+    Ambient,
+    /// Current through the TEC controller's output, A; positive cools the plate.
+    TecCurrent,
+    /// Voltage at the TEC controller's output, V; same sign as the current.
+    TecVoltage,
+    /// The setpoint the TEC controller says it holds, °C.
+    TecTarget,
+    /// 1 while the TEC controller says its output is on, else 0.
+    TecOutput,
+    /// Accelerator die, °C.
+    Die,
+    /// Accelerator memory, °C.
+    Memory,
+    /// Accelerator board power over the last tick, W.
+    BoardPower,
+    /// Accelerator energy counter, J since some moment before the run.
+    BoardEnergy,
+    /// Streaming-multiprocessor (or core) clock, MHz.
+    CoreClock,
+    /// Memory clock, MHz.
+    MemoryClock,
+    /// Utilisation as the driver reports it, %.
+    Utilisation,
+    /// NVML clock-event (throttle) reason bits as a number.
+    ThrottleReasons,
+    /// Work done since the workload started, in the workload's units (tokens, images, steps).
+    WorkUnits,
+}
+
+impl Channel {
+    /// How many there are.
+    pub const COUNT: usize = Self::ALL.len();
+}
+
+/// The newest reading of every channel at one tick.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot([Reading; Channel::COUNT]);
+
+impl Default for Snapshot {
+    fn default() -> Self {
+        Self([Reading::default(); Channel::COUNT])
+    }
+}
+
+impl Snapshot {
+    /// The reading of `channel`; a gap if it was never set.
+    pub fn get(&self, channel: Channel) -> &Reading {
+        &self.0[channel as usize]
+    }
+
+    /// The value of `channel`, if it is good.
+    pub fn usable(&self, channel: Channel) -> Option<f64> {
+        self.get(channel).usable()
+    }
+
+    /// Replaces the reading of `channel`.
+    pub fn set(&mut self, channel: Channel, reading: Reading) {
+        self.0[channel as usize] = reading;
+    }
+
+    /// Takes over every reading that `other` has and that is not a never-set gap.
+    pub fn merge(&mut self, other: &Self) {
+        for &channel in Channel::ALL {
+            let reading = other.get(channel);
+            if reading.value.is_some() || reading.at_s > 0.0 {
+                self.set(channel, *reading);
+            }
+        }
+    }
+}
