@@ -1,2 +1,57 @@
-//! orbitbench
-fn main() {}
+//! orbitbench: parse, run, exit code. What each verb does is in `verbs/`; what was typed in `cli.rs`; exit codes in `exit.rs`.
+
+mod cli;
+mod exit;
+mod plan;
+mod verbs;
+
+use clap::Parser;
+use cli::{AcceleratorCommand, Cli, Command, ProfileCommand, RigCommand};
+use exit::{BadInput, Exit};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match dispatch(cli.command) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            // A reader that went away (head, less) is no error of ours.
+            if error.chain().any(|c| c.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)) {
+                return Exit::Done.into();
+            }
+            eprintln!("error: {error:#}");
+            let bad_input = error.chain().any(|c| c.downcast_ref::<BadInput>().is_some());
+            if bad_input { Exit::BadInput } else { Exit::Internal }.into()
+        }
+    }
+}
+
+fn dispatch(command: Option<Command>) -> anyhow::Result<Exit> {
+    match command {
+        None => verbs::attach::newest_or_help(),
+        Some(Command::Run(args)) => verbs::run::run(&args),
+        Some(Command::Engine(args)) => verbs::run::engine(&args),
+        Some(Command::Rehearse(args)) => verbs::rehearse::rehearse(&args),
+        Some(Command::Attach { run, screen }) => verbs::attach::attach(run.as_deref(), &screen),
+        Some(Command::Hold(args)) => verbs::attach::request(&args, signal::Request::Hold),
+        Some(Command::Resume(args)) => verbs::attach::request(&args, signal::Request::Resume),
+        Some(Command::Stop(args)) => verbs::attach::request(&args, signal::Request::Stop),
+        Some(Command::Abort(args)) => verbs::attach::request(&args, signal::Request::Abort),
+        Some(Command::Halt(args)) => verbs::attach::request(&args, signal::Request::Halt),
+        Some(Command::Ack(args)) => verbs::attach::request(&args, signal::Request::Ack),
+        Some(Command::Compare(args)) => verbs::judge::compare(&args),
+        Some(Command::Verify { run, out }) => verbs::judge::verify(run.as_deref(), &out),
+        Some(Command::Profile(ProfileCommand::List)) => verbs::files::list_profiles(),
+        Some(Command::Profile(ProfileCommand::Show { profile, csv, step, duration })) => verbs::files::show_profile(&profile, csv, step, duration),
+        Some(Command::Profile(ProfileCommand::Check { profile })) => verbs::files::check_profile(&profile),
+        Some(Command::Rig(RigCommand::List)) => verbs::files::list_rigs(),
+        Some(Command::Rig(RigCommand::Check { rig })) => verbs::files::check_rig(&rig),
+        Some(Command::Rig(RigCommand::Emulate { rig, folder, log, speed, seed, with_parent })) => {
+            verbs::emulate::emulate(&rig, verbs::emulate::Where { folder, log }, speed, seed, with_parent)
+        }
+        Some(Command::Accelerator(AcceleratorCommand::Info)) => verbs::files::accelerator_info(),
+        Some(Command::Columns) => verbs::files::columns(),
+        Some(Command::Completions { shell }) => verbs::files::completions(shell),
+        Some(Command::Man) => verbs::files::man(),
+    }
+}

@@ -1,1 +1,17 @@
-//! engine
+//! The engine: the only floor that reads a clock. It flies the pure step on real devices, in memory or on belief, records every
+//! tick before its commands leave, serves the screens, and ends every run through one teardown.
+//!
+//! Not here: the control law (`control`), physics (`model`), wire protocols (`rig`), file formats (`record`), screens (`tui`).
+
+pub mod believed;
+mod card;
+mod conclude;
+pub mod devices;
+mod instrument;
+pub mod live;
+pub mod manifest;
+pub mod memory;
+pub mod pilot;
+pub mod rehearse;
+pub mod row;
+pub mod setup;

@@ -1,1 +1,17 @@
-//! rig
+//! The rig: what stands on the bench behind serial ports, how it is declared, spoken to and kept safe.
+//!
+//! [`config`] reads `rigs/*.toml`; [`protocol`] turns bytes into messages and back; a [`Driver`] is a machine from inputs to
+//! effects that knows neither port nor clock; [`port`] alone knows serial ports, threads and time.
+//!
+//! Not here: what the temperatures should be (the controller), emulated instruments (the twin, which borrows [`protocol`]).
+
+pub mod config;
+mod driver;
+pub mod drivers;
+mod error;
+pub mod port;
+pub mod protocol;
+
+pub use config::{Instrument, RigFile, builtin};
+pub use driver::{Command, Driver, Effects, Event, Input, driver_for};
+pub use error::Error;

@@ -6,11 +6,13 @@
 pub mod document;
 mod limits;
 mod reading;
+mod state;
 mod units;
 
 pub use document::{Document, Problem, Problems, Section};
 pub use limits::{Limited, Limits, NotANumber};
 pub use reading::{Channel, Origin, Quality, Reading, Snapshot};
+pub use state::{Limit, Request, RunState, Severity, UnknownWord};
 pub use units::{Celsius, KELVIN_OFFSET, Kelvin, Watts};
 
 /// One step of the controller, counted from 0 at the start of the run. The step's length is constant within a run.

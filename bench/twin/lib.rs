@@ -1,1 +1,20 @@
-//! twin
+//! The digital twin of the bench: plants, emulated instruments, the virtual card, and a process that hosts them.
+//!
+//! Two plants share one set of equations: what is believed (the rehearsal flies it) and one drawn by seed (the emulator is it).
+//! Emulated instruments speak the real wire protocols; peers we did not write drive them in the tests.
+//!
+//! Not here: the controller, recording, anything that knows which of the two plants it is talking to.
+
+pub mod card;
+pub mod host;
+pub mod link;
+pub mod plant;
+pub mod tec_controller;
+pub mod truth;
+pub mod world;
+
+pub use card::{Card, CardReading, CardSpec};
+pub use link::{CardCommand, CardLink, LinkError, Ready};
+pub use plant::Plant;
+pub use truth::{Spreads, Truth};
+pub use world::{TwinSpec, World};

@@ -1,1 +1,79 @@
-//! workload
+//! The AI work that a run does and counts: a small transformer on the host CPU, somebody's own command, or none of ours.
+//!
+//! Not here: how much work is allowed (`control` decides, [`Workload::set_duty`] passes it on), the virtual card's tokens (the twin), GPUs.
+//!
+//! Every workload has a **lease**: unless [`Workload::set_duty`] is called again within [`LEASE`] it falls idle by itself, so that a hung
+//! controller does not go on heating.
+
+pub mod command;
+pub mod cpu;
+pub mod decoder;
+pub mod generate;
+pub mod none;
+pub mod pace;
+mod product;
+#[cfg(test)]
+mod reference;
+mod spec;
+pub mod transformer;
+
+pub use spec::Spec;
+
+use std::time::Duration;
+use thiserror::Error;
+
+/// How long a duty is worked at without being renewed, wall time.
+pub const LEASE: Duration = Duration::from_secs(3);
+
+/// Work that can be paced, counted and stopped. No call blocks for longer than it says.
+pub trait Workload: Send {
+    /// Works this share of the time from now on, 0..=1 (clamped), and renews the lease. What is not a number is refused: neither done nor a renewal.
+    fn set_duty(&mut self, duty: f64);
+
+    /// Work done since the start, in [`Workload::unit`]s. `None` where nobody counts; never 0 for that.
+    fn units(&self) -> Option<f64>;
+
+    /// What is counted: `token`, `image`, `step`.
+    fn unit(&self) -> &str;
+
+    /// What this is, for the manifest: model, sizes, seed, command.
+    fn describe(&self) -> String;
+
+    /// What is wrong, if the work does not run as it should.
+    fn healthy(&self) -> Result<(), String>;
+
+    /// What happened since the last call that is worth an event but ends nothing.
+    fn remarks(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Ends the work. True if it has ended before `within` was over; false if something may still be running. Never takes longer.
+    fn stop(self: Box<Self>, within: Duration) -> bool;
+}
+
+/// Why a workload cannot be started.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// `--workload` was not understood.
+    #[error("cannot tell which workload `{text}` is: {hint}")]
+    Unknown {
+        /// What was typed.
+        text: String,
+        /// What to type.
+        hint: String,
+    },
+    /// The virtual card's work was asked for here.
+    #[error("cannot start the virtual card's work by itself: the twin does it")]
+    Virtual,
+    /// A thread could not be had.
+    #[error("cannot start a thread to work on: {0}")]
+    Thread(std::io::Error),
+    /// The command could not be started.
+    #[error("cannot start the workload command `{command}`: {why}")]
+    Command {
+        /// The command line.
+        command: String,
+        /// The system's reason.
+        why: std::io::Error,
+    },
+}

@@ -1,0 +1,158 @@
+//! What was typed after `--accelerator` (or written as `default` in a rig file), and the way from there to a device.
+
+use crate::{Accelerator, Error, cpu, nvml};
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+/// Which accelerator is meant.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Spec {
+    /// The twin's card: `virtual`.
+    Virtual,
+    /// A real NVIDIA GPU: `nvml:0`, `nvml:GPU-…`.
+    Nvml(Gpu),
+    /// The host's own processor: `cpu`.
+    Cpu,
+}
+
+/// Which GPU of a host.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Gpu {
+    /// By NVML's order. Not stable across reboots, and not CUDA's order.
+    Index(u32),
+    /// By UUID, which stays with the board.
+    Uuid(String),
+}
+
+const CHOICES: &str =
+    "expected `virtual` (the twin's card), `nvml:0` (a real NVIDIA GPU by index), `nvml:GPU-…` (by UUID) or `cpu` (this host)";
+
+impl Spec {
+    /// Opens the device. `root` is the root of the file system that sensors are looked for in, `/` outside tests.
+    pub fn open(&self, root: &Path) -> Result<Box<dyn Accelerator>, Error> {
+        match self {
+            Self::Virtual => Err(Error::Virtual),
+            Self::Nvml(gpu) => Ok(Box::new(nvml::Library::find()?.gpu(gpu)?)),
+            Self::Cpu => Ok(Box::new(cpu::Cpu::open(root))),
+        }
+    }
+
+    /// True for what really exists, and so only runs at speed 1.
+    pub const fn is_real(&self) -> bool {
+        !matches!(self, Self::Virtual)
+    }
+}
+
+impl FromStr for Spec {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let unknown = |hint: String| Error::Unknown { text: text.to_owned(), hint };
+        let word = text.trim();
+        let (kind, which) = word.split_once(':').map_or((word, None), |(k, w)| (k, Some(w)));
+        match (kind.to_ascii_lowercase().as_str(), which) {
+            ("virtual", None) => Ok(Self::Virtual),
+            ("cpu", None) => Ok(Self::Cpu),
+            ("nvml", Some(which)) => gpu(which).map(Self::Nvml).ok_or_else(|| {
+                let hint = if which.starts_with("MIG-") {
+                    "a MIG instance cannot be measured by itself, name its board"
+                } else {
+                    "no such GPU name"
+                };
+                unknown(format!("{hint}: {CHOICES}"))
+            }),
+            ("nvml", None) => Err(unknown(format!("which GPU? {CHOICES}"))),
+            ("virtual" | "cpu", Some(_)) => Err(unknown(format!("nothing may follow `{kind}`: {CHOICES}"))),
+            ("gpu" | "nvidia" | "cuda", which) => {
+                let which = which.unwrap_or("0");
+                Err(unknown(format!("perhaps `nvml:{which}`? {CHOICES}")))
+            }
+            _ => Err(unknown(CHOICES.to_owned())),
+        }
+    }
+}
+
+/// UUIDs are passed on as they are: which ones exist only the driver knows.
+fn gpu(which: &str) -> Option<Gpu> {
+    if let Some(rest) = which.strip_prefix("GPU-") {
+        let sound = !rest.is_empty() && rest.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        return sound.then(|| Gpu::Uuid(which.to_owned()));
+    }
+    let digits = !which.is_empty() && which.bytes().all(|b| b.is_ascii_digit());
+    digits.then(|| which.parse().ok().map(Gpu::Index)).flatten()
+}
+
+impl fmt::Display for Gpu {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Index(index) => write!(f, "{index}"),
+            Self::Uuid(uuid) => f.write_str(uuid),
+        }
+    }
+}
+
+impl fmt::Display for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Virtual => f.write_str("virtual"),
+            Self::Nvml(gpu) => write!(f, "nvml:{gpu}"),
+            Self::Cpu => f.write_str("cpu"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn every_kind_reads_back_as_it_is_written() {
+        let uuid = "GPU-1b4e28ba-2fa1-11d2-883f-0016d3cca427".to_owned();
+        for (text, spec) in [
+            ("virtual", Spec::Virtual),
+            ("cpu", Spec::Cpu),
+            ("nvml:0", Spec::Nvml(Gpu::Index(0))),
+            ("nvml:15", Spec::Nvml(Gpu::Index(15))),
+            ("nvml:GPU-1b4e28ba-2fa1-11d2-883f-0016d3cca427", Spec::Nvml(Gpu::Uuid(uuid))),
+        ] {
+            assert_eq!(text.parse::<Spec>().expect(text), spec);
+            assert_eq!(spec.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_says_what_to_type() {
+        for (text, expected) in [
+            ("", "expected `virtual`"),
+            ("nvml", "which GPU?"),
+            ("nvml:", "no such GPU name"),
+            ("nvml:-1", "no such GPU name"),
+            ("nvml:99999999999", "no such GPU name"),
+            ("nvml:GPU-", "no such GPU name"),
+            ("nvml:MIG-1b4e28ba", "name its board"),
+            ("gpu", "perhaps `nvml:0`?"),
+            ("cuda:3", "perhaps `nvml:3`?"),
+            ("cpu:2", "nothing may follow `cpu`"),
+        ] {
+            let message = text.parse::<Spec>().expect_err(text).to_string();
+            assert!(message.contains(expected), "{text:?}: {message}");
+            assert!(message.contains("nvml:0"), "{text:?}: {message}");
+        }
+    }
+
+    #[test]
+    fn the_virtual_card_is_not_opened_here() {
+        assert!(matches!(Spec::Virtual.open(Path::new("/")), Err(Error::Virtual)));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics_and_what_is_accepted_round_trips(text in "(nvml|cpu|virtual)?:?[ -~]{0,20}") {
+            if let Ok(spec) = text.parse::<Spec>() {
+                prop_assert_eq!(spec.to_string().parse::<Spec>().expect("round trip"), spec);
+            }
+        }
+    }
+}

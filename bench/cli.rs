@@ -1,0 +1,234 @@
+//! What was typed. Turning it into something that can be flown is `plan.rs`; nothing is opened or read here.
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+use std::path::PathBuf;
+
+/// Put a GPU on a Peltier rig through an orbit, and measure its AI work per watt and per kilogram of cooling.
+#[derive(Debug, Parser)]
+#[command(name = "orbitbench", version, max_term_width = 110)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Fly a profile: predict, stage, run, seal, compare
+    Run(RunArgs),
+    /// Predict a run without waiting and print what to expect
+    Rehearse(RehearseArgs),
+    /// Open the screen of a run that is under way
+    Attach {
+        /// Name, folder or unique beginning of a run; the newest if left out
+        run: Option<String>,
+        #[command(flatten)]
+        screen: ScreenArgs,
+    },
+    /// Freeze mission time of a run
+    Hold(RequestArgs),
+    /// Let mission time go on
+    Resume(RequestArgs),
+    /// End a run cleanly: a success
+    Stop(RequestArgs),
+    /// End a run cleanly, marked aborted
+    Abort(RequestArgs),
+    /// Take every channel of a run to its safe action at once
+    Halt(RequestArgs),
+    /// Acknowledge the alarms of a run
+    Ack(RequestArgs),
+    /// Compare a run with its prediction, or any two CSV files, and apply the gates
+    Compare(CompareArgs),
+    /// Check the seal of a run
+    Verify {
+        /// Name or folder of a run; the newest if left out
+        run: Option<String>,
+        /// Where runs are kept
+        #[arg(long, default_value = "logs")]
+        out: PathBuf,
+    },
+    /// Orbits and places
+    #[command(subcommand)]
+    Profile(ProfileCommand),
+    /// Rigs: list, check, emulate
+    #[command(subcommand)]
+    Rig(RigCommand),
+    /// The device under test
+    #[command(subcommand, alias = "gpu")]
+    Accelerator(AcceleratorCommand),
+    /// The columns of samples.csv and prediction.csv as a Markdown table
+    Columns,
+    /// Print completions for a shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Print the manual page
+    Man,
+    /// The engine of a run, in a session of its own; started by `run`
+    #[command(hide = true)]
+    Engine(RunArgs),
+}
+
+/// What to fly, on what.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct FlightArgs {
+    /// Profile: a name from `profile list` or a TOML file
+    #[arg(default_value = "dawn-dusk-650")]
+    pub(crate) profile: String,
+    /// Rig: a name from `rig list` or a TOML file
+    #[arg(long, default_value = "twin")]
+    pub(crate) rig: String,
+    /// Device under test: virtual, nvml:INDEX, cpu; the rig's default if left out
+    #[arg(long)]
+    pub(crate) accelerator: Option<String>,
+    /// Work: virtual, cpu[:PRESET][:THREADS], command:PROGRAM ARGS, none; what suits the accelerator if left out
+    #[arg(long)]
+    pub(crate) workload: Option<String>,
+    /// Mission time to fly, such as 90m, 24h, 5400s; the profile's own length if left out
+    #[arg(long, value_parser = crate::plan::duration)]
+    pub(crate) duration: Option<f64>,
+    /// Controller step in bench seconds
+    #[arg(long, default_value_t = 1.0)]
+    pub(crate) dt: f64,
+    /// Seed that draws this emulated bench from the rig's [truth]
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Stand-in board power in watts where nothing can measure it; then no verdict is drawn
+    #[arg(long)]
+    pub(crate) assume_w: Option<f64>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) flight: FlightArgs,
+    /// Bench seconds a wall second; 60 on the twin, always 1 with real hardware
+    #[arg(long)]
+    pub(crate) speed: Option<f64>,
+    /// Where run folders go
+    #[arg(long, default_value = "logs")]
+    pub(crate) out: PathBuf,
+    /// No screen: progress on standard error, the result on standard output
+    #[arg(long)]
+    pub(crate) headless: bool,
+    /// Start the engine in its own session and return at once
+    #[arg(long, conflicts_with = "headless")]
+    pub(crate) detach: bool,
+    /// Nobody watches: refuse what needs an operator
+    #[arg(long)]
+    pub(crate) unattended: bool,
+    /// Folder of a running `rig emulate` to use instead of starting one
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) emulator: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) screen: ScreenArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ScreenArgs {
+    /// Only look: no keys that change the run
+    #[arg(long)]
+    pub(crate) read_only: bool,
+    /// Colours: dark, light, mono
+    #[arg(long, default_value = "dark")]
+    pub(crate) theme: String,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RehearseArgs {
+    #[command(flatten)]
+    pub(crate) flight: FlightArgs,
+    /// Write every row to this CSV file
+    #[arg(long)]
+    pub(crate) csv: Option<PathBuf>,
+    /// Print the figures as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RequestArgs {
+    /// Name, folder or unique beginning of a run; the one under way if left out
+    pub(crate) run: Option<String>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct CompareArgs {
+    /// A run (name or folder), or the measured CSV file; the newest run if left out
+    pub(crate) run: Option<String>,
+    /// The model's CSV file, if the first is a CSV file
+    pub(crate) model: Option<PathBuf>,
+    /// Gates to apply: ecss or smc-s-016
+    #[arg(long, default_value = "ecss")]
+    pub(crate) gates: String,
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Where runs are kept
+    #[arg(long, default_value = "logs")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProfileCommand {
+    /// The profiles that ship with the program
+    List,
+    /// What a profile is, or its environment timeline
+    Show {
+        /// A name from `profile list` or a TOML file
+        profile: String,
+        /// Print the environment as CSV
+        #[arg(long)]
+        csv: bool,
+        /// Time between rows
+        #[arg(long, default_value = "60s", value_parser = crate::plan::duration)]
+        step: f64,
+        /// How long; one orbit if left out
+        #[arg(long, value_parser = crate::plan::duration)]
+        duration: Option<f64>,
+    },
+    /// Report every problem of a profile file
+    Check {
+        /// A TOML file
+        profile: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RigCommand {
+    /// The rigs that ship with the program
+    List,
+    /// Report every problem of a rig file
+    Check {
+        /// A name from `rig list` or a TOML file
+        rig: String,
+    },
+    /// Run the emulated rig as its own process on pseudo-terminals
+    Emulate {
+        /// A name from `rig list` or a TOML file
+        #[arg(default_value = "twin")]
+        rig: String,
+        /// Folder for the links to the pseudo-terminals, the card's socket and the emulator's log
+        #[arg(long)]
+        folder: PathBuf,
+        /// The emulator's log; emulator.log in the folder if left out
+        #[arg(long)]
+        log: Option<PathBuf>,
+        /// Bench seconds a wall second
+        #[arg(long, default_value_t = 1.0)]
+        speed: f64,
+        /// Seed that draws this bench from the rig's [truth]
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// End when standard input closes, after letting the watchdog act
+        #[arg(long, hide = true)]
+        with_parent: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AcceleratorCommand {
+    /// What was found on this machine, and why not more
+    Info,
+}

@@ -1,0 +1,253 @@
+//! One tick of the control law.
+//!
+//! Order: requests, what the devices say of themselves, interlocks, heat and work of the tick that ends now, mission time and
+//! flight model, setpoint, budget, commands. A tick in state *running* is flown even if it turns out to be the last.
+
+use crate::heat::Heat;
+use crate::io::{Commands, End, Event, Input, Output, Thermal, View};
+use crate::law::{Law, Servo};
+use crate::setpoint;
+use crate::state::State;
+use model::environment::Sample;
+use signal::{Celsius, Channel, Limit, Request, RunState, Severity, Watts};
+
+/// Advances `state` by the tick of `input` (and those missed before it) and says what to do.
+pub fn step(law: &Law, state: &mut State, input: &Input) -> Output {
+    let mut events = Vec::new();
+    let ticks = input.missed + 1;
+    if input.missed > 0 {
+        let message = format!("{} ticks passed without one; their time is integrated across", input.missed);
+        events.push(Event { severity: Severity::Warning, kind: "gap", who: "engine".into(), message });
+    }
+
+    take_requests(state, input, &mut events);
+    watch_instruments(law, state, input, ticks, &mut events);
+    if let Some(why) = law.trips.iter().find_map(|t| t.check(&input.readings)) {
+        state.alarm("interlock", &why, &mut events);
+        state.finish(End::Tripped(why), &mut events);
+    }
+
+    let flying = state.run == RunState::Running;
+    let heat = state.heat.update(law, &input.readings, ticks);
+    let work_rate = state.work.update(input.readings.usable(Channel::WorkUnits), ticks, law.dt_s, flying);
+    watch_heat(law, state, heat, &mut events);
+
+    let env = if flying { fly(law, state, heat, ticks, &mut events) } else { law.environment.at(state.mission_s) };
+    let request = law.interface(&state.flight);
+    let (now, limited) = aim(law, state, input, request, ticks, &mut events);
+    if !flying {
+        settle(law, state, input, ticks, &mut events);
+    }
+
+    let (available, budget) = law.governor.budget(&env);
+    let commands = command(law, state, input, budget, heat, ticks);
+    let view = View {
+        mission_s: state.flown.then_some(state.mission_s),
+        env,
+        flight: law.flight.view(&state.flight),
+        heat: heat.value,
+        heat_origin: heat.origin,
+        request: Some(request),
+        setpoint: now,
+        limited,
+        available,
+        budget,
+        duty: commands.duty,
+        work_units: state.work.counted(),
+        work_rate,
+    };
+    Output { state: state.run, commands, events, view, end: state.end.clone() }
+}
+
+fn take_requests(state: &mut State, input: &Input, events: &mut Vec<Event>) {
+    for (who, request) in &input.requests {
+        let note = |message: String| Event { severity: Severity::Info, kind: "request", who: who.clone(), message };
+        events.push(note(request.word().to_owned()));
+        match request {
+            Request::Hold if state.run == RunState::Running => state.enter(RunState::Held, &format!("{who} asked"), events),
+            Request::Resume if state.run == RunState::Held => state.enter(RunState::Running, &format!("{who} asked"), events),
+            Request::Resume if state.run == RunState::Suspended => state.resume_asked = true,
+            Request::Hold | Request::Resume => events.push(note(format!("{} does nothing while {}", request.word(), state.run.word()))),
+            Request::Ack => {
+                let seen = state.alarms.acknowledge();
+                events.push(note(format!("{seen} alarms acknowledged")));
+            }
+            Request::Stop => state.finish(End::Stopped, events),
+            Request::Abort => state.finish(End::Aborted, events),
+            Request::Halt => state.finish(End::Halted, events),
+        }
+    }
+}
+
+/// Link loss, refusals, errors of the instruments, outputs that are not what was asked for.
+fn watch_instruments(law: &Law, state: &mut State, input: &Input, ticks: u32, events: &mut Vec<Event>) {
+    let instruments = &input.instruments;
+    if let Some(why) = &instruments.refused {
+        state.alarm("refused", why, events);
+        state.finish(End::Tripped(why.clone()), events);
+    }
+    if let Some(why) = &instruments.error {
+        state.alarm("instrument", why, events);
+        state.finish(End::Tripped(why.clone()), events);
+    }
+    if let Some(why) = &instruments.lost {
+        state.alarm("link", &format!("{why}; its output is UNKNOWN until confirmed"), events);
+        state.lost_ticks += ticks;
+        state.seen_on = false;
+        suspend(state, "link", why, events);
+        if state.lost_ticks > law.patience.link_ticks {
+            state.finish(End::Tripped(format!("{why} and did not come back in {} s", f64::from(law.patience.link_ticks) * law.dt_s)), events);
+        }
+    } else {
+        if state.lost_ticks > 0 && instruments.ready {
+            let message = "link is back: identified again, output off and confirmed, settings read back; acknowledge and resume to go on";
+            events.push(Event { severity: Severity::Info, kind: "link", who: "control".into(), message: message.into() });
+            state.lost_ticks = 0;
+            state.alarms.clear("link");
+        }
+        match instruments.output_on {
+            Some(true) => state.seen_on = true,
+            Some(false) if state.seen_on && matches!(state.run, RunState::Staging | RunState::Running | RunState::Held) => {
+                let why = "the instrument switched its output off by itself (lease, trip or hand)";
+                state.alarm("output", why, events);
+                state.finish(End::Tripped(why.into()), events);
+            }
+            _ => {}
+        }
+    }
+    if let Some(why) = &input.workload_fault {
+        state.alarm("workload", why, events);
+        suspend(state, "workload", why, events);
+    }
+}
+
+fn suspend(state: &mut State, by: &'static str, why: &str, events: &mut Vec<Event>) {
+    if matches!(state.run, RunState::Running | RunState::Held) {
+        state.enter(RunState::Suspended, why, events);
+        state.suspended_ticks = 0;
+        state.resume_asked = false;
+        state.suspended_by = Some(by);
+    }
+}
+
+fn watch_heat(law: &Law, state: &mut State, heat: Heat, events: &mut Vec<Event>) {
+    if heat.held_ticks > law.patience.heat_ticks && state.run == RunState::Running {
+        let why = format!("no heat reading for {} ticks", heat.held_ticks);
+        state.alarm("heat", &format!("{why}: accelerator silent? see accelerator info"), events);
+        suspend(state, "heat", &why, events);
+    } else if heat.held_ticks == 0 && heat.value.is_some() {
+        state.alarms.clear("heat");
+    }
+}
+
+/// Mission time runs: the flight model takes the heat of the ticks that just ended.
+fn fly(law: &Law, state: &mut State, heat: Heat, ticks: u32, events: &mut Vec<Event>) -> Sample {
+    let mut env = law.environment.at(state.mission_s);
+    if state.run != RunState::Running {
+        return env;
+    }
+    // Staging guarantees a first reading, and watch_heat suspends before the last one gets old.
+    let board = heat.value.unwrap_or(Watts(0.0));
+    for _ in 0..ticks {
+        let next = law.environment.at(state.mission_s + law.dt_s);
+        law.flight.step(&mut state.flight, board, &env, &next, law.dt_s);
+        state.mission_s += law.dt_s;
+        env = next;
+    }
+    if state.mission_s >= law.duration_s - law.dt_s / 2.0 {
+        state.finish(End::Done, events);
+    }
+    env
+}
+
+/// The setpoint for this tick, and what limited the row.
+fn aim(law: &Law, state: &mut State, input: &Input, request: Celsius, ticks: u32, events: &mut Vec<Event>) -> (Option<Celsius>, Limit) {
+    let measured = input.readings.usable(servo_channel(law.servo)).map(Celsius);
+    if state.setpoint.is_none() && (measured.is_none() || !input.instruments.ready) {
+        return (None, Limit::None);
+    }
+    let last = state.setpoint.or(measured);
+    let frozen = matches!(state.run, RunState::Suspended | RunState::Stopping | RunState::Safe);
+    let wanted = if frozen { last.unwrap_or(request) } else { request };
+    match setpoint::limit(&law.setpoint, last, wanted, law.dt_s * f64::from(ticks)) {
+        Ok((next, mut limited)) => {
+            state.setpoint = Some(next);
+            let amps = input.readings.usable(Channel::TecCurrent).map(f64::abs);
+            if limited == Limit::None && amps.zip(law.saturation_a).is_some_and(|(i, max)| i >= max) {
+                limited = Limit::Saturated;
+            }
+            (Some(next), limited)
+        }
+        Err(why) => {
+            state.finish(End::Tripped(format!("the flight model asked for a setpoint that is {why}")), events);
+            (state.setpoint, Limit::None)
+        }
+    }
+}
+
+const fn servo_channel(servo: Servo) -> Channel {
+    match servo {
+        Servo::Plate | Servo::CoolantSupply => Channel::Plate,
+    }
+}
+
+/// Staging and suspension end when the plate has been in band for a while.
+fn settle(law: &Law, state: &mut State, input: &Input, ticks: u32, events: &mut Vec<Event>) {
+    let target = law.setpoint.limits.clamp(law.interface(&state.flight).0).map(|l| l.value).ok();
+    let wanted = if state.run == RunState::Suspended { state.setpoint.map(|s| s.0) } else { target };
+    let measured = input.readings.usable(servo_channel(law.servo));
+    let in_band = measured.zip(wanted).is_some_and(|(m, w)| (m - w).abs() <= law.staging.band_k);
+    let heated = state.heat_is_fresh();
+    if in_band && heated && input.instruments.ready && input.instruments.output_on == Some(true) {
+        state.settled_ticks += ticks;
+    } else if measured.is_some() {
+        // A tick without a reading says nothing either way.
+        state.settled_ticks = 0;
+    }
+    let settled = state.settled_ticks >= law.staging.settle_ticks;
+    match state.run {
+        RunState::Staging => {
+            state.staging_ticks += ticks;
+            if settled {
+                state.settled_ticks = 0;
+                state.enter(RunState::Running, "the interface is at the flight model's start; mission time begins", events);
+            } else if state.staging_ticks > law.staging.limit_ticks {
+                let have = measured.map_or("no reading".to_owned(), |m| format!("{m:.2} °C"));
+                let want = wanted.map_or("?".to_owned(), |w| format!("{w:.2} °C"));
+                let why = format!("staging did not settle in {} s: plate {have}, wanted {want} ± {} K", f64::from(law.staging.limit_ticks) * law.dt_s, law.staging.band_k);
+                state.alarm("staging", &why, events);
+                state.finish(End::Tripped(why), events);
+            }
+        }
+        RunState::Suspended => {
+            state.suspended_ticks += ticks;
+            // A lost link took its output with it: only an operator who has seen the alarm may switch it on again.
+            let by_operator = state.suspended_by == Some("link");
+            let allowed = if by_operator { state.resume_asked && !state.alarms.unacknowledged() } else { state.lost_ticks == 0 };
+            let cause_gone = state.lost_ticks == 0 && state.heat_is_fresh() && input.workload_fault.is_none();
+            if settled && allowed && cause_gone {
+                state.settled_ticks = 0;
+                state.suspended_by = None;
+                state.enter(RunState::Running, "the cause is gone and the plate is back in band", events);
+            } else if state.suspended_ticks > law.patience.suspend_ticks {
+                let why = format!("suspended for more than {} s", f64::from(law.patience.suspend_ticks) * law.dt_s);
+                state.alarm("suspended", &why, events);
+                state.finish(End::Tripped(why), events);
+            }
+        }
+        RunState::Running | RunState::Held | RunState::Stopping | RunState::Safe => {}
+    }
+}
+
+fn command(law: &Law, state: &mut State, input: &Input, budget: Watts, heat: Heat, ticks: u32) -> Commands {
+    let over = state.end.is_some() || matches!(state.run, RunState::Stopping | RunState::Safe);
+    let unconfirmed_link = state.suspended_by == Some("link") && state.run == RunState::Suspended && !(state.resume_asked && !state.alarms.unacknowledged());
+    let thermal = if over || unconfirmed_link || !input.instruments.ready { Thermal::Off } else { Thermal::On };
+    // Without a working rig the heat would stay in the plate: no work then.
+    let may_work = !over && input.instruments.ready && input.instruments.lost.is_none() && !unconfirmed_link;
+    let duty = may_work.then(|| {
+        let measured = (heat.held_ticks == 0).then_some(heat.value).flatten();
+        law.governor.duty(&mut state.trim, budget, measured, law.dt_s * f64::from(ticks))
+    });
+    Commands { target: state.setpoint, thermal, duty }
+}

@@ -1,0 +1,312 @@
+//! The control law flown on made-up readings: states, patience, interlocks, and that nothing leaves the limits.
+
+use crate::*;
+use model::Profile;
+use model::flight::FlightModel;
+use model::power::PowerShare;
+use proptest::prelude::*;
+use signal::{Channel, Limit, Limits, Origin, Reading, Request, RunState, Severity, Snapshot, Watts};
+
+fn law() -> Law {
+    let (name, text) = model::profile::builtin()[0];
+    let profile = Profile::parse(name, text).expect("a shipped profile");
+    let (idle, full) = (Watts(16.0), Watts(72.0));
+    let share = full.0 * (1.0 + profile.satellite.overhead_frac) / (profile.satellite.heat_kw * 1e3);
+    let flight = FlightModel::new(&profile, share);
+    let governor = Governor { power: PowerShare::new(&profile, share), idle, full };
+    let initial = flight.uniform(signal::Celsius(25.0).into());
+    Law {
+        dt_s: 1.0,
+        duration_s: 600.0,
+        environment: profile.environment,
+        flight,
+        initial,
+        servo: Servo::Plate,
+        setpoint: SetpointLaw { limits: Limits::new(5.0, 60.0).expect("ordered"), rate_k_s: 0.1 },
+        governor,
+        staging: Staging { band_k: 0.3, settle_ticks: 5, limit_ticks: 100 },
+        patience: Patience { heat_ticks: 3, link_ticks: 10, suspend_ticks: 50 },
+        trips: vec![Trip { name: "plate".into(), channel: Channel::Plate, min: Some(0.0), max: Some(75.0) }],
+        saturation_a: Some(7.8),
+        assume_heat_w: None,
+        heat_gain: 1.0,
+    }
+}
+
+/// A bench whose plate is where it is told to be and whose card draws what it may.
+struct Bench {
+    law: Law,
+    state: State,
+    tick: u64,
+    energy_j: f64,
+    units: f64,
+    duty: f64,
+    plate: f64,
+    instruments: Instruments,
+    silent_card: bool,
+}
+
+impl Bench {
+    fn new(law: Law) -> Self {
+        let state = State::new(&law);
+        let instruments = Instruments { ready: true, output_on: Some(false), ..Instruments::default() };
+        Self { law, state, tick: 0, energy_j: 0.0, units: 0.0, duty: 0.0, plate: 25.0, instruments, silent_card: false }
+    }
+
+    fn readings(&self) -> Snapshot {
+        let mut s = Snapshot::default();
+        let good = |v| Reading::good(v, self.tick as f64, Origin::Simulated);
+        if self.instruments.lost.is_none() {
+            s.set(Channel::Plate, good(self.plate));
+        }
+        if !self.silent_card {
+            s.set(Channel::BoardEnergy, good(self.energy_j));
+            s.set(Channel::WorkUnits, good(self.units));
+        }
+        s
+    }
+
+    fn step_with(&mut self, missed: u32, requests: &[Request]) -> Output {
+        let ticks = f64::from(missed + 1);
+        self.energy_j += (16.0 + 56.0 * self.duty) * ticks;
+        self.units += 700.0 * self.duty * ticks;
+        self.tick += u64::from(missed);
+        let input = Input {
+            tick: self.tick,
+            missed,
+            readings: self.readings(),
+            instruments: self.instruments.clone(),
+            workload_fault: None,
+            requests: requests.iter().map(|r| ("anna".to_owned(), *r)).collect(),
+        };
+        let out = step(&self.law, &mut self.state, &input);
+        self.tick += 1;
+        self.duty = out.commands.duty.unwrap_or(0.0);
+        if self.instruments.lost.is_none() {
+            self.instruments.output_on = Some(out.commands.thermal == Thermal::On);
+            self.plate = out.commands.target.map_or(self.plate, |t| t.0);
+        }
+        out
+    }
+
+    fn step(&mut self) -> Output {
+        self.step_with(0, &[])
+    }
+
+    fn ask(&mut self, request: Request) -> Output {
+        self.step_with(0, &[request])
+    }
+
+    fn until(&mut self, state: RunState) -> Output {
+        for _ in 0..200 {
+            let out = self.step();
+            if out.state == state {
+                return out;
+            }
+        }
+        panic!("never {state}: still {} with {:?}", self.state.run, self.state.alarms);
+    }
+}
+
+fn flying() -> Bench {
+    let mut bench = Bench::new(law());
+    bench.until(RunState::Running);
+    bench
+}
+
+#[test]
+fn staging_ends_when_the_plate_has_settled_and_mission_time_starts_at_nought() {
+    let mut bench = Bench::new(law());
+    assert_eq!(bench.step().view.mission_s, None);
+    let first = bench.until(RunState::Running);
+    assert_eq!(first.view.mission_s, Some(0.0));
+    assert_eq!(bench.step().view.mission_s, Some(1.0));
+}
+
+#[test]
+fn staging_that_never_settles_is_given_up_with_the_figures() {
+    let mut bench = Bench::new(law());
+    let end = loop {
+        bench.plate = 40.0;
+        if let Some(end) = bench.step().end {
+            break end;
+        }
+    };
+    let End::Tripped(why) = end else { panic!("{end:?}") };
+    assert!(why.contains("staging did not settle") && why.contains("40.00 °C"), "{why}");
+}
+
+#[test]
+fn a_flight_is_flown_to_its_end_and_counts_its_work() {
+    let mut bench = flying();
+    let last = loop {
+        let out = bench.step();
+        if out.end.is_some() {
+            break out;
+        }
+    };
+    assert_eq!(last.end, Some(End::Done));
+    assert_eq!(last.view.mission_s, Some(600.0));
+    // 600 s of full sun at 700 units a second.
+    assert!((last.view.work_units.expect("counted") - 420_000.0).abs() < 1.0);
+    let after = bench.step();
+    assert_eq!((after.commands.thermal, after.commands.duty), (Thermal::Off, None));
+}
+
+#[test]
+fn hold_freezes_the_flight_and_counts_no_work() {
+    let mut bench = flying();
+    bench.step();
+    let held = bench.ask(Request::Hold);
+    assert_eq!(held.state, RunState::Held);
+    let frozen = bench.step();
+    assert_eq!((frozen.view.mission_s, frozen.view.work_units), (held.view.mission_s, held.view.work_units));
+    assert_eq!(frozen.view.flight.plate, held.view.flight.plate);
+    bench.ask(Request::Resume);
+    assert!(bench.step().view.mission_s > frozen.view.mission_s);
+}
+
+#[test]
+fn missing_heat_is_held_then_suspends_and_is_never_nought() {
+    let mut bench = flying();
+    let known = bench.step().view.heat;
+    bench.silent_card = true;
+    for _ in 0..3 {
+        let out = bench.step();
+        assert_eq!((out.view.heat, out.state), (known, RunState::Running));
+    }
+    assert_eq!(bench.step().state, RunState::Suspended);
+    assert!(bench.state.alarms.unacknowledged());
+    bench.silent_card = false;
+    bench.until(RunState::Running);
+}
+
+#[test]
+fn the_counter_is_integrated_across_a_gap() {
+    let mut bench = flying();
+    bench.step();
+    let before = bench.state.mission_s;
+    let out = bench.step_with(4, &[]);
+    assert_eq!(bench.state.mission_s, before + 5.0);
+    assert!((out.view.heat.expect("heat").0 - 72.0).abs() < 1e-9);
+    assert!(out.events.iter().any(|e| e.kind == "gap"));
+}
+
+#[test]
+fn a_lost_link_suspends_latches_and_ends_in_a_trip() {
+    let mut bench = flying();
+    bench.instruments = Instruments { lost: Some("tec: cable pulled".into()), ..Instruments::default() };
+    let out = bench.step();
+    assert_eq!((out.state, out.commands.thermal, out.commands.duty), (RunState::Suspended, Thermal::Off, None));
+    assert!(out.events.iter().any(|e| e.severity == Severity::Alarm && e.message.contains("UNKNOWN")));
+    let end = loop {
+        if let Some(end) = bench.step().end {
+            break end;
+        }
+    };
+    assert!(matches!(&end, End::Tripped(why) if why.contains("did not come back")), "{end:?}");
+}
+
+#[test]
+fn a_link_that_comes_back_waits_for_the_operator() {
+    let mut bench = flying();
+    bench.instruments = Instruments { lost: Some("tec: cable pulled".into()), ..Instruments::default() };
+    bench.step();
+    bench.instruments = Instruments { ready: true, output_on: Some(false), ..Instruments::default() };
+    for _ in 0..10 {
+        let out = bench.step();
+        assert_eq!((out.state, out.commands.thermal), (RunState::Suspended, Thermal::Off), "never by itself");
+    }
+    bench.ask(Request::Resume);
+    assert_eq!(bench.step().commands.thermal, Thermal::Off, "not before the alarm is acknowledged");
+    bench.ask(Request::Ack);
+    bench.until(RunState::Running);
+}
+
+#[test]
+fn interlocks_end_the_run_at_once() {
+    let mut bench = flying();
+    bench.plate = 80.0;
+    let out = bench.step();
+    assert!(matches!(&out.end, Some(End::Tripped(why)) if why.contains("plate reads 80.00, above its trip limit 75")), "{:?}", out.end);
+    assert_eq!((out.commands.thermal, out.commands.duty), (Thermal::Off, None));
+    assert!(bench.state.alarms.unacknowledged());
+}
+
+#[test]
+fn an_output_that_goes_off_by_itself_trips() {
+    let mut bench = flying();
+    bench.step();
+    bench.instruments.output_on = Some(false);
+    assert!(matches!(bench.step().end, Some(End::Tripped(_))));
+}
+
+#[test]
+fn operators_end_runs_three_ways() {
+    for (request, end) in [(Request::Stop, End::Stopped), (Request::Abort, End::Aborted), (Request::Halt, End::Halted)] {
+        let out = flying().ask(request);
+        assert_eq!((out.end, out.commands.thermal, out.commands.duty), (Some(end), Thermal::Off, None));
+    }
+}
+
+#[test]
+fn a_request_faster_than_the_rig_is_flagged() {
+    let mut law = law();
+    law.setpoint.rate_k_s = 1e-4;
+    let mut bench = Bench::new(law);
+    bench.until(RunState::Running);
+    let mut flags: Vec<Limit> = (0..300).map(|_| bench.step().view.limited).collect();
+    flags.dedup();
+    assert!(flags.contains(&Limit::Rate), "{flags:?}");
+}
+
+#[test]
+fn laws_that_cannot_be_flown_are_refused() {
+    assert!(law().check().is_ok());
+    assert!(matches!(Law { dt_s: 0.0, ..law() }.check(), Err(LawError::Tick(_))));
+    assert!(matches!(Law { duration_s: f64::NAN, ..law() }.check(), Err(LawError::Duration(_))));
+    let hot = Law { initial: law().flight.uniform(signal::Celsius(90.0).into()), ..law() };
+    assert!(hot.check().unwrap_err().to_string().contains("90.00 °C"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    /// Whatever the devices say, commands stay inside every limit and nothing panics.
+    #[test]
+    fn no_command_leaves_the_limits(
+        ticks in proptest::collection::vec(
+            (proptest::option::of(proptest::num::f64::ANY), proptest::option::of(proptest::num::f64::ANY), any::<bool>(), any::<bool>(), 0..3_u32, 0..20_usize),
+            1..60,
+        ),
+    ) {
+        let law = law();
+        let mut state = State::new(&law);
+        let mut last: Option<f64> = None;
+        for (tick, (plate, energy, ready, lost, missed, request)) in ticks.into_iter().enumerate() {
+            let mut readings = Snapshot::default();
+            for (channel, value) in [(Channel::Plate, plate), (Channel::BoardEnergy, energy), (Channel::WorkUnits, energy)] {
+                if let Some(v) = value {
+                    readings.set(channel, Reading::good(v, tick as f64, Origin::Measured));
+                }
+            }
+            let instruments = Instruments { ready, lost: lost.then(|| "x".into()), output_on: Some(ready), ..Instruments::default() };
+            let requests = Request::ALL.get(request).map(|r| ("p".to_owned(), *r)).into_iter().collect();
+            let out = step(&law, &mut state, &Input { tick: tick as u64, missed, readings, instruments, workload_fault: None, requests });
+            if let Some(target) = out.commands.target {
+                prop_assert!((5.0..=60.0).contains(&target.0), "target {target}");
+                if let Some(before) = last {
+                    prop_assert!((target.0 - before).abs() <= 0.1 * f64::from(missed + 1) + 1e-9);
+                }
+                last = Some(target.0);
+            }
+            if let Some(duty) = out.commands.duty {
+                prop_assert!((0.0..=1.0).contains(&duty));
+            }
+            prop_assert!((16.0..=72.0).contains(&out.view.budget.0));
+            if out.end.is_some() {
+                prop_assert_eq!(out.commands.thermal, Thermal::Off);
+                prop_assert_eq!(out.commands.duty, None);
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The believed plant flown directly: no protocol, no noise, nothing of the seed. What a rehearsal flies.
+
+use crate::devices::{Devices, Look, Unconfirmed};
+use crate::card::card_readings;
+use crate::setup::Setup;
+use control::{Commands, Event, Instruments, Thermal};
+use signal::{Celsius, Channel, Origin, Reading, Snapshot, Tick};
+use std::time::Duration;
+use twin::{Truth, World};
+
+/// The bench as it is believed to be.
+pub struct Believed {
+    world: World,
+}
+
+impl Believed {
+    /// The belief that `setup`'s rig file states.
+    pub fn new(setup: &Setup) -> Self {
+        let truth = Truth::believed(&setup.twin.plant);
+        let instrument = &setup.rig.instruments[0];
+        let card = setup.believed_card();
+        Self { world: World::new(truth, card, twin::tec_for(instrument), setup.coupled) }
+    }
+}
+
+impl Devices for Believed {
+    fn latest(&mut self, _tick: Tick, bench_s: f64) -> Look {
+        // The watchdog sees the host with every look: a rehearsal has no link to lose.
+        self.world.tec.renew(bench_s);
+        self.world.advance(bench_s, bench_s);
+        let mut readings = Snapshot::default();
+        let on = self.world.tec.output_on();
+        let good = |value| Reading::good(value, bench_s, Origin::Simulated);
+        let t = *self.world.temperatures();
+        readings.set(Channel::Plate, good(Celsius::from(t.plate).0));
+        readings.set(Channel::Sink, good(Celsius::from(t.sink).0));
+        readings.set(Channel::TecCurrent, good(self.world.current_a()));
+        readings.set(Channel::TecVoltage, good(if on { self.world.voltage_v() } else { 0.0 }));
+        readings.set(Channel::TecTarget, good(self.world.tec.target_degc()));
+        readings.set(Channel::TecOutput, good(f64::from(u8::from(on))));
+        for (channel, reading) in card_readings(&self.world.read_card(), bench_s) {
+            readings.set(channel, reading);
+        }
+        let instruments = Instruments { ready: true, output_on: Some(on), ..Instruments::default() };
+        Look { readings, instruments, workload_fault: None, events: Vec::new() }
+    }
+
+    fn apply(&mut self, _tick: Tick, commands: &Commands) {
+        if let Some(target) = commands.target {
+            self.world.tec.set_target(target.0);
+        }
+        self.world.tec.set_output(commands.thermal == Thermal::On);
+        self.world.set_duty(commands.duty.unwrap_or(0.0));
+    }
+
+    fn make_safe(&mut self, _within: Duration) -> (Vec<Unconfirmed>, Vec<Event>) {
+        self.world.tec.set_output(false);
+        self.world.set_duty(0.0);
+        (Vec::new(), Vec::new())
+    }
+}

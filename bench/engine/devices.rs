@@ -1,0 +1,41 @@
+//! What the controller flies: the one trait between a [`crate::pilot::Pilot`] and hardware, twin or belief.
+//!
+//! Three stand behind it: [`crate::live::LiveDevices`] (real ports and libraries), [`crate::memory::MemoryBench`] (drivers and
+//! emulators joined in memory on virtual time) and [`crate::believed::Believed`] (the believed plant alone, for rehearsals).
+
+use control::{Commands, Event, Instruments};
+use signal::{Snapshot, Tick};
+use std::time::Duration;
+
+/// What the devices say at one tick.
+#[derive(Clone, Debug, Default)]
+pub struct Look {
+    /// The newest readings.
+    pub readings: Snapshot,
+    /// State of the instruments.
+    pub instruments: Instruments,
+    /// The workload is not well, and why.
+    pub workload_fault: Option<String>,
+    /// What happened to the devices since the last look.
+    pub events: Vec<Event>,
+}
+
+/// Something that could not be confirmed safe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unconfirmed {
+    /// Which device.
+    pub device: String,
+    /// What is not known of it.
+    pub why: String,
+}
+
+/// A bench of some kind.
+pub trait Devices {
+    /// Readings of `tick`, which is `bench_s` bench seconds after the start. May wait for a fraction of a tick, never longer.
+    fn latest(&mut self, tick: Tick, bench_s: f64) -> Look;
+    /// Hands out the commands of `tick`; doing so renews the leases.
+    fn apply(&mut self, tick: Tick, commands: &Commands);
+    /// Takes every channel to its safe action and waits for confirmation, `within` in all; what is left is unconfirmed.
+    /// Called once, last.
+    fn make_safe(&mut self, within: Duration) -> (Vec<Unconfirmed>, Vec<Event>);
+}

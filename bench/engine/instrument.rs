@@ -1,0 +1,179 @@
+//! What the engine knows of one instrument from its driver's events. Shared by the live bench and the one in memory, so that
+//! both believe the same things for the same reasons.
+
+use control::{Event, Instruments};
+use rig::Command;
+use signal::{Celsius, Channel, Origin, Quality, Reading, Severity, Snapshot, Tick};
+use std::collections::BTreeMap;
+
+/// One instrument as its driver tells of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    /// Name in the rig file.
+    pub(crate) name: String,
+    origin: Origin,
+    ready: bool,
+    lost: Option<String>,
+    refused: Option<String>,
+    error: Option<String>,
+    output_on: Option<bool>,
+    readings: BTreeMap<Channel, (Tick, f64)>,
+    /// Last tick whose poll is over, and whether it went well.
+    polled: Option<Tick>,
+    target: Option<Celsius>,
+    /// Ticks until an output command is repeated.
+    patience: u32,
+    identity: Option<String>,
+}
+
+/// Ticks to wait for the confirmation of an output command before repeating it.
+const REPEAT_TICKS: u32 = 5;
+
+impl Known {
+    pub(crate) fn new(name: &str, emulated: bool) -> Self {
+        Self {
+            name: name.to_owned(),
+            origin: if emulated { Origin::Simulated } else { Origin::Measured },
+            ready: false,
+            lost: None,
+            refused: None,
+            error: None,
+            output_on: None,
+            readings: BTreeMap::new(),
+            polled: None,
+            target: None,
+            patience: 0,
+            identity: None,
+        }
+    }
+
+    pub(crate) fn ready(&self) -> bool {
+        self.ready
+    }
+
+    pub(crate) fn output_on(&self) -> Option<bool> {
+        self.output_on
+    }
+
+    pub(crate) fn lost(&self) -> Option<&str> {
+        self.lost.as_deref()
+    }
+
+    /// What the device said it is, once.
+    pub(crate) fn take_identity(&mut self) -> Option<String> {
+        self.identity.take()
+    }
+
+    /// The poll of `tick` is over, well or not.
+    pub(crate) fn polled(&self, tick: Tick) -> bool {
+        self.polled.is_some_and(|t| t >= tick)
+    }
+
+    /// Takes one event of the driver; returns what is worth telling.
+    pub(crate) fn take(&mut self, event: rig::Event) -> Option<Event> {
+        let tell = |severity, kind, message| Some(Event { severity, kind, who: self.name.clone(), message });
+        match event {
+            rig::Event::Identified { device } => {
+                let told = tell(Severity::Info, "identity", device.clone());
+                self.identity = Some(device);
+                told
+            }
+            rig::Event::Ready => {
+                let told = tell(Severity::Info, "link", "ready: identified, output off, limits and lease read back".into());
+                (self.ready, self.lost, self.target) = (true, None, None);
+                told
+            }
+            rig::Event::Reading { tick, channel, value } => {
+                self.readings.insert(channel, (tick, value));
+                None
+            }
+            rig::Event::PollDone { tick } => {
+                self.polled = Some(tick);
+                None
+            }
+            rig::Event::PollFailed { tick, why } => {
+                self.polled = Some(tick);
+                tell(Severity::Warning, "poll", why)
+            }
+            rig::Event::Retried { why } => tell(Severity::Info, "retry", why),
+            rig::Event::Refused { why } => {
+                let told = tell(Severity::Alarm, "refused", why.clone());
+                self.refused = Some(why);
+                told
+            }
+            rig::Event::LinkLost { why } => {
+                let told = if self.lost.is_none() { tell(Severity::Warning, "link", format!("lost: {why}")) } else { None };
+                (self.ready, self.output_on, self.lost) = (false, None, Some(why));
+                told
+            }
+            rig::Event::OutputConfirmed { on } => {
+                let told = tell(Severity::Info, "output", format!("confirmed {}", if on { "on" } else { "off" }));
+                (self.output_on, self.patience) = (Some(on), 0);
+                told
+            }
+            rig::Event::DeviceError { number, words } => {
+                let why = format!("error {number}: {words}");
+                let told = tell(Severity::Alarm, "instrument", why.clone());
+                self.error = Some(why);
+                told
+            }
+        }
+    }
+
+    /// Its readings into the snapshot: fresh, one tick old (stale), or missing.
+    pub(crate) fn fill(&self, tick: Tick, bench_s: f64, snapshot: &mut Snapshot) {
+        for (&channel, &(read_at, value)) in &self.readings {
+            let reading = match tick.saturating_sub(read_at) {
+                0 => Reading::good(value, bench_s, self.origin),
+                1 if self.lost.is_none() => Reading { value: Some(value), at_s: bench_s, quality: Quality::Stale, origin: self.origin },
+                _ => Reading::gap(bench_s, self.origin),
+            };
+            snapshot.set(channel, reading);
+        }
+    }
+
+    /// Driver commands that bring it to what is wanted.
+    pub(crate) fn commands(&mut self, target: Option<Celsius>, on: bool) -> Vec<Command> {
+        let mut commands = Vec::new();
+        if !self.ready {
+            return commands;
+        }
+        if on {
+            if let Some(wanted) = target.filter(|t| self.target != Some(*t)) {
+                commands.push(Command::Target(wanted));
+                self.target = Some(wanted);
+            }
+        }
+        if self.output_on != Some(on) {
+            if self.patience == 0 {
+                commands.push(if on { Command::Enable } else { Command::Disable });
+                self.patience = REPEAT_TICKS;
+            } else {
+                self.patience -= 1;
+            }
+        }
+        commands
+    }
+}
+
+/// All instruments as one status for the controller.
+pub(crate) fn status<'a>(known: impl Iterator<Item = &'a Known>) -> Instruments {
+    let mut all = Instruments { ready: true, ..Instruments::default() };
+    for one in known {
+        all.ready &= one.ready;
+        let say = |what: &Option<String>| what.as_ref().map(|why| format!("{}: {why}", one.name));
+        // Absent from the start is waiting, not losing: nothing was ever on.
+        all.lost = all.lost.or(if one.identity_seen() { say(&one.lost) } else { None });
+        all.refused = all.refused.or(say(&one.refused));
+        all.error = all.error.or(say(&one.error));
+        all.output_on = one.output_on;
+    }
+    all
+}
+
+impl Known {
+    /// It has been there at least once.
+    fn identity_seen(&self) -> bool {
+        self.polled.is_some() || self.output_on.is_some() || self.ready
+    }
+}

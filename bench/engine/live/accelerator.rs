@@ -1,0 +1,172 @@
+//! The accelerator's own thread: a real one is polled ten times a second and averaged over each tick; the virtual card is asked
+//! once a tick. A device library that hangs hangs here, and nobody waits for it without a deadline.
+
+use crate::card::card_readings;
+use accelerator::Accelerator;
+use crossbeam_channel::{Receiver, Sender, bounded};
+use signal::{Channel, Origin, Reading};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+use twin::{CardCommand, CardLink, CardReading};
+
+/// Polling period of a real accelerator; below 50 ms NVML may return nothing new.
+const POLL: Duration = Duration::from_millis(100);
+/// An exchange with the virtual card fails after this.
+const CARD_TIMEOUT: Duration = Duration::from_secs(2);
+/// A real reading older than this is no reading of this tick.
+const FRESH: Duration = Duration::from_millis(1500);
+
+/// What the source says at one tick.
+pub(crate) enum Heard {
+    /// Readings, ready for the snapshot.
+    Readings(Vec<(Channel, Reading)>),
+    /// Nothing yet for this tick.
+    Nothing,
+    /// It is gone, in words.
+    Lost(String),
+}
+
+/// The virtual card of an emulator in another process.
+pub(crate) struct VirtualCard {
+    asks: Sender<CardCommand>,
+    answers: Receiver<Result<CardReading, String>>,
+    duty: Option<f64>,
+    /// An ask whose answer is still to come.
+    pending: bool,
+}
+
+impl VirtualCard {
+    pub(crate) fn open(socket: &Path) -> Result<Self, twin::LinkError> {
+        let mut link = CardLink::connect(socket, CARD_TIMEOUT)?;
+        let (asks, asked) = bounded::<CardCommand>(4);
+        let (answer, answers) = bounded(4);
+        thread::spawn(move || {
+            for command in asked {
+                let heard = link.exchange(command).map_err(|e| e.to_string());
+                let broken = heard.is_err();
+                if answer.send(heard).is_err() || broken {
+                    break;
+                }
+            }
+        });
+        Ok(Self { asks, answers, duty: None, pending: false })
+    }
+
+    /// Asks for this tick's reading; collect it with [`VirtualCard::hear`].
+    pub(crate) fn ask(&mut self) {
+        if !self.pending {
+            self.pending = self.asks.try_send(CardCommand { duty: self.duty }).is_ok();
+        }
+    }
+
+    /// Waits until `deadline` for the answer.
+    pub(crate) fn hear(&mut self, deadline: Instant, bench_s: f64) -> Heard {
+        if !self.pending {
+            return Heard::Lost("the virtual card's thread is gone".to_owned());
+        }
+        match self.answers.recv_deadline(deadline) {
+            Ok(Ok(reading)) => {
+                self.pending = false;
+                Heard::Readings(card_readings(&reading, bench_s))
+            }
+            Ok(Err(why)) => Heard::Lost(why),
+            Err(crossbeam_channel::RecvTimeoutError::Timeout) => Heard::Nothing,
+            Err(crossbeam_channel::RecvTimeoutError::Disconnected) => Heard::Lost("the virtual card's thread is gone".to_owned()),
+        }
+    }
+
+    /// The duty to send with the next ask, and at once.
+    pub(crate) fn set_duty(&mut self, duty: Option<f64>) {
+        let changed = self.duty != duty;
+        self.duty = duty;
+        if changed {
+            self.ask();
+            // The answer to this one belongs to no tick.
+            let _ = self.hear(Instant::now() + CARD_TIMEOUT.min(Duration::from_millis(50)), 0.0);
+        }
+    }
+
+    /// True once a stop has been answered.
+    pub(crate) fn stop(&mut self, deadline: Instant) -> bool {
+        self.duty = None;
+        // An older ask may still be under way: its answer first, then ours.
+        for _ in 0..2 {
+            let was_pending = self.pending;
+            self.ask();
+            match self.hear(deadline, 0.0) {
+                Heard::Readings(_) if !was_pending => return true,
+                Heard::Readings(_) => {}
+                Heard::Nothing | Heard::Lost(_) => return false,
+            }
+        }
+        false
+    }
+}
+
+/// Sums of the samples since the last tick.
+#[derive(Default)]
+struct Gathered {
+    newest: Option<(Instant, accelerator::Sample)>,
+    power: (f64, u32),
+    lost: Option<String>,
+}
+
+/// A real accelerator on its polling thread.
+pub(crate) struct RealAccelerator {
+    gathered: Arc<Mutex<Gathered>>,
+}
+
+impl RealAccelerator {
+    pub(crate) fn start(mut device: Box<dyn Accelerator>) -> std::io::Result<Self> {
+        let gathered = Arc::new(Mutex::new(Gathered::default()));
+        let shared = Arc::downgrade(&gathered);
+        thread::Builder::new().name("accelerator".into()).spawn(move || {
+            // Ends when the engine lets go, at the latest one poll later.
+            while let Some(gathered) = shared.upgrade() {
+                let sampled = device.sample();
+                {
+                    let mut gathered = gathered.lock().unwrap_or_else(PoisonError::into_inner);
+                    match sampled {
+                        Ok(sample) => {
+                            if let Some(power) = sample.power_instant_w.or(sample.power_w) {
+                                gathered.power.0 += power;
+                                gathered.power.1 += 1;
+                            }
+                            gathered.newest = Some((Instant::now(), sample));
+                            gathered.lost = None;
+                        }
+                        Err(why) => gathered.lost = Some(why.to_string()),
+                    }
+                }
+                drop(gathered);
+                thread::sleep(POLL);
+            }
+        })?;
+        Ok(Self { gathered })
+    }
+
+    pub(crate) fn hear(&self, bench_s: f64) -> Heard {
+        let mut gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(why) = &gathered.lost {
+            return Heard::Lost(why.clone());
+        }
+        let Some(sample) = gathered.newest.as_ref().filter(|(at, _)| at.elapsed() < FRESH).map(|(_, s)| s.clone()) else {
+            return Heard::Nothing;
+        };
+        let (sum, count) = std::mem::take(&mut gathered.power);
+        let mean = if count > 0 { Some(sum / f64::from(count)) } else { sample.power_w };
+        let reading = |value: Option<f64>| value.map_or_else(|| Reading::gap(bench_s, Origin::Measured), |v| Reading::good(v, bench_s, Origin::Measured));
+        Heard::Readings(vec![
+            (Channel::BoardPower, reading(mean)),
+            (Channel::BoardEnergy, reading(sample.energy_j)),
+            (Channel::Die, reading(sample.die_degc)),
+            (Channel::Memory, reading(sample.memory_degc)),
+            (Channel::CoreClock, reading(sample.core_mhz)),
+            (Channel::MemoryClock, reading(sample.memory_mhz)),
+            (Channel::Utilisation, reading(sample.utilisation_pct)),
+            (Channel::ThrottleReasons, reading(sample.throttle_bits.map(|b| b as f64))),
+        ])
+    }
+}

@@ -1,0 +1,173 @@
+//! The live bench: ports with their drivers, the accelerator, the workload, and the emulator where the rig is emulated.
+
+use super::accelerator::{Heard, RealAccelerator, VirtualCard};
+use super::emulator::Emulator;
+use crate::devices::{Devices, Look, Unconfirmed};
+use crate::instrument::{Known, status};
+use control::{Commands, Event, Thermal};
+use crossbeam_channel::Receiver;
+use rig::Command;
+use rig::port::Port;
+use signal::{Channel, Origin, Reading, Severity, Snapshot, Tick};
+use std::time::{Duration, Instant};
+use workload::Workload;
+
+/// Share of a tick's wall time spent waiting for its readings.
+const WAIT_FRAC: f64 = 0.6;
+/// Longest such wait.
+const WAIT_MOST: Duration = Duration::from_millis(600);
+/// Deadline for closing a port or stopping a workload on its own.
+const CLOSE: Duration = Duration::from_secs(2);
+
+/// Where the readings of the device under test come from.
+pub(crate) enum Source {
+    Virtual(VirtualCard),
+    Real { accelerator: RealAccelerator, workload: Box<dyn Workload> },
+}
+
+/// The live bench.
+pub(crate) struct LiveDevices {
+    pub(crate) ports: Vec<(Port, Known)>,
+    pub(crate) events: Receiver<(usize, rig::Event)>,
+    pub(crate) source: Option<Source>,
+    pub(crate) emulator: Option<Emulator>,
+    /// Wall time of a tick.
+    pub(crate) tick_wall: Duration,
+    pub(crate) notes: Vec<Event>,
+    pub(crate) identities: Vec<(String, String)>,
+    pub(crate) source_lost: bool,
+}
+
+impl LiveDevices {
+    /// Takes driver events until everything polled for `tick` has answered, or `deadline`.
+    fn collect(&mut self, tick: Tick, deadline: Instant) {
+        loop {
+            while let Ok((id, event)) = self.events.try_recv() {
+                self.take(id, event);
+            }
+            let waiting = self.ports.iter().any(|(_, known)| known.ready() && !known.polled(tick));
+            if !waiting {
+                return;
+            }
+            match self.events.recv_deadline(deadline) {
+                Ok((id, event)) => self.take(id, event),
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn take(&mut self, id: usize, event: rig::Event) {
+        let Some((_, known)) = self.ports.get_mut(id) else { return };
+        self.notes.extend(known.take(event));
+        if let Some(identity) = known.take_identity() {
+            self.identities.push((known.name.clone(), identity));
+        }
+    }
+
+    /// Readings of the device under test into the snapshot; says what is wrong with it.
+    fn hear_source(&mut self, deadline: Instant, bench_s: f64, snapshot: &mut Snapshot) -> Option<String> {
+        let heard = match &mut self.source {
+            Some(Source::Virtual(card)) => card.hear(deadline, bench_s),
+            Some(Source::Real { accelerator, .. }) => accelerator.hear(bench_s),
+            None => return None,
+        };
+        let mut fault = None;
+        match heard {
+            Heard::Readings(readings) => {
+                for (channel, reading) in readings {
+                    snapshot.set(channel, reading);
+                }
+                if std::mem::take(&mut self.source_lost) {
+                    self.note(Severity::Info, "accelerator", "answers again".into());
+                }
+            }
+            Heard::Nothing => {}
+            Heard::Lost(why) => {
+                if !std::mem::replace(&mut self.source_lost, true) {
+                    self.note(Severity::Warning, "accelerator", format!("lost: {why}"));
+                }
+            }
+        }
+        if let Some(Source::Real { workload, .. }) = &self.source {
+            if let Some(units) = workload.units() {
+                snapshot.set(Channel::WorkUnits, Reading::good(units, bench_s, Origin::Measured));
+            }
+            fault = workload.healthy().err();
+        }
+        fault
+    }
+
+    fn note(&mut self, severity: Severity, kind: &'static str, message: String) {
+        self.notes.push(Event { severity, kind, who: "engine".into(), message });
+    }
+}
+
+impl Devices for LiveDevices {
+    fn latest(&mut self, tick: Tick, bench_s: f64) -> Look {
+        let deadline = Instant::now() + self.tick_wall.mul_f64(WAIT_FRAC).min(WAIT_MOST);
+        for (port, known) in &self.ports {
+            if known.ready() {
+                port.command(Command::Poll { tick });
+            }
+        }
+        if let Some(Source::Virtual(card)) = &mut self.source {
+            card.ask();
+        }
+        self.collect(tick, deadline);
+        let mut readings = Snapshot::default();
+        for (_, known) in &self.ports {
+            known.fill(tick, bench_s, &mut readings);
+        }
+        let workload_fault = self.hear_source(deadline, bench_s, &mut readings);
+        Look { readings, instruments: status(self.ports.iter().map(|(_, k)| k)), workload_fault, events: std::mem::take(&mut self.notes) }
+    }
+
+    fn apply(&mut self, _tick: Tick, commands: &Commands) {
+        for (port, known) in &mut self.ports {
+            for command in known.commands(commands.target, commands.thermal == Thermal::On) {
+                port.command(command);
+            }
+        }
+        match &mut self.source {
+            Some(Source::Virtual(card)) => card.set_duty(commands.duty),
+            Some(Source::Real { workload, .. }) => workload.set_duty(commands.duty.unwrap_or(0.0)),
+            None => {}
+        }
+    }
+
+    /// Workload first (it makes the heat), then the outputs, each until confirmed or out of time. Fans and sink are not ours to
+    /// switch off: they stay on.
+    fn make_safe(&mut self, within: Duration) -> (Vec<Unconfirmed>, Vec<Event>) {
+        let deadline = Instant::now() + within;
+        let mut unconfirmed = Vec::new();
+        for (port, _) in &self.ports {
+            port.command(Command::Disable);
+        }
+        let stopped = match self.source.take() {
+            Some(Source::Virtual(mut card)) => card.stop(Instant::now() + CLOSE.min(within)),
+            Some(Source::Real { workload, .. }) => workload.stop(CLOSE.min(within)),
+            None => true,
+        };
+        if !stopped {
+            unconfirmed.push(Unconfirmed { device: "workload".into(), why: "it did not confirm that it stopped".into() });
+        }
+        while self.ports.iter().any(|(_, known)| known.output_on() != Some(false)) {
+            match self.events.recv_deadline(deadline) {
+                Ok((id, event)) => self.take(id, event),
+                Err(_) => break,
+            }
+        }
+        for (port, known) in self.ports.drain(..) {
+            if known.output_on() != Some(false) {
+                let why = known.lost().map_or_else(|| "its output was not confirmed off".to_owned(), |why| format!("output UNKNOWN, link lost: {why}"));
+                unconfirmed.push(Unconfirmed { device: known.name.clone(), why });
+            }
+            // The fd closes either way; a thread that hangs is left behind.
+            let _ = port.close_within(CLOSE);
+        }
+        if let Some(emulator) = self.emulator.take() {
+            emulator.finish(unconfirmed.is_empty());
+        }
+        (unconfirmed, std::mem::take(&mut self.notes))
+    }
+}

@@ -1,0 +1,341 @@
+//! A run in real time: predict, seal the prediction, open the bench, fly, tear down, seal the folder, compare.
+//!
+//! The tick runs on the calling thread. Everything else that can block has a thread of its own, and nobody waits for one
+//! without a deadline. Every way out goes through one teardown.
+
+mod accelerator;
+mod devices;
+mod emulator;
+mod open;
+mod recorder;
+mod socket;
+
+pub use emulator::{EmulatorError, Launch};
+pub use socket::{folder as socket_folder, path_of as socket_path};
+
+use crate::devices::{Devices, Unconfirmed};
+use crate::pilot::Pilot;
+use crate::row::Stamp;
+use crate::setup::Setup;
+use control::{End, Event};
+use devices::LiveDevices;
+use record::Row;
+use recorder::Recorder;
+use signal::{Request, RunState, Severity, Tick};
+use socket::Session;
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use thiserror::Error;
+
+/// Most wall time the teardown may take before what is left is unconfirmed.
+const TEARDOWN: Duration = Duration::from_secs(5);
+/// Most wall time the recorder may take to write what is queued.
+const WRITE_OUT: Duration = Duration::from_secs(10);
+/// How often progress is told, wall time.
+const PROGRESS: Duration = Duration::from_secs(1);
+
+/// How to run, beyond the setup.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    /// Where run folders go.
+    pub out: PathBuf,
+    /// The program that can emulate a rig: ourselves.
+    pub program: PathBuf,
+    /// Use the emulator in this folder instead.
+    pub emulator: Option<PathBuf>,
+    /// Version of the program.
+    pub version: String,
+    /// Commit of the program.
+    pub commit: String,
+    /// The command line.
+    pub command: Vec<String>,
+}
+
+/// What is told while a run goes on.
+#[derive(Clone, Debug)]
+pub enum Progress {
+    /// The run folder exists.
+    Folder(PathBuf),
+    /// The prediction is made and sealed.
+    Predicted(Box<crate::rehearse::Rehearsal>),
+    /// Something happened.
+    Event(Event),
+    /// Once a second.
+    At {
+        /// State of the run.
+        state: RunState,
+        /// Mission seconds, and how many there will be.
+        mission_s: Option<f64>,
+        /// Mission seconds in all.
+        duration_s: f64,
+        /// Wall seconds to go, as far as that can be known.
+        eta_s: Option<f64>,
+        /// The newest row.
+        row: Box<Row>,
+    },
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The run folder.
+    pub folder: PathBuf,
+    /// How it ended.
+    pub end: End,
+    /// What is not confirmed safe.
+    pub unconfirmed: Vec<Unconfirmed>,
+    /// `SAFE CONFIRMED` or `SAFE UNCONFIRMED ...`, and how the run ended.
+    pub words: String,
+    /// The program itself failed (a panic), in words.
+    pub internal: Option<String>,
+    /// The folder was sealed.
+    pub sealed: bool,
+}
+
+/// Why a run did not begin.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// The run folder cannot be written.
+    #[error(transparent)]
+    Record(#[from] record::Error),
+    /// The emulated rig is not there.
+    #[error(transparent)]
+    Emulator(#[from] EmulatorError),
+    /// The accelerator is not there.
+    #[error(transparent)]
+    Accelerator(#[from] ::accelerator::Error),
+    /// The workload cannot be started.
+    #[error(transparent)]
+    Workload(#[from] workload::Error),
+    /// The rig cannot be driven.
+    #[error(transparent)]
+    Rig(#[from] rig::Error),
+    /// The virtual card is not there.
+    #[error(transparent)]
+    Card(#[from] twin::LinkError),
+    /// Threads or sockets are not to be had.
+    #[error("cannot {doing}: {source}")]
+    System {
+        /// What was attempted.
+        doing: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The rehearsal says the run cannot be flown.
+    #[error("the rehearsal already {0}; nothing was switched on")]
+    Rehearsal(String),
+}
+
+/// Flies `setup`; tells `observe` how it goes.
+pub fn fly(setup: &Setup, options: &RunOptions, observe: &mut dyn FnMut(&Progress)) -> Result<Outcome, RunError> {
+    let prepared = open::prepare(setup, options, observe)?;
+    let open::Prepared { folder, mut manifest, columns } = prepared;
+    let (samples, events) = open::files(&folder, &columns)?;
+    let rows_per_s = setup.speed / setup.law.dt_s;
+    let recorder = Recorder::start(samples, events, rows_per_s).map_err(|source| RunError::System { doing: "start the recorder's thread", source })?;
+
+    let (asks, requests) = crossbeam_channel::unbounded();
+    let socket = socket::path_of(&folder.name());
+    manifest.session = Some(crate::manifest::Session { socket: socket.display().to_string(), pid: std::process::id() });
+    let hello = open::hello(setup, &folder, &columns);
+    let session = Session::open(socket, hello, asks).map_err(|source| RunError::System { doing: "open the session socket", source })?;
+    open::write_manifest(&folder, &manifest)?;
+
+    let devices = open::devices(setup, options, &folder)?;
+    let mut flight = Flight {
+        setup,
+        pilot: Pilot::new(setup.law.clone(), setup.maker.clone()),
+        devices,
+        recorder: &recorder,
+        session: &session,
+        requests,
+        observe,
+        start: Instant::now(),
+        started: jiff::Timestamp::now(),
+        told: Instant::now(),
+    };
+    let flown = catch_unwind(AssertUnwindSafe(|| flight.run()));
+    let (end, mut internal) = match flown {
+        Ok(end) => (end, None),
+        Err(panic) => {
+            let why = panic_words(panic.as_ref());
+            (End::Tripped(format!("the controller panicked: {why}")), Some(why))
+        }
+    };
+    let unconfirmed = flight.tear_down(&end);
+    let identities = std::mem::take(&mut flight.devices.identities);
+    drop(flight);
+
+    manifest.identities.extend(identities);
+    manifest.session = None;
+    if let Err(why) = recorder.close(WRITE_OUT) {
+        internal.get_or_insert(why);
+    }
+    let words = end_words(&end, &unconfirmed);
+    let sealed = match open::conclude(setup, &folder, &manifest, &end, &words) {
+        Ok(()) => true,
+        Err(why) => {
+            internal.get_or_insert(why.to_string());
+            false
+        }
+    };
+    let outcome = Outcome { folder: folder.path().to_owned(), end, unconfirmed, words, internal, sealed };
+    session.close(outcome.code(), &outcome.words);
+    Ok(outcome)
+}
+
+impl Outcome {
+    /// The documented exit code of the run.
+    pub fn code(&self) -> u8 {
+        match &self.end {
+            _ if !self.unconfirmed.is_empty() => 7,
+            _ if self.internal.is_some() => 1,
+            End::Done | End::Stopped => 0,
+            End::Aborted | End::Halted => 5,
+            End::Tripped(_) => 6,
+        }
+    }
+}
+
+fn end_words(end: &End, unconfirmed: &[Unconfirmed]) -> String {
+    let how = match end {
+        End::Done => "done".to_owned(),
+        End::Stopped => "stopped".to_owned(),
+        End::Aborted => "aborted".to_owned(),
+        End::Halted => "halted".to_owned(),
+        End::Tripped(why) => format!("tripped: {why}"),
+    };
+    if unconfirmed.is_empty() {
+        return format!("{how}. SAFE CONFIRMED");
+    }
+    let left: Vec<String> = unconfirmed.iter().map(|u| format!("{}: {}", u.device, u.why)).collect();
+    format!("{how}. SAFE UNCONFIRMED, go and look: {}", left.join("; "))
+}
+
+fn panic_words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a word".to_owned())
+}
+
+struct Flight<'a> {
+    setup: &'a Setup,
+    pilot: Pilot,
+    devices: LiveDevices,
+    recorder: &'a Recorder,
+    session: &'a Session,
+    requests: crossbeam_channel::Receiver<(String, Request)>,
+    observe: &'a mut dyn FnMut(&Progress),
+    start: Instant,
+    started: jiff::Timestamp,
+    told: Instant,
+}
+
+impl Flight<'_> {
+    /// Wall time of a tick.
+    fn wall_of(&self, tick: Tick) -> Duration {
+        Duration::from_secs_f64(tick as f64 * self.setup.law.dt_s / self.setup.speed)
+    }
+
+    /// Ticks until the end; a tick that comes more than one late is missed, and its time integrated across.
+    fn run(&mut self) -> End {
+        loop {
+            let due = self.wall_of(self.pilot.next_tick());
+            let now = self.start.elapsed();
+            let missed = if now < due {
+                std::thread::sleep(due - now);
+                0
+            } else {
+                ((now - due).as_secs_f64() / self.wall_of(1).as_secs_f64()) as u32
+            };
+            let requests: Vec<_> = self.requests.try_iter().collect();
+            let (started, speed, dt_s) = (self.started, self.setup.speed, self.setup.law.dt_s);
+            let (current, now_s) = (self.pilot.next_tick() + Tick::from(missed), self.start.elapsed().as_secs_f64());
+            let stamp = |tick: Tick| {
+                let bench_s = tick as f64 * dt_s;
+                // A missed tick was due when it was due; the one that is here has its real time.
+                let elapsed_s = if tick == current { now_s } else { bench_s / speed };
+                Stamp { segment: 0, utc: started.checked_add(jiff::SignedDuration::from_secs_f64(elapsed_s)).ok(), elapsed_s: Some(elapsed_s), bench_s }
+            };
+            let ticked = self.pilot.tick(&mut self.devices, missed, requests, stamp);
+            let last = ticked.rows.last().cloned();
+            let tick = self.pilot.next_tick() - 1;
+            let recorded = self.record(tick, ticked.rows, ticked.events);
+            if let Err(why) = recorded {
+                // Not recorded, not flown: the commands of this tick never leave.
+                let event = Event { severity: Severity::Trip, kind: "recorder", who: "engine".into(), message: why.clone() };
+                self.show(tick, event);
+                return End::Tripped(why);
+            }
+            self.pilot.command(&mut self.devices, &ticked.output.commands);
+            if let Some(row) = last {
+                self.tell(row);
+            }
+            if let Some(end) = ticked.output.end {
+                return end;
+            }
+        }
+    }
+
+    fn record(&self, tick: Tick, rows: Vec<Row>, events: Vec<Event>) -> Result<(), String> {
+        for event in events {
+            let event = self.stamped(tick, event);
+            self.recorder.event(event.clone())?;
+            self.session.event(event);
+        }
+        for row in rows {
+            self.recorder.row(row.clone())?;
+            self.session.row(row);
+        }
+        Ok(())
+    }
+
+    fn stamped(&self, tick: Tick, event: Event) -> record::Event {
+        record::Event {
+            utc: Some(jiff::Timestamp::now()),
+            elapsed_s: Some(self.start.elapsed().as_secs_f64()),
+            tick,
+            severity: event.severity,
+            kind: event.kind.to_owned(),
+            who: event.who,
+            message: event.message,
+        }
+    }
+
+    /// Shows an event even where it can no longer be recorded.
+    fn show(&mut self, tick: Tick, event: Event) {
+        let stamped = self.stamped(tick, event.clone());
+        // What a full disk refuses is still on the screen and on standard error.
+        let _ = self.recorder.event(stamped.clone());
+        self.session.event(stamped);
+        (self.observe)(&Progress::Event(event));
+    }
+
+    fn tell(&mut self, row: Row) {
+        if self.told.elapsed() < PROGRESS {
+            return;
+        }
+        self.told = Instant::now();
+        let duration_s = self.setup.law.duration_s;
+        let eta_s = row.mission_s.filter(|_| row.state == RunState::Running).map(|m| (duration_s - m) / self.setup.speed);
+        (self.observe)(&Progress::At { state: row.state, mission_s: row.mission_s, duration_s, eta_s, row: Box::new(row) });
+    }
+
+    /// The one way out: workload, outputs, ports, each with a deadline, and the words that say what is safe.
+    fn tear_down(&mut self, end: &End) -> Vec<Unconfirmed> {
+        let tick = self.pilot.next_tick();
+        let (unconfirmed, events) = self.devices.make_safe(TEARDOWN);
+        for event in events {
+            self.show(tick, event);
+        }
+        for left in &unconfirmed {
+            let message = format!("SAFE UNCONFIRMED {}: {}", left.device, left.why);
+            self.show(tick, Event { severity: Severity::Alarm, kind: "safe", who: "engine".into(), message });
+        }
+        if unconfirmed.is_empty() {
+            self.show(tick, Event { severity: Severity::Info, kind: "safe", who: "engine".into(), message: format!("SAFE CONFIRMED ({end:?})") });
+        }
+        unconfirmed
+    }
+}

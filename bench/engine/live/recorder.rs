@@ -1,0 +1,105 @@
+//! The recorder's thread: rows and events to the kernel as they come, to the disk once a wall second.
+//!
+//! Its queue holds ten seconds. A row enters it before the row's commands leave; if it will not go in, or a write fails, the
+//! controller is told and goes safe: what is not recorded is not flown.
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use record::writer::{Events, Samples};
+use record::{Event, Row};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Wall seconds of rows and events the queue holds.
+const QUEUE_S: f64 = 10.0;
+/// How often the files go to the disk.
+const SYNC_EVERY: Duration = Duration::from_secs(1);
+
+enum Message {
+    Row(Box<Row>),
+    Event(Event),
+    Close,
+}
+
+/// The engine's end of the recorder.
+pub(crate) struct Recorder {
+    queue: Sender<Message>,
+    failure: Arc<Mutex<Option<String>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Recorder {
+    /// Starts the thread. `rows_per_s` is per wall second.
+    pub(crate) fn start(samples: Samples, events: Events, rows_per_s: f64) -> std::io::Result<Self> {
+        let (queue, receiver) = bounded((QUEUE_S * rows_per_s * 2.0).ceil().max(64.0) as usize);
+        let failure = Arc::new(Mutex::new(None));
+        let told = Arc::clone(&failure);
+        let thread = std::thread::Builder::new().name("recorder".into()).spawn(move || {
+            if let Err(why) = write_all(&receiver, samples, events) {
+                *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+            }
+        })?;
+        Ok(Self { queue, failure, thread: Some(thread) })
+    }
+
+    /// Puts a row in; says why if it will not go.
+    pub(crate) fn row(&self, row: Row) -> Result<(), String> {
+        self.put(Message::Row(Box::new(row)))
+    }
+
+    /// Puts an event in.
+    pub(crate) fn event(&self, event: Event) -> Result<(), String> {
+        self.put(Message::Event(event))
+    }
+
+    fn put(&self, message: Message) -> Result<(), String> {
+        self.queue.try_send(message).map_err(|refused| match refused {
+            TrySendError::Full(_) => format!("the recorder is more than {QUEUE_S} s behind: disk too slow?"),
+            TrySendError::Disconnected(_) => {
+                let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+                failure.clone().unwrap_or_else(|| "the recorder's thread is gone".to_owned())
+            }
+        })
+    }
+
+    /// Writes what is queued, syncs and ends; says what could not be written.
+    pub(crate) fn close(mut self, within: Duration) -> Result<(), String> {
+        let deadline = Instant::now() + within;
+        // The thread may be gone already; then the failure below says why.
+        let _ = self.queue.send_timeout(Message::Close, within);
+        if let Some(thread) = self.thread.take() {
+            while !thread.is_finished() && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            if !thread.is_finished() {
+                return Err(format!("the recorder did not finish writing in {} s", within.as_secs_f64()));
+            }
+            if thread.join().is_err() {
+                return Err("the recorder's thread panicked".to_owned());
+            }
+        }
+        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        failure.clone().map_or(Ok(()), Err)
+    }
+}
+
+fn write_all(queue: &Receiver<Message>, mut samples: Samples, mut events: Events) -> Result<(), String> {
+    let samples_failed = |why| format!("cannot write samples.csv: {why}");
+    let events_failed = |why| format!("cannot write events.csv: {why}");
+    let mut synced = Instant::now();
+    let mut over = false;
+    while !over {
+        match queue.recv_timeout(SYNC_EVERY) {
+            Ok(Message::Row(row)) => samples.write(&row).map_err(samples_failed)?,
+            Ok(Message::Event(event)) => events.write(&event).map_err(events_failed)?,
+            Ok(Message::Close) | Err(RecvTimeoutError::Disconnected) => over = true,
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        if over || synced.elapsed() >= SYNC_EVERY {
+            samples.sync().map_err(samples_failed)?;
+            events.sync().map_err(events_failed)?;
+            synced = Instant::now();
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,176 @@
+//! The session socket: rows and events out to any number of screens, requests in. Also turns signals into requests.
+//!
+//! Screens are lossy and never slow the engine: each has a bounded queue and is told how much it missed. The socket belongs to
+//! the user who started the run and to nobody else.
+
+use record::session::{FromScreen, Hello, ToScreen, decode, encode};
+use record::{Event, Row};
+use signal::{Request, Severity};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{broadcast, oneshot};
+
+/// Messages kept for a screen that does not read.
+const QUEUE: usize = 4096;
+/// How long screens may take to read the end of the run.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// The engine's end of the session.
+pub(crate) struct Session {
+    path: PathBuf,
+    out: broadcast::Sender<Arc<ToScreen>>,
+    hello: Arc<Mutex<Hello>>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Where requests go: who asked, what for.
+pub(crate) type Requests = crossbeam_channel::Sender<(String, Request)>;
+
+/// Folder of session sockets: owner-only, gone at logout where the system has such a place.
+pub fn folder() -> PathBuf {
+    match std::env::var_os("XDG_RUNTIME_DIR") {
+        Some(dir) if Path::new(&dir).is_dir() => PathBuf::from(dir).join("orbitbench"),
+        _ => std::env::temp_dir().join(format!("orbitbench-{}", rustix::process::getuid().as_raw())),
+    }
+}
+
+/// The socket of the run of this name.
+pub fn path_of(run: &str) -> PathBuf {
+    folder().join(format!("{run}.sock"))
+}
+
+impl Session {
+    /// Opens the socket at `path` and serves it, and the signals, on a thread of its own.
+    pub(crate) fn open(path: PathBuf, hello: Hello, requests: Requests) -> std::io::Result<Self> {
+        if let Some(dir) = path.parent() {
+            std::fs::create_dir_all(dir)?;
+            std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700))?;
+        }
+        let _ = std::fs::remove_file(&path);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let listener = {
+            let _inside = runtime.enter();
+            UnixListener::bind(&path)?
+        };
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+        let (out, _) = broadcast::channel(QUEUE);
+        let hello = Arc::new(Mutex::new(hello));
+        let (stop, stopped) = oneshot::channel();
+        let serving = Serving { out: out.clone(), hello: Arc::clone(&hello), requests };
+        let thread = std::thread::Builder::new().name("session".into()).spawn(move || runtime.block_on(serving.serve(listener, stopped)))?;
+        Ok(Self { path, out, hello, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Shows a row to whoever looks.
+    pub(crate) fn row(&self, row: Row) {
+        {
+            let mut hello = self.hello.lock().unwrap_or_else(PoisonError::into_inner);
+            hello.rows += 1;
+            hello.last = Some(row.clone());
+        }
+        // No receiver is no error: nobody looks.
+        let _ = self.out.send(Arc::new(ToScreen::Row(Box::new(row))));
+    }
+
+    /// Shows an event to whoever looks; alarms are kept for those who come later.
+    pub(crate) fn event(&self, event: Event) {
+        {
+            let mut hello = self.hello.lock().unwrap_or_else(PoisonError::into_inner);
+            if event.severity >= Severity::Alarm {
+                hello.latched.push(event.clone());
+            } else if event.kind == "request" && event.message == Request::Ack.word() {
+                hello.latched.clear();
+            }
+        }
+        let _ = self.out.send(Arc::new(ToScreen::Event(event)));
+    }
+
+    /// Says good-bye and closes.
+    pub(crate) fn close(mut self, code: u8, words: &str) {
+        let _ = self.out.send(Arc::new(ToScreen::End { code, words: words.to_owned() }));
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+struct Serving {
+    out: broadcast::Sender<Arc<ToScreen>>,
+    hello: Arc<Mutex<Hello>>,
+    requests: Requests,
+}
+
+impl Serving {
+    async fn serve(self, listener: UnixListener, mut stopped: oneshot::Receiver<()>) {
+        let handlers = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
+        let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = handlers else { return };
+        let mut signals = 0_u32;
+        let mut screens = tokio::task::JoinSet::new();
+        loop {
+            let name = tokio::select! {
+                _ = &mut stopped => break,
+                accepted = listener.accept() => {
+                    if let Ok((stream, _)) = accepted {
+                        let feed = self.out.subscribe();
+                        let hello = self.hello.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                        screens.spawn(screen(stream, feed, hello, self.requests.clone()));
+                    }
+                    continue;
+                }
+                _ = interrupt.recv() => "SIGINT",
+                _ = terminate.recv() => "SIGTERM",
+                _ = hangup.recv() => "SIGHUP",
+            };
+            signals += 1;
+            // Once is a wish, twice is a need.
+            let what = if signals == 1 { Request::Stop } else { Request::Halt };
+            let _ = self.requests.send((name.to_owned(), what));
+        }
+        let _ = tokio::time::timeout(FAREWELL, async { while screens.join_next().await.is_some() {} }).await;
+    }
+}
+
+async fn screen(stream: UnixStream, mut feed: broadcast::Receiver<Arc<ToScreen>>, hello: Hello, requests: Requests) {
+    let shown = hello.last.as_ref().map(|row| row.tick);
+    let (reading, mut writing) = stream.into_split();
+    if writing.write_all(encode(&ToScreen::Hello(Box::new(hello))).as_bytes()).await.is_err() {
+        return;
+    }
+    let mut lines = BufReader::new(reading).lines();
+    loop {
+        let message = tokio::select! {
+            line = lines.next_line() => match line {
+                Ok(Some(line)) => {
+                    if let Ok(FromScreen::Request { who, what }) = decode(&line) {
+                        let _ = requests.send((who, what));
+                    }
+                    continue;
+                }
+                Ok(None) | Err(_) => return,
+            },
+            message = feed.recv() => message,
+        };
+        let text = match message {
+            // Rows that were in the hello already are not said twice.
+            Ok(message) if matches!(&*message, ToScreen::Row(row) if shown.is_some_and(|t| row.tick <= t)) => continue,
+            Ok(message) => encode(&*message),
+            Err(broadcast::error::RecvError::Lagged(n)) => encode(&ToScreen::Lost { n }),
+            Err(broadcast::error::RecvError::Closed) => return,
+        };
+        let over = text.starts_with("{\"end\"");
+        if writing.write_all(text.as_bytes()).await.is_err() || over {
+            return;
+        }
+    }
+}

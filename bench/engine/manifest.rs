@@ -1,0 +1,174 @@
+//! `run.toml`: everything needed to judge a run without the machine it ran on. Shapes only; writing it is `record`'s.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The manifest of a run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Version of this file's layout.
+    pub schema: u32,
+    /// Name of the run: that of its folder.
+    pub name: String,
+    /// True if any part of the bench is emulated: no verdict is ever drawn from it.
+    pub simulated: bool,
+    /// Which parts, and why.
+    pub simulated_because: Vec<String>,
+    /// Who wrote this.
+    pub program: Program,
+    /// What was to be flown.
+    pub plan: Plan,
+    /// Where it was flown.
+    pub host: Host,
+    /// The profile as it was.
+    pub profile: Source,
+    /// The rig as it was.
+    pub rig: Source,
+    /// The device under test.
+    pub accelerator: AcceleratorCard,
+    /// The work.
+    pub workload: WorkloadCard,
+    /// Weighed and modelled masses, kg.
+    pub masses: BTreeMap<String, f64>,
+    /// The prediction, sealed before the first measured row.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prediction: Option<Sealed>,
+    /// What each instrument said it is.
+    #[serde(default)]
+    pub identities: BTreeMap<String, String>,
+    /// Socket of the engine while it runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<Session>,
+    /// One for each start of the engine on this folder.
+    pub segments: Vec<Segment>,
+    /// Unit and class of every column.
+    pub columns: BTreeMap<String, ColumnCard>,
+}
+
+/// The program that wrote a run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Program {
+    /// Version.
+    pub version: String,
+    /// Commit it was built from, or `unknown`.
+    pub commit: String,
+    /// Command line.
+    pub command: Vec<String>,
+}
+
+/// What was to be flown.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Plan {
+    /// Part of the satellite that one accelerator stands for.
+    pub share: f64,
+    /// Controller step, bench seconds.
+    pub dt_s: f64,
+    /// Mission seconds.
+    pub duration_s: f64,
+    /// Seconds of an orbit.
+    pub period_s: f64,
+    /// Bench seconds a wall second.
+    pub speed: f64,
+    /// Seed of the emulated bench.
+    pub seed: u64,
+    /// Board power at full load, W.
+    pub full_w: f64,
+    /// Board power with no work, W.
+    pub idle_w: f64,
+    /// Declared stand-in heat, W.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assume_w: Option<f64>,
+    /// `plate` or `coolant_supply`.
+    pub servo_node: String,
+    /// Gain on measured heat before the model.
+    pub heat_gain: f64,
+}
+
+/// Where a run was flown.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Host {
+    /// Host name.
+    pub name: String,
+    /// Kernel and release.
+    pub system: String,
+}
+
+/// A file copied in.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Source {
+    /// Its `name`.
+    pub name: String,
+    /// Where it was read from: a path, or `built in`.
+    pub from: String,
+    /// SHA-256 of the text.
+    pub sha256: String,
+    /// The text.
+    pub text: String,
+}
+
+/// The device under test.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AcceleratorCard {
+    /// What was asked for.
+    pub spec: String,
+    /// What it says it is.
+    pub name: String,
+    /// `measured` or `simulated`.
+    pub origin: String,
+    /// It sits on the rig's plate; otherwise its temperatures stay out of compare.
+    pub coupled: bool,
+    /// What could not be read, and why.
+    #[serde(default)]
+    pub notes: Vec<String>,
+}
+
+/// The work.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WorkloadCard {
+    /// What was asked for and what it is.
+    pub name: String,
+    /// What its work is counted in.
+    pub unit: String,
+}
+
+/// A file and its hash.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Sealed {
+    /// File name in the folder.
+    pub file: String,
+    /// SHA-256.
+    pub sha256: String,
+    /// Rows in it.
+    pub rows: u64,
+    /// When it was sealed.
+    pub at: String,
+}
+
+/// How to reach the engine while it runs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Session {
+    /// The socket.
+    pub socket: String,
+    /// Process id of the engine.
+    pub pid: u32,
+}
+
+/// One start of the engine on the folder.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Segment {
+    /// From 0.
+    pub number: u32,
+    /// When.
+    pub started: String,
+}
+
+/// What a column is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ColumnCard {
+    /// Unit.
+    pub unit: String,
+    /// Class word.
+    pub class: String,
+    /// Where its values come from in this run: `measured`, `simulated`, `assumed` or `computed`.
+    pub origin: String,
+}

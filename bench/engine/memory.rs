@@ -1,0 +1,140 @@
+//! The bench in memory on virtual time: the real driver and the real emulator joined without a wire, hours in seconds.
+//!
+//! Here live the fault tests: cables are pulled, benches are drawn by seed, belief is falsified. Nothing waits.
+
+use crate::devices::{Devices, Look, Unconfirmed};
+use crate::instrument::{Known, status};
+use crate::card::card_readings;
+use crate::setup::Setup;
+use control::{Commands, Event, Thermal};
+use rig::{Command, Driver, Input};
+use signal::{Snapshot, Tick};
+use std::time::Duration;
+use twin::{Truth, World};
+
+/// Virtual seconds the teardown may take.
+const TEARDOWN_STEPS: u32 = 10;
+
+/// A bench in memory.
+pub struct MemoryBench {
+    world: World,
+    driver: Box<dyn Driver>,
+    known: Known,
+    now_s: f64,
+    deadline_s: Option<f64>,
+    notes: Vec<Event>,
+    /// The cable is out: nothing passes, and the driver was told of the hang-up.
+    unplugged: bool,
+    /// Setpoint commands no longer reach the instrument, though everything else does.
+    pub frozen_setpoint: bool,
+}
+
+impl MemoryBench {
+    /// The bench of `setup`, as it really is by `truth`.
+    pub fn new(setup: &Setup, truth: Truth) -> Result<Self, rig::Error> {
+        let instrument = &setup.rig.instruments[0];
+        let world = World::new(truth, setup.twin.card.clone(), twin::tec_for(instrument), setup.coupled);
+        let mut bench = Self {
+            world,
+            driver: rig::driver_for(instrument)?,
+            known: Known::new(&instrument.name, true),
+            now_s: 0.0,
+            deadline_s: None,
+            notes: Vec::new(),
+            unplugged: false,
+            frozen_setpoint: false,
+        };
+        bench.drive(Input::Opened);
+        Ok(bench)
+    }
+
+    /// The emulated bench itself.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// Pulls the cable.
+    pub fn unplug(&mut self) {
+        if !std::mem::replace(&mut self.unplugged, true) {
+            self.drive(Input::HangUp);
+        }
+    }
+
+    /// Puts it back.
+    pub fn plug(&mut self) {
+        if std::mem::replace(&mut self.unplugged, false) {
+            self.drive(Input::Opened);
+        }
+    }
+
+    /// Feeds the driver and carries bytes both ways until everyone is silent.
+    fn drive(&mut self, input: Input<'_>) {
+        let mut effects = self.driver.step(self.now_s, input);
+        loop {
+            for event in effects.events.drain(..) {
+                self.notes.extend(self.known.take(event));
+            }
+            self.deadline_s = effects.deadline_s;
+            if effects.send.is_empty() || self.unplugged {
+                return;
+            }
+            let reply = self.world.receive(self.now_s, &effects.send);
+            if reply.is_empty() {
+                return;
+            }
+            effects = self.driver.step(self.now_s, Input::Bytes(&reply));
+        }
+    }
+
+    /// Lets virtual time pass, with the driver's deadlines in it.
+    fn pass(&mut self, to_s: f64) {
+        while let Some(deadline) = self.deadline_s.filter(|d| *d <= to_s) {
+            self.now_s = deadline.max(self.now_s);
+            self.world.advance(self.now_s, self.now_s);
+            self.drive(Input::Deadline);
+        }
+        self.now_s = to_s;
+        self.world.advance(to_s, to_s);
+    }
+}
+
+impl Devices for MemoryBench {
+    fn latest(&mut self, tick: Tick, bench_s: f64) -> Look {
+        self.pass(bench_s);
+        if self.known.ready() {
+            self.drive(Input::Command(Command::Poll { tick }));
+        }
+        let mut readings = Snapshot::default();
+        self.known.fill(tick, bench_s, &mut readings);
+        for (channel, reading) in card_readings(&self.world.read_card(), bench_s) {
+            readings.set(channel, reading);
+        }
+        Look { readings, instruments: status(std::iter::once(&self.known)), workload_fault: None, events: std::mem::take(&mut self.notes) }
+    }
+
+    fn apply(&mut self, _tick: Tick, commands: &Commands) {
+        for command in self.known.commands(commands.target, commands.thermal == Thermal::On) {
+            let swallowed = self.frozen_setpoint && matches!(command, Command::Target(_));
+            if !swallowed {
+                self.drive(Input::Command(command));
+            }
+        }
+        self.world.set_duty(commands.duty.unwrap_or(0.0));
+    }
+
+    fn make_safe(&mut self, _within: Duration) -> (Vec<Unconfirmed>, Vec<Event>) {
+        self.world.set_duty(0.0);
+        self.drive(Input::Command(Command::Disable));
+        for _ in 0..TEARDOWN_STEPS {
+            if self.known.output_on() == Some(false) {
+                break;
+            }
+            self.pass(self.now_s + 1.0);
+        }
+        let mut unconfirmed = Vec::new();
+        if self.known.output_on() != Some(false) {
+            unconfirmed.push(Unconfirmed { device: self.known.name.clone(), why: "output UNKNOWN".into() });
+        }
+        (unconfirmed, std::mem::take(&mut self.notes))
+    }
+}

@@ -1,0 +1,91 @@
+//! Flies the control law on some devices, tick by tick, and makes the rows. Knows no wall clock: the caller says when a tick is.
+
+use crate::devices::{Devices, Look};
+use crate::row::{RowMaker, Stamp};
+use control::{Commands, Event, Input, Law, Output, State};
+use record::Row;
+use signal::{Channel, Request, Tick};
+
+/// A flight under way.
+pub struct Pilot {
+    law: Law,
+    state: State,
+    maker: RowMaker,
+    tick: Tick,
+    integral_j: Option<f64>,
+}
+
+/// What one tick brought.
+pub struct Ticked {
+    /// Rows to record, gap rows of missed ticks first.
+    pub rows: Vec<Row>,
+    /// What the law decided.
+    pub output: Output,
+    /// What happened, devices first.
+    pub events: Vec<Event>,
+}
+
+impl Pilot {
+    /// At tick 0.
+    pub fn new(law: Law, maker: RowMaker) -> Self {
+        let state = State::new(&law);
+        Self { law, state, maker, tick: 0, integral_j: None }
+    }
+
+    /// The law being flown.
+    pub fn law(&self) -> &Law {
+        &self.law
+    }
+
+    /// Everything remembered so far.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The tick that comes next.
+    pub fn next_tick(&self) -> Tick {
+        self.tick
+    }
+
+    /// Looks, decides, and makes the rows; the caller records them and then lets [`Pilot::command`] out. `stamp` gives the
+    /// stamp of a tick, so that missed ones get theirs too.
+    pub fn tick(&mut self, devices: &mut dyn Devices, missed: u32, requests: Vec<(String, Request)>, stamp: impl Fn(Tick) -> Stamp) -> Ticked {
+        let mut rows: Vec<Row> = (0..missed)
+            .map(|n| {
+                let tick = self.tick + Tick::from(n);
+                self.maker.gap(tick, stamp(tick), self.state.run)
+            })
+            .collect();
+        self.tick += Tick::from(missed);
+        let now = stamp(self.tick);
+        let look = devices.latest(self.tick, now.bench_s);
+        self.integrate(&look, missed + 1);
+        let input = Input {
+            tick: self.tick,
+            missed,
+            readings: look.readings.clone(),
+            instruments: look.instruments.clone(),
+            workload_fault: look.workload_fault.clone(),
+            requests,
+        };
+        let output = control::step(&self.law, &mut self.state, &input);
+        rows.push(self.maker.row(self.tick, now, &look, &output, self.integral_j));
+        let mut events = look.events;
+        events.extend(output.events.iter().cloned());
+        self.tick += 1;
+        Ticked { rows, output, events }
+    }
+
+    /// Power readings summed up beside the counter: the two are compared, not mixed.
+    fn integrate(&mut self, look: &Look, ticks: u32) {
+        if let Some(power) = look.readings.usable(Channel::BoardPower) {
+            let energy = if self.integral_j.is_none() { 0.0 } else { power * self.law.dt_s * f64::from(ticks) };
+            *self.integral_j.get_or_insert(0.0) += energy;
+        }
+    }
+
+    /// Lets the commands of the last tick out to the devices.
+    pub fn command(&self, devices: &mut dyn Devices, commands: &Commands) {
+        devices.apply(self.tick.saturating_sub(1), commands);
+    }
+}

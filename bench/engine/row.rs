@@ -1,0 +1,131 @@
+//! One tick's look and output become one row. The only place that knows which figure goes into which column.
+
+use crate::devices::Look;
+use control::Output;
+use model::tec::Bank;
+use record::{Column, Columns, Row};
+use signal::{Celsius, Channel, Tick};
+
+/// Least board power at which a die-to-plate resistance says anything, as a fraction of full load.
+const RESISTANCE_FROM_FRAC: f64 = 0.1;
+
+/// What rows are made with.
+#[derive(Clone, Debug)]
+pub struct RowMaker {
+    /// The believed Peltier bank, for the heat taken off the plate.
+    pub bank: Option<Bank>,
+    /// The accelerator sits on the rig's plate.
+    pub coupled: bool,
+    /// Board power at full load, W.
+    pub full_w: f64,
+    /// Channels the plan reads.
+    pub channels: Vec<Channel>,
+    /// Number of radiator panels.
+    pub panels: usize,
+}
+
+/// When a row was taken.
+#[derive(Clone, Copy, Debug)]
+pub struct Stamp {
+    /// Counts the engine's starts on this folder.
+    pub segment: u32,
+    /// Wall time; `None` in a rehearsal.
+    pub utc: Option<jiff::Timestamp>,
+    /// Wall seconds since the start; `None` in a rehearsal.
+    pub elapsed_s: Option<f64>,
+    /// Bench seconds since the start.
+    pub bench_s: f64,
+}
+
+impl RowMaker {
+    /// The columns of this plan, the same in every CSV of the run.
+    pub fn columns(&self) -> Columns {
+        Columns::where_present(|column| match column.channel() {
+            Some(channel) => self.channels.contains(&channel),
+            None => match column {
+                Column::RigRDiePlateKW => self.coupled,
+                Column::RigPumpedW => self.bank.is_some(),
+                _ => (1..=8).all(|k| Column::panel(k) != Some(column) || k <= self.panels),
+            },
+        })
+    }
+
+    /// A row in which nothing was read: the tick was missed.
+    pub fn gap(&self, tick: Tick, stamp: Stamp, state: signal::RunState) -> Row {
+        let mut row = Row::new(stamp.segment, tick, stamp.bench_s, state);
+        row.utc = stamp.utc;
+        row.elapsed_s = stamp.elapsed_s;
+        for &channel in &self.channels {
+            row.set_reading(channel, &signal::Reading::default());
+        }
+        row
+    }
+
+    /// The row of one tick.
+    pub fn row(&self, tick: Tick, stamp: Stamp, look: &Look, output: &Output, integral_j: Option<f64>) -> Row {
+        let mut row = self.gap(tick, stamp, output.state);
+        let view = &output.view;
+        row.mission_s = view.mission_s;
+        row.limited = view.limited;
+        row.heat_origin = view.heat.map(|_| view.heat_origin);
+        for &channel in &self.channels {
+            row.set_reading(channel, look.readings.get(channel));
+        }
+
+        let env = &view.env;
+        row.set(Column::EnvIlluminationFrac, env.illumination);
+        row.set(Column::EnvBetaDeg, env.beta_deg);
+        row.set(Column::EnvSolarWM2, env.solar_w_m2);
+        row.set(Column::EnvArrayWM2, env.array_w_m2);
+        row.set(Column::EnvASolarWM2, env.a.solar_w_m2);
+        row.set(Column::EnvAAlbedoWM2, env.a.albedo_w_m2);
+        row.set(Column::EnvAIrWM2, env.a.ir_w_m2);
+        row.set(Column::EnvBSolarWM2, env.b.solar_w_m2);
+        row.set(Column::EnvBAlbedoWM2, env.b.albedo_w_m2);
+        row.set(Column::EnvBIrWM2, env.b.ir_w_m2);
+        row.set(Column::EnvSinkDegc, Celsius::from(env.sink).0);
+
+        let flight = &view.flight;
+        row.set(Column::FlightHeatW, view.heat.map(|w| w.0));
+        row.set(Column::FlightDieDegc, Celsius::from(flight.die).0);
+        row.set(Column::FlightPlateDegc, Celsius::from(flight.plate).0);
+        row.set(Column::FlightSupplyDegc, Celsius::from(flight.supply).0);
+        row.set(Column::FlightReturnDegc, Celsius::from(flight.return_).0);
+        for (k, panel) in flight.panels().iter().enumerate() {
+            if let Some(column) = Column::panel(k + 1) {
+                row.set(column, Celsius::from(*panel).0);
+            }
+        }
+        row.set(Column::FlightRadiatedW, flight.radiated_w);
+        row.set(Column::FlightBypassFrac, flight.bypass);
+
+        row.set(Column::RigRequestDegc, view.request.map(|t| t.0));
+        row.set(Column::RigSetpointDegc, view.setpoint.map(|t| t.0));
+        self.derived(&mut row, look);
+
+        row.set(Column::AccelIntegralJ, integral_j);
+        row.set(Column::WorkUnits, view.work_units);
+        row.set(Column::WorkUnitsPerS, view.work_rate);
+        row.set(Column::WorkDutyFrac, view.duty);
+        row.set(Column::PowerAvailableW, view.available.0);
+        row.set(Column::PowerBudgetW, view.budget.0);
+        row
+    }
+
+    /// Figures made of several readings; missing where any of them is.
+    fn derived(&self, row: &mut Row, look: &Look) {
+        let read = |channel| look.readings.usable(channel);
+        let (plate, sink) = (read(Channel::Plate), read(Channel::Sink));
+        let (amps, volts) = (read(Channel::TecCurrent), read(Channel::TecVoltage));
+        row.set(Column::RigTecW, amps.zip(volts).map(|(i, v)| i * v));
+        if let Some(bank) = &self.bank {
+            let pumped = amps.zip(plate.zip(sink)).map(|(i, (c, h))| bank.cooling(i, Celsius(c).into(), Celsius(h).into()).0);
+            row.set(Column::RigPumpedW, pumped);
+        }
+        if self.coupled {
+            let power = read(Channel::BoardPower).filter(|w| *w > RESISTANCE_FROM_FRAC * self.full_w);
+            let rise = read(Channel::Die).zip(plate).map(|(d, p)| d - p);
+            row.set(Column::RigRDiePlateKW, rise.zip(power).map(|(k, w)| k / w));
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! From files and options to everything a run needs: parsed, checked against each other, and with the flight model's periodic
+//! start found. Opens no serial port; a real accelerator is asked once who it is.
+
+use crate::row::RowMaker;
+use accelerator::{Identity, Spec};
+use control::{Governor, Law, LawError, Patience, Servo, SetpointLaw, Staging, Trip};
+use model::Profile;
+use model::flight::FlightModel;
+use model::mass::{Item, Ledgers};
+use model::power::PowerShare;
+use rig::RigFile;
+use signal::{Channel, Document, Problems, Watts};
+use std::fmt::Write as _;
+use std::path::Path;
+use thiserror::Error;
+use twin::TwinSpec;
+
+/// Speed of a run on the twin unless another is asked for: one orbit in about 98 s.
+const TWIN_SPEED: f64 = 60.0;
+/// Idle power of a GPU that does not say, as a fraction of its limit: about 80 of 700 W on an H200 (third-party measurements).
+const IDLE_FRAC: f64 = 0.115;
+/// Board power assumed of a host CPU that nothing measures: a desktop part's 65 W class, 10 W package idle.
+const CPU_FULL_W: f64 = 65.0;
+const CPU_IDLE_W: f64 = 10.0;
+/// Fraction of the controller's current limit at which a row counts as saturated.
+const SATURATION_FRAC: f64 = 0.98;
+/// Wall seconds a lost link may take to come back.
+const LINK_PATIENCE_WALL_S: f64 = 10.0;
+
+/// A file as it was read.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Name for messages.
+    pub file: String,
+    /// Path, or `built in`.
+    pub from: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// What was asked for.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The profile.
+    pub profile: Source,
+    /// The rig.
+    pub rig: Source,
+    /// `virtual`, `nvml:0`, `cpu`; the rig's default if `None`.
+    pub accelerator: Option<String>,
+    /// `virtual`, `cpu`, `command:...`, `none`; what suits the accelerator if `None`.
+    pub workload: Option<String>,
+    /// Mission seconds; the profile's own if `None`.
+    pub duration_s: Option<f64>,
+    /// Controller step, bench seconds.
+    pub dt_s: f64,
+    /// Bench seconds a wall second; by the rig's kind if `None`.
+    pub speed: Option<f64>,
+    /// Seed of the emulated bench.
+    pub seed: u64,
+    /// Declared stand-in board power.
+    pub assume_w: Option<f64>,
+    /// Nobody watches.
+    pub unattended: bool,
+}
+
+/// Why a run cannot be set up.
+#[derive(Debug, Error)]
+pub enum SetupError {
+    /// The files have problems.
+    #[error("{0}")]
+    Problems(Problems),
+    /// The accelerator's name is not understood, or it is not there.
+    #[error(transparent)]
+    Accelerator(#[from] accelerator::Error),
+    /// The workload's name is not understood.
+    #[error(transparent)]
+    Workload(#[from] workload::Error),
+    /// The law cannot be flown.
+    #[error(transparent)]
+    Law(#[from] LawError),
+    /// Options do not go together.
+    #[error("{0}")]
+    Options(String),
+}
+
+/// Everything a run needs.
+#[derive(Debug)]
+pub struct Setup {
+    /// What was asked for.
+    pub options: Options,
+    /// The profile.
+    pub profile: Profile,
+    /// The rig.
+    pub rig: RigFile,
+    /// What the rig file says of the twin.
+    pub twin: TwinSpec,
+    /// The device under test.
+    pub accelerator: Spec,
+    /// The work.
+    pub workload: workload::Spec,
+    /// What a real accelerator says it is.
+    pub identity: Option<Identity>,
+    /// The accelerator sits on the plate of this rig.
+    pub coupled: bool,
+    /// Bench seconds a wall second.
+    pub speed: f64,
+    /// Part of the satellite one accelerator stands for.
+    pub share: f64,
+    /// The control law.
+    pub law: Law,
+    /// How rows are made.
+    pub maker: RowMaker,
+    /// The three mass ledgers.
+    pub ledgers: Ledgers,
+    /// Why the run counts as simulated; empty if it does not.
+    pub simulated_because: Vec<String>,
+    /// What a unit of work is.
+    pub unit: String,
+}
+
+impl Setup {
+    /// Parses, checks and prepares.
+    pub fn build(options: Options) -> Result<Self, SetupError> {
+        let (profile, rig, twin) = parse(&options)?;
+        let spec: Spec = options.accelerator.as_deref().unwrap_or(&rig.accelerator.default).parse()?;
+        let workload: workload::Spec = match (&options.workload, &spec) {
+            (Some(text), _) => text.parse()?,
+            (None, Spec::Virtual) => workload::Spec::Virtual,
+            (None, Spec::Cpu) => "cpu".parse()?,
+            (None, Spec::Nvml(_)) => workload::Spec::None,
+        };
+        if (workload == workload::Spec::Virtual) != (spec == Spec::Virtual) {
+            return Err(SetupError::Options(format!("the workload \"{workload}\" does not run on the accelerator \"{spec}\": the virtual card does virtual work, real ones real work")));
+        }
+        let identity = if spec.is_real() { Some(spec.open(Path::new("/"))?.identity().clone()) } else { None };
+        let coupled = rig.accelerator.coupled && rig.accelerator.default.parse::<Spec>().is_ok_and(|d| d.is_real() == spec.is_real());
+
+        let emulated = rig.emulated();
+        if spec == Spec::Virtual && !emulated {
+            return Err(SetupError::Options(format!("the virtual card needs an emulated rig, and \"{}\" is real hardware; choose --accelerator nvml:0 or cpu", rig.name)));
+        }
+        let all_twin = emulated && spec == Spec::Virtual;
+        let speed = options.speed.unwrap_or(if all_twin { TWIN_SPEED } else { 1.0 });
+        if !(speed.is_finite() && speed > 0.0 && speed <= 1000.0) {
+            return Err(SetupError::Options(format!("--speed {speed} is not between 0 and 1000")));
+        }
+        if !all_twin && speed != 1.0 {
+            return Err(SetupError::Options(format!("--speed {speed} is refused: real hardware always runs at speed 1, thermal time cannot be hurried")));
+        }
+
+        let (idle, full) = power_range(&options, &rig, &twin, &spec, identity.as_ref())?;
+        let share = full.0 * (1.0 + profile.satellite.overhead_frac) / (profile.satellite.heat_kw * 1e3);
+        let governor = Governor { power: PowerShare::new(&profile, share), idle, full };
+        let flight = FlightModel::new(&profile, share);
+        let period_s = profile.environment.period_s();
+        let budget = |mission_s: f64| governor.budget(&profile.environment.at(mission_s)).1.0;
+        let initial = flight.periodic(&profile.environment, period_s, budget);
+
+        let servoed = rig.channel(rig::Role::Plate).and_then(|c| c.setpoint).ok_or_else(|| SetupError::Options("the rig's plate has no setpoint limits: nothing could be servoed".into()))?;
+        let law = Law {
+            dt_s: options.dt_s,
+            duration_s: options.duration_s.unwrap_or(profile.duration_s),
+            environment: profile.environment.clone(),
+            flight,
+            initial,
+            servo: match rig.interface.servo_node {
+                rig::ServoNode::Plate => Servo::Plate,
+            },
+            setpoint: SetpointLaw {
+                limits: servoed.limits,
+                rate_k_s: servoed.rate_k_min / 60.0,
+            },
+            governor,
+            staging: Staging { band_k: 0.3, settle_ticks: ticks(60.0, options.dt_s), limit_ticks: ticks(3600.0, options.dt_s) },
+            patience: Patience { heat_ticks: 3, link_ticks: ticks(LINK_PATIENCE_WALL_S * speed, options.dt_s), suspend_ticks: ticks(1800.0, options.dt_s) },
+            trips: trips(&rig),
+            saturation_a: rig.instruments.first().map(|i| i.current_limit_a * SATURATION_FRAC),
+            assume_heat_w: options.assume_w.or(rig.accelerator.assume_w),
+            heat_gain: 1.0,
+        };
+        law.check()?;
+
+        let mut because = Vec::new();
+        if emulated {
+            because.push(format!("the rig \"{}\" is emulated", rig.name));
+        }
+        if spec == Spec::Virtual {
+            because.push("the accelerator is a virtual card".to_owned());
+        }
+        let unit = if spec == Spec::Virtual { twin.card.unit.clone() } else { "token".to_owned() };
+        let maker = RowMaker {
+            bank: Some(twin.plant.bank),
+            coupled,
+            full_w: full.0,
+            channels: channels(&spec),
+            panels: profile.radiator.panels,
+        };
+        let items: Vec<Item> = rig.masses.clone();
+        let ledgers = Ledgers::new(&profile, share, &items);
+        Ok(Self { options, profile, rig, twin, accelerator: spec, workload, identity, coupled, speed, share, law, maker, ledgers, simulated_because: because, unit })
+    }
+
+    /// Some part of the bench is emulated: no verdict is ever drawn.
+    pub fn simulated(&self) -> bool {
+        !self.simulated_because.is_empty()
+    }
+
+    /// What the accelerator is called.
+    pub fn accelerator_name(&self) -> String {
+        self.identity.as_ref().map_or_else(|| format!("virtual {}", self.twin.card.name), |i| i.name.clone())
+    }
+
+    /// The card a rehearsal believes in: the rig's virtual one, drawing what the device under test is declared to draw.
+    pub fn believed_card(&self) -> twin::CardSpec {
+        twin::CardSpec { idle_w: self.law.governor.idle.0, full_w: self.law.governor.full.0, ..self.twin.card.clone() }
+    }
+
+    /// One line that says what is flown on what.
+    pub fn title(&self) -> String {
+        let mut line = format!("{} on {} with {}", self.profile.name, self.rig.name, self.accelerator_name());
+        if self.simulated() {
+            // Writing to a String cannot fail.
+            let _ = write!(line, " (simulated: {})", self.simulated_because.join(", "));
+        }
+        line
+    }
+}
+
+fn ticks(bench_s: f64, dt_s: f64) -> u32 {
+    (bench_s / dt_s).ceil().clamp(1.0, f64::from(u32::MAX)) as u32
+}
+
+/// A rig file with what it says of the twin; every problem at once.
+pub fn parse_rig(file: &str, text: &str) -> Result<(RigFile, TwinSpec), Problems> {
+    let document = Document::parse(file, text);
+    let root = document.root();
+    let read = (RigFile::read(&root), TwinSpec::read(&root));
+    document.finish(read)
+}
+
+fn parse(options: &Options) -> Result<(Profile, RigFile, TwinSpec), SetupError> {
+    let profile = Profile::parse(&options.profile.file, &options.profile.text);
+    let rig = parse_rig(&options.rig.file, &options.rig.text);
+    match (profile, rig) {
+        (Ok(profile), Ok((rig, twin))) => Ok((profile, rig, twin)),
+        (profile, rig) => {
+            let mut all = Vec::new();
+            all.extend(profile.err().into_iter().flat_map(|p| p.0));
+            all.extend(rig.err().into_iter().flat_map(|p| p.0));
+            Err(SetupError::Problems(Problems(all)))
+        }
+    }
+}
+
+/// Idle and full board power: declared first, then what the device says, then what is assumed of its kind.
+fn power_range(options: &Options, rig: &RigFile, twin: &TwinSpec, spec: &Spec, identity: Option<&Identity>) -> Result<(Watts, Watts), SetupError> {
+    let declared = &rig.accelerator;
+    let (idle, full) = match spec {
+        Spec::Virtual => (twin.card.idle_w, twin.card.full_w),
+        Spec::Nvml(_) => {
+            let full = declared.full_w.or_else(|| identity.and_then(|i| i.full_w)).ok_or_else(|| {
+                SetupError::Options("the GPU does not say its power limit: declare full_w (and idle_w) in [accelerator] of the rig file".into())
+            })?;
+            (declared.idle_w.unwrap_or(full * IDLE_FRAC), full)
+        }
+        Spec::Cpu => {
+            let full = options.assume_w.or(identity.and_then(|i| i.full_w)).unwrap_or(CPU_FULL_W);
+            (CPU_IDLE_W.min(full / 2.0), full)
+        }
+    };
+    if !(idle >= 0.0 && idle < full) {
+        return Err(SetupError::Options(format!("idle power {idle} W is not below full power {full} W")));
+    }
+    Ok((Watts(idle), Watts(full)))
+}
+
+/// Channels a row has, by what is read.
+fn channels(spec: &Spec) -> Vec<Channel> {
+    let mut channels = vec![Channel::TecTarget, Channel::Plate, Channel::Sink, Channel::TecCurrent, Channel::TecVoltage, Channel::TecOutput];
+    channels.extend([Channel::BoardPower, Channel::BoardEnergy, Channel::Die, Channel::CoreClock, Channel::Utilisation, Channel::WorkUnits]);
+    match spec {
+        Spec::Virtual => channels.extend([Channel::MemoryClock, Channel::ThrottleReasons]),
+        Spec::Nvml(_) => channels.extend([Channel::Memory, Channel::MemoryClock, Channel::ThrottleReasons]),
+        Spec::Cpu => {}
+    }
+    channels
+}
+
+fn trips(rig: &RigFile) -> Vec<Trip> {
+    let mut trips: Vec<Trip> = rig
+        .channels
+        .iter()
+        .filter(|c| c.trip_min_degc.is_some() || c.trip_max_degc.is_some())
+        .filter_map(|c| Some(Trip { name: c.role.word().to_owned(), channel: c.role.channel()?, min: c.trip_min_degc, max: c.trip_max_degc }))
+        .collect();
+    trips.push(Trip { name: "accelerator die".into(), channel: Channel::Die, min: None, max: Some(rig.accelerator.trip_max_degc) });
+    trips
+}

@@ -1,0 +1,376 @@
+//! The one table of columns: name, unit, decimals, class and meaning of everything a run folder's CSVs can hold, in file order.
+//! Header, writer, reader and the docs all come from it. No values here: those are in [`crate::Row`].
+
+use serde::{Deserialize, Serialize};
+use signal::Channel;
+use std::fmt::Write as _;
+
+/// What a column may be used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Class {
+    /// The rig is made to follow it: yields tracking error only, never evidence about the model.
+    Servoed,
+    /// Forecast before the run and not servoed: the correlation gates use these.
+    Predicted,
+    /// Computed from other columns or by the flight model.
+    Derived,
+    /// Imposed on the run from outside.
+    Environment,
+    /// What the controller asks for, and what the instrument says it was asked.
+    Command,
+    /// Kept for diagnosis.
+    Bookkeeping,
+}
+
+impl Class {
+    /// The word used in docs and reports.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Servoed => "servoed",
+            Self::Predicted => "predicted",
+            Self::Derived => "derived",
+            Self::Environment => "environment",
+            Self::Command => "command",
+            Self::Bookkeeping => "bookkeeping",
+        }
+    }
+}
+
+/// The columns every CSV of a run begins with: name, unit, meaning.
+pub const LEAD: [(&str, &str, &str); 8] = [
+    ("segment", "count", "Counts the engine's starts on this folder, from 0; a resume begins the next one."),
+    ("tick", "count", "The controller's step, from 0, constant dt in bench seconds."),
+    ("utc", "RFC 3339", "Wall time of the row; empty in a prediction."),
+    ("elapsed_s", "s", "Wall seconds since the run began, monotonic; empty in a prediction."),
+    ("bench_s", "s", "Bench seconds since the run began (wall x speed): the time of the plant, of energy and of rates."),
+    ("mission_s", "s", "Bench seconds less staging and holds: the time of the flight model; empty until staging ends."),
+    ("state", "word", "staging, running, held, suspended, stopping or safe."),
+    ("limited", "word", "none, or why the rig could not follow the model over this tick: clamped, rate or saturated."),
+];
+
+/// The only column whose origin can change during a run, and the name of the column that says it.
+pub(crate) const ORIGIN_OF: Column = Column::FlightHeatW;
+
+macro_rules! channel_of {
+    (-) => {
+        None
+    };
+    ($channel:ident) => {
+        Some(Channel::$channel)
+    };
+}
+
+macro_rules! columns {
+    ($($name:ident $text:literal $unit:literal $decimals:literal $class:ident $channel:tt $meaning:literal;)+) => {
+        /// A column of `samples.csv` and `prediction.csv` after the [`LEAD`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Column { $(#[doc = $meaning] $name,)+ }
+
+        struct Entry {
+            name: &'static str,
+            unit: &'static str,
+            decimals: usize,
+            class: Class,
+            channel: Option<Channel>,
+            meaning: &'static str,
+        }
+
+        const TABLE: &[Entry] = &[$(Entry {
+            name: $text,
+            unit: $unit,
+            decimals: $decimals,
+            class: Class::$class,
+            channel: channel_of!($channel),
+            meaning: $meaning,
+        },)+];
+
+        impl Column {
+            /// Every column, in file order.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+        }
+    };
+}
+
+// variant, name, unit, decimals, class, the channel it is read from, meaning. Powers are averages over the tick that ends at the row.
+columns! {
+    EnvIlluminationFrac "env_illumination_frac" "1" 6 Environment - "Visible fraction of the solar disc: 0 in umbra, 1 in full sun.";
+    EnvBetaDeg "env_beta_deg" "°" 4 Environment - "Angle of the Sun above the orbit plane.";
+    EnvSolarWM2 "env_solar_w_m2" "W/m²" 3 Environment - "Direct sunlight on a surface facing the Sun, shadow included.";
+    EnvArrayWM2 "env_array_w_m2" "W/m²" 3 Environment - "Sunlight on the solar array.";
+    EnvASolarWM2 "env_a_solar_w_m2" "W/m²" 3 Environment - "Direct sunlight incident on radiator face a.";
+    EnvAAlbedoWM2 "env_a_albedo_w_m2" "W/m²" 3 Environment - "Sunlight reflected by the planet, incident on radiator face a.";
+    EnvAIrWM2 "env_a_ir_w_m2" "W/m²" 3 Environment - "Planetary infrared incident on radiator face a.";
+    EnvBSolarWM2 "env_b_solar_w_m2" "W/m²" 3 Environment - "Direct sunlight incident on radiator face b.";
+    EnvBAlbedoWM2 "env_b_albedo_w_m2" "W/m²" 3 Environment - "Sunlight reflected by the planet, incident on radiator face b.";
+    EnvBIrWM2 "env_b_ir_w_m2" "W/m²" 3 Environment - "Planetary infrared incident on radiator face b.";
+    EnvSinkDegc "env_sink_degc" "°C" 3 Environment - "Temperature the unloaded radiator would take in radiative balance.";
+    FlightHeatW "flight_heat_w" "W" 4 Predicted - "Board heat driven into the flight model over the tick that ends here.";
+    FlightDieDegc "flight_die_degc" "°C" 4 Derived - "Die of the flight model.";
+    FlightPlateDegc "flight_plate_degc" "°C" 4 Derived - "Cold plate of the flight model.";
+    FlightSupplyDegc "flight_supply_degc" "°C" 4 Derived - "Coolant entering the flight model's cold plate.";
+    FlightReturnDegc "flight_return_degc" "°C" 4 Derived - "Coolant leaving the flight model's cold plate.";
+    FlightPanel1Degc "flight_panel1_degc" "°C" 4 Derived - "First radiator panel along the coolant.";
+    FlightPanel2Degc "flight_panel2_degc" "°C" 4 Derived - "Second radiator panel along the coolant.";
+    FlightPanel3Degc "flight_panel3_degc" "°C" 4 Derived - "Third radiator panel along the coolant.";
+    FlightPanel4Degc "flight_panel4_degc" "°C" 4 Derived - "Fourth radiator panel along the coolant.";
+    FlightPanel5Degc "flight_panel5_degc" "°C" 4 Derived - "Fifth radiator panel along the coolant.";
+    FlightPanel6Degc "flight_panel6_degc" "°C" 4 Derived - "Sixth radiator panel along the coolant.";
+    FlightPanel7Degc "flight_panel7_degc" "°C" 4 Derived - "Seventh radiator panel along the coolant.";
+    FlightPanel8Degc "flight_panel8_degc" "°C" 4 Derived - "Eighth radiator panel along the coolant.";
+    FlightRadiatedW "flight_radiated_w" "W" 4 Derived - "Net heat leaving this accelerator's share of the panels.";
+    FlightBypassFrac "flight_bypass_frac" "1" 6 Derived - "Part of the coolant led past the radiator to keep the supply above its minimum.";
+    RigRequestDegc "rig_request_degc" "°C" 4 Command - "Interface temperature the flight model asks for, before limits.";
+    RigSetpointDegc "rig_setpoint_degc" "°C" 4 Command - "Setpoint sent to the rig, after limits.";
+    RigTargetDegc "rig_target_degc" "°C" 4 Command TecTarget "Setpoint the TEC controller says it holds.";
+    RigPlateDegc "rig_plate_degc" "°C" 4 Servoed Plate "Plate under the device under test.";
+    RigSinkDegc "rig_sink_degc" "°C" 4 Predicted Sink "Lab heat sink on the hot side of the Peltier bank.";
+    RigAmbientDegc "rig_ambient_degc" "°C" 4 Environment Ambient "Room air at the bench.";
+    RigTecA "rig_tec_a" "A" 4 Predicted TecCurrent "Current through the TEC controller's output; positive cools the plate.";
+    RigTecV "rig_tec_v" "V" 4 Predicted TecVoltage "Voltage at the TEC controller's output, same sign as the current.";
+    RigTecW "rig_tec_w" "W" 4 Derived - "Electrical power into the Peltier bank: test support, never charged to orbit.";
+    RigOutput "rig_output" "0/1" 0 Bookkeeping TecOutput "1 while the TEC controller says its output is on.";
+    RigPumpedW "rig_pumped_w" "W" 4 Derived - "Heat taken off the plate, by the believed Peltier equations from measured current and temperatures.";
+    RigRDiePlateKW "rig_r_die_plate_k_w" "K/W" 5 Predicted - "Thermal resistance from die to plate: (die - plate) / board power.";
+    AccelPowerW "accel_power_w" "W" 4 Predicted BoardPower "Board power of the accelerator over the tick.";
+    AccelEnergyJ "accel_energy_j" "J" 3 Bookkeeping BoardEnergy "The accelerator's own energy counter.";
+    AccelIntegralJ "accel_integral_j" "J" 3 Derived - "Board power integrated since the run began.";
+    AccelDieDegc "accel_die_degc" "°C" 4 Predicted Die "Accelerator die.";
+    AccelMemoryDegc "accel_memory_degc" "°C" 3 Predicted Memory "Accelerator memory.";
+    AccelCoreMhz "accel_core_mhz" "MHz" 1 Bookkeeping CoreClock "Core (streaming multiprocessor) clock.";
+    AccelMemoryMhz "accel_memory_mhz" "MHz" 1 Bookkeeping MemoryClock "Memory clock.";
+    AccelUtilisationPct "accel_utilisation_pct" "%" 1 Bookkeeping Utilisation "Utilisation as the driver reports it.";
+    AccelThrottle "accel_throttle" "bits" 0 Bookkeeping ThrottleReasons "Throttle (clock event) reason bits as a number.";
+    WorkUnits "work_units" "units" 3 Derived WorkUnits "Work done since the workload started, in its own units.";
+    WorkUnitsPerS "work_units_per_s" "units/s" 4 Predicted - "Work rate over the tick, per bench second.";
+    WorkDutyFrac "work_duty_frac" "1" 5 Command - "Part of full load the workload is paced to.";
+    PowerAvailableW "power_available_w" "W" 4 Derived - "Power the satellite has for this accelerator's board.";
+    PowerBudgetW "power_budget_w" "W" 4 Command - "Board power the governor allows.";
+}
+
+impl Column {
+    /// How many there are.
+    pub const COUNT: usize = Self::ALL.len();
+
+    const fn entry(self) -> &'static Entry {
+        &TABLE[self as usize]
+    }
+
+    /// The name in the header; its end is the unit.
+    pub const fn name(self) -> &'static str {
+        self.entry().name
+    }
+
+    /// The unit, for people.
+    pub const fn unit(self) -> &'static str {
+        self.entry().unit
+    }
+
+    /// Decimals written.
+    pub const fn decimals(self) -> usize {
+        self.entry().decimals
+    }
+
+    /// What it may be used for.
+    pub const fn class(self) -> Class {
+        self.entry().class
+    }
+
+    /// What it means, in one sentence.
+    pub const fn meaning(self) -> &'static str {
+        self.entry().meaning
+    }
+
+    /// The channel it is read from; `None` if it is computed.
+    pub const fn channel(self) -> Option<Channel> {
+        self.entry().channel
+    }
+
+    /// True if it is read from a device, so that a `_quality` column follows it.
+    pub const fn has_quality(self) -> bool {
+        self.channel().is_some()
+    }
+
+    /// True if an `_origin` column follows it.
+    pub const fn has_origin(self) -> bool {
+        matches!(self, ORIGIN_OF)
+    }
+
+    /// True if it is a temperature in °C.
+    pub fn is_temperature(self) -> bool {
+        self.name().ends_with("_degc")
+    }
+
+    /// The column that records `channel`.
+    pub const fn for_channel(channel: Channel) -> Option<Self> {
+        BY_CHANNEL[channel as usize]
+    }
+
+    /// The column of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|c| c.name() == name)
+    }
+
+    /// The temperature of radiator panel `k`, from 1.
+    pub fn panel(k: usize) -> Option<Self> {
+        (1..=8).contains(&k).then(|| Self::ALL[Self::FlightPanel1Degc as usize + k - 1])
+    }
+}
+
+/// The column of each channel, by the channel's number.
+const BY_CHANNEL: [Option<Column>; Channel::COUNT] = {
+    let mut columns = [None; Channel::COUNT];
+    let mut at = 0;
+    while at < TABLE.len() {
+        if let Some(channel) = TABLE[at].channel {
+            columns[channel as usize] = Some(Column::ALL[at]);
+        }
+        at += 1;
+    }
+    columns
+};
+
+/// The columns that a plan has, in file order. Both CSVs of a run are written with the same ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Columns(Vec<Column>);
+
+impl Columns {
+    /// Every column there is.
+    pub fn all() -> Self {
+        Self(Column::ALL.to_vec())
+    }
+
+    /// The columns for which `present` is true.
+    pub fn where_present(mut present: impl FnMut(Column) -> bool) -> Self {
+        Self(Column::ALL.iter().copied().filter(|&c| present(c)).collect())
+    }
+
+    /// The columns that a header names, whatever their order; other names are passed over.
+    pub fn of_header<'a>(header: impl IntoIterator<Item = &'a str>) -> Self {
+        let named: Vec<Column> = header.into_iter().filter_map(Column::named).collect();
+        Self::where_present(|c| named.contains(&c))
+    }
+
+    /// In file order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Column> + '_ {
+        self.0.iter().copied()
+    }
+
+    /// True if the plan has `column`.
+    pub fn contains(&self, column: Column) -> bool {
+        self.0.contains(&column)
+    }
+
+    /// The header line's names: the [`LEAD`], then each column followed by its `_quality` and `_origin` where it has them.
+    pub fn header(&self) -> Vec<String> {
+        let mut names: Vec<String> = LEAD.iter().map(|lead| lead.0.to_owned()).collect();
+        for column in self.iter() {
+            names.push(column.name().to_owned());
+            if column.has_quality() {
+                names.push(format!("{}_quality", column.name()));
+            }
+            if column.has_origin() {
+                names.push(format!("{}_origin", column.name()));
+            }
+        }
+        names
+    }
+}
+
+/// The table of columns in Markdown, for the docs.
+pub fn markdown() -> String {
+    let mut page = String::from("| column | unit | decimals | class | meaning |\n| --- | --- | --- | --- | --- |\n");
+    for (name, unit, meaning) in LEAD {
+        // Writing to a String cannot fail.
+        let _ = writeln!(page, "| `{name}` | {unit} | | lead | {meaning} |");
+    }
+    for &column in Column::ALL {
+        let (name, unit, decimals, class) = (column.name(), column.unit(), column.decimals(), column.class().word());
+        let quality = if column.has_quality() { " Followed by its `_quality`." } else { "" };
+        let origin = if column.has_origin() { " Followed by its `_origin`." } else { "" };
+        let _ = writeln!(page, "| `{name}` | {unit} | {decimals} | {class} | {}{quality}{origin} |", column.meaning());
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_are_unique_and_found_again() {
+        let header = Columns::all().header();
+        assert_eq!(header.iter().collect::<BTreeSet<_>>().len(), header.len());
+        for &column in Column::ALL {
+            assert_eq!(Column::named(column.name()), Some(column));
+        }
+    }
+
+    #[test]
+    fn every_channel_has_one_column() {
+        for &channel in Channel::ALL {
+            let holders = Column::ALL.iter().filter(|c| c.channel() == Some(channel)).count();
+            assert_eq!(holders, 1, "{channel:?}");
+            assert_eq!(Column::for_channel(channel).and_then(Column::channel), Some(channel));
+        }
+    }
+
+    #[test]
+    fn the_name_ends_in_the_unit() {
+        let suffixes = [
+            ("°C", "_degc"),
+            ("W", "_w"),
+            ("W/m²", "_w_m2"),
+            ("K/W", "_k_w"),
+            ("A", "_a"),
+            ("V", "_v"),
+            ("J", "_j"),
+            ("1", "_frac"),
+            ("°", "_deg"),
+            ("MHz", "_mhz"),
+            ("%", "_pct"),
+            ("units", "_units"),
+            ("units/s", "_units_per_s"),
+            ("0/1", "_output"),
+            ("bits", "_throttle"),
+        ];
+        for &column in Column::ALL {
+            let suffix = suffixes.iter().find(|(unit, _)| *unit == column.unit()).map(|s| s.1);
+            assert!(suffix.is_some_and(|s| column.name().ends_with(s)), "{} in {}", column.name(), column.unit());
+        }
+    }
+
+    #[test]
+    fn quality_and_origin_follow_their_column() {
+        let header = Columns::where_present(|c| matches!(c, Column::FlightHeatW | Column::RigPlateDegc)).header();
+        let tail: Vec<&str> = header[LEAD.len()..].iter().map(String::as_str).collect();
+        assert_eq!(tail, ["flight_heat_w", "flight_heat_w_origin", "rig_plate_degc", "rig_plate_degc_quality"]);
+    }
+
+    #[test]
+    fn a_header_in_any_order_names_the_same_columns() {
+        let few = Columns::where_present(|c| matches!(c.class(), Class::Command | Class::Servoed));
+        let mut header = few.header();
+        header.reverse();
+        assert_eq!(Columns::of_header(header.iter().map(String::as_str)), few);
+    }
+
+    #[test]
+    fn panels_count_from_one() {
+        assert_eq!(Column::panel(0), None);
+        assert_eq!(Column::panel(1), Some(Column::FlightPanel1Degc));
+        assert_eq!(Column::panel(8), Some(Column::FlightPanel8Degc));
+        assert_eq!(Column::panel(9), None);
+    }
+
+    #[test]
+    fn the_docs_table_has_a_line_a_column() {
+        let page = markdown();
+        assert_eq!(page.lines().count(), 2 + LEAD.len() + Column::COUNT);
+        for line in page.lines() {
+            assert_eq!(line.matches('|').count(), 6, "{line}");
+        }
+        assert!(page.contains("| `rig_plate_degc` | °C | 4 | servoed | Plate under the device under test. Followed by its `_quality`. |"));
+    }
+}

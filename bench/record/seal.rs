@@ -1,0 +1,223 @@
+//! The seal of a finished run: `SHA256SUMS` over its five files, in the format of `sha256sum`, so that anyone can check it without
+//! this program. It shows that files changed after sealing; it does not prove who sealed them.
+
+use crate::folder::{EVENTS, Folder, PREDICTION, RUN, SAMPLES, SUMMARY, SUMS};
+use crate::{Error, folder::sha256};
+use std::collections::BTreeMap;
+use std::fmt;
+use toml::Table;
+
+/// The files under the seal, in the order of `SHA256SUMS`.
+pub const SEALED: [&str; 5] = [RUN, PREDICTION, SAMPLES, EVENTS, SUMMARY];
+
+/// What can be said about a run's files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Every file is as it was when the run was sealed.
+    Sealed {
+        /// SHA-256 of `SHA256SUMS` itself, for reports to quote.
+        seal: String,
+    },
+    /// There is no seal: the run did not end, or is under way.
+    Unsealed {
+        /// What is known about it.
+        why: String,
+    },
+    /// A file is not what was sealed.
+    Tampered {
+        /// Which one.
+        file: String,
+        /// In what way.
+        why: String,
+    },
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sealed { seal } => write!(f, "sealed (seal {})", seal.get(..16).unwrap_or(seal)),
+            Self::Unsealed { why } => write!(f, "unsealed: {why}"),
+            Self::Tampered { file, why } => write!(f, "tampered: {file}: {why}"),
+        }
+    }
+}
+
+/// Seals a run that has all five files. From then on none of them may change. Returns the SHA-256 of the seal.
+pub fn seal(folder: &Folder) -> Result<String, Error> {
+    let mut sums = String::new();
+    for name in SEALED {
+        sums.push_str(&folder.sha256(name)?);
+        sums.push_str("  ");
+        sums.push_str(name);
+        sums.push('\n');
+    }
+    folder.replace(SUMS, sums.as_bytes())?;
+    Ok(sha256(sums.as_bytes()))
+}
+
+/// Checks the seal of a run. An error means that a file could not be read, which is neither.
+pub fn verify(folder: &Folder) -> Result<Verdict, Error> {
+    let sums = match folder.text(SUMS) {
+        Err(e) if e.is_missing() => return prediction_kept(folder),
+        Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::InvalidData => {
+            return Ok(tampered(SUMS, "it is no text".into()));
+        }
+        sums => sums?,
+    };
+    let mut expected: BTreeMap<&str, &str> = BTreeMap::new();
+    for (at, line) in sums.lines().enumerate() {
+        let Some((sum, name)) = entry(line) else {
+            return Ok(tampered(SUMS, format!("line {} is no SHA-256 and file name: \"{line}\"", at + 1)));
+        };
+        if !SEALED.contains(&name) {
+            return Ok(tampered(SUMS, format!("line {} names \"{name}\", which is not under the seal", at + 1)));
+        }
+        if expected.insert(name, sum).is_some() {
+            return Ok(tampered(SUMS, format!("line {} names \"{name}\" a second time", at + 1)));
+        }
+    }
+    for name in SEALED {
+        let Some(sum) = expected.get(name) else {
+            return Ok(tampered(SUMS, format!("it has no line for {name}")));
+        };
+        match folder.sha256(name) {
+            Err(e) if e.is_missing() => return Ok(tampered(name, "it is sealed but missing".into())),
+            found if found.as_ref().is_ok_and(|f| f.eq_ignore_ascii_case(sum)) => {}
+            found => return Ok(tampered(name, format!("its SHA-256 is {}, sealed was {sum}", found?))),
+        }
+    }
+    match forecast(folder) {
+        Some((promised, found)) if promised != found => {
+            let why = format!("its SHA-256 is {found}, but {RUN} promised {promised} before the first measured row");
+            Ok(tampered(PREDICTION, why))
+        }
+        _ => Ok(Verdict::Sealed { seal: sha256(sums.as_bytes()) }),
+    }
+}
+
+/// Without a seal one promise can still be broken: the prediction is fixed in `run.toml` before the first measured row.
+fn prediction_kept(folder: &Folder) -> Result<Verdict, Error> {
+    // A folder that cannot be read at all is an error, not an unsealed run.
+    folder.text(RUN)?;
+    Ok(match forecast(folder) {
+        Some((promised, found)) if promised != found => {
+            tampered(PREDICTION, format!("its SHA-256 is {found}, but {RUN} promised {promised} before the first measured row"))
+        }
+        _ => Verdict::Unsealed { why: format!("there is no {SUMS}: the run is under way or did not end as it should") },
+    })
+}
+
+/// What `run.toml` says the prediction's hash is, and what it is; `None` unless both can be known.
+fn forecast(folder: &Folder) -> Option<(String, String)> {
+    let run: Table = folder.text(RUN).ok()?.parse().ok()?;
+    let promised = run.get("prediction")?.get("sha256")?.as_str()?.to_ascii_lowercase();
+    Some((promised, folder.sha256(PREDICTION).ok()?))
+}
+
+fn tampered(file: &str, why: String) -> Verdict {
+    Verdict::Tampered { file: file.to_owned(), why }
+}
+
+/// Hash and name of a line as `sha256sum` writes it: two spaces, or a space and a star.
+fn entry(line: &str) -> Option<(&str, &str)> {
+    let (sum, name) = line.split_once(' ')?;
+    let name = name.strip_prefix([' ', '*'])?;
+    (sum.len() == 64 && sum.bytes().all(|b| b.is_ascii_hexdigit())).then_some((sum, name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn run() -> (tempfile::TempDir, Folder) {
+        let dir = tempfile::tempdir().expect("a temp folder");
+        let folder = Folder::create(dir.path(), "2026-06-21T00:00:00Z".parse().expect("an instant"), "p", "r").expect("a new folder");
+        for name in [PREDICTION, SAMPLES, EVENTS, SUMMARY] {
+            folder.replace(name, format!("the {name} of a run\n").as_bytes()).expect("room");
+        }
+        let promise = format!("schema = 1\n[prediction]\nsha256 = \"{}\"\n", folder.sha256(PREDICTION).expect("there"));
+        folder.replace(RUN, promise.as_bytes()).expect("room");
+        (dir, folder)
+    }
+
+    fn blamed(folder: &Folder) -> (String, String) {
+        match verify(folder).expect("readable") {
+            Verdict::Tampered { file, why } => (file, why),
+            other => panic!("expected tampered, found {other}"),
+        }
+    }
+
+    #[test]
+    fn a_run_is_unsealed_then_sealed() {
+        let (_dir, folder) = run();
+        assert!(matches!(verify(&folder).expect("readable"), Verdict::Unsealed { .. }));
+        let quoted = seal(&folder).expect("all five are there");
+        assert_eq!(verify(&folder).expect("readable"), Verdict::Sealed { seal: quoted });
+        let sums = folder.text(SUMS).expect("there");
+        assert_eq!(sums.lines().map(|l| &l[66..]).collect::<Vec<_>>(), SEALED);
+    }
+
+    #[test]
+    fn every_changed_or_missing_file_is_named() {
+        for name in SEALED {
+            let (_dir, folder) = run();
+            seal(&folder).expect("all five are there");
+            let path = folder.file(name);
+            let mut bytes = fs::read(&path).expect("there");
+            bytes[0] ^= 1;
+            fs::write(&path, &bytes).expect("room");
+            let (file, why) = blamed(&folder);
+            assert_eq!(file, name);
+            assert!(why.contains("its SHA-256 is"), "{why}");
+            fs::remove_file(&path).expect("there");
+            let (file, why) = blamed(&folder);
+            assert_eq!((file.as_str(), why.as_str()), (name, "it is sealed but missing"));
+        }
+    }
+
+    #[test]
+    fn a_seal_that_was_edited_is_no_seal() {
+        let (_dir, folder) = run();
+        seal(&folder).expect("all five are there");
+        let sums = folder.text(SUMS).expect("there");
+        let without_last = sums.split_inclusive('\n').take(4).collect::<String>();
+        let extra = format!("{sums}{}  report.html\n", sha256(b""));
+        let twice = format!("{sums}{}\n", sums.lines().next().expect("five lines"));
+        let cases = [
+            (without_last.as_str(), "no line for summary.json"),
+            (extra.as_str(), "not under the seal"),
+            (twice.as_str(), "a second time"),
+            ("", "no line for run.toml"),
+            ("hello\n", "line 1 is no SHA-256"),
+        ];
+        for (text, why) in cases {
+            fs::write(folder.file(SUMS), text).expect("room");
+            let (file, found) = blamed(&folder);
+            assert_eq!(file, SUMS);
+            assert!(found.contains(why), "{found}");
+        }
+        fs::write(folder.file(SUMS), [0xff, 0xfe, 0]).expect("room");
+        assert_eq!(blamed(&folder).0, SUMS);
+    }
+
+    #[test]
+    fn a_prediction_made_afterwards_is_found_out_even_when_resealed() {
+        let (_dir, folder) = run();
+        fs::write(folder.file(PREDICTION), "better hindsight\n").expect("room");
+        assert_eq!(blamed(&folder).0, PREDICTION);
+        seal(&folder).expect("all five are there");
+        let (file, why) = blamed(&folder);
+        assert_eq!(file, PREDICTION);
+        assert!(why.contains("before the first measured row"), "{why}");
+    }
+
+    #[test]
+    fn an_unfinished_run_cannot_be_sealed() {
+        let (_dir, folder) = run();
+        fs::remove_file(folder.file(SUMMARY)).expect("there");
+        assert!(seal(&folder).expect_err("no summary").to_string().contains("summary.json"));
+        fs::remove_file(folder.file(RUN)).expect("there");
+        assert!(verify(&folder).is_err());
+    }
+}

@@ -1,0 +1,5 @@
+//! Drivers of instruments, one a protocol. Not here: ports, threads, clocks.
+
+mod mecom;
+
+pub use mecom::Mecom;

@@ -1,0 +1,180 @@
+//! What the driver does with the device, as short scripts: a job is a list of tasks, a task at most one question.
+
+use crate::config::{Instrument, Quantity};
+use crate::protocol::mecom::{Request, Value, id, parameter};
+use signal::{Celsius, Channel, Tick};
+use std::collections::VecDeque;
+
+/// The only channel of the device that is used. Two-channel models call their second one 2.
+const INSTANCE: u8 = 1;
+/// Attempts at identifying: the first may drown in a boot banner.
+const IDENTIFY_ATTEMPTS: u8 = 3;
+/// Attempts at a read: one retry.
+const READ_ATTEMPTS: u8 = 2;
+
+/// The device's own ramp is this much steeper than the declared setpoint rate: a backstop that does not bend a legal ramp.
+const RAMP_MARGIN: f64 = 1.5;
+
+/// What is being done.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Job {
+    /// Identify, switch off, configure.
+    Open,
+    /// Read every channel.
+    Poll(Tick),
+    /// Set the target and read it back.
+    Target(Celsius),
+    /// Switch the output and read back what it does.
+    Switch {
+        on: bool,
+        /// How often it was begun before.
+        round: u8,
+    },
+    /// Restart the device if it stands in error.
+    Acknowledge,
+}
+
+impl Job {
+    /// What the job is, as the object of "while ...".
+    pub(super) const fn words(&self) -> &'static str {
+        match self {
+            Self::Open => "identifying and configuring",
+            Self::Poll(_) => "polling",
+            Self::Target(_) => "setting the target",
+            Self::Switch { on: true, .. } => "switching the output on",
+            Self::Switch { on: false, .. } => "switching the output off",
+            Self::Acknowledge => "acknowledging the device's error",
+        }
+    }
+}
+
+/// One step of a job.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Task {
+    Wait(f64),
+    Identify,
+    Model,
+    Serial,
+    Firmware,
+    Polarity,
+    /// Set a parameter. Silence is no failure: the answer may have been lost, and what follows reads back.
+    Write {
+        parameter: u16,
+        value: Value,
+        attempts: u8,
+    },
+    /// Read a parameter back; it must be this.
+    Verify {
+        parameter: u16,
+        value: Value,
+    },
+    /// Read whether the output is enabled, for the [`Task::Output`] that follows.
+    Enabled,
+    /// Read the status; with `want`, the output must have come to that.
+    Output {
+        want: Option<bool>,
+        /// How often it was looked at before.
+        looked: u8,
+    },
+    Measure(u16, Channel),
+    ErrorNumber,
+    ErrorInstance,
+    ErrorParameter,
+    RestartIfError,
+    Restart,
+}
+
+impl Task {
+    /// The question, and how often it is put.
+    pub(super) const fn question(&self) -> Option<(Request, u8)> {
+        let parameter = match *self {
+            Self::Wait(_) => return None,
+            Self::Identify => return Some((Request::Identify { instance: None }, IDENTIFY_ATTEMPTS)),
+            Self::Restart => return Some((Request::Reset, 1)),
+            Self::Write { parameter, value, attempts } => {
+                return Some((Request::Write { parameter, instance: INSTANCE, bits: value.bits() }, attempts));
+            }
+            Self::Model => id::DEVICE_TYPE,
+            Self::Serial => id::SERIAL_NUMBER,
+            Self::Firmware => id::FIRMWARE_VERSION,
+            Self::Polarity => id::POSITIVE_CURRENT_IS,
+            Self::Verify { parameter, .. } | Self::Measure(parameter, _) => parameter,
+            Self::Enabled => id::OUTPUT_ENABLE,
+            Self::Output { .. } | Self::RestartIfError => id::DEVICE_STATUS,
+            Self::ErrorNumber => id::ERROR_NUMBER,
+            Self::ErrorInstance => id::ERROR_INSTANCE,
+            Self::ErrorParameter => id::ERROR_PARAMETER,
+        };
+        Some((Request::Read { parameter, instance: INSTANCE }, READ_ATTEMPTS))
+    }
+}
+
+/// A request in words, for events.
+pub(super) fn words(request: Request) -> String {
+    let name = |number: u16| parameter(number).map_or("unknown parameter", |p| p.name);
+    match request {
+        Request::Identify { .. } => "the identification (?IF)".to_owned(),
+        Request::Read { parameter, .. } => format!("reading {} ({parameter})", name(parameter)),
+        Request::Write { parameter, .. } => format!("writing {} ({parameter})", name(parameter)),
+        Request::Reset => "the restart (RS)".to_owned(),
+    }
+}
+
+/// Switching the output: once written, what the device says decides.
+pub(super) fn switch(on: bool) -> [Task; 3] {
+    // An unanswered "on" is not repeated; an unanswered "off" is, it can do no harm.
+    let attempts = if on { 1 } else { 2 };
+    let write = Task::Write { parameter: id::OUTPUT_ENABLE, value: Value::Int(i32::from(on)), attempts };
+    [write, Task::Enabled, Task::Output { want: Some(on), looked: 0 }]
+}
+
+/// Everything the device must hold before it may be enabled, each written and read back.
+fn settings(instrument: &Instrument) -> Vec<(u16, Value)> {
+    // 2: the temperature controller drives the output, not a fixed current.
+    let mut settings = vec![(id::INPUT_SELECTION, Value::Int(2))];
+    let mut float = |parameter, value: f64| settings.push((parameter, Value::Float(value as f32)));
+    float(id::CURRENT_LIMIT, instrument.current_limit_a);
+    float(id::VOLTAGE_LIMIT, instrument.voltage_limit_v);
+    float(id::WATCHDOG, instrument.lease_s);
+    if let Some(setpoint) = &instrument.setpoint {
+        float(id::TARGET_RAMP, setpoint.rate_k_min / 60.0 * RAMP_MARGIN);
+    }
+    settings
+}
+
+/// The script of a job.
+pub(super) fn script(job: Job, instrument: &Instrument) -> VecDeque<Task> {
+    match job {
+        Job::Open => {
+            let mut tasks = VecDeque::from([Task::Identify, Task::Model, Task::Serial, Task::Firmware, Task::Polarity]);
+            tasks.extend(switch(false));
+            for (parameter, value) in settings(instrument) {
+                tasks.push_back(Task::Write { parameter, value, attempts: 2 });
+                tasks.push_back(Task::Verify { parameter, value });
+            }
+            tasks
+        }
+        Job::Poll(_) => {
+            let mut tasks: VecDeque<Task> = instrument
+                .reads
+                .iter()
+                .map(|(quantity, channel)| match quantity {
+                    Quantity::ObjectTemperature => Task::Measure(id::OBJECT_TEMPERATURE, *channel),
+                    Quantity::SinkTemperature => Task::Measure(id::SINK_TEMPERATURE, *channel),
+                })
+                .collect();
+            tasks.push_back(Task::Measure(id::OUTPUT_CURRENT, Channel::TecCurrent));
+            tasks.push_back(Task::Measure(id::OUTPUT_VOLTAGE, Channel::TecVoltage));
+            tasks.push_back(Task::Measure(id::TARGET_TEMPERATURE, Channel::TecTarget));
+            tasks.push_back(Task::Enabled);
+            tasks.push_back(Task::Output { want: None, looked: 0 });
+            tasks
+        }
+        Job::Target(target) => {
+            let (parameter, value) = (id::TARGET_TEMPERATURE, Value::Float(target.0 as f32));
+            VecDeque::from([Task::Write { parameter, value, attempts: 1 }, Task::Verify { parameter, value }])
+        }
+        Job::Switch { on, .. } => VecDeque::from(switch(on)),
+        Job::Acknowledge => VecDeque::from([Task::RestartIfError]),
+    }
+}

@@ -1,0 +1,275 @@
+//! The only place that knows serial ports, threads and time: one owner thread a port, feeding a [`Driver`].
+//!
+//! The thread opens the port, tells the driver, and moves bytes, commands and deadlines between the two until told to end. When
+//! the port hangs up its descriptor is dropped first (a held one makes a replugged adapter take another number), then the loss
+//! is told, then opening is tried again ten times a second. Nobody ever waits for this thread without a deadline: a driver or
+//! a kernel that hangs costs its own port and nothing else.
+//!
+//! Not here: what the bytes mean, and what to do about a lost link.
+
+use crate::driver::{Command, Driver, Effects, Event, Input};
+use crate::error::Error;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
+use serialport::{ClearBuffer, SerialPort, TTYPort};
+use std::io::{ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Time between two attempts at opening a port.
+const REOPEN: Duration = Duration::from_millis(100);
+/// Longest read while an answer is awaited: a command may come meanwhile.
+const READ_SLICE: Duration = Duration::from_millis(5);
+/// While nothing is awaited, commands are awaited instead; a hang-up shows at most this late.
+const IDLE_SLICE: Duration = Duration::from_millis(20);
+/// A request that the port does not take within this is lost, which the driver finds out as silence.
+const WRITE_LIMIT: Duration = Duration::from_millis(100);
+
+/// The handle of a port's thread. Dropping it ends the thread without waiting.
+#[derive(Debug)]
+pub struct Port {
+    commands: Option<Sender<Command>>,
+    ended: Receiver<()>,
+}
+
+impl Port {
+    /// Starts the thread that owns the port at `path` and tells its events, each with `id`, to `events`. That the port cannot
+    /// be opened (yet) is no error but an event; it is tried until it can.
+    pub fn open(path: PathBuf, baud: u32, driver: Box<dyn Driver>, events: Sender<(usize, Event)>, id: usize) -> Result<Self, Error> {
+        let (commands, inbox) = unbounded();
+        let (ending, ended) = bounded(1);
+        let name = format!("port-{id}");
+        let owner = Owner { path: path.clone(), baud, driver, inbox, events, id, start: Instant::now(), deadline_s: None };
+        let run = move || {
+            // Told by being dropped, whichever way the thread ends.
+            let _ending: Sender<()> = ending;
+            let _last_words = LastWords { events: owner.events.clone(), id };
+            owner.run();
+        };
+        thread::Builder::new().name(name).spawn(run).map_err(|source| Error::Thread { path, source })?;
+        Ok(Self { commands: Some(commands), ended })
+    }
+
+    /// Hands a command to the driver. False if the thread has ended.
+    pub fn command(&self, command: Command) -> bool {
+        self.commands.as_ref().is_some_and(|commands| commands.send(command).is_ok())
+    }
+
+    /// Ends the thread and waits for it at most this long. True if it ended and the port is closed. Sends nothing to the
+    /// device: whoever wants its output off says so before.
+    pub fn close_within(mut self, limit: Duration) -> bool {
+        self.commands = None;
+        matches!(self.ended.recv_timeout(limit), Err(RecvTimeoutError::Disconnected) | Ok(()))
+    }
+}
+
+/// Tells the loss of the link if the thread panics; the controller must not wait for a driver that is no more.
+struct LastWords {
+    events: Sender<(usize, Event)>,
+    id: usize,
+}
+
+impl Drop for LastWords {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            // A controller that is gone needs no words.
+            let _ = self.events.send((self.id, Event::LinkLost { why: "the port's thread panicked".to_owned() }));
+        }
+    }
+}
+
+/// Why the thread left its loop over one opening of the port.
+#[derive(Debug, PartialEq, Eq)]
+enum Left {
+    HungUp,
+    Told,
+}
+
+struct Owner {
+    path: PathBuf,
+    baud: u32,
+    driver: Box<dyn Driver>,
+    inbox: Receiver<Command>,
+    events: Sender<(usize, Event)>,
+    id: usize,
+    start: Instant,
+    deadline_s: Option<f64>,
+}
+
+impl Owner {
+    fn run(mut self) {
+        let mut told = false;
+        loop {
+            let mut port = match open(&self.path, self.baud) {
+                Ok(port) => port,
+                Err(error) => {
+                    if !std::mem::replace(&mut told, true) {
+                        self.tell(Event::LinkLost { why: format!("cannot open {}: {error}", self.path.display()) });
+                    }
+                    if self.wait_closed() {
+                        continue;
+                    }
+                    return;
+                }
+            };
+            let left = self.serve(&mut port);
+            drop(port);
+            if left == Left::Told {
+                return;
+            }
+            // The driver tells this loss; that opening fails meanwhile is the same one.
+            told = true;
+            self.step(None, Input::HangUp);
+            if !self.wait_closed() {
+                return;
+            }
+        }
+    }
+
+    /// Lets the driver answer commands until it is time to try the port again. False if told to end.
+    fn wait_closed(&mut self) -> bool {
+        let again = Instant::now() + REOPEN;
+        loop {
+            match self.inbox.recv_deadline(again) {
+                Ok(command) => self.step(None, Input::Command(command)),
+                Err(RecvTimeoutError::Timeout) => return true,
+                Err(RecvTimeoutError::Disconnected) => return false,
+            };
+        }
+    }
+
+    fn serve(&mut self, port: &mut TTYPort) -> Left {
+        let mut buffer = [0_u8; 512];
+        let mut alive = self.step(Some(port), Input::Opened);
+        while alive {
+            if self.deadline_s.is_none()
+                && let Some(left) = self.idle(port, &mut alive)
+            {
+                return left;
+            }
+            match self.commands(port) {
+                None => return Left::Told,
+                Some(still) => alive &= still,
+            }
+            alive &= match self.read(port, &mut buffer) {
+                Some(0) => true,
+                Some(n) => self.step(Some(port), Input::Bytes(&buffer[..n])),
+                None => false,
+            };
+            if alive && self.deadline_s.is_some_and(|deadline| self.now_s() >= deadline) {
+                alive = self.step(Some(port), Input::Deadline);
+            }
+        }
+        Left::HungUp
+    }
+
+    /// Nothing is awaited from the device: wait for a command instead, so that it goes out at once.
+    fn idle(&mut self, port: &mut TTYPort, alive: &mut bool) -> Option<Left> {
+        match self.inbox.recv_timeout(IDLE_SLICE) {
+            Ok(command) => {
+                let batch = std::iter::once(command).chain(self.inbox.try_iter()).collect();
+                *alive &= self.batch(port, batch);
+                None
+            }
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => Some(Left::Told),
+        }
+    }
+
+    /// Takes every command that waits. `None` if told to end.
+    fn commands(&mut self, port: &mut TTYPort) -> Option<bool> {
+        use crossbeam_channel::TryRecvError;
+        let mut batch = Vec::new();
+        loop {
+            match self.inbox.try_recv() {
+                Ok(command) => batch.push(command),
+                Err(TryRecvError::Empty) => return Some(self.batch(port, batch)),
+                Err(TryRecvError::Disconnected) => {
+                    // What was said before the end still counts.
+                    self.batch(port, batch);
+                    return None;
+                }
+            }
+        }
+    }
+
+    fn batch(&mut self, port: &mut TTYPort, batch: Vec<Command>) -> bool {
+        let mut alive = true;
+        for command in disable_first(batch) {
+            alive &= self.step(Some(port), Input::Command(command));
+        }
+        alive
+    }
+
+    /// Bytes read, 0 if none came in time, `None` if the port hung up.
+    fn read(&self, port: &mut TTYPort, buffer: &mut [u8]) -> Option<usize> {
+        // Idle, the waiting was done on the commands; this only looks.
+        let wait = self.deadline_s.map_or(Duration::ZERO, |deadline| {
+            Duration::try_from_secs_f64(deadline - self.now_s()).unwrap_or_default().min(READ_SLICE)
+        });
+        port.set_timeout(wait).ok()?;
+        match port.read(buffer) {
+            // The end of a file is no reading of nothing: it would come again at once, for ever.
+            Ok(0) => None,
+            Ok(n) => Some(n),
+            Err(error) if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Interrupted | ErrorKind::WouldBlock) => Some(0),
+            Err(_) => None,
+        }
+    }
+
+    /// One step of the driver and what it asks for. False if the port hung up.
+    fn step(&mut self, port: Option<&mut TTYPort>, input: Input<'_>) -> bool {
+        let Effects { send, events, deadline_s } = self.driver.step(self.now_s(), input);
+        self.deadline_s = deadline_s;
+        let alive = match port {
+            Some(port) if !send.is_empty() => write(port, &send),
+            _ => true,
+        };
+        for event in events {
+            self.tell(event);
+        }
+        alive
+    }
+
+    fn tell(&self, event: Event) {
+        // A controller that stopped listening is closing us, or gone: then the lease runs out.
+        let _ = self.events.send((self.id, event));
+    }
+
+    fn now_s(&self) -> f64 {
+        self.start.elapsed().as_secs_f64()
+    }
+}
+
+fn open(path: &Path, baud: u32) -> serialport::Result<TTYPort> {
+    let port = serialport::new(path.to_string_lossy(), baud).timeout(READ_SLICE).open_native()?;
+    // A boot banner, or the end of someone else's conversation. Where this fails the driver copes with the noise.
+    let _ = port.clear(ClearBuffer::Input);
+    Ok(port)
+}
+
+/// False if the port hung up.
+fn write(port: &mut TTYPort, bytes: &[u8]) -> bool {
+    if port.set_timeout(WRITE_LIMIT).is_err() {
+        return false;
+    }
+    match port.write_all(bytes) {
+        Ok(()) => true,
+        // The peer does not read: silence, which the driver notices.
+        Err(error) => matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Interrupted | ErrorKind::WouldBlock),
+    }
+}
+
+/// Switching off overtakes what waits beside it, and takes back what would have been switched on before it.
+fn disable_first(mut batch: Vec<Command>) -> Vec<Command> {
+    if let Some(last) = batch.iter().rposition(|c| *c == Command::Disable) {
+        let after = batch.split_off(last + 1);
+        batch.retain(|c| matches!(c, Command::Poll { .. } | Command::Acknowledge));
+        batch.insert(0, Command::Disable);
+        batch.extend(after);
+    }
+    batch
+}
+
+#[cfg(test)]
+mod tests;

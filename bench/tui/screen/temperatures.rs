@@ -1,0 +1,109 @@
+//! The temperature the rig is servoed to, as a chart, and what was measured, asked for, modelled and predicted, as figures.
+//!
+//! ```text
+//! ─ Temperatures, °C ──────────────────────────────────── △ setpoint limited: rate ─
+//!   40.0  ⠤⠤⠤⣀⣀                                      plate     die  supply
+//!              ⠉⠉⠒⠒⠤⠤⣀⣀            ━━ measured    31.42   48.10       –
+//!                       ⠉⠉⠒⠢⠤⣀⣀⣀⡠⠤⠒ ╍╍ setpoint    31.40       –       –
+//!                                    ┄┄ flight      31.55   47.92   28.10
+//!   20.0                             ·· predicted   31.38   48.02       –
+//! ```
+
+use super::parts::{chart, lines, maybe, reading, rule, split};
+use super::plot::{Line as Curve, Pattern};
+use super::{predicted_now, predicted_curve, tracked_curve, window};
+use crate::app::App;
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use record::Column;
+
+/// Charts never zoom in further than this, K: below it there is only noise.
+const LEAST_K: f64 = 2.0;
+
+pub(super) fn render(app: &App, frame: &mut Frame, area: Rect) {
+    if area.height < 3 {
+        lines(frame, area, compact(app));
+        return;
+    }
+    let theme = app.theme();
+    let limited = app.view().row.as_ref().map(|row| row.limited).filter(|l| l.is_limited());
+    let right = limited.map(|why| Span::styled(format!("△ setpoint limited: {why}"), theme.warning)).into_iter().collect();
+    let body = rule(frame, area, theme, vec![Span::styled("Temperatures, °C", theme.strong)], right);
+    if let Some(at) = split(body) {
+        let dots = usize::from(at.chart.width) * 2;
+        chart(frame, app, at, &curves(app, dots), LEAST_K);
+        lines(frame, at.figures, table(app));
+    } else {
+        lines(frame, body, table(app));
+    }
+}
+
+fn curves(app: &App, dots: usize) -> Vec<Curve> {
+    let (theme, window) = (app.theme(), window::of_charts(app));
+    vec![
+        predicted_curve(app, &window, dots, Column::RigPlateDegc),
+        tracked_curve(app, &window, dots, Column::FlightPlateDegc, Pattern::Dotted, theme.flight),
+        tracked_curve(app, &window, dots, Column::RigSetpointDegc, Pattern::Dashed, theme.setpoint),
+        tracked_curve(app, &window, dots, Column::RigPlateDegc, Pattern::Solid, theme.measured),
+    ]
+}
+
+fn figures(pattern: Pattern, name: &str, style: Style, cells: &[String; 3]) -> Line<'static> {
+    let [plate, die, supply] = cells;
+    Line::from(vec![
+        Span::styled(format!("{} {name:<9}", pattern.legend()), style),
+        Span::styled(format!("{plate:>7}{die:>7}{supply:>7}"), style),
+    ])
+}
+
+fn table(app: &App) -> Vec<Line<'static>> {
+    let (theme, row) = (app.theme(), app.view().row.as_deref());
+    let none = || "–".to_owned();
+    let of = |column| reading(row, column, 2);
+    let predicted = |column| maybe(predicted_now(app, column), 2);
+    vec![
+        Line::from(Span::styled(format!("{:12}{:>7}{:>7}{:>7}", "", "plate", "die", "supply"), theme.dim)),
+        figures(Pattern::Solid, "measured", theme.measured, &[of(Column::RigPlateDegc), of(Column::AccelDieDegc), none()]),
+        figures(Pattern::Dashed, "setpoint", theme.setpoint, &[of(Column::RigSetpointDegc), none(), none()]),
+        figures(
+            Pattern::Dotted,
+            "flight",
+            theme.flight,
+            &[of(Column::FlightPlateDegc), of(Column::FlightDieDegc), of(Column::FlightSupplyDegc)],
+        ),
+        figures(
+            Pattern::Sparse,
+            "predicted",
+            theme.predicted,
+            &[predicted(Column::RigPlateDegc), predicted(Column::AccelDieDegc), none()],
+        ),
+    ]
+}
+
+/// One or two lines for small terminals.
+fn compact(app: &App) -> Vec<Line<'static>> {
+    let (theme, row) = (app.theme(), app.view().row.as_deref());
+    let of = |column| reading(row, column, 1);
+    let name = |text: &'static str| Span::styled(text, theme.dim);
+    let measured = |column| Span::styled(of(column), theme.measured);
+    vec![
+        Line::from(vec![
+            name("plate "),
+            measured(Column::RigPlateDegc),
+            name(" set "),
+            Span::styled(of(Column::RigSetpointDegc), theme.setpoint),
+            name(" flight "),
+            Span::styled(of(Column::FlightPlateDegc), theme.flight),
+            name(" °C"),
+        ]),
+        Line::from(vec![
+            name("die "),
+            measured(Column::AccelDieDegc),
+            name(" flight "),
+            Span::styled(of(Column::FlightDieDegc), theme.flight),
+            name(" °C"),
+        ]),
+    ]
+}

@@ -1,0 +1,69 @@
+//! The work done: how fast, how much, and per joule of board energy.
+//!
+//! ```text
+//! ─ Work, tokens ───────────────────────────────────────────────────────────────────
+//!    900  ⠤⠤⠤⠤⠤⠤⠤⡄      ⡤⠤⠤⠤⠤⠤     ━━ per second        812
+//!                  ⡇      ⡇           total              2.05 M
+//!      0           ⠣⠤⠤⠤⠤⠤⠜            per joule  13.27, mean 13.4
+//! ```
+
+use super::parts::{chart, count, lines, maybe, reading, rule, split};
+use super::plot::{Line as Curve, Pattern};
+use super::{legend, predicted_curve, predicted_now, tracked_curve, window};
+use crate::app::App;
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use record::{Column, Row};
+
+/// Charts never zoom in further than this, units/s.
+const LEAST: f64 = 1.0;
+
+/// Units per joule over the newest tick.
+fn per_joule(row: &Row) -> Option<f64> {
+    let (rate, power) = (row.get(Column::WorkUnitsPerS)?, row.get(Column::AccelPowerW)?);
+    (power > 0.0).then(|| rate / power)
+}
+
+pub(super) fn render(app: &App, frame: &mut Frame, area: Rect) {
+    let (theme, view) = (app.theme(), app.view());
+    let row = view.row.as_deref();
+    let rate = reading(row, Column::WorkUnitsPerS, 1);
+    let total = row.and_then(|r| r.get(Column::WorkUnits)).map_or_else(|| "–".to_owned(), count);
+    let now = maybe(row.and_then(per_joule), 2);
+    let unit = &app.run().unit;
+    if area.height < 3 {
+        let line = Line::from(vec![
+            Span::styled("work ", theme.dim),
+            Span::styled(rate, theme.measured),
+            Span::styled(format!("/s {now}/J, {total} {unit}"), theme.dim),
+        ]);
+        lines(frame, area, vec![line]);
+        return;
+    }
+    let body = rule(frame, area, theme, vec![Span::styled(format!("Work, {unit}"), theme.strong)], Vec::new());
+    let mean = maybe(view.tally.units_per_joule(), 2);
+    let figures = vec![
+        legend(Pattern::Solid, "per second", theme.measured, &rate),
+        Line::from(vec![Span::raw(format!("   {:<11}", "total")), Span::styled(format!("{total:>19}"), theme.measured)]),
+        Line::from(vec![
+            Span::raw(format!("   {:<11}", "per joule")),
+            Span::styled(format!("{:>19}", format!("{now} (mean {mean})")), theme.measured),
+        ]),
+        legend(Pattern::Sparse, "predicted", theme.predicted, &maybe(predicted_now(app, Column::WorkUnitsPerS), 1)),
+    ];
+    if let Some(at) = split(body) {
+        chart(frame, app, at, &curves(app, usize::from(at.chart.width) * 2), LEAST);
+        lines(frame, at.figures, figures);
+    } else {
+        lines(frame, body, figures);
+    }
+}
+
+fn curves(app: &App, dots: usize) -> Vec<Curve> {
+    let (theme, window) = (app.theme(), window::of_charts(app));
+    vec![
+        predicted_curve(app, &window, dots, Column::WorkUnitsPerS),
+        tracked_curve(app, &window, dots, Column::WorkUnitsPerS, Pattern::Solid, theme.measured),
+    ]
+}

@@ -1,0 +1,229 @@
+//! Hosts one emulated bench as its own process: each instrument on a pseudo-terminal, the card on a socket, a log of its own.
+//!
+//! Time here is the wall's times the speed. At speed 1 replies are paced to the baud rate; faster, as fast as the pty allows.
+//! The watchdog goes by wall time always: a host that is gone is gone at any speed.
+
+use crate::link::{CardCommand, READY_FILE, Ready, VERSION};
+use crate::world::World;
+use serialport::{SerialPort, TTYPort};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+use thiserror::Error;
+
+/// How often the plant is advanced when nobody talks to it.
+const BEAT: Duration = Duration::from_millis(5);
+/// A serial read waits this long before it looks at the stop flag again.
+const READ_WAIT: Duration = Duration::from_millis(100);
+/// The workload on the card stops when no duty came for this long: its lease.
+const CARD_LEASE: Duration = Duration::from_secs(3);
+
+/// How to host.
+#[derive(Clone, Debug)]
+pub struct HostOptions {
+    /// Folder for links, socket and log; made if absent.
+    pub folder: PathBuf,
+    /// The emulator's own log; `emulator.log` in the folder if `None`.
+    pub log: Option<PathBuf>,
+    /// Name of the instrument on the pty.
+    pub instrument: String,
+    /// Baud rate the pty is paced to at speed 1.
+    pub baud: u32,
+    /// Bench seconds a wall second.
+    pub speed: f64,
+    /// End some time after standard input closes: the engine that started this emulator is gone.
+    pub with_parent: bool,
+    /// How long to go on after that, so that the log shows what the watchdog did.
+    pub linger: Duration,
+}
+
+/// Why a bench cannot be hosted.
+#[derive(Debug, Error)]
+pub enum HostError {
+    /// No pseudo-terminal to be had.
+    #[error("cannot open a pseudo-terminal for the emulated instrument: {0}")]
+    Pty(#[from] serialport::Error),
+    /// A file of the emulator's folder cannot be made.
+    #[error("cannot make {path} for the emulator: {source}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+struct Shared {
+    world: Mutex<World>,
+    log: Mutex<File>,
+    start: Instant,
+    speed: f64,
+    stop: AtomicBool,
+    card_seen: Mutex<Option<Instant>>,
+}
+
+impl Shared {
+    /// The world, brought up to now. A thread that panicked left it consistent enough to go safe with.
+    fn now(&self) -> (f64, MutexGuard<'_, World>) {
+        let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
+        let wall_s = self.start.elapsed().as_secs_f64();
+        world.advance(wall_s, wall_s * self.speed);
+        (wall_s, world)
+    }
+
+    fn note(&self, bench_s: f64, text: &str) {
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        // A log that cannot be written must not stop the bench.
+        let _ = writeln!(log, "{:.3} bench_s={bench_s:.1} {text}", jiff::Timestamp::now());
+    }
+
+    fn drain_events(&self, world: &mut World) {
+        let bench_s = world.bench_s();
+        for event in world.tec.events() {
+            self.note(bench_s, &event);
+        }
+    }
+}
+
+/// Hosts `world` until told to stop. Calls `ready` once everything listens.
+pub fn host(world: World, options: &HostOptions, ready: impl FnOnce(&Ready)) -> Result<(), HostError> {
+    let file_error = |path: &Path| {
+        let path = path.to_owned();
+        move |source| HostError::File { path, source }
+    };
+    std::fs::create_dir_all(&options.folder).map_err(file_error(&options.folder))?;
+    let log_path = options.log.clone().unwrap_or_else(|| options.folder.join("emulator.log"));
+    let log = File::options().create(true).append(true).open(&log_path).map_err(file_error(&log_path))?;
+    let (mut master, slave) = TTYPort::pair()?;
+    master.set_timeout(READ_WAIT)?;
+    let device = PathBuf::from(slave.name().unwrap_or_default());
+    let link = options.folder.join(&options.instrument);
+    replace_link(&device, &link).map_err(file_error(&link))?;
+    let socket = options.folder.join("card.sock");
+    let _ = std::fs::remove_file(&socket);
+    let listener = UnixListener::bind(&socket).map_err(file_error(&socket))?;
+
+    let shared = Arc::new(Shared {
+        world: Mutex::new(world),
+        log: Mutex::new(log),
+        start: Instant::now(),
+        speed: options.speed,
+        stop: AtomicBool::new(false),
+        card_seen: Mutex::new(None),
+    });
+    let said = Ready { version: VERSION, ports: BTreeMap::from([(options.instrument.clone(), link)]), card: socket, log: log_path };
+    let ready_path = options.folder.join(READY_FILE);
+    let text = serde_json::to_string(&said).unwrap_or_default();
+    std::fs::write(&ready_path, text).map_err(file_error(&ready_path))?;
+    shared.note(0.0, &format!("emulator up: {} on {} at speed {}", options.instrument, device.display(), options.speed));
+
+    let cards = Arc::clone(&shared);
+    thread::spawn(move || serve_cards(&cards, &listener));
+    let serial = Arc::clone(&shared);
+    let baud = (options.speed <= 1.0).then_some(options.baud);
+    thread::spawn(move || serve_serial(&serial, &mut master, baud));
+    if options.with_parent {
+        let parent = Arc::clone(&shared);
+        let linger = options.linger;
+        thread::spawn(move || follow_parent(&parent, linger));
+    }
+    ready(&said);
+
+    while !shared.stop.load(Ordering::Relaxed) {
+        {
+            let (_, mut world) = shared.now();
+            expire_card(&shared, &mut world);
+            shared.drain_events(&mut world);
+        }
+        thread::sleep(BEAT);
+    }
+    // Our own slave end keeps the pty open while clients come and go; it may close now.
+    drop(slave);
+    Ok(())
+}
+
+fn replace_link(device: &Path, link: &Path) -> std::io::Result<()> {
+    match std::fs::remove_file(link) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    std::os::unix::fs::symlink(device, link)
+}
+
+fn expire_card(shared: &Shared, world: &mut World) {
+    let mut seen = shared.card_seen.lock().unwrap_or_else(PoisonError::into_inner);
+    if seen.is_some_and(|at| at.elapsed() > CARD_LEASE) {
+        *seen = None;
+        world.set_duty(0.0);
+        shared.note(world.bench_s(), "card: workload stopped, its lease ran out");
+    }
+}
+
+fn serve_serial(shared: &Shared, master: &mut TTYPort, baud: Option<u32>) {
+    let mut buffer = [0_u8; 512];
+    while !shared.stop.load(Ordering::Relaxed) {
+        match master.read(&mut buffer) {
+            Ok(n) => {
+                let reply = {
+                    let (wall_s, mut world) = shared.now();
+                    let reply = world.receive(wall_s, &buffer[..n]);
+                    shared.drain_events(&mut world);
+                    reply
+                };
+                if let Some(baud) = baud {
+                    // 8N1: ten bits a byte, request and reply both take the wire's time.
+                    thread::sleep(Duration::from_secs_f64((n + reply.len()) as f64 * 10.0 / f64::from(baud)));
+                }
+                if !reply.is_empty() && master.write_all(&reply).is_err() {
+                    thread::sleep(BEAT);
+                }
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::TimedOut => {}
+            Err(_) => thread::sleep(BEAT),
+        }
+    }
+}
+
+fn serve_cards(shared: &Arc<Shared>, listener: &UnixListener) {
+    for stream in listener.incoming().flatten() {
+        let shared = Arc::clone(shared);
+        thread::spawn(move || serve_card(&shared, stream));
+    }
+}
+
+fn serve_card(shared: &Shared, mut stream: UnixStream) {
+    let Ok(reading) = stream.try_clone() else { return };
+    for line in BufReader::new(reading).lines() {
+        let Ok(command) = line.map_err(|_| ()).and_then(|l| serde_json::from_str::<CardCommand>(&l).map_err(|_| ())) else { break };
+        let answer = {
+            let (_, mut world) = shared.now();
+            world.set_duty(command.duty.unwrap_or(0.0));
+            world.read_card()
+        };
+        *shared.card_seen.lock().unwrap_or_else(PoisonError::into_inner) = command.duty.map(|_| Instant::now());
+        let Ok(mut text) = serde_json::to_string(&answer) else { break };
+        text.push('\n');
+        if stream.write_all(text.as_bytes()).is_err() {
+            break;
+        }
+    }
+}
+
+fn follow_parent(shared: &Shared, linger: Duration) {
+    let mut sink = Vec::new();
+    let _ = std::io::stdin().read_to_end(&mut sink);
+    let bench_s = shared.start.elapsed().as_secs_f64() * shared.speed;
+    shared.note(bench_s, "the engine that started this emulator is gone");
+    thread::sleep(linger);
+    let (_, mut world) = shared.now();
+    shared.drain_events(&mut world);
+    let state = if world.tec.output_on() { "on" } else { "off" };
+    shared.note(world.bench_s(), &format!("emulator down: output {state}"));
+    shared.stop.store(true, Ordering::Relaxed);
+}

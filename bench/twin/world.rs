@@ -1,0 +1,145 @@
+//! One emulated bench: plant, TEC controller and card together, advanced to a bench time.
+//!
+//! A world knows no clock: whoever owns it says what time it is. Over a pty that is the host's wall clock times the speed; in
+//! memory it is virtual time; in a rehearsal it is the tick.
+
+use crate::card::{Card, CardReading, CardSpec};
+use crate::plant::{Plant, STEP_S, Temperatures};
+use crate::tec_controller::{Sensors, TecController};
+use crate::truth::{ROOM_PERIOD_S, Spreads, Truth};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+use signal::{Celsius, Kelvin, Section};
+use std::f64::consts::TAU;
+
+/// What the rig file says of the twin: `[plant]`, `[truth]` and `[card]`.
+#[derive(Clone, Debug)]
+pub struct TwinSpec {
+    /// What is believed of the bench.
+    pub plant: Plant,
+    /// How far one bench may differ from the belief.
+    pub spreads: Spreads,
+    /// What is believed of the card, where the rig has a virtual one.
+    pub card: CardSpec,
+}
+
+impl TwinSpec {
+    /// Reads the three tables from the top of a rig file.
+    pub fn read(root: &Section<'_>) -> Self {
+        Self {
+            plant: Plant::read(&root.section("plant")),
+            spreads: Spreads::read(&root.optional_section("truth")),
+            card: CardSpec::read(&root.section("card")),
+        }
+    }
+}
+
+/// A bench at one bench time.
+pub struct World {
+    truth: Truth,
+    /// The emulated TEC controller.
+    pub tec: TecController,
+    card: Card,
+    temperatures: Temperatures,
+    current_a: f64,
+    bench_s: f64,
+    /// The card sits on the plate: its heat goes there.
+    coupled: bool,
+    rng: ChaCha8Rng,
+}
+
+impl World {
+    /// A bench at rest at bench second 0.
+    pub fn new(truth: Truth, card: CardSpec, tec: TecController, coupled: bool) -> Self {
+        let mut temperatures = truth.plant.at_rest();
+        let shift = truth.room_offset_k;
+        for t in [&mut temperatures.die, &mut temperatures.plate, &mut temperatures.sink] {
+            t.0 += shift;
+        }
+        let mut rng = ChaCha8Rng::seed_from_u64(truth.seed);
+        rng.set_stream(1);
+        let mut card_rng = ChaCha8Rng::seed_from_u64(truth.seed);
+        card_rng.set_stream(2);
+        let card = Card::new(card, truth.card.clone(), card_rng);
+        Self { truth, tec, card, temperatures, current_a: 0.0, bench_s: 0.0, coupled, rng }
+    }
+
+    /// Bench seconds since power-up.
+    pub fn bench_s(&self) -> f64 {
+        self.bench_s
+    }
+
+    /// The true temperatures, for tests and the emulator's log; no instrument shows them.
+    pub fn temperatures(&self) -> &Temperatures {
+        &self.temperatures
+    }
+
+    /// The true room temperature now.
+    pub fn room(&self) -> Kelvin {
+        let swing = self.truth.room_drift_k * (TAU * self.bench_s / ROOM_PERIOD_S + self.truth.room_phase_rad).sin();
+        Kelvin(Kelvin::from(self.truth.plant.room).0 + self.truth.room_offset_k + swing)
+    }
+
+    /// Current through the modules' terminals, A.
+    pub fn current_a(&self) -> f64 {
+        self.current_a
+    }
+
+    /// Voltage at the modules' terminals, V.
+    pub fn voltage_v(&self) -> f64 {
+        self.truth.plant.bank.voltage_v(self.current_a, self.temperatures.plate, self.temperatures.sink)
+    }
+
+    /// Lets bench time pass until `to_bench_s`; `wall_s` is the time the controller's watchdog goes by.
+    pub fn advance(&mut self, wall_s: f64, to_bench_s: f64) {
+        let whole = ((to_bench_s - self.bench_s) / STEP_S).ceil();
+        if whole < 1.0 || !whole.is_finite() {
+            return;
+        }
+        let dt_s = (to_bench_s - self.bench_s) / whole;
+        for _ in 0..whole as u64 {
+            let sensors = self.sensors();
+            self.current_a = self.tec.control(wall_s, dt_s, sensors);
+            let die = Celsius::from(self.temperatures.die).0;
+            let board_w = self.card.advance(dt_s, die);
+            let heat_w = if self.coupled { board_w } else { 0.0 };
+            let room = self.room();
+            self.truth.plant.advance(&mut self.temperatures, dt_s, room, heat_w, self.current_a);
+            self.bench_s += dt_s;
+        }
+        self.bench_s = to_bench_s;
+    }
+
+    fn noise(&mut self) -> f64 {
+        if self.truth.noise_k == 0.0 {
+            return 0.0;
+        }
+        let z: f64 = StandardNormal.sample(&mut self.rng);
+        z * self.truth.noise_k
+    }
+
+    fn sensors(&mut self) -> Sensors {
+        let (object_noise, sink_noise) = (self.noise(), self.noise());
+        Sensors {
+            object_degc: Celsius::from(self.temperatures.plate).0 + self.truth.plate_offset_k + object_noise,
+            sink_degc: Celsius::from(self.temperatures.sink).0 + self.truth.sink_offset_k + sink_noise,
+            voltage_v: self.voltage_v(),
+        }
+    }
+
+    /// Bytes that arrived at the controller, at wall second `wall_s`; returns its reply.
+    pub fn receive(&mut self, wall_s: f64, bytes: &[u8]) -> Vec<u8> {
+        self.tec.receive(wall_s, bytes)
+    }
+
+    /// Paces the card's workload.
+    pub fn set_duty(&mut self, duty: f64) {
+        self.card.set_duty(duty);
+    }
+
+    /// What the card's driver says.
+    pub fn read_card(&mut self) -> CardReading {
+        self.card.read(Celsius::from(self.temperatures.die).0)
+    }
+}

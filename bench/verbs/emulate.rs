@@ -1,0 +1,43 @@
+//! `rig emulate`: the emulated rig as a process of its own.
+
+use crate::exit::{BadInput, Exit};
+use crate::plan;
+use anyhow::Result;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+use twin::host::{HostOptions, host};
+use twin::{Truth, World};
+
+/// Where the emulator's links and log go.
+pub(crate) struct Where {
+    pub(crate) folder: PathBuf,
+    pub(crate) log: Option<PathBuf>,
+}
+
+pub(crate) fn emulate(wanted: &str, at: Where, speed: f64, seed: u64, with_parent: bool) -> Result<Exit> {
+    if !(speed.is_finite() && speed > 0.0) {
+        return Err(BadInput(format!("--speed {speed} is not above 0")).into());
+    }
+    let source = plan::rig(wanted)?;
+    let (rig, spec) = engine::setup::parse_rig(&source.file, &source.text).map_err(|problems| BadInput(format!("the rig has problems:\n{problems}")))?;
+    let instrument = &rig.instruments[0];
+    let truth = Truth::drawn(&spec.plant, &spec.spreads, seed);
+    let world = World::new(truth, spec.card, twin::tec_for(instrument), rig.accelerator.coupled);
+    let options = HostOptions {
+        folder: at.folder,
+        log: at.log,
+        instrument: instrument.name.clone(),
+        baud: instrument.baud,
+        speed,
+        with_parent,
+        linger: Duration::from_secs_f64(instrument.lease_s + 2.0),
+    };
+    host(world, &options, |ready| {
+        // Whoever started us reads this line; nobody reading is nobody's loss.
+        let _ = serde_json::to_writer(std::io::stdout(), ready);
+        println!();
+        let _ = std::io::stdout().flush();
+    })?;
+    Ok(Exit::Done)
+}

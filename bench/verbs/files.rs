@@ -1,0 +1,121 @@
+//! Verbs about files and this machine: list, show, check, accelerator info, columns, completions, man.
+
+use crate::cli::Cli;
+use crate::exit::{BadInput, Exit};
+use crate::plan;
+use anyhow::Result;
+use clap::CommandFactory;
+use model::Profile;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+pub(crate) fn list_profiles() -> Result<Exit> {
+    let mut out = io::stdout().lock();
+    for (name, text) in model::profile::builtin() {
+        let title = Profile::parse(name, text).map(|p| p.title).unwrap_or_default();
+        writeln!(out, "{name:<28} {title}")?;
+    }
+    Ok(Exit::Done)
+}
+
+pub(crate) fn list_rigs() -> Result<Exit> {
+    let mut out = io::stdout().lock();
+    for (name, text) in rig::builtin() {
+        let title = engine::setup::parse_rig(name, text).map(|(rig, _)| rig.title).unwrap_or_default();
+        writeln!(out, "{name:<28} {title}")?;
+    }
+    Ok(Exit::Done)
+}
+
+fn load(wanted: &str) -> Result<Profile> {
+    let source = plan::profile(wanted)?;
+    Profile::parse(&source.file, &source.text).map_err(|problems| BadInput(format!("the profile has problems:\n{problems}")).into())
+}
+
+pub(crate) fn check_profile(wanted: &str) -> Result<Exit> {
+    let profile = load(wanted)?;
+    println!("{}: no problems", profile.name);
+    Ok(Exit::Done)
+}
+
+pub(crate) fn check_rig(wanted: &str) -> Result<Exit> {
+    let source = plan::rig(wanted)?;
+    let (rig, _) = engine::setup::parse_rig(&source.file, &source.text).map_err(|problems| BadInput(format!("the rig has problems:\n{problems}")))?;
+    println!("{}: no problems", rig.name);
+    for instrument in &rig.instruments {
+        println!("  {} on {}: output off after {} s of silence", instrument.name, connection(instrument), instrument.lease_s);
+    }
+    Ok(Exit::Done)
+}
+
+fn connection(instrument: &rig::Instrument) -> String {
+    match &instrument.connection {
+        rig::Connection::Emulated => "the twin".to_owned(),
+        rig::Connection::Port(path) => {
+            let there = if path.exists() { "" } else { " (not there now)" };
+            format!("{}{there}", path.display())
+        }
+    }
+}
+
+/// Columns of the environment timeline, units as suffixes.
+const TIMELINE: &str = "utc,mission_s,env_illumination_frac,env_beta_deg,env_solar_w_m2,env_array_w_m2,env_a_solar_w_m2,env_a_albedo_w_m2,env_a_ir_w_m2,\
+                        env_b_solar_w_m2,env_b_albedo_w_m2,env_b_ir_w_m2,env_sink_degc";
+
+pub(crate) fn show_profile(wanted: &str, csv: bool, step: f64, duration: Option<f64>) -> Result<Exit> {
+    let profile = load(wanted)?;
+    let env = &profile.environment;
+    let span = duration.unwrap_or_else(|| env.period_s());
+    let mut out = BufWriter::new(io::stdout().lock());
+    if csv {
+        writeln!(out, "{TIMELINE}")?;
+        for k in 0..=(span / step + 1e-9).floor() as u64 {
+            let t = k as f64 * step;
+            let s = env.at(t);
+            let utc = profile.epoch.checked_add(jiff::SignedDuration::from_secs_f64(t))?;
+            let sink = signal::Celsius::from(s.sink).0;
+            write!(out, "{utc:.3},{t:.3},{:.6},{:.4},{:.3},{:.3}", s.illumination, s.beta_deg, s.solar_w_m2, s.array_w_m2)?;
+            for face in [&s.a, &s.b] {
+                write!(out, ",{:.3},{:.3},{:.3}", face.solar_w_m2, face.albedo_w_m2, face.ir_w_m2)?;
+            }
+            writeln!(out, ",{sink:.3}")?;
+        }
+        out.flush()?;
+        return Ok(Exit::Done);
+    }
+    writeln!(out, "{}: {}", profile.name, profile.title)?;
+    writeln!(out, "  epoch      {}", profile.epoch)?;
+    writeln!(out, "  period     {:.1} s, flown {:.2} orbits", env.period_s(), profile.duration_s / env.period_s())?;
+    let start = env.at(0.0);
+    writeln!(out, "  beta       {:.2} deg at the epoch", start.beta_deg)?;
+    writeln!(out, "  radiator   {} m2 planform, {} panels", profile.radiator.area_m2, profile.radiator.panels)?;
+    writeln!(out, "  satellite  {} kW of heat, {} kW of array", profile.satellite.heat_kw, profile.power.array_kw)?;
+    let steps = 2000;
+    let lit: f64 = (0..steps).map(|k| env.at(span * f64::from(k) / f64::from(steps)).illumination).sum::<f64>() / f64::from(steps);
+    writeln!(out, "  sunlight   {:.2} % of the first {:.0} s", lit * 100.0, span)?;
+    for edge in env.shadow_edges(0.0, span) {
+        writeln!(out, "  {:>9.2} s  {:?}", edge.mission_s, edge.contact)?;
+    }
+    out.flush()?;
+    Ok(Exit::Done)
+}
+
+pub(crate) fn accelerator_info() -> Result<Exit> {
+    print!("{}", accelerator::info::report(Path::new("/")));
+    Ok(Exit::Done)
+}
+
+pub(crate) fn columns() -> Result<Exit> {
+    print!("{}", record::markdown());
+    Ok(Exit::Done)
+}
+
+pub(crate) fn completions(shell: clap_complete::Shell) -> Result<Exit> {
+    clap_complete::generate(shell, &mut Cli::command(), "orbitbench", &mut io::stdout());
+    Ok(Exit::Done)
+}
+
+pub(crate) fn man() -> Result<Exit> {
+    clap_mangen::Man::new(Cli::command()).render(&mut io::stdout())?;
+    Ok(Exit::Done)
+}

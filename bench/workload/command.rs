@@ -1,0 +1,308 @@
+//! Somebody's own program as the workload: it is told its duty by lines on its standard input, and reports its work by lines on its standard output.
+//!
+//! The protocol (`examples/external.py` speaks it):
+//! - the command runs by `/bin/sh -c` in a process group of its own, with `ORBITBENCH_PROTOCOL=1`, `ORBITBENCH_LEASE_S`, `ORBITBENCH_PERIOD_S`,
+//!   `ORBITBENCH_SEED` and whatever the run adds in its environment;
+//! - it gets `{"target_duty":0.6}` at every controller tick: work this share of the time, in cycles of `ORBITBENCH_PERIOD_S` or more, and fall idle
+//!   if no line came for `ORBITBENCH_LEASE_S`;
+//! - it prints `{"t":12.5,"units":64,"unit":"token","phase":"decode"}`: units done **since its previous line**;
+//! - it ends when its input ends, or at SIGTERM. What is left of its process group is killed.
+//!
+//! Not here: restarts, health checks over HTTP, latency percentiles. Nothing here blocks on the command: pipes have threads of their own that are never joined.
+
+pub mod line;
+
+use crate::pace::PERIOD_S;
+use crate::{Error, LEASE, Workload};
+use line::{Report, Tally};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use std::collections::VecDeque;
+use std::io::{BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, ChildStdin, Stdio};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Lines kept of what the command said on its standard error.
+const LAST_WORDS: usize = 8;
+
+/// Remarks kept until somebody asks; the rest is only counted.
+const MOST_REMARKS: usize = 8;
+
+/// Settings of a command besides its line.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Handed on as `ORBITBENCH_SEED`.
+    pub seed: u64,
+    /// Without a renewal for so long, the command is told to idle.
+    pub lease: Duration,
+    /// Further variables.
+    pub environment: Vec<(String, String)>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { seed: 0, lease: LEASE, environment: Vec::new() }
+    }
+}
+
+/// A running command.
+#[derive(Debug)]
+pub struct Command {
+    text: String,
+    child: Child,
+    group: Pid,
+    shared: Arc<Shared>,
+    unit: OnceLock<String>,
+    /// It was ended, as far as that went.
+    over: bool,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The newest duty that was not yet written; an older one is of no interest.
+    unsent: Option<f64>,
+    /// The duty last written, if it was not 0.
+    working: bool,
+    closing: bool,
+    tally: Tally,
+    malformed: u64,
+    remarks: VecDeque<String>,
+    last_words: VecDeque<String>,
+    /// Its standard output has ended: nobody holds the other end any more.
+    silent: bool,
+    /// How it ended, if it has.
+    ended: Option<String>,
+}
+
+impl State {
+    fn remark(&mut self, text: String) {
+        if self.remarks.len() < MOST_REMARKS {
+            self.remarks.push_back(text);
+        }
+    }
+
+    fn take(&mut self, line: &str) {
+        if let Err(why) = Report::parse(line).and_then(|report| self.tally.add(report)) {
+            self.malformed += 1;
+            let shown: String = line.chars().take(80).collect();
+            self.remark(format!("the command printed a line that is no report ({why}): {shown}"));
+        }
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn update(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.state());
+        self.changed.notify_all();
+    }
+
+    /// Waits until `done`, at most until `deadline`. True if it was done.
+    fn wait_until(&self, deadline: Instant, done: impl Fn(&State) -> bool) -> bool {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let waited = self.changed.wait_timeout_while(self.state(), left, |state| !done(state));
+        done(&waited.unwrap_or_else(PoisonError::into_inner).0)
+    }
+}
+
+impl Command {
+    /// Starts `text` with the shell. It is told duty 0 first.
+    pub fn start(text: &str, options: &Options) -> Result<Self, Error> {
+        let failed = |why| Error::Command { command: text.to_owned(), why };
+        let mut command = std::process::Command::new("/bin/sh");
+        command
+            .args(["-c", text])
+            .env("ORBITBENCH_PROTOCOL", "1")
+            .env("ORBITBENCH_LEASE_S", options.lease.as_secs_f64().to_string())
+            .env("ORBITBENCH_PERIOD_S", PERIOD_S.to_string())
+            .env("ORBITBENCH_SEED", options.seed.to_string())
+            .envs(options.environment.iter().map(|(k, v)| (k, v)))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0);
+        let mut child = command.spawn().map_err(failed)?;
+        let group = Pid::from_child(&child);
+        let shared = Arc::new(Shared::default());
+        let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        // From here on the drop of this ends the child, whatever goes wrong.
+        let started = Self { text: text.to_owned(), child, group, shared: Arc::clone(&shared), unit: OnceLock::new(), over: false };
+        shared.update(|state| state.unsent = Some(0.0));
+        let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
+            return Err(failed(std::io::Error::other("its pipes are missing")));
+        };
+        let lease = options.lease;
+        spawn("workload-in", &shared, move |shared| tell(shared, stdin, lease)).map_err(Error::Thread)?;
+        spawn("workload-out", &shared, move |shared| {
+            each_line(stdout, |line| shared.update(|state| state.take(line)));
+            shared.update(|state| state.silent = true);
+        })
+        .map_err(Error::Thread)?;
+        spawn("workload-err", &shared, move |shared| {
+            each_line(stderr, |line| {
+                shared.update(|state| {
+                    if state.last_words.len() == LAST_WORDS {
+                        state.last_words.pop_front();
+                    }
+                    state.last_words.push_back(line.to_owned());
+                });
+            });
+        })
+        .map_err(Error::Thread)?;
+        spawn("workload-end", &shared, move |shared| {
+            let how = await_end(group);
+            shared.update(|state| state.ended = Some(how));
+        })
+        .map_err(Error::Thread)?;
+        Ok(started)
+    }
+
+    /// Lines that were no reports.
+    pub fn malformed(&self) -> u64 {
+        self.shared.state().malformed
+    }
+
+    /// Everything reported, by phase.
+    pub fn tally(&self) -> Tally {
+        self.shared.state().tally.clone()
+    }
+
+    fn signal(&self, signal: Signal) {
+        // It fails if the whole group is gone, which is what was wanted. The group's number cannot belong to others yet: its leader was not reaped.
+        let _ = kill_process_group(self.group, signal);
+    }
+
+    /// Ends the command until `deadline`: end of input and SIGTERM, half of the time to comply, then SIGKILL. True if it has ended.
+    fn end(&mut self, deadline: Instant) -> bool {
+        self.shared.update(|state| state.closing = true);
+        self.signal(Signal::TERM);
+        let grace = deadline.saturating_duration_since(Instant::now()) / 2;
+        self.shared.wait_until(Instant::now() + grace, |state| state.ended.is_some());
+        self.kill(deadline)
+    }
+
+    /// Kills whatever is left of the group. True if the command has ended before `deadline`.
+    fn kill(&mut self, deadline: Instant) -> bool {
+        self.shared.update(|state| state.closing = true);
+        self.signal(Signal::KILL);
+        self.over = true;
+        self.shared.wait_until(deadline, |state| state.ended.is_some()) && matches!(self.child.try_wait(), Ok(Some(_)))
+    }
+}
+
+fn spawn(name: &str, shared: &Arc<Shared>, run: impl FnOnce(&Shared) + Send + 'static) -> std::io::Result<()> {
+    let shared = Arc::clone(shared);
+    thread::Builder::new().name(name.to_owned()).spawn(move || run(&shared)).map(drop)
+}
+
+/// Writes the newest duty, and 0 when the lease runs out. Ends, and so closes the command's input, when told to or when nobody reads.
+fn tell(shared: &Shared, mut stdin: ChildStdin, lease: Duration) {
+    let mut state = shared.state();
+    while !state.closing {
+        if let Some(duty) = state.unsent.take() {
+            state.working = duty > 0.0;
+            drop(state);
+            if stdin.write_all(line::control(duty).as_bytes()).and_then(|()| stdin.flush()).is_err() {
+                return;
+            }
+            state = shared.state();
+            continue;
+        }
+        let nothing_new = |state: &mut State| state.unsent.is_none() && !state.closing;
+        let wait = if state.working { lease } else { Duration::MAX };
+        let (next, timeout) = shared.changed.wait_timeout_while(state, wait, nothing_new).unwrap_or_else(PoisonError::into_inner);
+        state = next;
+        if timeout.timed_out() && state.unsent.is_none() && !state.closing {
+            state.unsent = Some(0.0);
+            state.remark(format!("the duty was not renewed for {:.1} s: the command was told to idle", lease.as_secs_f64()));
+        }
+    }
+}
+
+fn each_line(pipe: impl Read, mut take: impl FnMut(&str)) {
+    let mut input = BufReader::new(pipe);
+    while let Ok(Some(text)) = line::read_line(&mut input) {
+        take(&text);
+    }
+}
+
+/// Blocks until the command ends, and leaves it to be reaped. How it ended, in words.
+fn await_end(pid: Pid) -> String {
+    loop {
+        match waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {
+            Ok(Some(status)) => {
+                return match (status.exit_status(), status.terminating_signal()) {
+                    (Some(code), _) => format!("it ended with exit status {code}"),
+                    (None, Some(signal)) => format!("it was ended by signal {signal}"),
+                    (None, None) => "it ended".to_owned(),
+                };
+            }
+            Ok(None) | Err(rustix::io::Errno::INTR) => {}
+            Err(e) => return format!("it can no longer be watched ({e})"),
+        }
+    }
+}
+
+impl Workload for Command {
+    fn set_duty(&mut self, duty: f64) {
+        if !duty.is_nan() {
+            self.shared.update(|state| state.unsent = Some(duty.clamp(0.0, 1.0)));
+        }
+    }
+
+    /// What the command reported as output; missing until its first report.
+    fn units(&self) -> Option<f64> {
+        self.shared.state().tally.output()
+    }
+
+    fn unit(&self) -> &str {
+        if let Some(unit) = self.unit.get() {
+            return unit;
+        }
+        let said = self.shared.state().tally.unit().map(str::to_owned);
+        said.map_or("unit", |unit| self.unit.get_or_init(|| unit))
+    }
+
+    fn describe(&self) -> String {
+        format!("command `{}`", self.text)
+    }
+
+    fn healthy(&self) -> Result<(), String> {
+        let state = self.shared.state();
+        let Some(how) = &state.ended else { return Ok(()) };
+        let last_words: Vec<&str> = state.last_words.iter().map(String::as_str).collect();
+        let said = if last_words.is_empty() { String::new() } else { format!("; its last words: {}", last_words.join(" | ")) };
+        Err(format!("the command `{}` is gone: {how}{said}", self.text))
+    }
+
+    fn remarks(&mut self) -> Vec<String> {
+        self.shared.state().remarks.drain(..).collect()
+    }
+
+    fn stop(mut self: Box<Self>, within: Duration) -> bool {
+        self.end(Instant::now() + within)
+    }
+}
+
+impl Drop for Command {
+    /// Without a stop there is no grace.
+    fn drop(&mut self) {
+        if !self.over {
+            self.kill(Instant::now() + Duration::from_millis(500));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

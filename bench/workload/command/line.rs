@@ -1,0 +1,189 @@
+//! The lines spoken with a command: what it prints, and what it is told.
+//!
+//! Not here: processes and pipes.
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::io::{self, BufRead};
+
+/// A longer line is no report: a command that prints something else shall not fill our memory.
+pub const LONGEST_LINE: usize = 64 * 1024;
+
+/// More phases than anybody has; a command that invents one a line shall not fill our memory either.
+const MOST_PHASES: usize = 32;
+
+/// Phases whose units are not output.
+const UNCOUNTED: &[&str] = &["warmup", "prefill"];
+
+/// One report: `{"t": 12.5, "units": 64, "unit": "token", "phase": "decode"}`. Other keys are allowed and ignored.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Report {
+    /// The command's own clock, s. Only its being a number is checked.
+    pub t: f64,
+    /// Work done since the command's previous line, of this phase.
+    pub units: f64,
+    /// What is counted; the same in every line. `unit` if the command does not say.
+    #[serde(default = "unit")]
+    pub unit: String,
+    /// Kind of work; `warmup` and `prefill` are kept apart from output.
+    #[serde(default = "phase")]
+    pub phase: String,
+}
+
+fn unit() -> String {
+    "unit".to_owned()
+}
+
+fn phase() -> String {
+    "work".to_owned()
+}
+
+impl Report {
+    /// Reads a line. The error says what was wrong with it.
+    pub fn parse(line: &str) -> Result<Self, String> {
+        // serde would also take a bare list for the fields in order.
+        if !line.trim_start().starts_with('{') {
+            return Err("not a JSON object".to_owned());
+        }
+        let report: Self = serde_json::from_str(line).map_err(|e| e.to_string())?;
+        if !(report.units.is_finite() && report.units >= 0.0 && report.t.is_finite()) {
+            return Err(format!("units must be a number from 0 up, not {}", report.units));
+        }
+        Ok(report)
+    }
+}
+
+/// What a command is told: `{"target_duty":0.6}`.
+pub fn control(duty: f64) -> String {
+    format!("{{\"target_duty\":{duty}}}\n")
+}
+
+/// Everything reported so far.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tally {
+    unit: Option<String>,
+    phases: BTreeMap<String, f64>,
+}
+
+impl Tally {
+    /// Adds a report. Refused if it counts something else than the ones before.
+    pub fn add(&mut self, report: Report) -> Result<(), String> {
+        let unit = self.unit.get_or_insert_with(|| report.unit.clone());
+        if *unit != report.unit {
+            return Err(format!("counts \"{}\" after \"{unit}\"", report.unit));
+        }
+        if !self.phases.contains_key(&report.phase) && self.phases.len() == MOST_PHASES {
+            return Err(format!("more than {MOST_PHASES} phases"));
+        }
+        *self.phases.entry(report.phase).or_default() += report.units;
+        Ok(())
+    }
+
+    /// What is counted, once it was said.
+    pub fn unit(&self) -> Option<&str> {
+        self.unit.as_deref()
+    }
+
+    /// Output so far; `None` before the first report.
+    pub fn output(&self) -> Option<f64> {
+        let counted = self.phases.iter().filter(|(phase, _)| !UNCOUNTED.contains(&phase.as_str()));
+        self.unit.is_some().then(|| counted.map(|(_, units)| units).sum())
+    }
+
+    /// Units by phase.
+    pub const fn phases(&self) -> &BTreeMap<String, f64> {
+        &self.phases
+    }
+}
+
+/// Reads one line, without its end, of at most [`LONGEST_LINE`] bytes; the rest of a longer one is thrown away and its beginning
+/// returned. `None` at the end of the input.
+pub fn read_line(input: &mut impl BufRead) -> io::Result<Option<String>> {
+    let mut line = Vec::new();
+    let mut any = false;
+    loop {
+        let buffer = match input.fill_buf() {
+            Ok(buffer) => buffer,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            Err(e) => return Err(e),
+        };
+        if buffer.is_empty() {
+            break;
+        }
+        any = true;
+        let end = buffer.iter().position(|b| *b == b'\n');
+        let part = &buffer[..end.unwrap_or(buffer.len())];
+        line.extend_from_slice(&part[..part.len().min(LONGEST_LINE - line.len())]);
+        let used = end.map_or(buffer.len(), |e| e + 1);
+        input.consume(used);
+        if end.is_some() {
+            break;
+        }
+    }
+    Ok(any.then(|| String::from_utf8_lossy(&line).into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn reports_are_read_and_nonsense_is_refused() {
+        let report = Report::parse(r#"{"t":1.5,"units":64,"unit":"token","phase":"decode","extra":[1]}"#).expect("sound");
+        assert_eq!(report, Report { t: 1.5, units: 64.0, unit: "token".to_owned(), phase: "decode".to_owned() });
+        assert_eq!(Report::parse(r#"{"t":0,"units":1}"#).expect("short").unit, "unit");
+        for line in ["", "loading model...", "{}", r#"{"t":0,"units":-1}"#, r#"{"t":0,"units":1e999}"#, r#"{"t":0,"units":null}"#, "[1,2]"]
+        {
+            assert!(Report::parse(line).is_err(), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn warmup_and_input_are_kept_apart() {
+        let mut tally = Tally::default();
+        assert_eq!(tally.output(), None, "nothing was said yet");
+        let report = |units, phase: &str| Report { t: 0.0, units, unit: "token".to_owned(), phase: phase.to_owned() };
+        for (units, phase) in [(100.0, "warmup"), (512.0, "prefill"), (7.0, "decode"), (3.0, "decode")] {
+            tally.add(report(units, phase)).expect("same unit");
+        }
+        assert_eq!(tally.output(), Some(10.0));
+        assert_eq!(tally.phases()["prefill"], 512.0);
+        assert_eq!(tally.unit(), Some("token"));
+        assert!(tally.add(Report { unit: "image".to_owned(), ..report(1.0, "decode") }).is_err());
+        assert!((0..100).any(|i| tally.add(report(1.0, &i.to_string())).is_err()));
+        assert_eq!(tally.phases().len(), MOST_PHASES);
+    }
+
+    #[test]
+    fn lines_are_cut_where_they_are_too_long() {
+        let text = format!("one\n{}\nlast", "x".repeat(3 * LONGEST_LINE));
+        let mut input = io::BufReader::new(text.as_bytes());
+        let mut next = || read_line(&mut input).expect("read");
+        assert_eq!(next().as_deref(), Some("one"));
+        assert_eq!(next().map(|l| l.len()), Some(LONGEST_LINE));
+        assert_eq!(next().as_deref(), Some("last"));
+        assert_eq!(next(), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_panics_and_totals_only_grow(lines in proptest::collection::vec("(\\{\"t\":0,\"units\":[0-9e.-]{1,6}\\}|.{0,40})", 0..20)) {
+            let (mut tally, mut last) = (Tally::default(), 0.0);
+            for line in lines {
+                if let Ok(report) = Report::parse(&line) {
+                    let _ = tally.add(report);
+                }
+                let output = tally.output().unwrap_or(0.0);
+                prop_assert!(output >= last);
+                last = output;
+            }
+        }
+
+        #[test]
+        fn a_control_line_is_json(duty in 0.0..=1.0_f64) {
+            let value: serde_json::Value = serde_json::from_str(&control(duty)).expect("JSON");
+            prop_assert!(value["target_duty"].as_f64().is_some_and(|told| (told - duty).abs() < 1e-12));
+        }
+    }
+}

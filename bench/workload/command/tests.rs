@@ -1,0 +1,151 @@
+//! Real child processes. Nothing here waits for a time to pass, only for something to happen.
+
+use super::*;
+use std::path::Path;
+
+/// Far more than any machine needs; only a failing test waits for it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn start(text: &str) -> Command {
+    start_with(text, &Options { lease: PATIENCE, ..Options::default() })
+}
+
+fn start_with(text: &str, options: &Options) -> Command {
+    Command::start(text, options).expect("a shell")
+}
+
+fn stop(command: Command, within: Duration) -> bool {
+    Box::new(command).stop(within)
+}
+
+fn wait_for(command: &Command, what: &str, done: impl Fn(&State) -> bool) {
+    assert!(command.shared.wait_until(Instant::now() + PATIENCE, done), "waited in vain for {what}: {:?}", command.shared.state());
+}
+
+#[test]
+fn reports_are_counted_and_malformed_lines_only_remarked() {
+    let mut command = start(
+        r#"while read -r told; do case $told in *0.5*) break;; esac; done; echo loading; echo '{"t":0,"units":9,"unit":"image","phase":"warmup"}'; echo '{"t":1,"units":2.5,"unit":"image"}'
+           echo '{"t":1,"units":1,"unit":"token"}'; echo '{"t":2,"units":1.5,"unit":"image"}'; cat >/dev/null"#,
+    );
+    assert_eq!((command.units(), command.unit()), (None, "unit"), "missing before the first report");
+    command.set_duty(0.5);
+    wait_for(&command, "four units", |s| s.tally.output() == Some(4.0));
+    assert_eq!(command.unit(), "image");
+    assert_eq!(command.malformed(), 2);
+    let remarks = command.remarks();
+    assert!(remarks[0].ends_with(": loading") && remarks[1].contains(r#"counts "token" after "image""#), "{remarks:?}");
+    assert!(command.remarks().is_empty());
+    assert_eq!(command.healthy(), Ok(()));
+    assert!(stop(command, PATIENCE));
+}
+
+/// Prints each line it is told as the unit of a report.
+const ECHO: &str = r#"while read -r told; do printf '{"t":0,"units":1,"phase":"%s"}\n' "$(printf %s "$told" | tr -d '"{}')"; done"#;
+
+#[test]
+fn duties_are_told_clamped_and_never_as_nonsense() {
+    let mut command = start(ECHO);
+    for (duty, phase) in [(0.25, "target_duty:0.25"), (7.0, "target_duty:1"), (-1.0, "target_duty:0")] {
+        command.set_duty(duty);
+        command.set_duty(f64::NAN);
+        wait_for(&command, phase, |s| s.tally.phases().contains_key(phase));
+    }
+    let phases: Vec<String> = command.tally().phases().keys().cloned().collect();
+    assert_eq!(phases, ["target_duty:0", "target_duty:0.25", "target_duty:1"]);
+    assert!(stop(command, PATIENCE));
+}
+
+#[test]
+fn a_lease_that_is_not_renewed_becomes_duty_zero() {
+    let mut command = start_with(ECHO, &Options { lease: Duration::from_millis(1), ..Options::default() });
+    wait_for(&command, "the first duty", |s| s.tally.phases().contains_key("target_duty:0"));
+    let told = |s: &State| s.tally.phases()["target_duty:0"];
+    let before = told(&command.shared.state());
+    command.set_duty(0.5);
+    wait_for(&command, "idle again", |s| told(s) > before);
+    assert!(command.remarks()[0].contains("not renewed"));
+    assert!(stop(command, PATIENCE));
+}
+
+#[test]
+fn the_environment_tells_what_to_keep_to() {
+    let options = Options { seed: 42, lease: Duration::from_secs(3), environment: vec![("ORBITBENCH_RUN".into(), "r1".into())] };
+    let text = r#"printf '{"t":0,"units":1,"unit":"%s"}\n' "$ORBITBENCH_PROTOCOL,$ORBITBENCH_SEED,$ORBITBENCH_LEASE_S,$ORBITBENCH_PERIOD_S,$ORBITBENCH_RUN"; cat >/dev/null"#;
+    let command = start_with(text, &options);
+    wait_for(&command, "a report", |s| s.tally.unit().is_some());
+    assert_eq!(command.unit(), "1,42,3,2.5,r1");
+}
+
+#[test]
+fn a_command_that_died_is_unhealthy_with_its_last_words() {
+    let command = start("echo 'no such model' >&2; exit 3");
+    wait_for(&command, "its end", |s| s.ended.is_some() && !s.last_words.is_empty());
+    let why = command.healthy().expect_err("it is gone");
+    assert!(why.contains("exit status 3") && why.contains("no such model"), "{why}");
+    assert!(stop(command, PATIENCE), "what has ended can be stopped");
+}
+
+#[test]
+fn the_end_of_its_input_is_enough_for_a_well_behaved_one() {
+    let command = start("trap '' TERM; echo ready; cat >/dev/null; exit 0");
+    wait_for(&command, "its trap", |s| s.malformed == 1);
+    let shared = Arc::clone(&command.shared);
+    assert!(stop(command, PATIENCE));
+    assert_eq!(shared.state().ended.as_deref(), Some("it ended with exit status 0"));
+}
+
+#[test]
+fn one_that_heeds_nothing_is_killed_with_all_its_children() {
+    // Neither of the two ends at SIGTERM or at the end of input; both hold the output open.
+    let command = start("trap '' TERM; (while :; do sleep 60; done) & echo ready; while :; do sleep 60; done");
+    wait_for(&command, "its trap", |s| s.malformed == 1);
+    let shared = Arc::clone(&command.shared);
+    assert!(stop(command, Duration::from_millis(200)) || shared.wait_until(Instant::now() + PATIENCE, |s| s.ended.is_some()));
+    assert!(shared.wait_until(Instant::now() + PATIENCE, |s| s.silent), "a child of it lives on");
+    assert!(shared.state().ended.as_deref().is_some_and(|how| how.contains("signal 9")));
+}
+
+#[test]
+fn a_dropped_one_is_killed() {
+    let command = start("trap '' TERM; echo ready; while :; do sleep 60; done");
+    wait_for(&command, "its trap", |s| s.malformed == 1);
+    let shared = Arc::clone(&command.shared);
+    drop(command);
+    assert!(shared.wait_until(Instant::now() + PATIENCE, |s| s.silent));
+}
+
+#[test]
+fn one_that_never_reads_blocks_nobody() {
+    let mut command = start("echo ready; while :; do sleep 60; done");
+    wait_for(&command, "its start", |s| s.malformed == 1);
+    // Far more than a pipe holds, if each were written.
+    for i in 0..20_000 {
+        command.set_duty(f64::from(i) / 20_000.0);
+    }
+    assert!(stop(command, PATIENCE));
+}
+
+#[test]
+fn a_command_that_cannot_be_found_says_so_in_its_last_words() {
+    let command = start("/nowhere/orbit-work");
+    wait_for(&command, "its end", |s| s.ended.is_some() && !s.last_words.is_empty());
+    assert!(command.healthy().expect_err("gone").contains("/nowhere/orbit-work"));
+}
+
+#[test]
+fn the_example_script_works_and_ends() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/external.py");
+    if std::process::Command::new("python3").arg("--version").output().is_err() {
+        eprintln!("SKIPPED: no python3 to run the example command with");
+        return;
+    }
+    let mut command = start(&format!("exec python3 '{}'", script.display()));
+    command.set_duty(1.0);
+    wait_for(&command, "units", |s| s.tally.output().is_some_and(|u| u > 0.0) || s.ended.is_some());
+    assert_eq!(command.healthy(), Ok(()));
+    assert_eq!((command.unit(), command.malformed()), ("step", 0));
+    let shared = Arc::clone(&command.shared);
+    assert!(stop(command, PATIENCE));
+    assert_eq!(shared.state().ended.as_deref(), Some("it ended with exit status 0"));
+}

@@ -1,0 +1,91 @@
+//! The same transformer as plain loops in f64: no cache, no batch, no `gemm`; each call computes the whole sequence anew. For tests only.
+
+use crate::product::Matrix;
+use crate::transformer::{NORM_EPSILON, ROTARY_BASE, Weights};
+
+type Rows = Vec<Vec<f64>>;
+
+fn times(x: &[f64], m: &Matrix) -> Vec<f64> {
+    (0..m.outputs).map(|o| (0..m.inputs).map(|i| x[i] * f64::from(m.data[i * m.outputs + o])).sum()).collect()
+}
+
+fn norm(x: &[f64], gains: &[f32]) -> Vec<f64> {
+    let mean_square = x.iter().map(|v| v * v).sum::<f64>() / x.len() as f64;
+    x.iter().zip(gains).map(|(v, g)| v / (mean_square + f64::from(NORM_EPSILON)).sqrt() * f64::from(*g)).collect()
+}
+
+/// A head's vector at `position`: dimension `i` and its partner are a complex number, turned.
+fn rotated(head: &[f64], position: usize) -> Vec<f64> {
+    let half = head.len() / 2;
+    let mut out = vec![0.0; head.len()];
+    for i in 0..half {
+        let angle = position as f64 / f64::from(ROTARY_BASE).powf(2.0 * i as f64 / head.len() as f64);
+        out[i] = head[i] * angle.cos() - head[i + half] * angle.sin();
+        out[i + half] = head[i] * angle.sin() + head[i + half] * angle.cos();
+    }
+    out
+}
+
+fn attention(qkv: &Rows, heads: usize, width: usize) -> Rows {
+    let d = width / heads;
+    let part = |row: usize, which: usize, head: usize| &qkv[row][which * width + head * d..][..d];
+    let mut out = vec![vec![0.0; width]; qkv.len()];
+    for (row, mixed) in out.iter_mut().enumerate() {
+        for head in 0..heads {
+            let q = rotated(part(row, 0, head), row);
+            let score = |past: usize| {
+                let k = rotated(part(past, 1, head), past);
+                (q.iter().zip(k).map(|(a, b)| a * b).sum::<f64>() / (d as f64).sqrt()).exp()
+            };
+            let scores: Vec<f64> = (0..=row).map(score).collect();
+            let total: f64 = scores.iter().sum();
+            for (past, p) in scores.iter().enumerate() {
+                for (i, v) in part(past, 2, head).iter().enumerate() {
+                    mixed[head * d + i] += p / total * v;
+                }
+            }
+        }
+    }
+    out
+}
+
+fn add(x: &mut Rows, y: impl Iterator<Item = Vec<f64>>) {
+    for (x, y) in x.iter_mut().zip(y) {
+        x.iter_mut().zip(y).for_each(|(x, y)| *x += y);
+    }
+}
+
+/// Logits of the token after `tokens`.
+pub(crate) fn logits(w: &Weights, tokens: &[u32]) -> Vec<f64> {
+    let c = w.config;
+    let row = |t: &u32| (0..c.width).map(|i| f64::from(w.embedding.data[*t as usize * c.width + i])).collect();
+    let mut x: Rows = tokens.iter().map(row).collect();
+    for layer in &w.layers {
+        let qkv: Rows = x.iter().map(|x| times(&norm(x, &layer.norm_attention), &layer.qkv)).collect();
+        let mixed = attention(&qkv, c.heads, c.width);
+        add(&mut x, mixed.iter().map(|m| times(m, &layer.out)));
+        let forward = |x: &Vec<f64>| {
+            let gate_up = times(&norm(x, &layer.norm_forward), &layer.gate_up);
+            let gated: Vec<f64> = (0..c.hidden).map(|i| gate_up[i] / (1.0 + (-gate_up[i]).exp()) * gate_up[c.hidden + i]).collect();
+            times(&gated, &layer.down)
+        };
+        let forwarded: Rows = x.iter().map(forward).collect();
+        add(&mut x, forwarded.into_iter());
+    }
+    let last = norm(x.last().expect("at least one token"), &w.norm);
+    match &w.head {
+        Some(head) => times(&last, head),
+        None => (0..c.vocabulary).map(|t| (0..c.width).map(|i| last[i] * f64::from(w.embedding.data[t * c.width + i])).sum()).collect(),
+    }
+}
+
+/// `count` tokens after `prompt`, each the likeliest.
+pub(crate) fn greedy(w: &Weights, prompt: &[u32], count: usize) -> Vec<u32> {
+    let mut tokens = prompt.to_vec();
+    for _ in 0..count {
+        let logits = logits(w, &tokens);
+        let best = logits.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).expect("a token").0;
+        tokens.push(best as u32);
+    }
+    tokens[prompt.len()..].to_vec()
+}
