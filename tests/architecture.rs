@@ -35,7 +35,8 @@ const DOORS: &[(&str, &[&str])] = &[
 
 /// Words that must not appear in floors that know no clock, thread, file or device.
 const PURE: &[&str] = &["signal", "model", "control"];
-const IMPURE_WORDS: &[&str] = &["std::time::Instant", "std::time::SystemTime", "std::thread", "std::fs", "std::net", "Timestamp::now", "std::process"];
+const IMPURE_WORDS: &[&str] =
+    &["std::time::Instant", "std::time::SystemTime", "std::thread", "std::fs", "std::net", "Timestamp::now", "std::process"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -68,7 +69,10 @@ fn arrows_point_down() {
         if floor == "orbitbench" {
             continue;
         }
-        let (_, may) = ARROWS.iter().find(|(name, _)| name == floor).unwrap_or_else(|| panic!("bench/{floor} has no place in the house; give it one here"));
+        let (_, may) = ARROWS
+            .iter()
+            .find(|(name, _)| name == floor)
+            .unwrap_or_else(|| panic!("bench/{floor} has no place in the house; give it one here"));
         for need in needs.iter().filter(|n| known.contains(n.as_str())) {
             assert!(may.contains(&need.as_str()), "bench/{floor} must not know bench/{need}");
         }

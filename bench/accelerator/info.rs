@@ -56,9 +56,9 @@ fn no_library(out: &mut String, root: &Path, why: &Error) {
         format_args!(
             "  {}",
             if sensors::has_nvidia_on_pci(root) {
-                "there is an NVIDIA card on the PCI bus: its driver's library is what is missing"
+                "the PCI bus shows an NVIDIA card: its driver's library is what is missing"
             } else {
-                "there is no NVIDIA card on the PCI bus"
+                "the PCI bus shows no NVIDIA card"
             }
         ),
     );
@@ -126,7 +126,7 @@ mod tests {
             "NVIDIA GPUs: none",
             "/nowhere/libnvidia-ml.so.1",
             "install the NVIDIA driver",
-            "there is no NVIDIA card on the PCI bus",
+            "the PCI bus shows no NVIDIA card",
             "nothing can be read",
             "no RAPL zones",
             "use: --accelerator cpu",

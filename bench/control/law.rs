@@ -89,7 +89,9 @@ pub enum LawError {
     #[error("the duration must be a positive number of seconds, not {0}")]
     Duration(f64),
     /// The setpoint cannot start inside its limits.
-    #[error("the flight model starts at {asked:.2} °C at the interface, outside the rig's setpoint limits {min} to {max} °C; choose another profile, a larger radiator or wider limits")]
+    #[error(
+        "the flight model starts at {asked:.2} °C at the interface, outside the rig's setpoint limits {min} to {max} °C; choose another profile, a larger radiator or wider limits"
+    )]
     Start {
         /// What the model asks for at mission second 0.
         asked: f64,

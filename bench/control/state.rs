@@ -66,6 +66,11 @@ impl State {
         self.end.as_ref()
     }
 
+    /// Somebody has seen every alarm and then asked to go on.
+    pub(crate) fn operator_let_on(&self) -> bool {
+        self.resume_asked && !self.alarms.unacknowledged()
+    }
+
     /// Heat was read this very tick.
     pub(crate) fn heat_is_fresh(&self) -> bool {
         self.heat.held_ticks() == Some(0)
@@ -76,7 +81,12 @@ impl State {
             return;
         }
         let severity = if run == RunState::Suspended { Severity::Warning } else { Severity::Info };
-        events.push(Event { severity, kind: "state", who: "control".into(), message: format!("{} -> {}: {why}", self.run.word(), run.word()) });
+        events.push(Event {
+            severity,
+            kind: "state",
+            who: "control".into(),
+            message: format!("{} -> {}: {why}", self.run.word(), run.word()),
+        });
         self.flown |= run == RunState::Running;
         self.run = run;
     }

@@ -96,7 +96,10 @@ fn watch_instruments(law: &Law, state: &mut State, input: &Input, ticks: u32, ev
         state.seen_on = false;
         suspend(state, "link", why, events);
         if state.lost_ticks > law.patience.link_ticks {
-            state.finish(End::Tripped(format!("{why} and did not come back in {} s", f64::from(law.patience.link_ticks) * law.dt_s)), events);
+            state.finish(
+                End::Tripped(format!("{why} and did not come back in {} s", f64::from(law.patience.link_ticks) * law.dt_s)),
+                events,
+            );
         }
     } else {
         if state.lost_ticks > 0 && instruments.ready {
@@ -214,7 +217,11 @@ fn settle(law: &Law, state: &mut State, input: &Input, ticks: u32, events: &mut 
             } else if state.staging_ticks > law.staging.limit_ticks {
                 let have = measured.map_or("no reading".to_owned(), |m| format!("{m:.2} °C"));
                 let want = wanted.map_or("?".to_owned(), |w| format!("{w:.2} °C"));
-                let why = format!("staging did not settle in {} s: plate {have}, wanted {want} ± {} K", f64::from(law.staging.limit_ticks) * law.dt_s, law.staging.band_k);
+                let why = format!(
+                    "staging did not settle in {} s: plate {have}, wanted {want} ± {} K",
+                    f64::from(law.staging.limit_ticks) * law.dt_s,
+                    law.staging.band_k
+                );
                 state.alarm("staging", &why, events);
                 state.finish(End::Tripped(why), events);
             }
@@ -223,7 +230,7 @@ fn settle(law: &Law, state: &mut State, input: &Input, ticks: u32, events: &mut 
             state.suspended_ticks += ticks;
             // A lost link took its output with it: only an operator who has seen the alarm may switch it on again.
             let by_operator = state.suspended_by == Some("link");
-            let allowed = if by_operator { state.resume_asked && !state.alarms.unacknowledged() } else { state.lost_ticks == 0 };
+            let allowed = !by_operator || state.operator_let_on();
             let cause_gone = state.lost_ticks == 0 && state.heat_is_fresh() && input.workload_fault.is_none();
             if settled && allowed && cause_gone {
                 state.settled_ticks = 0;
@@ -241,10 +248,10 @@ fn settle(law: &Law, state: &mut State, input: &Input, ticks: u32, events: &mut 
 
 fn command(law: &Law, state: &mut State, input: &Input, budget: Watts, heat: Heat, ticks: u32) -> Commands {
     let over = state.end.is_some() || matches!(state.run, RunState::Stopping | RunState::Safe);
-    let unconfirmed_link = state.suspended_by == Some("link") && state.run == RunState::Suspended && !(state.resume_asked && !state.alarms.unacknowledged());
-    let thermal = if over || unconfirmed_link || !input.instruments.ready { Thermal::Off } else { Thermal::On };
+    let waiting = state.run == RunState::Suspended && state.suspended_by == Some("link") && !state.operator_let_on();
+    let thermal = if over || waiting || !input.instruments.ready { Thermal::Off } else { Thermal::On };
     // Without a working rig the heat would stay in the plate: no work then.
-    let may_work = !over && input.instruments.ready && input.instruments.lost.is_none() && !unconfirmed_link;
+    let may_work = !over && input.instruments.ready && input.instruments.lost.is_none() && !waiting;
     let duty = may_work.then(|| {
         let measured = (heat.held_ticks == 0).then_some(heat.value).flatten();
         law.governor.duty(&mut state.trim, budget, measured, law.dt_s * f64::from(ticks))

@@ -5,10 +5,13 @@
 use crate::devices::{Devices, Look, Unconfirmed};
 use crate::instrument::{Known, status};
 use crate::card::card_readings;
+use crate::pilot::Pilot;
+use crate::row::Stamp;
 use crate::setup::Setup;
-use control::{Commands, Event, Thermal};
+use control::{Commands, End, Event, Thermal};
+use record::Row;
 use rig::{Command, Driver, Input};
-use signal::{Snapshot, Tick};
+use signal::{Request, RunState, Snapshot, Tick};
 use std::time::Duration;
 use twin::{Truth, World};
 
@@ -137,4 +140,42 @@ impl Devices for MemoryBench {
         }
         (unconfirmed, std::mem::take(&mut self.notes))
     }
+}
+
+/// What a flight in memory brought.
+#[derive(Debug)]
+pub struct Flown {
+    /// Every row.
+    pub rows: Vec<Row>,
+    /// What happened, with the tick it happened in.
+    pub events: Vec<(Tick, Event)>,
+    /// How it ended.
+    pub end: End,
+    /// What could not be confirmed safe.
+    pub unconfirmed: Vec<Unconfirmed>,
+}
+
+/// Flies `setup` on `bench` to its end. `each` is called before every tick: to pull cables, to ask as an operator would.
+pub fn fly(setup: &Setup, bench: &mut MemoryBench, mut each: impl FnMut(Tick, &mut MemoryBench, RunState) -> Vec<(String, Request)>) -> Flown {
+    let mut pilot = Pilot::new(setup.law.clone(), setup.maker.clone());
+    let (mut rows, mut events) = (Vec::new(), Vec::new());
+    let dt_s = setup.law.dt_s;
+    let mut state = RunState::Staging;
+    let end = loop {
+        let tick = pilot.next_tick();
+        let requests = each(tick, bench, state);
+        let stamp = |tick: Tick| Stamp { segment: 0, utc: None, elapsed_s: None, bench_s: tick as f64 * dt_s };
+        let ticked = pilot.tick(bench, 0, requests, stamp);
+        rows.extend(ticked.rows);
+        events.extend(ticked.events.into_iter().map(|e| (tick, e)));
+        pilot.command(bench, &ticked.output.commands);
+        state = ticked.output.state;
+        if let Some(end) = ticked.output.end {
+            break end;
+        }
+    };
+    let tick = pilot.next_tick();
+    let (unconfirmed, last) = bench.make_safe(Duration::from_secs(5));
+    events.extend(last.into_iter().map(|e| (tick, e)));
+    Flown { rows, events, end, unconfirmed }
 }

@@ -6,7 +6,7 @@ use accelerator::{Identity, Spec};
 use control::{Governor, Law, LawError, Patience, Servo, SetpointLaw, Staging, Trip};
 use model::Profile;
 use model::flight::FlightModel;
-use model::mass::{Item, Ledgers};
+use model::mass::{Item, Ledger, Ledgers};
 use model::power::PowerShare;
 use rig::RigFile;
 use signal::{Channel, Document, Problems, Watts};
@@ -156,7 +156,7 @@ impl Setup {
         let budget = |mission_s: f64| governor.budget(&profile.environment.at(mission_s)).1.0;
         let initial = flight.periodic(&profile.environment, period_s, budget);
 
-        let servoed = rig.channel(rig::Role::Plate).and_then(|c| c.setpoint).ok_or_else(|| SetupError::Options("the rig's plate has no setpoint limits: nothing could be servoed".into()))?;
+        let servoed = rig.channel(rig::config::Role::Plate).and_then(|c| c.setpoint).ok_or_else(|| SetupError::Options("the rig's plate has no setpoint limits: nothing could be servoed".into()))?;
         let law = Law {
             dt_s: options.dt_s,
             duration_s: options.duration_s.unwrap_or(profile.duration_s),
@@ -164,7 +164,7 @@ impl Setup {
             flight,
             initial,
             servo: match rig.interface.servo_node {
-                rig::ServoNode::Plate => Servo::Plate,
+                rig::config::ServoNode::Plate => Servo::Plate,
             },
             setpoint: SetpointLaw {
                 limits: servoed.limits,
@@ -195,7 +195,7 @@ impl Setup {
             channels: channels(&spec),
             panels: profile.radiator.panels,
         };
-        let items: Vec<Item> = rig.masses.clone();
+        let items: Vec<Item> = rig.masses.iter().map(item).collect();
         let ledgers = Ledgers::new(&profile, share, &items);
         Ok(Self { options, profile, rig, twin, accelerator: spec, workload, identity, coupled, speed, share, law, maker, ledgers, simulated_because: because, unit })
     }
@@ -272,6 +272,16 @@ fn power_range(options: &Options, rig: &RigFile, twin: &TwinSpec, spec: &Spec, i
         return Err(SetupError::Options(format!("idle power {idle} W is not below full power {full} W")));
     }
     Ok((Watts(idle), Watts(full)))
+}
+
+/// A weighed part in the ledgers of the model.
+fn item(mass: &rig::config::Mass) -> Item {
+    let ledger = match mass.ledger {
+        rig::config::Ledger::FlyingCooling => Ledger::FlyingCooling,
+        rig::config::Ledger::FlyingCompute => Ledger::FlyingCompute,
+        rig::config::Ledger::Support => Ledger::Support,
+    };
+    Item { name: mass.name.clone(), kg: mass.kg, ledger }
 }
 
 /// Channels a row has, by what is read.

@@ -28,8 +28,8 @@ const MAX_NODES: usize = FIRST_PANEL + MAX_PANELS;
 const SUBSTEP_S: f64 = 0.5;
 /// An orbit that ends this close to where it began is periodic, K.
 const CLOSURE_K: f64 = 0.005;
-/// Far more than any satellite takes; see [`FlightModel::periodic`].
-const MAX_ORBITS: usize = 200;
+/// Far more than a satellite takes that one would want to servo a rig to.
+const MAX_ORBITS: usize = 500;
 
 /// The flight model of one accelerator's share of the satellite: constants only.
 #[derive(Clone, Debug, PartialEq)]
@@ -135,51 +135,38 @@ impl FlightModel {
     /// The state at mission second 0 that an orbit of `period_s` leads back to, to 0.005 K in every node, when the board gives off
     /// `heat(mission_s)` watts on each.
     ///
-    /// It repeats the orbit, which settles in a few of them. Satellites whose panels take days are helped along by extrapolating
-    /// their slowest decay.
+    /// It repeats the orbit, which a satellite with time constants of minutes closes in a handful; after 500 it takes
+    /// what it has.
+    ///
+    /// # Panics
+    /// If the period is not a positive number, or some heat is not finite.
     pub fn periodic(&self, env: &Environment, period_s: f64, heat: impl Fn(f64) -> f64) -> FlightState {
-        let ticks = period_s.ceil().max(1.0) as usize;
+        assert!(period_s.is_finite() && period_s > 0.0, "a period of {period_s} s");
+        let ticks = period_s.ceil() as usize;
         let dt_s = period_s / ticks as f64;
         let time = |tick: usize| tick as f64 * dt_s;
         let absorbed: Vec<f64> = (0..=ticks).map(|i| self.absorbed(&env.at(time(i)))).collect();
         let heats: Vec<f64> = (0..ticks).map(|i| heat(time(i) + dt_s / 2.0)).collect();
-        let orbit = |state: &mut FlightState| {
-            for (i, &board_w) in heats.iter().enumerate() {
-                self.advance(state, Watts(board_w), absorbed[i], absorbed[i + 1], dt_s);
-            }
-        };
 
-        let mut state = self.settled(mean(&heats), mean(&absorbed));
-        let mut last_change: Option<[f64; MAX_NODES]> = None;
-        for count in 1..=MAX_ORBITS {
+        let mut state = self.uniform(self.panels_balanced(mean(&heats), mean(&absorbed)));
+        for _ in 0..MAX_ORBITS {
             let before = state.t;
-            orbit(&mut state);
-            let change: [f64; MAX_NODES] = std::array::from_fn(|i| state.t[i] - before[i]);
-            if change.iter().all(|c| c.abs() < CLOSURE_K) {
-                break;
+            for (i, &board_w) in heats.iter().enumerate() {
+                self.advance(&mut state, Watts(board_w), absorbed[i], absorbed[i + 1], dt_s);
             }
-            if let Some(last) = last_change.take_if(|_| count % 4 == 0) {
-                // One slow decay left over: its remaining sum is geometric.
-                let product = |a: &[f64; MAX_NODES], b: &[f64; MAX_NODES]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
-                let ratio = (product(&change, &last) / product(&last, &last)).clamp(0.0, 0.999);
-                for (t, c) in state.t.iter_mut().zip(&change) {
-                    *t += c * ratio / (1.0 - ratio);
-                }
-            } else {
-                last_change = Some(change);
+            if state.t.iter().zip(&before).all(|(a, b)| (a - b).abs() < CLOSURE_K) {
+                break;
             }
         }
         state
     }
 
-    /// About where constant heat and environment lead, as a place to start from.
-    fn settled(&self, board_w: f64, absorbed_w_m2: f64) -> FlightState {
-        let mut state = self.uniform(Kelvin(300.0));
-        let driven = Driven { network: &self.network, board_w, absorbed_w_m2 };
-        for _ in 0..200 {
-            self.integrate(&mut state.t, &driven, 600.0);
-        }
-        state
+    /// Temperature at which the panels shed constant heat, or the supply's minimum: a warm place to start from. Coolant colder
+    /// than the valve allows would take long to come back, cut off from the panels.
+    fn panels_balanced(&self, board_w: f64, absorbed_w_m2: f64) -> Kelvin {
+        let n = &self.network;
+        let shed_w_m2 = board_w * (1.0 + n.overhead_frac) / (n.panel_m2 * self.panels as f64) + absorbed_w_m2;
+        Kelvin((shed_w_m2.max(0.0) / n.surface.emission_w_m2k4()).powf(0.25).max(n.minimum_supply.0))
     }
 
     fn absorbed(&self, env: &Sample) -> f64 {

@@ -100,9 +100,9 @@ pub(crate) fn push_whole(out: &mut Vec<u8>, value: u64) {
     push_scaled(out, value, 0);
 }
 
-/// Appends `value` with `decimals` digits, or nothing where it is missing.
+/// Appends `value` with `decimals` digits, or nothing where it is missing or no number.
 pub(crate) fn push_optional(out: &mut Vec<u8>, value: Option<f64>, decimals: usize) {
-    if let Some(value) = value {
+    if let Some(value) = value.filter(|v| v.is_finite()) {
         push_fixed(out, value, decimals);
     }
 }

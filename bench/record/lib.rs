@@ -4,6 +4,7 @@
 //! Not here: when to write (the engine), what to conclude (`report`), sockets, clocks.
 
 mod columns;
+mod derived;
 mod error;
 mod events;
 mod folder;
@@ -16,10 +17,11 @@ pub mod session;
 mod writer;
 
 pub use columns::{Class, Column, Columns, LEAD, markdown};
+pub use derived::{Cells, write_derived};
 pub use error::Error;
 pub use events::{EVENT_COLUMNS, Event};
 pub use folder::{COMPARISON, EVENTS, Folder, PREDICTION, RUN, SAMPLES, SUMMARY, SUMS, replace_file, sha256, sha256_file};
-pub use reader::{Rows, Table, Torn, read_events, read_rows};
+pub use reader::{Rows, Table, Torn, each_row, read_events, read_rows};
 pub use repair::{Mended, mend};
 pub use row::{Layout, Row, RowError};
 pub use seal::{SEALED, Verdict, seal, verify};

@@ -102,18 +102,24 @@ pub(crate) fn header(path: &Path) -> Result<Vec<String>, Error> {
     header_of(path, &mut csv_reader(&bytes))
 }
 
-/// Reads `samples.csv` or `prediction.csv` as rows.
-pub fn read_rows(path: &Path) -> Result<Rows, Error> {
+/// Reads `samples.csv` or `prediction.csv` row by row, so that a long run does not fill the memory with rows.
+pub fn each_row(path: &Path, mut take: impl FnMut(Row)) -> Result<(Columns, Option<Torn>), Error> {
     let (bytes, torn) = whole_lines(path)?;
     let mut csv = csv_reader(&bytes);
     let header = header_of(path, &mut csv)?;
     let layout = Layout::of_header(&header).map_err(|wrong| Error::cell(path, 1, wrong))?;
-    let columns = Columns::of_header(header.iter().map(String::as_str));
-    let (mut rows, mut record) = (Vec::new(), ByteRecord::new());
+    let mut record = ByteRecord::new();
     while let Some((line, text)) = next(path, &mut csv, &mut record)? {
-        rows.push(layout.row(text.iter()).map_err(|wrong| Error::cell(path, line, wrong))?);
+        take(layout.row(text.iter()).map_err(|wrong| Error::cell(path, line, wrong))?);
         record = text.into_byte_record();
     }
+    Ok((Columns::of_header(header.iter().map(String::as_str)), torn))
+}
+
+/// Reads `samples.csv` or `prediction.csv` as rows.
+pub fn read_rows(path: &Path) -> Result<Rows, Error> {
+    let mut rows = Vec::new();
+    let (columns, torn) = each_row(path, |row| rows.push(row))?;
     Ok(Rows { columns, rows, torn })
 }
 

@@ -90,6 +90,12 @@ impl Row {
         }
     }
 
+    /// True if devices were asked and none of them answered: a missed tick, or a bench that is gone.
+    pub fn is_gap(&self) -> bool {
+        let nothing_came = |q: &Quality| matches!(q, Quality::Gap | Quality::Stale);
+        self.qualities.iter().any(Option::is_some) && self.qualities.iter().flatten().all(nothing_came)
+    }
+
     /// Appends the row as a line of `columns`, newline included. Nothing in it ever needs quoting.
     pub fn write_line(&self, columns: &Columns, out: &mut Vec<u8>) {
         push_whole(out, u64::from(self.segment));
@@ -335,6 +341,16 @@ pub(crate) mod tests {
         assert_eq!(row.get(Column::RigPlateDegc), None);
         assert_eq!(row.quality(Column::RigPlateDegc), Some(Quality::Stale));
         assert_eq!(row.quality(Column::RigTecW), None);
+    }
+
+    #[test]
+    fn a_row_without_an_answer_is_a_gap() {
+        let mut row = Row::new(0, 0, 0.0, RunState::Running);
+        assert!(!row.is_gap(), "nothing was asked");
+        row.set_reading(Channel::Plate, &Reading::gap(1.0, Origin::Measured));
+        assert!(row.is_gap());
+        row.set_reading(Channel::Sink, &Reading::good(30.0, 1.0, Origin::Measured));
+        assert!(!row.is_gap());
     }
 
     #[test]

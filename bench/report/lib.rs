@@ -1,1 +1,23 @@
-//! report
+//! What a run folder says: measured against predicted, the gates, and the figures of merit. Everything here is made from files and
+//! can be made again at any time.
+//!
+//! Not here: physics, devices, how rows are written (`record`), exit codes (the program's).
+
+mod compare;
+mod error;
+mod facts;
+pub mod gates;
+mod join;
+mod merit;
+mod render;
+mod series;
+mod stats;
+mod summary;
+
+pub use compare::{Channel, Comparison, Gates, Rows, Status, compare_files, compare_run, parse_map};
+pub use error::Error;
+pub use facts::Facts;
+pub use gates::{Check, Gate, Of, PRESETS, Preset, Quantity, preset};
+pub use merit::{Completeness, Energy, Figures, Merit, Range};
+pub use stats::Stats;
+pub use summary::{Ended, Summary, summarise};

@@ -276,8 +276,10 @@ pub struct Mass {
 /// Ledgers that a rig can charge. The third, the flight model's, is the profile's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ledger {
-    /// Parts on the bench that would fly.
-    Flying,
+    /// A part on the bench that would fly, and that cools: a cold plate.
+    FlyingCooling,
+    /// A part on the bench that would fly, and that computes: a card, its host.
+    FlyingCompute,
     /// Test support: never charged to the orbit.
     Support,
 }

@@ -2,4 +2,4 @@
 
 mod mecom;
 
-pub use mecom::Mecom;
+pub use mecom::{Mecom, RAMP_MARGIN};

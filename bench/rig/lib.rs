@@ -12,6 +12,9 @@ mod error;
 pub mod port;
 pub mod protocol;
 
-pub use config::{Instrument, RigFile, builtin};
+pub use config::{
+    AcceleratorRule, ChannelRule, Connection, DriverKind, HeatSource, Instrument, Interface, Ledger, Mass, Quantity, RigFile, Role,
+    SafeAction, ServoNode, Setpoint, builtin,
+};
 pub use driver::{Command, Driver, Effects, Event, Input, driver_for};
 pub use error::Error;

@@ -24,6 +24,9 @@ const READ_SLICE: Duration = Duration::from_millis(5);
 const IDLE_SLICE: Duration = Duration::from_millis(20);
 /// A request that the port does not take within this is lost, which the driver finds out as silence.
 const WRITE_LIMIT: Duration = Duration::from_millis(100);
+/// Bytes handed over at once. A port that says it is writable has room for this much; more would block in the kernel for as
+/// long as the peer does not read, whatever the time-out.
+const WRITE_PORTION: usize = 64;
 
 /// The handle of a port's thread. Dropping it ends the thread without waiting.
 #[derive(Debug)]
@@ -204,9 +207,9 @@ impl Owner {
     /// Bytes read, 0 if none came in time, `None` if the port hung up.
     fn read(&self, port: &mut TTYPort, buffer: &mut [u8]) -> Option<usize> {
         // Idle, the waiting was done on the commands; this only looks.
-        let wait = self.deadline_s.map_or(Duration::ZERO, |deadline| {
-            Duration::try_from_secs_f64(deadline - self.now_s()).unwrap_or_default().min(READ_SLICE)
-        });
+        let wait = self
+            .deadline_s
+            .map_or(Duration::ZERO, |deadline| Duration::try_from_secs_f64(deadline - self.now_s()).unwrap_or_default().min(READ_SLICE));
         port.set_timeout(wait).ok()?;
         match port.read(buffer) {
             // The end of a file is no reading of nothing: it would come again at once, for ever.
@@ -253,11 +256,14 @@ fn write(port: &mut TTYPort, bytes: &[u8]) -> bool {
     if port.set_timeout(WRITE_LIMIT).is_err() {
         return false;
     }
-    match port.write_all(bytes) {
-        Ok(()) => true,
-        // The peer does not read: silence, which the driver notices.
-        Err(error) => matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Interrupted | ErrorKind::WouldBlock),
+    for portion in bytes.chunks(WRITE_PORTION) {
+        match port.write_all(portion) {
+            Ok(()) => {}
+            // The peer does not read: silence, which the driver notices.
+            Err(error) => return matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Interrupted | ErrorKind::WouldBlock),
+        }
     }
+    true
 }
 
 /// Switching off overtakes what waits beside it, and takes back what would have been switched on before it.

@@ -84,6 +84,7 @@ pub struct Document<'t> {
 }
 
 /// One table of a document, or a stand-in for a missing one.
+#[must_use]
 #[derive(Clone)]
 pub struct Section<'t> {
     shared: Rc<Shared<'t>>,
@@ -420,7 +421,7 @@ impl<'t> Section<'t> {
             return Vec::new();
         };
         let mut out = Vec::new();
-        for item in array.iter() {
+        for item in array {
             let text = match item.get_ref() {
                 DeValue::Float(f) => f.as_str(),
                 DeValue::Integer(i) => i.as_str(),

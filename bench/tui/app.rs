@@ -335,6 +335,11 @@ impl App {
         self.question
     }
 
+    /// True while the help overlay is open.
+    pub const fn helping(&self) -> bool {
+        self.help
+    }
+
     /// The request that was sent and not yet answered.
     pub const fn asked(&self) -> Option<Request> {
         self.asked

@@ -127,7 +127,8 @@ mod tests {
     use signal::RunState;
 
     fn row(tick: u32, mission_s: Option<f64>) -> Row {
-        let mut row = Row::new(0, u64::from(tick), f64::from(tick), if mission_s.is_some() { RunState::Running } else { RunState::Staging });
+        let mut row =
+            Row::new(0, u64::from(tick), f64::from(tick), if mission_s.is_some() { RunState::Running } else { RunState::Staging });
         row.mission_s = mission_s;
         row.set(Column::RigPlateDegc, 20.0 + f64::from(tick));
         row

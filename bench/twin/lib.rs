@@ -10,6 +10,8 @@ pub mod host;
 pub mod link;
 pub mod plant;
 pub mod tec_controller;
+#[cfg(test)]
+mod testing;
 pub mod truth;
 pub mod world;
 
@@ -18,3 +20,8 @@ pub use link::{CardCommand, CardLink, LinkError, Ready};
 pub use plant::Plant;
 pub use truth::{Spreads, Truth};
 pub use world::{TwinSpec, World};
+
+/// The emulated controller that stands in for an instrument of a rig file.
+pub fn tec_for(instrument: &rig::Instrument) -> tec_controller::TecController {
+    tec_controller::TecController::new(tec_controller::TecConfig::standing_in_for(instrument))
+}

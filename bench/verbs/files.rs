@@ -50,8 +50,8 @@ pub(crate) fn check_rig(wanted: &str) -> Result<Exit> {
 
 fn connection(instrument: &rig::Instrument) -> String {
     match &instrument.connection {
-        rig::Connection::Emulated => "the twin".to_owned(),
-        rig::Connection::Port(path) => {
+        rig::config::Connection::Emulated => "the twin".to_owned(),
+        rig::config::Connection::Port(path) => {
             let there = if path.exists() { "" } else { " (not there now)" };
             format!("{}{there}", path.display())
         }

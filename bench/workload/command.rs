@@ -280,10 +280,14 @@ impl Workload for Command {
 
     fn healthy(&self) -> Result<(), String> {
         let state = self.shared.state();
-        let Some(how) = &state.ended else { return Ok(()) };
+        let how = match &state.ended {
+            Some(how) => how.as_str(),
+            None if state.silent => "it closed its output, so that no work can be counted",
+            None => return Ok(()),
+        };
         let last_words: Vec<&str> = state.last_words.iter().map(String::as_str).collect();
         let said = if last_words.is_empty() { String::new() } else { format!("; its last words: {}", last_words.join(" | ")) };
-        Err(format!("the command `{}` is gone: {how}{said}", self.text))
+        Err(format!("the command `{}` is of no more use: {how}{said}", self.text))
     }
 
     fn remarks(&mut self) -> Vec<String> {

@@ -193,8 +193,8 @@ impl Workload for Cpu {
 
     fn stop(self: Box<Self>, within: Duration) -> bool {
         self.shared.ask_to_stop();
-        let all_ended = |control: &mut Control| control.running > 0;
-        let waited = self.shared.changed.wait_timeout_while(self.shared.control(), within, all_ended);
+        let some_run = |control: &mut Control| control.running > 0;
+        let waited = self.shared.changed.wait_timeout_while(self.shared.control(), within, some_run);
         waited.unwrap_or_else(PoisonError::into_inner).0.running == 0
     }
 }

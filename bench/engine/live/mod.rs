@@ -58,6 +58,13 @@ pub struct RunOptions {
 pub enum Progress {
     /// The run folder exists.
     Folder(PathBuf),
+    /// Screens can attach.
+    Session {
+        /// The socket.
+        socket: PathBuf,
+        /// The run's name.
+        name: String,
+    },
     /// The prediction is made and sealed.
     Predicted(Box<crate::rehearse::Rehearsal>),
     /// Something happened.
@@ -140,8 +147,9 @@ pub fn fly(setup: &Setup, options: &RunOptions, observe: &mut dyn FnMut(&Progres
     let socket = socket::path_of(&folder.name());
     manifest.session = Some(crate::manifest::Session { socket: socket.display().to_string(), pid: std::process::id() });
     let hello = open::hello(setup, &folder, &columns);
-    let session = Session::open(socket, hello, asks).map_err(|source| RunError::System { doing: "open the session socket", source })?;
+    let session = Session::open(socket.clone(), hello, asks).map_err(|source| RunError::System { doing: "open the session socket", source })?;
     open::write_manifest(&folder, &manifest)?;
+    observe(&Progress::Session { socket, name: folder.name() });
 
     let devices = open::devices(setup, options, &folder)?;
     let mut flight = Flight {

@@ -13,7 +13,8 @@ use control::End;
 use record::session::{Bound, BoundKind, Hello, RunCard, VERSION};
 use record::{Column, Columns, Events, Folder, Handover, PREDICTION, RUN, SAMPLES, SUMMARY, Samples};
 use rig::port::Port;
-use rig::{Connection, driver_for};
+use rig::config::Connection;
+use rig::driver_for;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -201,7 +202,7 @@ pub(super) fn devices(setup: &Setup, options: &RunOptions, folder: &Folder) -> R
             Connection::Port(path) => (path.clone(), false),
             Connection::Emulated => (emulated_port(emulator.as_ref(), &instrument.name)?, true),
         };
-        let port = Port::open(path, instrument.baud, driver_for(instrument)?, tell.clone(), id);
+        let port = Port::open(path, instrument.baud, driver_for(instrument)?, tell.clone(), id)?;
         ports.push((port, Known::new(&instrument.name, emulated)));
     }
     let source = match &setup.accelerator {

@@ -4,8 +4,7 @@
 //! controller is told and goes safe: what is not recorded is not flown.
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
-use record::writer::{Events, Samples};
-use record::{Event, Row};
+use record::{Event, Events, Row, Samples};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};

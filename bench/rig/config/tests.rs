@@ -1,0 +1,160 @@
+use super::*;
+use proptest::prelude::*;
+use signal::Document;
+
+/// Reads a rig, deaf to the tables that are the twin's.
+fn read(text: &str) -> Result<RigFile, Vec<String>> {
+    let doc = Document::parse("rig.toml", text);
+    let rig = RigFile::read(&doc.root());
+    let twins = ["plant", "truth", "card"];
+    for table in twins {
+        doc.root().optional_section(table);
+    }
+    let said = doc.finish(()).err().map_or_else(Vec::new, |p| p.0);
+    let ours = |m: &String| !twins.iter().any(|t| m.contains(&format!("in [{t}")));
+    let left: Vec<String> = said.iter().map(ToString::to_string).filter(ours).collect();
+    if left.is_empty() { Ok(rig) } else { Err(left) }
+}
+
+/// A sound rig to break. Not an embedded one: those may be tuned without a word here.
+const SOUND: &str = r#"schema = 1
+name = "bench"
+title = "A bench"
+[interface]
+servo_node = "plate"
+heat_source = "electrical"
+[instrument.tec]
+driver = "mecom"
+emulated = true
+lease_s = 3.0
+current_limit_a = 8.0
+voltage_limit_v = 16.0
+address = 1
+device_type = 1090
+[channel.plate]
+instrument = "tec"
+reads = "object_temperature"
+safe = "off"
+min_degc = 5.0
+max_degc = 60.0
+rate_k_min = 8.0
+trip_min_degc = 0.0
+trip_max_degc = 75.0
+[channel.sink]
+instrument = "tec"
+reads = "sink_temperature"
+safe = "on"
+trip_max_degc = 70.0
+[channel.workload]
+safe = "stop"
+[accelerator]
+default = "virtual"
+full_w = 72.0
+idle_w = 16.0
+trip_max_degc = 95.0
+[mass.cold_plate]
+kg = 0.5
+ledger = "flying_cooling"
+[mass.heat_sink]
+kg = 2.5
+ledger = "support"
+note = "with fan"
+"#;
+
+#[test]
+fn every_embedded_rig_reads_and_is_named_as_its_file() {
+    for (name, text) in builtin() {
+        let rig = read(text).unwrap_or_else(|p| panic!("{name}: {}", p.join("\n")));
+        assert_eq!(rig.name, *name);
+        assert!(rig.channel(Role::Plate).is_some());
+        assert_eq!(rig.emulated(), *name != "meerstetter");
+        assert!(crate::driver_for(&rig.instruments[0]).is_ok());
+    }
+    let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../rigs")).unwrap();
+    let files = folder.filter(|f| f.as_ref().is_ok_and(|f| f.path().extension().is_some_and(|e| e == "toml"))).count();
+    assert_eq!(files, builtin().len(), "a rig file is not embedded");
+}
+
+#[test]
+fn what_a_rig_declares_arrives() {
+    let rig = read(SOUND).unwrap();
+    let tec = rig.instrument("tec").unwrap();
+    assert_eq!((tec.baud, tec.address, tec.lease_s), (57_600, 1, 3.0));
+    assert_eq!(tec.connection, Connection::Emulated);
+    assert_eq!(tec.reads, [(Quantity::ObjectTemperature, Channel::Plate), (Quantity::SinkTemperature, Channel::Sink)]);
+    let setpoint = tec.setpoint.unwrap();
+    assert_eq!((setpoint.limits.min(), setpoint.limits.max(), setpoint.rate_k_min), (5.0, 60.0, 8.0));
+    assert_eq!(rig.channel(Role::Sink).unwrap().safe, SafeAction::On);
+    assert!(rig.mass_kg(Ledger::FlyingCooling) > 0.0 && rig.mass_kg(Ledger::Support) > rig.mass_kg(Ledger::FlyingCooling));
+}
+
+/// One change to a sound rig, and what must be said about it.
+const BROKEN: &[(&str, &str, &str)] = &[
+    ("schema = 1", "schema = 2", "reads rig files of schema 1"),
+    ("servo_node = \"plate\"", "servo_node = \"coolant_supply\"", "no instrument driver imposes the coolant"),
+    ("servo_node = \"plate\"", "servo_node = \"radiator\"", "expected one of `plate`, `coolant_supply`"),
+    ("heat_source = \"electrical\"", "heat_source = \"calorimetric\"", "measures coolant flow"),
+    ("emulated = true", "emulated = false", "`instrument.tec.port`: missing"),
+    ("emulated = true", "emulated = true\nport = \"/dev/ttyS0\"", "has no port of its own"),
+    ("emulated = true", "port = \"COM9\"", "no absolute path"),
+    ("emulated = true", "port = \"/dev/ttyUSB0\"", "/dev/serial/by-id"),
+    ("lease_s = 3.0", "lease_s = 1.0", "`instrument.tec.lease_s` = 1 is impossible"),
+    ("lease_s = 3.0", "lease_ms = 3000", "wrong unit"),
+    ("current_limit_a = 8.0", "", "missing `current_limit_a`"),
+    ("current_limit_a = 8.0", "current_limit_a = nan", "current_limit_a"),
+    ("address = 1", "address = 0", "`instrument.tec.address` = 0"),
+    ("safe = \"off\"", "safe = \"on\"", "its action is \"off\""),
+    ("safe = \"off\"", "safe = \"stop\"", "only a workload can be stopped"),
+    ("safe = \"stop\"", "safe = \"off\"", "a workload's safe action is \"stop\""),
+    ("[channel.workload]\nsafe = \"stop\"", "", "missing [channel.workload]"),
+    ("min_degc = 5.0", "min_degc = 65.0", "65 is above max_degc = 60"),
+    ("rate_k_min = 8.0", "", "needs all three"),
+    ("trip_min_degc = 0.0", "trip_min_degc = 5.0", "the lowest setpoint would trip"),
+    ("trip_max_degc = 75.0", "trip_max_degc = 55.0", "the highest setpoint would trip"),
+    ("trip_max_degc = 70.0", "", "an upper trip protects nothing"),
+    ("trip_max_degc = 70.0", "trip_max_degc = 70.0\nmin_degc = 1.0\nmax_degc = 2.0\nrate_k_min = 1.0", "only the plate is servoed"),
+    ("reads = \"sink_temperature\"", "reads = \"object_temperature\"", "already reads its object_temperature"),
+    ("reads = \"sink_temperature\"", "reads = \"humidity\"", "`channel.sink.reads`"),
+    ("instrument = \"tec\"", "instrument = \"chiller\"", "\"chiller\" is no instrument of this rig: there is tec"),
+    ("default = \"virtual\"", "default = \"nvml:0\"", "a real accelerator cannot sit on an emulated plate"),
+    ("default = \"virtual\"", "default = \"nvml:first\"", "expected \"virtual\", \"cpu\""),
+    ("idle_w = 16.0\ntrip", "idle_w = 80.0\ntrip", "80 is not below full_w = 72"),
+    ("ledger = \"flying\"", "ledger = \"orbit\"", "`mass.cold_plate.ledger`"),
+    ("[channel.sink]", "[channel.sinks]", "unknown key `sinks`"),
+];
+
+#[test]
+fn a_rig_that_contradicts_itself_is_refused_with_words() {
+    for (sound, broken, words) in BROKEN {
+        assert!(SOUND.contains(sound), "{sound:?} is not in the sound rig");
+        let text = SOUND.replacen(sound, broken, 1);
+        let problems = read(&text).expect_err(broken).join("\n");
+        assert!(problems.contains(words), "after {broken:?}, no {words:?} in\n{problems}");
+    }
+}
+
+#[test]
+fn a_virtual_card_does_not_heat_a_real_plate() {
+    let text = SOUND.replacen("emulated = true", "port = \"/dev/serial/by-id/usb-tec\"", 1);
+    assert!(read(&text).unwrap_err().join("\n").contains("a virtual card does not heat a real plate"));
+    assert!(read(&text.replacen("[accelerator]", "[accelerator]\ncoupled = false", 1)).is_ok());
+}
+
+#[test]
+fn an_empty_file_names_everything_that_is_missing() {
+    let problems = read("").unwrap_err().join("\n");
+    for word in ["schema", "name", "[interface]", "[instrument.NAME]", "[channel.plate]", "[channel.workload]", "[accelerator]"] {
+        assert!(problems.contains(word), "no {word} in\n{problems}");
+    }
+}
+
+proptest! {
+    /// Whatever a line is replaced by, reading ends with a rig or with words.
+    #[test]
+    fn no_rig_file_panics(line in any::<proptest::sample::Index>(), by in "[a-z_]{0,12} ?=? ?[\"0-9a-z.-]{0,10}") {
+        let mut lines: Vec<&str> = SOUND.lines().collect();
+        let at = line.index(lines.len());
+        lines[at] = &by;
+        let _ = read(&lines.join("\n"));
+    }
+}

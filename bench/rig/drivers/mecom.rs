@@ -23,6 +23,7 @@ use exchange::{Exchange, Turn};
 use signal::Channel;
 use state::{Found, Link, Wanted, status};
 use std::collections::VecDeque;
+pub use task::RAMP_MARGIN;
 use task::{Job, Task};
 
 /// Polls that fail in a row before the link counts as lost.

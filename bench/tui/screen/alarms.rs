@@ -57,9 +57,8 @@ fn missed(app: &App, width: u16) -> Vec<Span<'static>> {
     let theme = app.theme();
     let wide = width >= 80;
     match (app.lost(), app.note()) {
-        (0, None) => Vec::new(),
         (0, Some(note)) if wide => vec![Span::styled(format!("△ {note}"), theme.dim)],
-        (0, Some(_)) => Vec::new(),
+        (0, _) => Vec::new(),
         (n, _) if wide => vec![Span::styled(format!("△ {n} messages missed here, the run folder has them"), theme.warning)],
         (n, _) => vec![Span::styled(format!("△ {n} missed"), theme.warning)],
     }

@@ -61,10 +61,10 @@ impl Line {
             };
             let middle = f64::midpoint(lo, hi);
             if let Some((from, start)) = last {
-                for between in from + 1..column {
-                    let part = (between - from) as f64 / (column - from) as f64;
-                    let y = start + (middle - start) * part;
-                    widen(&mut columns[between], y, y);
+                let span = column.saturating_sub(from) as f64;
+                for (steps, slot) in columns[..column].iter_mut().skip(from + 1).enumerate() {
+                    let y = start + (middle - start) * (steps + 1) as f64 / span;
+                    widen(slot, y, y);
                 }
             }
             widen(&mut columns[column], lo, hi);

@@ -11,7 +11,7 @@
 
 use super::parts::{chart, lines, maybe, reading, rule, split};
 use super::plot::{Line as Curve, Pattern};
-use super::{predicted_now, predicted_curve, tracked_curve, window};
+use super::{predicted_curve, predicted_now, tracked_curve, window};
 use crate::app::App;
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -73,12 +73,7 @@ fn table(app: &App) -> Vec<Line<'static>> {
             theme.flight,
             &[of(Column::FlightPlateDegc), of(Column::FlightDieDegc), of(Column::FlightSupplyDegc)],
         ),
-        figures(
-            Pattern::Sparse,
-            "predicted",
-            theme.predicted,
-            &[predicted(Column::RigPlateDegc), predicted(Column::AccelDieDegc), none()],
-        ),
+        figures(Pattern::Sparse, "predicted", theme.predicted, &[predicted(Column::RigPlateDegc), predicted(Column::AccelDieDegc), none()]),
     ]
 }
 

@@ -87,6 +87,14 @@ fn a_command_that_died_is_unhealthy_with_its_last_words() {
 }
 
 #[test]
+fn a_command_that_closed_its_output_is_unhealthy() {
+    let command = start("exec >&-; cat >/dev/null 2>&1");
+    wait_for(&command, "silence", |s| s.silent);
+    assert!(command.healthy().is_err());
+    assert!(stop(command, PATIENCE));
+}
+
+#[test]
 fn the_end_of_its_input_is_enough_for_a_well_behaved_one() {
     let command = start("trap '' TERM; echo ready; cat >/dev/null; exit 0");
     wait_for(&command, "its trap", |s| s.malformed == 1);

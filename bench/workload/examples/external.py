@@ -38,7 +38,7 @@ def step():
 
 
 def listen():
-    global duty, renewed, over
+    global duty, renewed
     for line in sys.stdin:
         try:
             wanted = min(1.0, max(0.0, float(json.loads(line)["target_duty"])))

@@ -13,7 +13,7 @@ const IDENTIFY_ATTEMPTS: u8 = 3;
 const READ_ATTEMPTS: u8 = 2;
 
 /// The device's own ramp is this much steeper than the declared setpoint rate: a backstop that does not bend a legal ramp.
-const RAMP_MARGIN: f64 = 1.5;
+pub const RAMP_MARGIN: f64 = 1.5;
 
 /// What is being done.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,0 +1,66 @@
+//! The few facts of `run.toml` that decide how a run is judged. The rest of that file is the engine's and is passed over.
+
+use crate::Error;
+use record::{Folder, RUN};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// What decides how a run is judged.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Facts {
+    /// Name of the run.
+    pub name: String,
+    /// True if any part of the bench was emulated: no verdict is ever drawn from it.
+    pub simulated: bool,
+    /// The plan.
+    pub plan: PlanFacts,
+    /// The device under test.
+    pub accelerator: AcceleratorFacts,
+    /// The work.
+    pub workload: WorkloadFacts,
+    /// Masses by name, kg.
+    #[serde(default)]
+    pub masses: BTreeMap<String, f64>,
+}
+
+/// What the judgement needs of the plan.
+#[derive(Clone, Debug, Deserialize)]
+pub struct PlanFacts {
+    /// Controller step, bench seconds.
+    pub dt_s: f64,
+}
+
+/// What the judgement needs of the device under test.
+#[derive(Clone, Debug, Deserialize)]
+pub struct AcceleratorFacts {
+    /// It sits on the rig's plate; otherwise its temperatures say nothing about the rig.
+    pub coupled: bool,
+}
+
+/// What the judgement needs of the work.
+#[derive(Clone, Debug, Deserialize)]
+pub struct WorkloadFacts {
+    /// What one unit of work is: token, image, step.
+    pub unit: String,
+}
+
+impl Facts {
+    /// Reads them from the manifest of a run.
+    pub fn read(folder: &Folder) -> Result<Self, Error> {
+        let text = folder.text(RUN)?;
+        let path = folder.file(RUN);
+        let facts: Self = toml::from_str(&text).map_err(|e| {
+            let line = e.span().map_or(0, |s| text[..s.start.min(text.len())].matches('\n').count() + 1);
+            Error::unusable(&path, format!("line {line}: {}", e.message().replace('\n', "; ")))
+        })?;
+        if facts.plan.dt_s.is_finite() && facts.plan.dt_s > 0.0 {
+            return Ok(facts);
+        }
+        Err(Error::unusable(&path, format!("[plan] dt_s = {}: expected a step above 0", facts.plan.dt_s)))
+    }
+
+    /// Mass of everything that flies in order to cool one accelerator, kg.
+    pub fn flight_cooling_kg(&self) -> Option<f64> {
+        self.masses.get("flight_cooling_kg").copied().filter(|kg| *kg > 0.0)
+    }
+}

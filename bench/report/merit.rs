@@ -1,0 +1,391 @@
+//! Figures of merit of a run, summed up row by row: what was done, on which energy, per kilogram of flight cooling, and how complete
+//! the record is. What was never measured stays absent.
+
+use record::{Column, Row};
+use serde::{Deserialize, Serialize};
+use signal::{RunState, Tick};
+
+/// Smallest and largest value seen while mission time ran.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Range {
+    /// Smallest.
+    pub min: f64,
+    /// Largest.
+    pub max: f64,
+}
+
+/// Energy of the accelerator's board over the mission, two ways: they check each other and are never mixed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Energy {
+    /// By the accelerator's own counter, J.
+    pub counter_j: Option<f64>,
+    /// By summed-up power, J.
+    pub integral_j: Option<f64>,
+    /// Integral over counter, less one.
+    pub gap_frac: Option<f64>,
+}
+
+impl Energy {
+    /// The counter's, or else the integral.
+    pub fn best_j(&self) -> Option<f64> {
+        self.counter_j.or(self.integral_j)
+    }
+}
+
+/// How complete a record is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Completeness {
+    /// Ticks from the first row to the last.
+    pub ticks: u64,
+    /// Rows there are.
+    pub rows: u64,
+    /// Rows in which nothing was read.
+    pub gaps: u64,
+    /// Gaps and absent rows over ticks.
+    pub gap_frac: f64,
+    /// Rows in which mission time was running.
+    pub running: u64,
+    /// Of those, rows in which the rig could not follow the model.
+    pub limited: u64,
+    /// Limited over running rows.
+    pub limited_frac: f64,
+}
+
+/// What a run came to. Times are bench seconds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Figures {
+    /// Until mission time began; absent if it never did.
+    pub staging_s: Option<f64>,
+    /// Mission time flown.
+    pub mission_s: Option<f64>,
+    /// Held by an operator.
+    pub held_s: f64,
+    /// Suspended by a condition.
+    pub suspended_s: f64,
+    /// Part of mission time in sunlight, penumbra in proportion.
+    pub sunlit_frac: Option<f64>,
+    /// Work done over the mission.
+    pub work_units: Option<f64>,
+    /// Its mean rate over the mission, units/s.
+    pub work_units_per_s: Option<f64>,
+    /// Mean rate on rows in full sunlight, units/s.
+    pub sunlit_units_per_s: Option<f64>,
+    /// Mean rate on rows in umbra, units/s.
+    pub eclipsed_units_per_s: Option<f64>,
+    /// Energy of the accelerator's board.
+    pub energy: Energy,
+    /// Mean board power, W: energy over mission time.
+    pub power_w: Option<f64>,
+    /// Work per joule of the board.
+    pub units_per_j: Option<f64>,
+    /// Mass of what flies to cool one accelerator, kg.
+    pub flight_cooling_kg: Option<f64>,
+    /// Mean work rate over that mass, units/(s kg).
+    pub units_per_s_per_cooling_kg: Option<f64>,
+    /// Mean board power over that mass, W/kg.
+    pub w_per_cooling_kg: Option<f64>,
+    /// Coolant entering the flight model's cold plate, °C.
+    pub supply_degc: Option<Range>,
+    /// Accelerator die, °C.
+    pub die_degc: Option<Range>,
+    /// Farthest the plate was from its setpoint on rows that are not limited, K, with its sign.
+    pub worst_tracking_k: Option<f64>,
+    /// Energy into the Peltier bank, J: test support, in no figure above.
+    pub test_support_j: Option<f64>,
+}
+
+/// A counter that may restart, summed over mission time only.
+#[derive(Clone, Copy, Debug, Default)]
+struct Meter {
+    last: Option<f64>,
+    total: Option<f64>,
+}
+
+impl Meter {
+    fn push(&mut self, value: Option<f64>, flown: bool) {
+        let Some(value) = value else { return };
+        // A counter that ran backwards was reset: what it counted in between is unknown.
+        if let Some(last) = self.last.filter(|last| flown && value >= *last) {
+            *self.total.get_or_insert(0.0) += value - last;
+        }
+        self.last = Some(value);
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Mean {
+    sum: f64,
+    n: u64,
+}
+
+impl Mean {
+    fn push(&mut self, value: Option<f64>) {
+        if let Some(value) = value {
+            self.sum += value;
+            self.n += 1;
+        }
+    }
+
+    fn value(self) -> Option<f64> {
+        (self.n > 0).then(|| self.sum / self.n as f64)
+    }
+}
+
+/// Sums rows up.
+#[derive(Clone, Debug)]
+pub struct Merit {
+    dt_s: f64,
+    segment: Option<u32>,
+    ticks: Option<(Tick, Tick)>,
+    rows: u64,
+    gaps: u64,
+    running: u64,
+    limited: u64,
+    staging: u64,
+    held: u64,
+    suspended: u64,
+    mission_s: Option<f64>,
+    work: Meter,
+    counter: Meter,
+    integral: Meter,
+    sunlight: Mean,
+    rate_sunlit: Mean,
+    rate_eclipsed: Mean,
+    supply: Option<Range>,
+    die: Option<Range>,
+    worst_tracking_k: Option<f64>,
+    support_w: Mean,
+}
+
+impl Merit {
+    /// For rows of `dt_s` bench seconds each.
+    pub const fn new(dt_s: f64) -> Self {
+        const METER: Meter = Meter { last: None, total: None };
+        const MEAN: Mean = Mean { sum: 0.0, n: 0 };
+        Self {
+            dt_s,
+            segment: None,
+            ticks: None,
+            rows: 0,
+            gaps: 0,
+            running: 0,
+            limited: 0,
+            staging: 0,
+            held: 0,
+            suspended: 0,
+            mission_s: None,
+            work: METER,
+            counter: METER,
+            integral: METER,
+            sunlight: MEAN,
+            rate_sunlit: MEAN,
+            rate_eclipsed: MEAN,
+            supply: None,
+            die: None,
+            worst_tracking_k: None,
+            support_w: MEAN,
+        }
+    }
+
+    /// Takes in the next row, in file order.
+    pub fn push(&mut self, row: &Row) {
+        self.rows += 1;
+        self.gaps += u64::from(row.is_gap());
+        let (first, _) = self.ticks.unwrap_or((row.tick, row.tick));
+        self.ticks = Some((first, row.tick));
+        if self.segment.replace(row.segment).is_some_and(|before| before != row.segment) {
+            // What counters did while no engine watched is not the mission's.
+            (self.work.last, self.counter.last, self.integral.last) = (None, None, None);
+        }
+        match row.state {
+            RunState::Staging if self.mission_s.is_none() => self.staging += 1,
+            RunState::Held => self.held += 1,
+            RunState::Suspended => self.suspended += 1,
+            RunState::Staging | RunState::Running | RunState::Stopping | RunState::Safe => {}
+        }
+        // The tick that ends at a row was flown if it moved mission time.
+        let flown = row.mission_s.is_some_and(|now| self.mission_s.is_some_and(|before| now > before));
+        self.mission_s = row.mission_s.or(self.mission_s);
+        self.work.push(row.get(Column::WorkUnits), flown);
+        self.counter.push(row.get(Column::AccelEnergyJ), flown);
+        self.integral.push(row.get(Column::AccelIntegralJ), flown);
+        if row.state.is_running() {
+            self.running(row);
+        }
+    }
+
+    fn running(&mut self, row: &Row) {
+        self.running += 1;
+        self.limited += u64::from(row.limited.is_limited());
+        let light = row.get(Column::EnvIlluminationFrac);
+        self.sunlight.push(light);
+        let rate = row.get(Column::WorkUnitsPerS);
+        if light == Some(1.0) {
+            self.rate_sunlit.push(rate);
+        } else if light == Some(0.0) {
+            self.rate_eclipsed.push(rate);
+        }
+        widen(&mut self.supply, row.get(Column::FlightSupplyDegc));
+        widen(&mut self.die, row.get(Column::AccelDieDegc));
+        self.support_w.push(row.get(Column::RigTecW));
+        let error_k = row.get(Column::RigPlateDegc).zip(row.get(Column::RigSetpointDegc)).map(|(plate, setpoint)| plate - setpoint);
+        if let Some(error_k) = error_k.filter(|e| !row.limited.is_limited() && e.abs() > self.worst_tracking_k.map_or(-1.0, f64::abs)) {
+            self.worst_tracking_k = Some(error_k);
+        }
+    }
+
+    /// How complete the record is so far.
+    pub fn completeness(&self) -> Completeness {
+        let ticks = self.ticks.map_or(0, |(first, last)| last.saturating_sub(first) + 1);
+        let part = |of: u64, all: u64| if all > 0 { of as f64 / all as f64 } else { 0.0 };
+        Completeness {
+            ticks,
+            rows: self.rows,
+            gaps: self.gaps,
+            gap_frac: part(self.gaps + ticks.saturating_sub(self.rows), ticks),
+            running: self.running,
+            limited: self.limited,
+            limited_frac: part(self.limited, self.running),
+        }
+    }
+
+    /// What it comes to, with the mass of what flies to cool one accelerator.
+    pub fn figures(&self, flight_cooling_kg: Option<f64>) -> Figures {
+        let over = |what: Option<f64>, by: Option<f64>| what.zip(by).filter(|(_, by)| *by > 0.0).map(|(what, by)| what / by);
+        let (counter_j, integral_j) = (self.counter.total, self.integral.total);
+        let energy = Energy { counter_j, integral_j, gap_frac: over(integral_j, counter_j).map(|ratio| ratio - 1.0) };
+        let work = self.work.total;
+        let rate = over(work, self.mission_s);
+        let power_w = over(energy.best_j(), self.mission_s);
+        Figures {
+            staging_s: self.mission_s.map(|_| self.staging as f64 * self.dt_s),
+            mission_s: self.mission_s,
+            held_s: self.held as f64 * self.dt_s,
+            suspended_s: self.suspended as f64 * self.dt_s,
+            sunlit_frac: self.sunlight.value(),
+            work_units: work,
+            work_units_per_s: rate,
+            sunlit_units_per_s: self.rate_sunlit.value(),
+            eclipsed_units_per_s: self.rate_eclipsed.value(),
+            energy,
+            power_w,
+            units_per_j: over(work, energy.best_j()),
+            flight_cooling_kg,
+            units_per_s_per_cooling_kg: over(rate, flight_cooling_kg),
+            w_per_cooling_kg: over(power_w, flight_cooling_kg),
+            supply_degc: self.supply,
+            die_degc: self.die,
+            worst_tracking_k: self.worst_tracking_k,
+            test_support_j: self.support_w.value().map(|w| w * self.running as f64 * self.dt_s),
+        }
+    }
+}
+
+fn widen(range: &mut Option<Range>, value: Option<f64>) {
+    if let Some(v) = value {
+        let r = range.get_or_insert(Range { min: v, max: v });
+        r.min = r.min.min(v);
+        r.max = r.max.max(v);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use signal::{Channel, Limit, Origin, Reading};
+
+    /// Three ticks of staging, then eleven of mission at 70 W and 100 units/s, the last five in umbra.
+    fn rows() -> Vec<Row> {
+        (0..14_u64)
+            .map(|tick| {
+                let state = if tick < 3 { RunState::Staging } else { RunState::Running };
+                let mut row = Row::new(0, tick, tick as f64, state);
+                row.mission_s = (tick >= 3).then(|| (tick - 3) as f64);
+                row.set(Column::EnvIlluminationFrac, if tick < 9 { 1.0 } else { 0.0 });
+                row.set(Column::WorkUnits, row.mission_s.unwrap_or(0.0) * 100.0);
+                row.set(Column::WorkUnitsPerS, 100.0);
+                row.set(Column::AccelIntegralJ, tick as f64 * 70.0);
+                row.set_reading(Channel::BoardEnergy, &Reading::good(5e6 + tick as f64 * 70.7, tick as f64, Origin::Simulated));
+                row.set_reading(Channel::Plate, &Reading::good(30.0 + tick as f64 / 10.0, tick as f64, Origin::Simulated));
+                row.set(Column::RigSetpointDegc, 30.5);
+                row.set(Column::RigTecW, 20.0);
+                row
+            })
+            .collect()
+    }
+
+    fn figures(rows: &[Row]) -> (Figures, Completeness) {
+        let mut merit = Merit::new(1.0);
+        for row in rows {
+            merit.push(row);
+        }
+        (merit.figures(Some(2.0)), merit.completeness())
+    }
+
+    fn close(found: Option<f64>, expected: f64) {
+        assert!(found.is_some_and(|f| (f - expected).abs() < 1e-9 * expected.abs().max(1.0)), "{found:?} is not {expected}");
+    }
+
+    #[test]
+    fn a_short_run_by_hand() {
+        let (f, c) = figures(&rows());
+        close(f.staging_s, 3.0);
+        close(f.mission_s, 10.0);
+        close(f.work_units, 1000.0);
+        close(f.work_units_per_s, 100.0);
+        close(f.energy.counter_j, 707.0);
+        close(f.energy.integral_j, 700.0);
+        close(f.energy.gap_frac, 700.0 / 707.0 - 1.0);
+        close(f.power_w, 70.7);
+        close(f.units_per_j, 1000.0 / 707.0);
+        close(f.units_per_s_per_cooling_kg, 50.0);
+        close(f.sunlit_frac, 6.0 / 11.0);
+        close(f.worst_tracking_k, 30.0 + 1.3 - 30.5);
+        close(f.test_support_j, 220.0);
+        assert_eq!(f.die_degc, None);
+        assert_eq!((c.ticks, c.rows, c.gaps, c.running, c.limited), (14, 14, 0, 11, 0));
+    }
+
+    #[test]
+    fn a_gap_is_bridged_by_the_counters_and_reported() {
+        let mut with_gap = rows();
+        let mut gap = Row::new(0, 6, 6.0, RunState::Running);
+        gap.set_reading(Channel::Plate, &Reading::gap(6.0, Origin::Simulated));
+        with_gap[6] = gap;
+        with_gap.remove(7);
+        let (f, c) = figures(&with_gap);
+        close(f.work_units, 1000.0);
+        close(f.energy.counter_j, 707.0);
+        assert_eq!((c.ticks, c.rows, c.gaps), (14, 13, 1));
+        close(Some(c.gap_frac), 2.0 / 14.0);
+    }
+
+    #[test]
+    fn holds_and_resets_are_not_the_missions() {
+        let mut held = rows();
+        for row in &mut held[6..8] {
+            row.state = RunState::Held;
+            row.mission_s = Some(2.0);
+        }
+        // The counter restarts at tick 10.
+        for row in &mut held[10..] {
+            let restarted = row.get(Column::AccelEnergyJ).map_or(0.0, |j| j - 5e6 - 707.0);
+            row.set(Column::AccelEnergyJ, restarted);
+        }
+        let (f, _) = figures(&held);
+        close(Some(f.held_s), 2.0);
+        // Flown: ticks 4, 5, 8, 9, 11, 12, 13; 10 is lost with the reset.
+        close(f.energy.counter_j, 7.0 * 70.7);
+        close(f.energy.integral_j, 8.0 * 70.0);
+    }
+
+    #[test]
+    fn what_was_never_measured_is_absent() {
+        let mut bare: Vec<Row> = (0..3).map(|tick| Row::new(0, tick, tick as f64, RunState::Staging)).collect();
+        let (f, _) = figures(&bare);
+        assert_eq!((f.staging_s, f.mission_s, f.work_units, f.energy, f.units_per_j), (None, None, None, Energy::default(), None));
+        bare[2].limited = Limit::Clamped;
+        assert_eq!(figures(&bare).1.limited, 0, "staging is not in the share of limited rows");
+        assert_eq!(figures(&[]).1, Completeness::default());
+    }
+}

@@ -1,0 +1,146 @@
+//! `summary.json`: figures of merit, completeness and gates of a run that has ended. Written before the seal, so it cannot quote it.
+
+use crate::{Comparison, Completeness, Error, Facts, Figures, Merit, Preset, compare_run};
+use record::{Folder, PREDICTION, SAMPLES, each_row};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// One word: done, stopped, aborted, halted, tripped.
+    pub how: String,
+    /// Exit code of the engine.
+    pub code: u8,
+    /// The whole story, safe state included.
+    pub words: String,
+}
+
+/// What `summary.json` holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Version of this file's layout.
+    pub schema: u32,
+    /// Name of the run.
+    pub run: String,
+    /// True if any part of the bench was emulated: no verdict is drawn from it.
+    pub simulated: bool,
+    /// How it ended.
+    pub ended: Ended,
+    /// What one unit of work is: token, image, step.
+    pub unit: String,
+    /// What it came to.
+    pub figures: Figures,
+    /// What it was predicted to come to; absent without a prediction.
+    pub predicted: Option<Figures>,
+    /// How complete the record is.
+    pub completeness: Completeness,
+    /// Measured against predicted; absent if they cannot be compared.
+    pub comparison: Option<Comparison>,
+    /// Why they cannot be.
+    pub not_compared: Option<String>,
+}
+
+/// Sums a run up from its files.
+pub fn summarise(folder: &Folder, ended: Ended, preset: &Preset) -> Result<Summary, Error> {
+    let facts = Facts::read(folder)?;
+    let kg = facts.flight_cooling_kg();
+    let measured = merit(folder, SAMPLES, &facts)?;
+    let predicted = if folder.file(PREDICTION).is_file() { Some(merit(folder, PREDICTION, &facts)?.figures(kg)) } else { None };
+    let (comparison, not_compared) = match compare_run(folder, preset) {
+        Ok(comparison) => (Some(comparison), None),
+        Err(why) => (None, Some(why.to_string())),
+    };
+    Ok(Summary {
+        schema: 1,
+        run: facts.name,
+        simulated: facts.simulated,
+        ended,
+        unit: facts.workload.unit,
+        figures: measured.figures(kg),
+        predicted,
+        completeness: measured.completeness(),
+        comparison,
+        not_compared,
+    })
+}
+
+fn merit(folder: &Folder, name: &str, facts: &Facts) -> Result<Merit, Error> {
+    let mut merit = Merit::new(facts.plan.dt_s);
+    each_row(&folder.file(name), |row| merit.push(&row))?;
+    Ok(merit)
+}
+
+impl Summary {
+    /// As the text of `summary.json`.
+    pub fn json(&self) -> String {
+        // Only maps with keys that are no strings and failing Serialize impls can be refused; there are neither.
+        let mut text = serde_json::to_string_pretty(self).unwrap_or_else(|refused| panic!("a summary must encode: {refused}"));
+        text.push('\n');
+        text
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (figures, unit) = (&self.figures, &self.unit);
+        let said = |value: Option<f64>, decimals: usize| value.map_or_else(|| "not measured".to_owned(), |v| format!("{v:.decimals$}"));
+        let predicted = |of: fn(&Figures) -> Option<f64>, decimals: usize| match self.predicted.as_ref().and_then(of) {
+            Some(v) => format!(" (predicted {v:.decimals$})"),
+            None => String::new(),
+        };
+        writeln!(f, "{}: {}", self.run, self.ended.words)?;
+        if self.simulated {
+            writeln!(f, "simulated: figures of a rehearsal, not of hardware")?;
+        }
+        writeln!(f, "work        {} {unit}s{}", said(figures.work_units, 0), predicted(|p| p.work_units, 0))?;
+        writeln!(f, "rate        {} {unit}s/s{}", said(figures.work_units_per_s, 1), predicted(|p| p.work_units_per_s, 1))?;
+        writeln!(f, "energy      {} J{}", said(figures.energy.best_j(), 0), predicted(|p| p.energy.best_j(), 0))?;
+        writeln!(f, "efficiency  {} {unit}s/J{}", said(figures.units_per_j, 3), predicted(|p| p.units_per_j, 3))?;
+        writeln!(f, "cooling     {} {unit}s/s per kg of flight cooling", said(figures.units_per_s_per_cooling_kg, 2))?;
+        let c = &self.completeness;
+        writeln!(
+            f,
+            "record      {} of {} ticks, {:.2} % gaps, {:.1} % limited",
+            c.rows,
+            c.ticks,
+            c.gap_frac * 100.0,
+            c.limited_frac * 100.0
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::PRESETS;
+    use crate::compare::tests::Bench;
+    use record::SUMMARY;
+
+    fn ended() -> Ended {
+        Ended { how: "done".into(), code: 0, words: "done, SAFE CONFIRMED".into() }
+    }
+
+    #[test]
+    fn a_summary_reads_back_and_keeps_what_is_missing_as_null() {
+        let bench = Bench::new();
+        let folder = bench.folder();
+        let summary = summarise(&folder, ended(), &PRESETS[0]).expect("both files are there");
+        folder.replace(SUMMARY, summary.json().as_bytes()).expect("room");
+        let text = folder.text(SUMMARY).expect("there");
+        assert_eq!(serde_json::from_str::<Summary>(&text).expect("our own"), summary);
+        assert!(text.contains("\"die_degc\": {") && text.contains("\"counter_j\": null"), "{text}");
+        assert_eq!(summary.figures.flight_cooling_kg, Some(1.75));
+        assert!(summary.comparison.is_some() && summary.not_compared.is_none());
+        assert!(summary.to_string().contains("simulated"));
+    }
+
+    #[test]
+    fn a_run_that_never_flew_still_has_a_summary() {
+        let bench = Bench::new();
+        let folder = bench.folder_of(&bench.predicted, &[]);
+        let summary = summarise(&folder, ended(), &PRESETS[0]).expect("an empty record is a record");
+        assert_eq!(summary.figures.mission_s, None);
+        assert!(summary.not_compared.is_some_and(|why| why.contains("never ran")));
+    }
+}

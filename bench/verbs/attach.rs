@@ -1,0 +1,107 @@
+//! Verbs that talk to an engine over its session socket: the screen, and the requests of operators and scripts.
+
+use crate::cli::{Cli, RequestArgs, ScreenArgs};
+use crate::exit::{BadInput, Exit};
+use anyhow::{Context, Result};
+use clap::CommandFactory;
+use record::session::{FromScreen, ToScreen, decode, encode};
+use signal::Request;
+use std::io::{BufRead, BufReader, IsTerminal, Write, stdout};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long an engine may take to answer a request: it looks at them once a tick.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// Without a verb: the screen of a run under way, else help.
+pub(crate) fn newest_or_help() -> Result<Exit> {
+    if stdout().is_terminal() && running()?.len() == 1 {
+        return attach(None, &ScreenArgs { read_only: false, theme: "dark".into() });
+    }
+    Cli::command().print_help()?;
+    Ok(Exit::Usage)
+}
+
+/// Sockets of engines that answer, with the runs' names, the newest last.
+fn running() -> Result<Vec<(PathBuf, String)>> {
+    let folder = engine::live::socket_folder();
+    let Ok(entries) = std::fs::read_dir(&folder) else { return Ok(Vec::new()) };
+    let mut found = Vec::new();
+    for entry in entries.flatten() {
+        let path = entry.path();
+        let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+        if path.extension().is_some_and(|e| e == "sock") && UnixStream::connect(&path).is_ok() {
+            found.push((path, name));
+        }
+    }
+    found.sort_by(|a, b| a.1.cmp(&b.1));
+    Ok(found)
+}
+
+/// The one run that is meant.
+fn find(wanted: Option<&str>) -> Result<(PathBuf, String)> {
+    let all = running()?;
+    let names = || if all.is_empty() { "no run is under way".to_owned() } else { format!("under way: {}", all.iter().map(|r| r.1.as_str()).collect::<Vec<_>>().join(", ")) };
+    let name = wanted.map(|w| Path::new(w).file_name().map_or_else(|| w.to_owned(), |n| n.to_string_lossy().into_owned()));
+    let mut fitting: Vec<_> = all.iter().filter(|r| name.as_ref().is_none_or(|n| r.1.starts_with(n) || r.1.ends_with(n))).collect();
+    match (fitting.len(), wanted) {
+        (1, _) => Ok(fitting.remove(0).clone()),
+        (0, Some(wanted)) => Err(BadInput(format!("no run \"{wanted}\" is under way; {}. An ended run: `orbitbench compare` and `verify`", names())).into()),
+        (0, None) => Err(BadInput("no run is under way; start one with `orbitbench run`".into()).into()),
+        _ => Err(BadInput(format!("which run? {}", names())).into()),
+    }
+}
+
+pub(crate) fn attach(wanted: Option<&str>, screen: &ScreenArgs) -> Result<Exit> {
+    let (socket, name) = find(wanted)?;
+    show(&socket, &name, screen)
+}
+
+/// The screen on a socket, until the operator leaves or the run ends.
+pub(crate) fn show(socket: &Path, name: &str, screen: &ScreenArgs) -> Result<Exit> {
+    let theme = screen.theme.parse().map_err(|why: tui::Error| BadInput(why.to_string()))?;
+    let options = tui::Options { read_only: screen.read_only, theme, ..tui::Options::default() };
+    match tui::run(socket, options).context("the screen failed; the run goes on")? {
+        tui::Leave::Detached => {
+            println!("the run goes on; come back with `orbitbench attach {name}`");
+            Ok(Exit::Done)
+        }
+        tui::Leave::Ended { code, words } => {
+            println!("{words}\ncompare it with its prediction: `orbitbench compare {name}`");
+            Ok(match code {
+                0 => Exit::Done,
+                5 => Exit::Aborted,
+                6 => Exit::Tripped,
+                7 => Exit::Unconfirmed,
+                _ => Exit::Internal,
+            })
+        }
+    }
+}
+
+/// Sends one request and prints what the engine makes of it.
+pub(crate) fn request(args: &RequestArgs, what: Request) -> Result<Exit> {
+    let (socket, name) = find(args.run.as_deref())?;
+    let mut stream = UnixStream::connect(&socket).with_context(|| format!("cannot reach the engine of {name}"))?;
+    stream.set_read_timeout(Some(ANSWER))?;
+    let user = std::env::var("USER").unwrap_or_else(|_| "somebody".into());
+    let who = format!("{user} (command line, process {})", std::process::id());
+    stream.write_all(encode(&FromScreen::Request { who: who.clone(), what }).as_bytes())?;
+    for line in BufReader::new(stream).lines() {
+        let line = line.with_context(|| format!("the engine of {name} did not answer in {} s", ANSWER.as_secs()))?;
+        match decode::<ToScreen>(&line) {
+            Ok(ToScreen::Event(event)) if event.who == who => {
+                println!("{name}: {} heard", event.message);
+                return Ok(Exit::Done);
+            }
+            Ok(ToScreen::End { words, .. }) => {
+                println!("{name}: {words}");
+                return Ok(Exit::Done);
+            }
+            _ => {}
+        }
+    }
+    println!("{name}: the engine is gone");
+    Ok(Exit::Done)
+}

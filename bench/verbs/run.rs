@@ -1,0 +1,191 @@
+//! `run`: the engine in this process (headless) or in a session of its own with a screen attached by socket. There is no third way.
+
+use crate::cli::RunArgs;
+use crate::exit::{BadInput, Exit};
+use crate::plan;
+use crate::verbs::{judge, rehearse};
+use anyhow::{Context, Result, bail};
+use engine::live::{Progress, RunError, RunOptions, fly};
+use record::Column;
+use std::fs::File;
+use std::io::{BufRead, BufReader, IsTerminal, Write, stderr, stdin, stdout};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How often progress goes into a log that is no terminal.
+const LOG_EVERY: Duration = Duration::from_secs(10);
+
+pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
+    let screen = stdout().is_terminal() && stdin().is_terminal();
+    if args.headless || !(screen || args.detach) {
+        return headless(args);
+    }
+    // Refused here, where the operator still reads, rather than in the engine's log.
+    plan::setup(&args.flight, args.speed, args.unattended)?;
+    let (socket, name) = start_engine()?;
+    if args.detach {
+        println!("{name}\nthe run goes on by itself; look at it with `orbitbench attach {name}`");
+        return Ok(Exit::Done);
+    }
+    super::attach::show(&socket, &name, &args.screen)
+}
+
+fn options(args: &RunArgs) -> Result<RunOptions> {
+    Ok(RunOptions {
+        out: args.out.clone(),
+        program: std::env::current_exe().context("cannot find this program's own file")?,
+        emulator: args.emulator.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        commit: env!("ORBITBENCH_COMMIT").to_owned(),
+        command: std::env::args().collect(),
+    })
+}
+
+fn headless(args: &RunArgs) -> Result<Exit> {
+    let setup = plan::setup(&args.flight, args.speed, args.unattended)?;
+    eprintln!("{}", setup.title());
+    let mut line = Line::new(setup.unit.clone());
+    let outcome = fly(&setup, &options(args)?, &mut |progress| line.show(progress)).map_err(bad_or_internal)?;
+    line.end();
+    println!("{}", outcome.words);
+    println!("{}", outcome.folder.display());
+    if let Some(why) = &outcome.internal {
+        eprintln!("error: {why}");
+    }
+    if outcome.sealed && outcome.folder.join(record::SAMPLES).exists() {
+        judge::print_comparison(&outcome.folder)?;
+    }
+    Ok(exit_of(outcome.code()))
+}
+
+fn exit_of(code: u8) -> Exit {
+    match code {
+        0 => Exit::Done,
+        5 => Exit::Aborted,
+        6 => Exit::Tripped,
+        7 => Exit::Unconfirmed,
+        _ => Exit::Internal,
+    }
+}
+
+/// Devices that are not there and plans that cannot be flown are the caller's to mend; threads and sockets are ours.
+fn bad_or_internal(error: RunError) -> anyhow::Error {
+    match error {
+        RunError::System { .. } | RunError::Record(_) => error.into(),
+        other => BadInput(other.to_string()).into(),
+    }
+}
+
+/// The engine of a run with a screen: its own session, its one line on standard output says where to attach.
+pub(crate) fn engine(args: &RunArgs) -> Result<Exit> {
+    // Fails only if we lead a session already, which is what is wanted.
+    let _ = rustix::process::setsid();
+    let setup = plan::setup(&args.flight, args.speed, args.unattended)?;
+    let outcome = fly(&setup, &options(args)?, &mut |progress| {
+        if let Progress::Session { socket, name } = progress {
+            // Whoever started us may be gone by then.
+            let _ = writeln!(stdout(), "{}\t{name}", socket.display());
+            let _ = stdout().flush();
+        }
+    })
+    .map_err(bad_or_internal)?;
+    if outcome.sealed {
+        judge::write_comparison(&outcome.folder)?;
+    }
+    Ok(exit_of(outcome.code()))
+}
+
+/// Starts `orbitbench engine` with our own arguments; returns its socket and the run's name.
+fn start_engine() -> Result<(PathBuf, String)> {
+    let folder = engine::live::socket_folder();
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let log = folder.join(format!("engine-{}.log", std::process::id()));
+    let arguments = std::env::args_os().skip(2);
+    let mut child = Command::new(std::env::current_exe()?)
+        .arg("engine")
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(File::create(&log).with_context(|| format!("cannot write {}", log.display()))?)
+        .spawn()
+        .context("cannot start the engine")?;
+    let mut said = String::new();
+    if let Some(out) = child.stdout.take() {
+        BufReader::new(out).read_line(&mut said)?;
+    }
+    let Some((socket, name)) = said.trim().split_once('\t') else {
+        let code = child.wait()?.code().unwrap_or_default();
+        let words = std::fs::read_to_string(&log).unwrap_or_default();
+        let words = words.trim().trim_start_matches("error: ").to_owned();
+        let _ = std::fs::remove_file(&log);
+        if code == i32::from(Exit::BadInput as u8) {
+            return Err(BadInput(words).into());
+        }
+        bail!("the engine did not start: {words}");
+    };
+    Ok((PathBuf::from(socket), name.to_owned()))
+}
+
+/// Progress on standard error: one line that changes on a terminal, a line now and then in a log.
+struct Line {
+    terminal: bool,
+    told: Option<Instant>,
+    state: String,
+    unit: String,
+    open: bool,
+}
+
+impl Line {
+    fn new(unit: String) -> Self {
+        Self { terminal: stderr().is_terminal(), told: None, state: String::new(), unit, open: false }
+    }
+
+    fn show(&mut self, progress: &Progress) {
+        match progress {
+            Progress::Folder(path) => self.say(&format!("run folder {}", path.display())),
+            Progress::Predicted(told) => {
+                self.say(&format!("prediction sealed: {:.0} s of staging, {:.0} s of mission, {} on the wall", told.staging_s, told.mission_s, rehearse::clock(told.wall_s)));
+            }
+            Progress::Session { name, .. } => self.say(&format!("look at it with `orbitbench attach {name}`")),
+            Progress::Event(event) => self.say(&format!("{} {}: {}", event.severity.word(), event.who, event.message)),
+            Progress::At { state, mission_s, duration_s, eta_s, row } => {
+                let mut text = format!("{:<9}", state.word());
+                if let Some(mission) = mission_s {
+                    text += &format!(" {:>5.1} %", mission / duration_s * 100.0);
+                }
+                for (column, label, unit) in [(Column::RigPlateDegc, "plate", "°C"), (Column::RigSetpointDegc, "setpoint", "°C"), (Column::AccelPowerW, "power", "W")] {
+                    if let Some(value) = row.get(column) {
+                        text += &format!("  {label} {value:.1} {unit}");
+                    }
+                }
+                if let Some(work) = row.get(Column::WorkUnits) {
+                    text += &format!("  {work:.0} {}s", self.unit);
+                }
+                if let Some(eta) = eta_s {
+                    text += &format!("  {} to go", rehearse::clock(*eta));
+                }
+                let changed = self.state != state.word();
+                state.word().clone_into(&mut self.state);
+                if self.terminal {
+                    let _ = write!(stderr(), "\r\x1b[2K{text}");
+                    self.open = true;
+                } else if changed || self.told.is_none_or(|at| at.elapsed() >= LOG_EVERY) {
+                    self.told = Some(Instant::now());
+                    let _ = writeln!(stderr(), "{text}");
+                }
+            }
+        }
+    }
+
+    fn say(&mut self, text: &str) {
+        self.end();
+        let _ = writeln!(stderr(), "{text}");
+    }
+
+    fn end(&mut self) {
+        if std::mem::take(&mut self.open) {
+            let _ = writeln!(stderr());
+        }
+    }
+}
