@@ -130,9 +130,9 @@ pub(crate) struct ScreenArgs {
     /// Only look: no keys that change the run
     #[arg(long)]
     pub(crate) read_only: bool,
-    /// Colours: dark, light, mono
-    #[arg(long, default_value = "dark")]
-    pub(crate) theme: String,
+    /// Colours: dark, light, mono; dark, or mono under NO_COLOR, if left out
+    #[arg(long)]
+    pub(crate) theme: Option<String>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -159,6 +159,9 @@ pub(crate) struct CompareArgs {
     pub(crate) run: Option<String>,
     /// The model's CSV file, if the first is a CSV file
     pub(crate) model: Option<PathBuf>,
+    /// Names that belong together where they differ: a TOML file of lines measured_name = "model_name"
+    #[arg(long, requires = "model")]
+    pub(crate) map: Option<PathBuf>,
     /// Gates to apply: ecss or smc-s-016
     #[arg(long, default_value = "ecss")]
     pub(crate) gates: String,

@@ -249,7 +249,8 @@ fn settle(law: &Law, state: &mut State, input: &Input, ticks: u32, events: &mut 
 fn command(law: &Law, state: &mut State, input: &Input, budget: Watts, heat: Heat, ticks: u32) -> Commands {
     let over = state.end.is_some() || matches!(state.run, RunState::Stopping | RunState::Safe);
     let waiting = state.run == RunState::Suspended && state.suspended_by == Some("link") && !state.operator_let_on();
-    let thermal = if over || waiting || !input.instruments.ready { Thermal::Off } else { Thermal::On };
+    // Never on without a target: an instrument would servo to whatever it remembers.
+    let thermal = if over || waiting || !input.instruments.ready || state.setpoint.is_none() { Thermal::Off } else { Thermal::On };
     // Without a working rig the heat would stay in the plate: no work then.
     let may_work = !over && input.instruments.ready && input.instruments.lost.is_none() && !waiting;
     let duty = may_work.then(|| {

@@ -5,8 +5,8 @@
 
 pub mod believed;
 mod card;
-mod conclude;
 pub mod devices;
+pub mod folder;
 mod instrument;
 pub mod live;
 pub mod manifest;

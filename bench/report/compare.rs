@@ -205,9 +205,19 @@ fn together(channels: &[Channel]) -> Gates {
     }
 }
 
-/// Compares a run with its prediction and writes `comparison.csv` beside them.
+/// Compares a run with its prediction, writes `comparison.csv` beside them and quotes the seal.
 pub fn compare_run(folder: &Folder, preset: &Preset) -> Result<Comparison, Error> {
-    let facts = Facts::read(folder)?;
+    let mut comparison = compare_unsealed(folder, &Facts::read(folder)?, preset)?;
+    match verify(folder)? {
+        Verdict::Sealed { seal } => comparison.seal = Some(seal),
+        Verdict::Unsealed { .. } => comparison.notes.push("the run is not sealed".into()),
+        tampered @ Verdict::Tampered { .. } => comparison.verdict = format!("{tampered}: no verdict"),
+    }
+    Ok(comparison)
+}
+
+/// The same before there can be a seal: for the summary that goes under it.
+pub(crate) fn compare_unsealed(folder: &Folder, facts: &Facts, preset: &Preset) -> Result<Comparison, Error> {
     let need = |name: &str, hint| {
         let path = folder.file(name);
         if path.is_file() { Ok(path) } else { Err(Error::Missing { path, hint }) }
@@ -225,7 +235,7 @@ pub fn compare_run(folder: &Folder, preset: &Preset) -> Result<Comparison, Error
         };
         return Err(Error::Apart { measured: samples, model: prediction, why });
     }
-    let pairs = run_pairs(&facts, &measured, &model, &join);
+    let pairs = run_pairs(facts, &measured, &model, &join);
     let mut comparison = judge(&pairs, &measured, &join, preset);
     comparison.measured.clone_from(&facts.name);
     PREDICTION.clone_into(&mut comparison.model);
@@ -240,11 +250,6 @@ pub fn compare_run(folder: &Folder, preset: &Preset) -> Result<Comparison, Error
     }
     if measured.counts.assumed > 0 {
         withheld.push("heat was declared, not measured: no verdict".to_owned());
-    }
-    match verify(folder)? {
-        Verdict::Sealed { seal } => comparison.seal = Some(seal),
-        Verdict::Unsealed { .. } => comparison.notes.push("the run is not sealed".into()),
-        tampered @ Verdict::Tampered { .. } => withheld.push(format!("{tampered}: no verdict")),
     }
     if !withheld.is_empty() {
         comparison.verdict = withheld.join("; ");

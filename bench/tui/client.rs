@@ -146,7 +146,7 @@ mod tests {
         let listener = UnixListener::bind(&path).expect("a socket");
         let served = thread::spawn(move || {
             let (mut stream, _) = listener.accept().expect("a screen");
-            lines.iter().for_each(|line| stream.write_all(line.as_bytes()).expect("the screen reads"));
+            stream.write_all(lines.concat().as_bytes()).expect("the screen reads");
             BufReader::new(stream).lines().map_while(Result::ok).collect()
         });
         (dir, path, served)
@@ -155,6 +155,7 @@ mod tests {
     fn hello() -> Hello {
         let mut hello = fixture::hello();
         hello.run.folder = "/nowhere".to_owned();
+        hello.rows = 5;
         hello
     }
 
@@ -167,7 +168,7 @@ mod tests {
         assert_eq!(greeting, hello());
         let (mut heard, mut unread) = (Vec::new(), 0);
         while heard.len() < 2 || unread < 2 {
-            match client.messages().recv().expect("more to come") {
+            match client.messages().recv_timeout(PATIENCE).expect("more to come") {
                 Message::Engine(said) => heard.push(*said),
                 Message::Unread { .. } => unread += 1,
                 other => panic!("unexpected {other:?}"),

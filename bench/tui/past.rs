@@ -137,7 +137,9 @@ mod tests {
     fn write(folder: &Path, name: &str, rows: &[Row], torn: &str) {
         let columns = Columns::all();
         let mut text = (columns.header().join(",") + "\n").into_bytes();
-        rows.iter().for_each(|r| r.write_line(&columns, &mut text));
+        for row in rows {
+            row.write_line(&columns, &mut text);
+        }
         text.extend_from_slice(torn.as_bytes());
         std::fs::write(folder.join(name), text).expect("room");
     }

@@ -228,8 +228,11 @@ mod tests {
     fn watched(keys: Vec<Message>, engine: Vec<Message>) -> (App, Vec<Request>, Result<(), Error>) {
         let (key_tx, key_rx) = bounded(64);
         let (engine_tx, engine_rx) = bounded(64);
-        keys.into_iter().for_each(|m| key_tx.send(m).expect("room"));
-        engine.into_iter().for_each(|m| engine_tx.send(m).expect("room"));
+        for (messages, channel) in [(keys, &key_tx), (engine, &engine_tx)] {
+            for message in messages {
+                channel.send(message).expect("room");
+            }
+        }
         let mut app = fixture::app(false);
         let mut terminal = Terminal::new(TestBackend::new(80, 24)).expect("cannot fail");
         let asked = RefCell::new(Vec::new());

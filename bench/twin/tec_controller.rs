@@ -334,4 +334,6 @@ impl TecController {
 #[cfg(test)]
 mod joined;
 #[cfg(test)]
+mod on_a_pty;
+#[cfg(test)]
 mod tests;

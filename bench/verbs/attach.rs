@@ -17,7 +17,7 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// Without a verb: the screen of a run under way, else help.
 pub(crate) fn newest_or_help() -> Result<Exit> {
     if stdout().is_terminal() && running()?.len() == 1 {
-        return attach(None, &ScreenArgs { read_only: false, theme: "dark".into() });
+        return attach(None, &ScreenArgs { read_only: false, theme: None });
     }
     Cli::command().print_help()?;
     Ok(Exit::Usage)
@@ -60,24 +60,16 @@ pub(crate) fn attach(wanted: Option<&str>, screen: &ScreenArgs) -> Result<Exit> 
 
 /// The screen on a socket, until the operator leaves or the run ends.
 pub(crate) fn show(socket: &Path, name: &str, screen: &ScreenArgs) -> Result<Exit> {
-    let theme = screen.theme.parse().map_err(|why: tui::Error| BadInput(why.to_string()))?;
+    let theme = screen.theme.as_deref().map(str::parse).transpose().map_err(|why: <tui::Palette as std::str::FromStr>::Err| BadInput(why.to_string()))?;
     let options = tui::Options { read_only: screen.read_only, theme, ..tui::Options::default() };
-    match tui::run(socket, options).context("the screen failed; the run goes on")? {
-        tui::Leave::Detached => {
-            println!("the run goes on; come back with `orbitbench attach {name}`");
-            Ok(Exit::Done)
-        }
-        tui::Leave::Ended { code, words } => {
-            println!("{words}\ncompare it with its prediction: `orbitbench compare {name}`");
-            Ok(match code {
-                0 => Exit::Done,
-                5 => Exit::Aborted,
-                6 => Exit::Tripped,
-                7 => Exit::Unconfirmed,
-                _ => Exit::Internal,
-            })
-        }
-    }
+    let leave = tui::run(socket, options).with_context(|| format!("the screen failed; the run goes on: orbitbench attach {name}"))?;
+    println!("{leave}");
+    Ok(match leave {
+        tui::Leave::Detached { .. } => Exit::Done,
+        tui::Leave::Ended { code, .. } => super::run::exit_of(code),
+        // What the outputs do is then for the instruments' own leases, and for somebody to look at.
+        tui::Leave::Gone { .. } => Exit::Unconfirmed,
+    })
 }
 
 /// Sends one request and prints what the engine makes of it.

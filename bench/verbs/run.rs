@@ -6,6 +6,7 @@ use crate::plan;
 use crate::verbs::{judge, rehearse};
 use anyhow::{Context, Result, bail};
 use engine::live::{Progress, RunError, RunOptions, fly};
+use engine::manifest::Program;
 use record::Column;
 use std::fs::File;
 use std::io::{BufRead, BufReader, IsTerminal, Write, stderr, stdin, stdout};
@@ -36,9 +37,11 @@ fn options(args: &RunArgs) -> Result<RunOptions> {
         out: args.out.clone(),
         program: std::env::current_exe().context("cannot find this program's own file")?,
         emulator: args.emulator.clone(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        commit: env!("ORBITBENCH_COMMIT").to_owned(),
-        command: std::env::args().collect(),
+        named: Program {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            commit: env!("ORBITBENCH_COMMIT").to_owned(),
+            command: std::env::args().collect(),
+        },
     })
 }
 
@@ -53,13 +56,17 @@ fn headless(args: &RunArgs) -> Result<Exit> {
     if let Some(why) = &outcome.internal {
         eprintln!("error: {why}");
     }
-    if outcome.sealed && outcome.folder.join(record::SAMPLES).exists() {
-        judge::print_comparison(&outcome.folder)?;
+    if outcome.sealed {
+        match judge::of_ended(&outcome.folder) {
+            Ok(comparison) => print!("{comparison}"),
+            // A run that ended in staging has nothing to compare.
+            Err(why) => eprintln!("not compared: {why}"),
+        }
     }
     Ok(exit_of(outcome.code()))
 }
 
-fn exit_of(code: u8) -> Exit {
+pub(super) fn exit_of(code: u8) -> Exit {
     match code {
         0 => Exit::Done,
         5 => Exit::Aborted,
@@ -72,7 +79,7 @@ fn exit_of(code: u8) -> Exit {
 /// Devices that are not there and plans that cannot be flown are the caller's to mend; threads and sockets are ours.
 fn bad_or_internal(error: RunError) -> anyhow::Error {
     match error {
-        RunError::System { .. } | RunError::Record(_) => error.into(),
+        RunError::System { .. } | RunError::Folder(_) => error.into(),
         other => BadInput(other.to_string()).into(),
     }
 }
@@ -91,7 +98,8 @@ pub(crate) fn engine(args: &RunArgs) -> Result<Exit> {
     })
     .map_err(bad_or_internal)?;
     if outcome.sealed {
-        judge::write_comparison(&outcome.folder)?;
+        // Derived: `compare` makes it again at any time.
+        let _ = judge::of_ended(&outcome.folder);
     }
     Ok(exit_of(outcome.code()))
 }

@@ -14,6 +14,8 @@ pub use emulator::{EmulatorError, Launch};
 pub use socket::{folder as socket_folder, path_of as socket_path};
 
 use crate::devices::{Devices, Unconfirmed};
+use crate::folder::{self, Begun, FolderError};
+use crate::manifest::Program;
 use crate::pilot::Pilot;
 use crate::row::Stamp;
 use crate::setup::Setup;
@@ -21,6 +23,7 @@ use control::{End, Event};
 use devices::LiveDevices;
 use record::Row;
 use recorder::Recorder;
+use report::Ended;
 use signal::{Request, RunState, Severity, Tick};
 use socket::Session;
 use std::any::Any;
@@ -45,12 +48,8 @@ pub struct RunOptions {
     pub program: PathBuf,
     /// Use the emulator in this folder instead.
     pub emulator: Option<PathBuf>,
-    /// Version of the program.
-    pub version: String,
-    /// Commit of the program.
-    pub commit: String,
-    /// The command line.
-    pub command: Vec<String>,
+    /// What the manifest says of the program.
+    pub named: Program,
 }
 
 /// What is told while a run goes on.
@@ -106,7 +105,7 @@ pub struct Outcome {
 pub enum RunError {
     /// The run folder cannot be written.
     #[error(transparent)]
-    Record(#[from] record::Error),
+    Folder(#[from] FolderError),
     /// The emulated rig is not there.
     #[error(transparent)]
     Emulator(#[from] EmulatorError),
@@ -137,9 +136,13 @@ pub enum RunError {
 
 /// Flies `setup`; tells `observe` how it goes.
 pub fn fly(setup: &Setup, options: &RunOptions, observe: &mut dyn FnMut(&Progress)) -> Result<Outcome, RunError> {
-    let prepared = open::prepare(setup, options, observe)?;
-    let open::Prepared { folder, mut manifest, columns } = prepared;
-    let (samples, events) = open::files(&folder, &columns)?;
+    let Begun { folder, mut manifest, columns, rehearsal } = folder::begin(setup, &options.out, options.named.clone())?;
+    observe(&Progress::Folder(folder.path().to_owned()));
+    if !rehearsal.flown {
+        return Err(RunError::Rehearsal(rehearsal.end));
+    }
+    observe(&Progress::Predicted(Box::new(rehearsal)));
+    let (samples, events) = folder::files(&folder, &columns)?;
     let rows_per_s = setup.speed / setup.law.dt_s;
     let recorder = Recorder::start(samples, events, rows_per_s).map_err(|source| RunError::System { doing: "start the recorder's thread", source })?;
 
@@ -148,7 +151,7 @@ pub fn fly(setup: &Setup, options: &RunOptions, observe: &mut dyn FnMut(&Progres
     manifest.session = Some(crate::manifest::Session { socket: socket.display().to_string(), pid: std::process::id() });
     let hello = open::hello(setup, &folder, &columns);
     let session = Session::open(socket.clone(), hello, asks).map_err(|source| RunError::System { doing: "open the session socket", source })?;
-    open::write_manifest(&folder, &manifest)?;
+    folder::write_manifest(&folder, &manifest)?;
     observe(&Progress::Session { socket, name: folder.name() });
 
     let devices = open::devices(setup, options, &folder)?;
@@ -182,14 +185,14 @@ pub fn fly(setup: &Setup, options: &RunOptions, observe: &mut dyn FnMut(&Progres
         internal.get_or_insert(why);
     }
     let words = end_words(&end, &unconfirmed);
-    let sealed = match open::conclude(setup, &folder, &manifest, &end, &words) {
-        Ok(()) => true,
+    let mut outcome = Outcome { folder: folder.path().to_owned(), end, unconfirmed, words, internal, sealed: false };
+    open::remove_links(&folder);
+    match folder::conclude(&folder, &manifest, Ended { how: how(&outcome.end).to_owned(), code: outcome.code(), words: outcome.words.clone() }) {
+        Ok(()) => outcome.sealed = true,
         Err(why) => {
-            internal.get_or_insert(why.to_string());
-            false
+            outcome.internal.get_or_insert(why.to_string());
         }
-    };
-    let outcome = Outcome { folder: folder.path().to_owned(), end, unconfirmed, words, internal, sealed };
+    }
     session.close(outcome.code(), &outcome.words);
     Ok(outcome)
 }
@@ -207,13 +210,21 @@ impl Outcome {
     }
 }
 
+/// One word for scripts.
+const fn how(end: &End) -> &'static str {
+    match end {
+        End::Done => "done",
+        End::Stopped => "stopped",
+        End::Aborted => "aborted",
+        End::Halted => "halted",
+        End::Tripped(_) => "tripped",
+    }
+}
+
 fn end_words(end: &End, unconfirmed: &[Unconfirmed]) -> String {
     let how = match end {
-        End::Done => "done".to_owned(),
-        End::Stopped => "stopped".to_owned(),
-        End::Aborted => "aborted".to_owned(),
-        End::Halted => "halted".to_owned(),
         End::Tripped(why) => format!("tripped: {why}"),
+        other => how(other).to_owned(),
     };
     if unconfirmed.is_empty() {
         return format!("{how}. SAFE CONFIRMED");

@@ -264,7 +264,10 @@ fn mass(name: String, section: &Section<'_>) -> Mass {
     Mass {
         name,
         kg: section.number("kg", 0.0..=1000.0),
-        ledger: section.choice("ledger", &[("flying_cooling", Ledger::FlyingCooling), ("flying_compute", Ledger::FlyingCompute), ("support", Ledger::Support)]),
+        ledger: section.choice(
+            "ledger",
+            &[("flying_cooling", Ledger::FlyingCooling), ("flying_compute", Ledger::FlyingCompute), ("support", Ledger::Support)],
+        ),
         note: section.optional_text("note", "what it is and how it was weighed").unwrap_or_default(),
     }
 }

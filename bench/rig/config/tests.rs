@@ -119,7 +119,7 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ("default = \"virtual\"", "default = \"nvml:0\"", "a real accelerator cannot sit on an emulated plate"),
     ("default = \"virtual\"", "default = \"nvml:first\"", "expected \"virtual\", \"cpu\""),
     ("idle_w = 16.0\ntrip", "idle_w = 80.0\ntrip", "80 is not below full_w = 72"),
-    ("ledger = \"flying\"", "ledger = \"orbit\"", "`mass.cold_plate.ledger`"),
+    ("ledger = \"flying_cooling\"", "ledger = \"orbit\"", "`mass.cold_plate.ledger`"),
     ("[channel.sink]", "[channel.sinks]", "unknown key `sinks`"),
 ];
 

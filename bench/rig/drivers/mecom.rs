@@ -277,6 +277,8 @@ impl Mecom {
         let question = task.question().map_or_else(String::new, |(request, _)| task::words(request));
         let why = format!("no answer to {question}");
         match (self.job, task) {
+            // It was given one attempt only, so it proves nothing of the link; switching off will.
+            (Some(Job::Poll(_)), _) if self.wanted.disable => {}
             // What follows reads back.
             (_, Task::Write { .. } | Task::Restart) => {
                 if task == Task::Restart {

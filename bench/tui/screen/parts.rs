@@ -57,9 +57,9 @@ pub(super) fn lines(frame: &mut Frame, area: Rect, lines: Vec<Line>) {
     frame.render_widget(Paragraph::new(lines), area);
 }
 
-/// Draws curves with the ends of their range beside them.
-pub(super) fn chart(frame: &mut Frame, app: &App, at: Split, curves: &[Curve], least: f64) {
-    let Some((bottom, top)) = plot::range(curves, least) else { return };
+/// Draws curves with the ends of their range beside them: at least `least` wide, and holding each of `also`.
+pub(super) fn chart(frame: &mut Frame, app: &App, at: Split, curves: &[Curve], also: &[f64], least: f64) {
+    let Some((bottom, top)) = plot::range(curves, also, least) else { return };
     plot::draw(frame.buffer_mut(), at.chart, curves, (bottom, top));
     let decimals = usize::from(top - bottom < 10.0);
     let mut label = |row: u16, value: f64| {

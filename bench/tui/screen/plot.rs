@@ -82,12 +82,17 @@ fn widen(slot: &mut Option<(f64, f64)>, lo: f64, hi: f64) {
     *slot = Some(slot.map_or((lo, hi), |(a, b)| (a.min(lo), b.max(hi))));
 }
 
-/// The range that holds every line with a margin, at least `least` wide, its ends on round numbers.
-pub(super) fn range(lines: &[Line], least: f64) -> Option<(f64, f64)> {
-    let (lo, hi) = lines.iter().filter_map(Line::range).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
-    let pad = ((least - (hi - lo)) / 2.0).max((hi - lo) * 0.05);
-    let step = 10_f64.powf(((hi - lo + 2.0 * pad).max(1e-9)).log10().floor()) / 2.0;
-    Some((((lo - pad) / step).floor() * step, ((hi + pad) / step).ceil() * step))
+/// The range that holds every line and each of `also`, at least `least` wide, its ends on round numbers; `None` without a line.
+pub(super) fn range(lines: &[Line], also: &[f64], least: f64) -> Option<(f64, f64)> {
+    let widest = |a: (f64, f64), b: (f64, f64)| (a.0.min(b.0), a.1.max(b.1));
+    let of_lines = lines.iter().filter_map(Line::range).reduce(widest)?;
+    let (lo, hi) = also.iter().filter(|v| v.is_finite()).map(|v| (*v, *v)).fold(of_lines, widest);
+    let pad = ((least - (hi - lo)) / 2.0).max(0.0);
+    let eighth = (hi - lo + 2.0 * pad) / 8.0;
+    let decade = 10_f64.powf(eighth.log10().floor());
+    let step = [1.0, 2.0, 5.0, 10.0].map(|s| s * decade).into_iter().find(|s| *s >= eighth).unwrap_or(decade);
+    let (bottom, top) = (((lo - pad) / step).floor() * step, ((hi + pad) / step).ceil() * step);
+    (bottom < top).then_some((bottom, top))
 }
 
 /// Dots of a braille cell, by column and row (Unicode 16, block 2800).
@@ -161,19 +166,21 @@ mod tests {
     fn a_line_joins_its_points_and_leaves_gaps() {
         assert_eq!(drawn(line(&[(0.0, Some(0.5)), (7.9, Some(0.5))])), "⣀⣀⣀⣀");
         assert_eq!(drawn(line(&[(0.0, Some(0.5)), (1.0, Some(0.5)), (2.0, None), (6.0, Some(3.5)), (7.0, Some(3.5))])), "⣀  ⠉");
-        assert_eq!(drawn(line(&[(0.0, Some(0.5)), (1.0, Some(3.5))])), "⡜   ");
+        assert_eq!(drawn(line(&[(0.0, Some(0.5)), (1.0, Some(3.5))])), "⡸   ");
     }
 
     #[test]
     fn what_lies_outside_is_not_drawn() {
         assert_eq!(drawn(line(&[(-5.0, Some(1.0)), (99.0, Some(1.0))])), "    ");
-        assert_eq!(range(&[line(&[])], 1.0), None);
+        assert_eq!(range(&[line(&[])], &[0.0], 1.0), None);
     }
 
     #[test]
     fn the_range_is_round_and_wide_enough() {
-        let (bottom, top) = range(&[line(&[(0.0, Some(31.2)), (1.0, Some(31.3))])], 2.0).expect("there are values");
-        assert!(bottom <= 30.25 && top >= 32.25 && top - bottom < 5.0, "{bottom}..{top}");
-        assert!((bottom * 2.0).fract() == 0.0 && (top * 2.0).fract() == 0.0, "{bottom}..{top}");
+        let values = |lo, hi| [line(&[(0.0, Some(lo)), (1.0, Some(hi))])];
+        assert_eq!(range(&values(31.2, 31.3), &[], 2.0), Some((30.0, 32.5)));
+        assert_eq!(range(&values(19.6, 34.1), &[], 2.0), Some((18.0, 36.0)));
+        assert_eq!(range(&values(22.0, 68.5), &[0.0, 72.0, f64::NAN], 1.0), Some((0.0, 80.0)));
+        assert_eq!(range(&values(5e8, 5e8), &[], 0.0), None, "a range without a width cannot be drawn");
     }
 }

@@ -42,7 +42,7 @@ pub(super) fn render(app: &App, frame: &mut Frame, area: Rect) {
         legend(Pattern::Sparse, "predicted", theme.predicted, &maybe(predicted_now(app, Column::AccelPowerW), 1)),
     ];
     if let Some(at) = split(body) {
-        chart(frame, app, at, &curves(app, usize::from(at.chart.width) * 2), LEAST_W);
+        chart(frame, app, at, &curves(app, usize::from(at.chart.width) * 2), &[0.0, app.run().full_w], LEAST_W);
         lines(frame, at.figures, figures);
     } else {
         lines(frame, body, figures);

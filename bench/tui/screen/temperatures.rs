@@ -33,7 +33,7 @@ pub(super) fn render(app: &App, frame: &mut Frame, area: Rect) {
     let body = rule(frame, area, theme, vec![Span::styled("Temperatures, °C", theme.strong)], right);
     if let Some(at) = split(body) {
         let dots = usize::from(at.chart.width) * 2;
-        chart(frame, app, at, &curves(app, dots), LEAST_K);
+        chart(frame, app, at, &curves(app, dots), &[], LEAST_K);
         lines(frame, at.figures, table(app));
     } else {
         lines(frame, body, table(app));

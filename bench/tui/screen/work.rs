@@ -53,7 +53,7 @@ pub(super) fn render(app: &App, frame: &mut Frame, area: Rect) {
         legend(Pattern::Sparse, "predicted", theme.predicted, &maybe(predicted_now(app, Column::WorkUnitsPerS), 1)),
     ];
     if let Some(at) = split(body) {
-        chart(frame, app, at, &curves(app, usize::from(at.chart.width) * 2), LEAST);
+        chart(frame, app, at, &curves(app, usize::from(at.chart.width) * 2), &[0.0], LEAST);
         lines(frame, at.figures, figures);
     } else {
         lines(frame, body, figures);

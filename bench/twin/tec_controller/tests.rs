@@ -33,8 +33,8 @@ fn enable(device: &mut TecController, wall_s: f64) {
     assert_eq!(write(device, wall_s, id::OUTPUT_ENABLE, Value::Int(1)), Some(Answer::Acknowledged));
 }
 
-fn int(value: i32) -> Option<Answer> {
-    Some(Answer::Bits(value.cast_unsigned()))
+fn int(value: i32) -> Answer {
+    Answer::Bits(value.cast_unsigned())
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn the_watchdog_really_switches_off_by_wall_time() {
     let mut device = TecController::new(TecConfig::default());
     set(&mut device, 0.0, id::WATCHDOG, 3.0);
     device.control(100.0, 0.1, AT_25);
-    assert_eq!(read(&mut device, 100.0, id::DEVICE_STATUS), int(1), "armed only while the output is on");
+    assert_eq!(read(&mut device, 100.0, id::DEVICE_STATUS), Some(int(1)), "armed only while the output is on");
     enable(&mut device, 100.0);
     // Bench time runs 60 times as fast; it is not what counts.
     for tenth in 0..30 {
@@ -118,8 +118,8 @@ fn the_watchdog_really_switches_off_by_wall_time() {
     }
     assert!(device.output_on());
     assert_eq!(device.control(103.01, 0.1, AT_25), 0.0);
-    assert_eq!(read(&mut device, 103.02, id::DEVICE_STATUS), int(3));
-    assert_eq!(read(&mut device, 103.02, id::ERROR_NUMBER), int(2060));
+    assert_eq!(read(&mut device, 103.02, id::DEVICE_STATUS), Some(int(3)));
+    assert_eq!(read(&mut device, 103.02, id::ERROR_NUMBER), Some(int(2060)));
     assert!(device.events().iter().any(|e| e.contains("watchdog")));
     // Enabling is no way out of an error.
     enable(&mut device, 103.1);
@@ -131,8 +131,8 @@ fn a_frame_after_the_lease_does_not_revive_the_output() {
     let mut device = TecController::new(TecConfig::default());
     set(&mut device, 0.0, id::WATCHDOG, 3.0);
     enable(&mut device, 0.0);
-    assert_eq!(read(&mut device, 2.9, id::DEVICE_STATUS), int(2));
-    assert_eq!(read(&mut device, 6.0, id::DEVICE_STATUS), int(3));
+    assert_eq!(read(&mut device, 2.9, id::DEVICE_STATUS), Some(int(2)));
+    assert_eq!(read(&mut device, 6.0, id::DEVICE_STATUS), Some(int(3)));
     // Damaged and foreign frames are no sign of life.
     let mut other = TecController::new(TecConfig::default());
     set(&mut other, 0.0, id::WATCHDOG, 3.0);
@@ -148,13 +148,13 @@ fn a_restart_clears_errors_and_everything_set() {
     set(&mut device, 0.0, id::CURRENT_LIMIT, 8.0);
     enable(&mut device, 0.0);
     device.control(0.0, 0.1, Sensors { object_degc: 120.0, ..AT_25 });
-    assert_eq!(read(&mut device, 0.0, id::ERROR_NUMBER), int(4011));
+    assert_eq!(read(&mut device, 0.0, id::ERROR_NUMBER), Some(int(4011)));
     assert_eq!(ask(&mut device, 1.0, Request::Reset), Some(Answer::Acknowledged));
     assert_eq!(read(&mut device, 1.1, id::DEVICE_STATUS), None, "restarting");
     device.control(1.5, 0.1, AT_25);
-    assert_eq!(read(&mut device, 1.5, id::DEVICE_STATUS), int(1));
+    assert_eq!(read(&mut device, 1.5, id::DEVICE_STATUS), Some(int(1)));
     assert_eq!(read(&mut device, 1.5, id::CURRENT_LIMIT), Some(Answer::Bits(1.0_f32.to_bits())));
-    assert_eq!(read(&mut device, 1.5, id::OUTPUT_ENABLE), int(0));
+    assert_eq!(read(&mut device, 1.5, id::OUTPUT_ENABLE), Some(int(0)));
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn a_temperature_out_of_range_or_unreadable_switches_off() {
         enable(&mut device, 0.0);
         assert_ne!(device.control(0.0, 0.1, Sensors { object_degc: 60.0, ..AT_25 }), 0.0);
         assert_eq!(device.control(0.1, 0.1, Sensors { object_degc, ..AT_25 }), 0.0);
-        assert_eq!(read(&mut device, 0.1, id::ERROR_NUMBER), int(cause));
+        assert_eq!(read(&mut device, 0.1, id::ERROR_NUMBER), Some(int(cause)));
         assert_eq!(device.events().iter().filter(|e| e.contains("error")).count(), 1, "told once");
     }
 }
@@ -172,7 +172,7 @@ fn a_temperature_out_of_range_or_unreadable_switches_off() {
 /// A plate of 400 J/K on a bank of six modules; sink held, which is the regulator's easier half and the plant's business.
 struct Plate {
     bank: Bank,
-    plate: Kelvin,
+    temperature: Kelvin,
     sink: Kelvin,
     heat_w: f64,
     current_a: f64,
@@ -183,22 +183,22 @@ impl Plate {
         // A 40 mm module of the usual 127 couples.
         let ratings = Ratings { current_a: 6.4, voltage_v: 14.4, difference_k: 66.0, hot: Kelvin(300.0) };
         let bank = Bank { module: ratings.module().unwrap(), series, parallel };
-        Self { bank, plate: Kelvin(298.15), sink: Kelvin(308.15), heat_w: 16.0, current_a: 0.0 }
+        Self { bank, temperature: Kelvin(298.15), sink: Kelvin(308.15), heat_w: 16.0, current_a: 0.0 }
     }
 
     fn sensors(&self) -> Sensors {
         Sensors {
-            object_degc: Celsius::from(self.plate).0,
+            object_degc: Celsius::from(self.temperature).0,
             sink_degc: Celsius::from(self.sink).0,
-            voltage_v: self.bank.voltage_v(self.current_a, self.plate, self.sink),
+            voltage_v: self.bank.voltage_v(self.current_a, self.temperature, self.sink),
         }
     }
 
     fn advance(&mut self, device: &mut TecController, seconds: f64, mut seen: impl FnMut(&Self, &TecController)) {
         for _ in 0..(seconds * 10.0) as u32 {
             self.current_a = device.control(0.0, 0.1, self.sensors());
-            let pumped_w = self.bank.cooling(self.current_a, self.plate, self.sink).0;
-            self.plate.0 += (self.heat_w - pumped_w) * 0.1 / 400.0;
+            let pumped_w = self.bank.cooling(self.current_a, self.temperature, self.sink).0;
+            self.temperature.0 += (self.heat_w - pumped_w) * 0.1 / 400.0;
             seen(self, device);
         }
     }
@@ -206,12 +206,9 @@ impl Plate {
 
 fn regulating(plate: &mut Plate, limit_a: f64, target_degc: f64) -> TecController {
     let mut device = TecController::new(TecConfig::default());
-    for (parameter, value) in [
-        (id::CURRENT_LIMIT, limit_a),
-        (id::VOLTAGE_LIMIT, 30.0),
-        (id::TARGET_RAMP, 5.0 / 60.0),
-        (id::TARGET_TEMPERATURE, target_degc),
-    ] {
+    for (parameter, value) in
+        [(id::CURRENT_LIMIT, limit_a), (id::VOLTAGE_LIMIT, 30.0), (id::TARGET_RAMP, 5.0 / 60.0), (id::TARGET_TEMPERATURE, target_degc)]
+    {
         set(&mut device, 0.0, parameter, value);
     }
     enable(&mut device, 0.0);
@@ -236,7 +233,7 @@ fn it_follows_ramps_of_5_k_a_minute() {
             });
             assert!(worst < 0.2, "{series}s{parallel}p to {target} °C: {worst} K behind its ramp");
             assert!((plate.sensors().object_degc - target).abs() < 0.01);
-            assert_eq!(read(&mut device, 0.0, id::TEMPERATURE_STABLE), int(2));
+            assert_eq!(read(&mut device, 0.0, id::TEMPERATURE_STABLE), Some(int(2)));
         }
     }
 }

@@ -1,0 +1,150 @@
+//! The run folder from the engine's side: prediction and manifest before anything is switched on, figures and seal at the end.
+//! What the files look like is `record`'s; what the figures mean is `report`'s.
+
+use crate::manifest::{AcceleratorCard, ColumnCard, Host, Manifest, Plan, Program, Sealed, Segment, WorkloadCard};
+use crate::rehearse::{Rehearsal, rehearse};
+use crate::setup::Setup;
+use record::{Column, Columns, Events, Folder, Handover, PREDICTION, RUN, SAMPLES, SUMMARY, Samples};
+use report::{Ended, Preset};
+use std::collections::BTreeMap;
+use std::path::Path;
+use thiserror::Error;
+
+/// Why a run folder could not be begun or ended.
+#[derive(Debug, Error)]
+pub enum FolderError {
+    /// A file cannot be written or read.
+    #[error(transparent)]
+    Record(#[from] record::Error),
+    /// The figures cannot be made.
+    #[error(transparent)]
+    Report(#[from] report::Error),
+}
+
+/// A run folder that holds its prediction and manifest.
+pub struct Begun {
+    /// The folder.
+    pub folder: Folder,
+    /// Its manifest so far.
+    pub manifest: Manifest,
+    /// Columns of its CSVs.
+    pub columns: Columns,
+    /// What the prediction says.
+    pub rehearsal: Rehearsal,
+}
+
+/// Makes the folder under `root`, rehearses into it and fixes the prediction's hash.
+pub fn begin(setup: &Setup, root: &Path, program: Program) -> Result<Begun, FolderError> {
+    let started = jiff::Timestamp::now();
+    let folder = Folder::create(root, started, &setup.profile.name, &setup.rig.name)?;
+    let columns = setup.maker.columns();
+    let mut prediction = Samples::create(&folder.file(PREDICTION), columns.clone(), Handover::Blocks)?;
+    let mut rows = 0;
+    let rehearsal = rehearse(setup, |row| {
+        rows += 1;
+        prediction.write(row)
+    })?;
+    prediction.sync()?;
+    let mut manifest = manifest(setup, program, &folder, &columns, started);
+    manifest.prediction = Some(Sealed { file: PREDICTION.into(), sha256: folder.sha256(PREDICTION)?, rows, at: jiff::Timestamp::now().to_string() });
+    write_manifest(&folder, &manifest)?;
+    Ok(Begun { folder, manifest, columns, rehearsal })
+}
+
+/// Replaces `run.toml`.
+pub fn write_manifest(folder: &Folder, manifest: &Manifest) -> Result<(), FolderError> {
+    // Only maps with keys that are no strings could be refused, and there are none.
+    let text = toml::to_string(manifest).unwrap_or_else(|why| panic!("the manifest must serialise: {why}"));
+    Ok(folder.replace(RUN, text.as_bytes())?)
+}
+
+/// Writers of the two files that grow.
+pub fn files(folder: &Folder, columns: &Columns) -> Result<(Samples, Events), FolderError> {
+    let samples = Samples::create(&folder.file(SAMPLES), columns.clone(), Handover::EachRow)?;
+    Ok((samples, Events::create(&folder.file(record::EVENTS))?))
+}
+
+/// Final manifest, figures of merit, seal.
+pub fn conclude(folder: &Folder, manifest: &Manifest, ended: Ended) -> Result<(), FolderError> {
+    write_manifest(folder, manifest)?;
+    let preset: &Preset = &report::PRESETS[0];
+    let summary = report::summarise(folder, ended, preset)?;
+    folder.replace(SUMMARY, summary.json().as_bytes())?;
+    record::seal(folder)?;
+    Ok(())
+}
+
+fn manifest(setup: &Setup, program: Program, folder: &Folder, columns: &Columns, started: jiff::Timestamp) -> Manifest {
+    let law = &setup.law;
+    let system = rustix::system::uname();
+    let words = |c: &std::ffi::CStr| c.to_string_lossy().into_owned();
+    let source = |name: &str, s: &crate::setup::Source| crate::manifest::Source {
+        name: name.to_owned(),
+        from: s.from.clone(),
+        sha256: record::sha256(s.text.as_bytes()),
+        text: s.text.clone(),
+    };
+    Manifest {
+        schema: 1,
+        name: folder.name(),
+        simulated: setup.simulated(),
+        simulated_because: setup.simulated_because.clone(),
+        program,
+        plan: Plan {
+            share: setup.share,
+            dt_s: law.dt_s,
+            duration_s: law.duration_s,
+            period_s: law.environment.period_s(),
+            speed: setup.speed,
+            seed: setup.options.seed,
+            full_w: law.governor.full.0,
+            idle_w: law.governor.idle.0,
+            assume_w: law.assume_heat_w,
+            servo_node: match law.servo {
+                control::Servo::Plate => "plate".into(),
+                control::Servo::CoolantSupply => "coolant_supply".into(),
+            },
+            heat_gain: law.heat_gain,
+        },
+        host: Host { name: words(system.nodename()), system: format!("{} {}", words(system.sysname()), words(system.release())) },
+        profile: source(&setup.profile.name, &setup.options.profile),
+        rig: source(&setup.rig.name, &setup.options.rig),
+        accelerator: AcceleratorCard {
+            spec: setup.accelerator.to_string(),
+            name: setup.accelerator_name(),
+            origin: if setup.accelerator.is_real() { "measured".into() } else { "simulated".into() },
+            coupled: setup.coupled,
+            notes: setup.identity.as_ref().map(|i| i.notes.clone()).unwrap_or_default(),
+        },
+        workload: WorkloadCard { name: setup.workload.to_string(), unit: setup.unit.clone() },
+        masses: masses(setup),
+        prediction: None,
+        identities: BTreeMap::new(),
+        session: None,
+        segments: vec![Segment { number: 0, started: started.to_string() }],
+        columns: columns.iter().map(|c| (c.name().to_owned(), column_card(setup, c))).collect(),
+    }
+}
+
+fn masses(setup: &Setup) -> BTreeMap<String, f64> {
+    let ledgers = &setup.ledgers;
+    let mut masses = BTreeMap::from([
+        ("flight_cooling_kg".to_owned(), ledgers.flight_cooling_kg()),
+        ("flight_radiator_kg".to_owned(), ledgers.modelled.radiator_kg),
+        ("flight_loop_kg".to_owned(), ledgers.modelled.loop_kg),
+        ("flight_array_kg".to_owned(), ledgers.modelled.array_kg),
+        ("test_support_kg".to_owned(), ledgers.support.kg()),
+    ]);
+    masses.extend(ledgers.flight_kg().map(|kg| ("flight_kg".to_owned(), kg)));
+    masses
+}
+
+fn column_card(setup: &Setup, column: Column) -> ColumnCard {
+    let origin = match column.name().split('_').next() {
+        Some("rig") if column.channel().is_some() && setup.rig.emulated() => "simulated",
+        Some("accel" | "work") if column.channel().is_some() && !setup.accelerator.is_real() => "simulated",
+        _ if column.channel().is_some() => "measured",
+        _ => "computed",
+    };
+    ColumnCard { unit: column.unit().to_owned(), class: column.class().word().to_owned(), origin: origin.to_owned() }
+}
