@@ -4,3 +4,4 @@
 //! says loudly that it was skipped where there is none; `.ci/run` always has one.
 
 mod architecture;
+mod flight;

@@ -4,7 +4,7 @@ use crate::Options;
 use crate::app::{App, Message};
 use crate::past::Prediction;
 use crate::theme::Palette;
-use record::session::{Hello, RunCard, ToScreen, VERSION};
+use record::session::{Bound, BoundKind, Hello, RunCard, ToScreen, VERSION};
 use record::{Column, Columns, Event, Row};
 use signal::{Channel, Origin, Reading, RunState, Severity};
 
@@ -30,7 +30,9 @@ pub(crate) fn hello() -> Hello {
             period_s: PERIOD_S,
             speed: 60.0,
             full_w: 72.0,
-            bounds: Vec::new(),
+            bounds: [("rig_plate_degc", 75.0), ("accel_die_degc", 95.0)]
+                .map(|(column, max)| Bound { column: column.into(), kind: BoundKind::Trip, min: None, max: Some(max) })
+                .to_vec(),
             sunlight: vec![(0.0, 1.0), (2600.0, 1.0), (2612.0, 0.0), (3700.0, 0.0), (3712.0, 1.0), (PERIOD_S, 1.0)],
         },
         columns: Columns::all().header(),

@@ -11,6 +11,7 @@
 //! **Sign**: positive current cools the plate. Devices can be set either way (parameter 3034); it is read, not set, since it
 //! describes how the modules are wired, and what the device reports is turned around where it says heating.
 
+mod answers;
 mod exchange;
 mod state;
 mod task;
@@ -18,23 +19,12 @@ mod task;
 use crate::config::Instrument;
 use crate::driver::{Command, Driver, Effects, Event, Input};
 use crate::error::Error;
-use crate::protocol::mecom::{Answer, ServerError, Value, id};
 use exchange::{Exchange, Turn};
-use signal::Channel;
-use state::{Found, Link, Wanted, status};
+use state::{Found, Link, Wanted};
 use std::collections::VecDeque;
 pub use task::RAMP_MARGIN;
 use task::{Job, Task};
 
-/// Polls that fail in a row before the link counts as lost.
-const POLLS_TO_LOSE: u8 = 3;
-/// Rounds of switching off before the link counts as lost.
-const ROUNDS_TO_LOSE: u8 = 3;
-/// How often the status is looked at until the output has followed, and how far apart, s.
-const LOOKS: u8 = 10;
-const LOOK_AGAIN_S: f64 = 0.05;
-/// Time a device is given to restart, s (assumed; a slower one is simply found later).
-const RESTART_S: f64 = 1.0;
 /// Silence kept beyond the lease before a silent device is tried again, s.
 const BEYOND_LEASE_S: f64 = 0.5;
 
@@ -270,200 +260,6 @@ impl Mecom {
             }
             Some(Job::Target(target)) => self.found.target = Some(target),
             Some(Job::Switch { .. } | Job::Acknowledge) | None => {}
-        }
-    }
-
-    fn unanswered(&mut self, task: Task, fx: &mut Effects) {
-        let question = task.question().map_or_else(String::new, |(request, _)| task::words(request));
-        let why = format!("no answer to {question}");
-        match (self.job, task) {
-            // It was given one attempt only, so it proves nothing of the link; switching off will.
-            (Some(Job::Poll(_)), _) if self.wanted.disable => {}
-            // What follows reads back.
-            (_, Task::Write { .. } | Task::Restart) => {
-                if task == Task::Restart {
-                    self.restarted();
-                }
-            }
-            (Some(Job::Poll(_)), _) => {
-                self.drop_job(&why, fx);
-                self.failed_polls += 1;
-                if self.failed_polls >= POLLS_TO_LOSE {
-                    self.silent(format!("{POLLS_TO_LOSE} polls failed in a row, {why}"), fx);
-                }
-            }
-            (Some(Job::Switch { on: false, round }), _) if round + 1 < ROUNDS_TO_LOSE => {
-                self.begin(Job::Switch { on: false, round: round + 1 });
-            }
-            (Some(Job::Open | Job::Switch { on: false, .. }), _) => self.silent(why, fx),
-            (Some(job), _) => {
-                self.drop_job(&why, fx);
-                fx.events.push(Event::Refused { why: format!("{}: {why}", job.words()) });
-            }
-            (None, _) => {}
-        }
-    }
-
-    fn denied(&mut self, task: Task, error: ServerError, fx: &mut Effects) {
-        let question = task.question().map_or_else(String::new, |(request, _)| task::words(request));
-        let why = format!("{question}: {error}");
-        match self.job {
-            Some(Job::Open) if error == ServerError::Busy => self.silent(why, fx),
-            Some(Job::Open) => self.refuse(why, !self.found.known, fx),
-            Some(Job::Poll(_)) => self.drop_job(&why, fx),
-            Some(job) => {
-                self.drop_job(&why, fx);
-                fx.events.push(Event::Refused { why: format!("{}: {why}", job.words()) });
-            }
-            None => {}
-        }
-    }
-
-    fn restarted(&mut self) {
-        let known = self.found.known;
-        self.found = Found { known, ..Found::default() };
-        self.link = Link::Opening;
-        self.open(RESTART_S);
-    }
-
-    fn answered(&mut self, task: Task, answer: Answer, fx: &mut Effects) {
-        match (task, answer) {
-            (_, Answer::Refused(error)) => self.denied(task, error, fx),
-            (Task::Identify, Answer::Identity(text)) => self.found.identity = text,
-            (Task::Restart, _) => self.restarted(),
-            (Task::Verify { parameter, value }, Answer::Bits(bits)) => self.verify(parameter, value, bits, fx),
-            (Task::Measure(parameter, channel), Answer::Bits(bits)) => self.measured(parameter, channel, f32::from_bits(bits), fx),
-            (task, Answer::Bits(bits)) => self.number(task, bits.cast_signed(), fx),
-            // Acknowledged, as wanted; other shapes do not get past the exchange.
-            _ => {}
-        }
-    }
-
-    fn number(&mut self, task: Task, number: i32, fx: &mut Effects) {
-        match task {
-            Task::Model => {
-                self.found.model = number;
-                self.check_declared("model", number, self.instrument.device_type, fx);
-            }
-            Task::Serial => {
-                self.found.serial = number;
-                self.check_declared("serial number", number, self.instrument.serial_number, fx);
-            }
-            Task::Firmware => {
-                self.found.known = true;
-                let Found { model, serial, identity, .. } = &self.found;
-                let device = format!("TEC-{model} serial {serial} firmware {:.2} ({identity})", f64::from(number) / 100.0);
-                fx.events.push(Event::Identified { device });
-            }
-            Task::Polarity if (0..=1).contains(&number) => self.found.positive_heats = number == 1,
-            Task::Polarity => {
-                self.refuse(format!("cannot tell which way positive current is: parameter 3034 reads {number}"), false, fx);
-            }
-            Task::Enabled => self.found.enabled = number != 0,
-            Task::Output { want, looked } => self.output(want, looked, number, fx),
-            Task::ErrorNumber => self.found.error = Some((number, 0)),
-            Task::ErrorInstance => self.found.error = self.found.error.map(|(n, _)| (n, number)),
-            Task::ErrorParameter => self.tell_error(number, fx),
-            Task::RestartIfError if number == status::ERROR => self.tasks.push_front(Task::Restart),
-            _ => {}
-        }
-    }
-
-    fn check_declared(&mut self, what: &str, found: i32, declared: Option<u32>, fx: &mut Effects) {
-        if let Some(declared) = declared
-            && i64::from(declared) != i64::from(found)
-        {
-            self.found.known = false;
-            self.refuse(format!("another device answers: its {what} is {found}, the rig file declares {declared}"), true, fx);
-        }
-    }
-
-    fn verify(&mut self, parameter: u16, wanted: Value, bits: u32, fx: &mut Effects) {
-        let found = match wanted {
-            Value::Int(_) => Value::Int(bits.cast_signed()),
-            Value::Float(_) => Value::Float(f32::from_bits(bits)),
-        };
-        // A device may keep its values in steps of its own; a part in ten thousand is no other limit.
-        let same = (found.number() - wanted.number()).abs() <= 1e-4 * wanted.number().abs().max(1.0);
-        if same {
-            return;
-        }
-        let name = crate::protocol::mecom::parameter(parameter).map_or("parameter", |p| p.name);
-        let why = format!("{name} ({parameter}) reads back {found} after {wanted} was written");
-        if self.job == Some(Job::Open) {
-            self.refuse(why, false, fx);
-        } else {
-            let job = self.job.map_or("setting", |j| j.words());
-            self.drop_job(&why, fx);
-            fx.events.push(Event::Refused { why: format!("{job}: {why}") });
-        }
-    }
-
-    fn measured(&mut self, parameter: u16, channel: Channel, value: f32, fx: &mut Effects) {
-        let Some(Job::Poll(tick)) = self.job else { return };
-        let signed = matches!(parameter, id::OUTPUT_CURRENT | id::OUTPUT_VOLTAGE) && self.found.positive_heats;
-        let value = f64::from(if signed { -value } else { value });
-        // What is no number was not read.
-        if value.is_finite() {
-            fx.events.push(Event::Reading { tick, channel, value });
-        }
-    }
-
-    fn output(&mut self, want: Option<bool>, looked: u8, number: i32, fx: &mut Effects) {
-        let on = number == status::RUN;
-        if number == status::ERROR {
-            if !self.found.error_told {
-                self.tasks.extend([Task::ErrorNumber, Task::ErrorInstance, Task::ErrorParameter]);
-            }
-        } else {
-            self.found.error_told = false;
-        }
-        if let Some(Job::Poll(tick)) = self.job {
-            fx.events.push(Event::Reading { tick, channel: Channel::TecOutput, value: f64::from(u8::from(on)) });
-        }
-        let Some(want) = want else {
-            if self.found.output != Some(on) {
-                self.confirm(on, fx);
-            }
-            return;
-        };
-        if on == want && self.found.enabled == want {
-            self.confirm(on, fx);
-        } else if self.found.enabled == want && number != status::ERROR && looked < LOOKS {
-            for task in [Task::Output { want: Some(want), looked: looked + 1 }, Task::Enabled, Task::Wait(LOOK_AGAIN_S)] {
-                self.tasks.push_front(task);
-            }
-        } else if let Some(Job::Switch { on: false, round }) = self.job
-            && round + 1 < ROUNDS_TO_LOSE
-        {
-            self.begin(Job::Switch { on: false, round: round + 1 });
-        } else {
-            self.confirm(on, fx);
-            let state = if on { "on" } else { "off" };
-            let job = if want { "switching the output on" } else { "switching the output off" };
-            let why = format!("{job}: it stays {state} (enabled {}, status {number})", self.found.enabled);
-            if self.job == Some(Job::Open) {
-                self.refuse(why, false, fx);
-            } else {
-                fx.events.push(Event::Refused { why });
-            }
-        }
-    }
-
-    fn confirm(&mut self, on: bool, fx: &mut Effects) {
-        self.found.output = Some(on);
-        if self.job == Some(Job::Open) && !on {
-            // Whoever asked for it before has it.
-            self.wanted.disable = false;
-        }
-        fx.events.push(Event::OutputConfirmed { on });
-    }
-
-    fn tell_error(&mut self, detail: i32, fx: &mut Effects) {
-        self.found.error_told = true;
-        if let Some((number, instance)) = self.found.error.take() {
-            let words = format!("the controller stands in error {number} (instance {instance}, parameter {detail}), its output is off");
-            fx.events.push(Event::DeviceError { number, words });
         }
     }
 }

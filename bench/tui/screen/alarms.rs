@@ -17,10 +17,27 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 use record::Event;
 
+/// Below this width, messages are wrapped and go without their time, kind and cause.
+const NARROW: u16 = 60;
+
+/// Rows worth having at once, beyond the rule and one line.
+pub(super) fn urgent_rows(app: &App, width: u16) -> u16 {
+    match (app.link(), app.alarms().unacknowledged() as u16) {
+        (Link::Gone(_) | Link::Ended { .. }, _) => 4,
+        (Link::Live, 0) => 0,
+        (Link::Live, _) if width < NARROW => 2,
+        (Link::Live, waiting) => (waiting - 1).min(3),
+    }
+}
+
 pub(super) fn render(app: &App, frame: &mut Frame, area: Rect) {
     let body = if area.height >= 2 { rule(frame, area, app.theme(), title(app), missed(app, area.width)) } else { area };
     match app.link() {
-        Link::Live => lines(frame, body, entries(app, usize::from(body.height))),
+        Link::Live if area.width < NARROW => {
+            let shown = entries(app, body);
+            frame.render_widget(Paragraph::new(shown).wrap(Wrap { trim: true }), body);
+        }
+        Link::Live => lines(frame, body, entries(app, body)),
         Link::Gone(why) => {
             let name = &app.run().name;
             let words = format!(
@@ -42,7 +59,7 @@ fn parting(app: &App, frame: &mut Frame, area: Rect, words: String, style: Style
     let needed = (words.chars().count().div_ceil(width) as u16 + 1).min(area.height);
     frame.render_widget(Paragraph::new(Span::styled(words, style)).wrap(Wrap { trim: true }), Rect { height: needed, ..area });
     let rest = Rect { y: area.y + needed, height: area.height - needed, ..area };
-    lines(frame, rest, entries(app, usize::from(rest.height)));
+    lines(frame, rest, entries(app, rest));
 }
 
 fn title(app: &App) -> Vec<Span<'static>> {
@@ -65,10 +82,12 @@ fn missed(app: &App, width: u16) -> Vec<Span<'static>> {
 }
 
 /// Alarms, then events, as many as fit. If alarms have to be left out, the last line says so.
-fn entries(app: &App, room: usize) -> Vec<Line<'_>> {
+fn entries(app: &App, area: Rect) -> Vec<Line<'_>> {
+    let room = usize::from(area.height);
     let alarms = app.alarms().by_urgency();
     let unlisted = app.alarms().unlisted();
-    let mut shown: Vec<Line> = alarms.iter().map(|a| alarm(app, a)).collect();
+    let narrow = area.width < NARROW;
+    let mut shown: Vec<Line> = alarms.iter().map(|a| alarm(app, a, narrow)).collect();
     if unlisted > 0 {
         shown.push(Line::from(Span::styled(format!("and {unlisted} more in events.csv"), app.theme().warning)));
     }
@@ -81,29 +100,33 @@ fn entries(app: &App, room: usize) -> Vec<Line<'_>> {
         return shown;
     }
     let news = app.events().iter().rev().filter(|e| e.severity < signal::Severity::Alarm);
-    shown.extend(news.take(room - shown.len()).map(|e| line(app, e)));
+    shown.extend(news.take(room - shown.len()).map(|e| line(app, e, narrow)));
     shown
 }
 
-fn alarm<'a>(app: &App, alarm: &'a Alarm) -> Line<'a> {
-    let mut line = line(app, &alarm.event);
+fn alarm<'a>(app: &App, alarm: &'a Alarm, narrow: bool) -> Line<'a> {
+    let theme = app.theme();
+    let mut line = line(app, &alarm.event, narrow);
     if alarm.times > 1 {
-        line.spans.push(Span::styled(format!(" ({} times)", alarm.times), app.theme().strong));
+        line.spans.push(Span::styled(format!(" ({} times)", alarm.times), theme.strong));
     }
     if alarm.acknowledged {
-        line.spans[0] = Span::styled(format!("✓ seen    {} ", time(&alarm.event)), app.theme().dim);
-        line.spans.push(Span::styled(" (acknowledged)", app.theme().dim));
+        line.spans[0] = Span::styled("✓ seen    ", theme.dim);
+        line.spans.push(Span::styled(" (acknowledged)", theme.dim));
     }
     line
 }
 
-fn line<'a>(app: &App, event: &'a Event) -> Line<'a> {
-    let (glyph, word, style) = app.theme().severity(event.severity);
+fn line<'a>(app: &App, event: &'a Event, narrow: bool) -> Line<'a> {
+    let (theme, (glyph, word, style)) = (app.theme(), app.theme().severity(event.severity));
+    if narrow {
+        return Line::from(vec![Span::styled(format!("{glyph} {word} "), style), Span::raw(event.message.as_str())]);
+    }
     Line::from(vec![
-        Span::styled(format!("{glyph} {word:<7} {} ", time(event)), style),
-        Span::styled(format!("{}: ", event.kind), app.theme().dim),
+        Span::styled(format!("{glyph} {word:<7} "), style),
+        Span::styled(format!("{} {}: ", time(event), event.kind), theme.dim),
         Span::raw(event.message.as_str()),
-        Span::styled(format!(" ({})", event.who), app.theme().dim),
+        Span::styled(format!(" ({})", event.who), theme.dim),
     ])
 }
 

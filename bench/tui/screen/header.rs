@@ -23,28 +23,44 @@ use signal::RunState;
 const WIDE: u16 = 68;
 
 pub(super) fn render(app: &App, frame: &mut Frame, area: Rect) {
-    let wide = area.width >= WIDE;
-    let badges = Line::from(badges(app, wide));
-    let badges_width = (badges.width() as u16).min(area.width);
-    let top = Rect { height: area.height.min(1), ..area };
-    let left = Rect { width: area.width - badges_width, ..top };
-    let mut first = state(app);
-    if wide {
-        first.push(Span::raw("  "));
-        first.extend(clocks(app, true));
-    }
-    lines(frame, left, vec![Line::from(first)]);
-    lines(frame, Rect { x: left.x + left.width, width: badges_width, ..top }, vec![badges]);
-
     let run = app.run();
     let mut rest = Vec::new();
-    if !wide {
-        rest.push(Line::from(clocks(app, false)));
+    let state = Line::from(state(app));
+    let mut below = 1;
+    if area.width >= WIDE {
+        let [mut view, simulated] = badges(app, true);
+        view.extend(simulated);
+        two_ends(frame, row(area, 0), state, clocks(app, true), view);
+    } else {
+        let [view, simulated] = badges(app, false);
+        two_ends(frame, row(area, 0), state, Vec::new(), simulated);
+        two_ends(frame, row(area, 1), Line::default(), clocks(app, false), view);
+        below = 2;
     }
     rest.push(Line::from(format!("{} × {} × {}", run.profile, run.rig, run.accelerator)));
     rest.push(Line::from(Span::styled(format!("{} · {}", run.name, run.workload), app.theme().dim)));
-    let below = Rect { y: area.y + top.height, height: area.height - top.height, ..area };
-    lines(frame, below, rest);
+    let below = below.min(area.height);
+    lines(frame, Rect { y: area.y + below, height: area.height - below, ..area }, rest);
+}
+
+/// The row `at` of `area`; empty below its end.
+fn row(area: Rect, at: u16) -> Rect {
+    let inside = at.min(area.height);
+    Rect { y: area.y + inside, height: (area.height - inside).min(1), ..area }
+}
+
+/// Text from the left and from the right. Where they meet, `first` wins over `last`, and `last` over `then`.
+fn two_ends<'a>(frame: &mut Frame, area: Rect, first: Line<'a>, then: Vec<Span<'a>>, last: Vec<Span<'a>>) {
+    let last = Line::from(last);
+    let room = area.width.saturating_sub(first.width() as u16);
+    let right = (last.width() as u16).min(room);
+    let mut left = first;
+    if left.width() > 0 && !then.is_empty() {
+        left.push_span("  ");
+    }
+    left.extend(then);
+    lines(frame, Rect { width: area.width - right, ..area }, vec![left]);
+    lines(frame, Rect { x: area.x + area.width - right, width: right, ..area }, vec![last]);
 }
 
 /// Glyph and word of the state, and what has been asked for since.
@@ -66,11 +82,11 @@ fn state(app: &App) -> Vec<Span<'_>> {
     spans
 }
 
-/// What must not be overlooked.
-fn badges(app: &App, wide: bool) -> Vec<Span<'static>> {
+/// What must not be overlooked: about this screen, and about the run.
+fn badges(app: &App, wide: bool) -> [Vec<Span<'static>>; 2] {
     let theme = app.theme();
-    let mut spans = Vec::new();
-    let mut badge = |text: String, style| spans.extend([Span::raw(" "), Span::styled(text, style)]);
+    let (mut view, mut run) = (Vec::new(), Vec::new());
+    let mut badge = |text: String, style| view.extend([Span::raw(" "), Span::styled(text, style)]);
     if let Some(silent) = app.silent_s() {
         badge(format!("△ {} {}", if wide { "no word from the engine for" } else { "silent" }, clock(silent)), theme.warning);
     }
@@ -81,9 +97,9 @@ fn badges(app: &App, wide: bool) -> Vec<Span<'static>> {
         badge("READ ONLY".to_owned(), theme.strong);
     }
     if app.run().simulated {
-        badge("[ SIMULATED ]".to_owned(), theme.badge);
+        run.extend([Span::raw(" "), Span::styled("[ SIMULATED ]", theme.badge)]);
     }
-    spans
+    [view, run]
 }
 
 /// Mission clock and when it ends.
@@ -95,15 +111,19 @@ fn clocks(app: &App, wide: bool) -> Vec<Span<'static>> {
     let speed = if run.speed == 1.0 || !wide { String::new() } else { format!(" at speed {}", run.speed) };
     let eta = match (app.link(), app.state()) {
         (Link::Live, RunState::Running) => format!("ETA {}{speed}", clock(left_s)),
-        (Link::Live, RunState::Staging) => format!("then {}{speed}", clock(left_s)),
+        (Link::Live, RunState::Staging) => format!("takes {}{speed}", clock(left_s)),
         (Link::Live, RunState::Held | RunState::Suspended) => format!("{} left{speed}", clock(left_s)),
         (Link::Live, RunState::Stopping | RunState::Safe) | (Link::Gone(_) | Link::Ended { .. }, _) => String::new(),
     };
-    let (before, of) = if wide { ("mission ", " of ") } else { ("", "/") };
+    let name = if wide { "mission " } else { "" };
+    let Some(mission_s) = mission else {
+        let text = format!("{name}of {} not begun  ", clock(duration));
+        return vec![Span::styled(text, theme.dim), Span::raw(eta)];
+    };
     vec![
-        Span::styled(before, theme.dim),
-        Span::styled(mission.map_or_else(|| "not begun".to_owned(), clock), theme.strong),
-        Span::styled(format!("{of}{}  ", clock(duration)), theme.dim),
+        Span::styled(name, theme.dim),
+        Span::styled(clock(mission_s), theme.strong),
+        Span::styled(format!("{}{}  ", if wide { " of " } else { "/" }, clock(duration)), theme.dim),
         Span::raw(eta),
     ]
 }

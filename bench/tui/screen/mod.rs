@@ -24,7 +24,7 @@ mod temperatures;
 mod window;
 mod work;
 
-use crate::app::{App, Link};
+use crate::app::App;
 use crate::history::TRACKED;
 use plot::{Line as Curve, Pattern};
 use ratatui::Frame;
@@ -69,18 +69,19 @@ const GRANTS: [(Pane, u16); 16] = [
 ];
 
 /// Who gets the rows that are left, round by round, and where each stops.
-const GROWTH: [(Pane, u16); 7] = [
+const GROWTH: [(Pane, u16); 8] = [
     (Pane::Temperatures, u16::MAX),
     (Pane::Power, 5),
     (Pane::Work, 5),
     (Pane::Temperatures, u16::MAX),
     (Pane::Power, u16::MAX),
     (Pane::Alarms, 10),
+    (Pane::Sunlight, 4),
     (Pane::Work, 12),
 ];
 
 /// Rows of each pane in a screen of `height`, in the order of [`PANES`]. They add up to at most `height`.
-fn rows(height: u16, footer: u16, urgent: bool) -> [u16; PANES.len()] {
+fn rows(height: u16, footer: u16, urgent: u16) -> [u16; PANES.len()] {
     let (mut rows, mut left) = ([0; PANES.len()], height);
     let mut grant = |pane: Pane, wanted: u16, most: u16| {
         let at = pane as usize;
@@ -93,10 +94,10 @@ fn rows(height: u16, footer: u16, urgent: bool) -> [u16; PANES.len()] {
     };
     for (at, (pane, wanted)) in GRANTS.into_iter().enumerate() {
         grant(pane, wanted, u16::MAX);
-        if at == 2 && urgent {
-            // Last words need room to be read: they come before everything but state and keys.
-            (0..4).for_each(|_| {
-                grant(Pane::Alarms, 1, 5);
+        if at == 4 {
+            // What must be read needs room: it comes before everything but state, clocks and keys.
+            (0..urgent).for_each(|_| {
+                grant(Pane::Alarms, 1, 6);
             });
         }
         if at == 9 {
@@ -116,8 +117,7 @@ fn rows(height: u16, footer: u16, urgent: bool) -> [u16; PANES.len()] {
 /// Draws everything.
 pub fn render(app: &App, frame: &mut Frame) {
     let area = frame.area();
-    let urgent = *app.link() != Link::Live;
-    let rows = rows(area.height, footer::rows(app, area.width), urgent);
+    let rows = rows(area.height, footer::rows(app, area.width), alarms::urgent_rows(app, area.width));
     let mut y = area.y;
     for (pane, height) in PANES.into_iter().zip(rows) {
         let area = Rect { y, height, ..area };
@@ -191,7 +191,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn panes_fit_the_screen(height in 0..200_u16, footer in 0..9_u16, urgent in any::<bool>()) {
+        fn panes_fit_the_screen(height in 0..200_u16, footer in 0..9_u16, urgent in 0..5_u16) {
             let rows = rows(height, footer, urgent);
             prop_assert!(rows.iter().sum::<u16>() <= height);
             if height >= 3 {

@@ -21,7 +21,7 @@ pub(super) fn render(app: &App, frame: &mut Frame, area: Rect) {
         let span = match app.zoom() {
             Zoom::Quarter => "a quarter orbit around now".to_owned(),
             Zoom::Orbit => format!("orbit {} of {orbits}", orbit + 1.0),
-            Zoom::Run => format!("all {orbits} orbits"),
+            Zoom::Run => format!("the whole run, orbit {} of {orbits}", orbit + 1.0),
         };
         body = rule(frame, area, theme, vec![Span::styled("Sunlight", theme.strong)], vec![Span::styled(span, theme.dim)]);
     }
@@ -36,7 +36,7 @@ pub(super) fn render(app: &App, frame: &mut Frame, area: Rect) {
             lines(frame, Rect { y: body.y + 1, height: body.height - 1, ..body }, vec![words(app)]);
         }
         None => {
-            let text = words(app);
+            let text = Line::from(words(app).spans.swap_remove(0));
             let width = (text.width() as u16 + 1).min(body.width);
             strip(app, frame, Rect { width: body.width - width, ..body }, &window);
             lines(frame, Rect { x: body.x + body.width - width + 1, width: width - width.min(1), ..body }, vec![text]);

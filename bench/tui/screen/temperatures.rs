@@ -7,6 +7,7 @@
 //!                       ⠉⠉⠒⠢⠤⣀⣀⣀⡠⠤⠒ ╍╍ setpoint    31.40       –       –
 //!                                    ┄┄ flight      31.55   47.92   28.10
 //!   20.0                             ·· predicted   31.38   48.02       –
+//!                                       trips at     75.0    95.0       –
 //! ```
 
 use super::parts::{chart, lines, maybe, reading, rule, split};
@@ -18,6 +19,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use record::Column;
+use record::session::BoundKind;
 
 /// Charts never zoom in further than this, K: below it there is only noise.
 const LEAST_K: f64 = 2.0;
@@ -74,7 +76,17 @@ fn table(app: &App) -> Vec<Line<'static>> {
             &[of(Column::FlightPlateDegc), of(Column::FlightDieDegc), of(Column::FlightSupplyDegc)],
         ),
         figures(Pattern::Sparse, "predicted", theme.predicted, &[predicted(Column::RigPlateDegc), predicted(Column::AccelDieDegc), none()]),
+        Line::from(Span::styled(
+            format!("   {:<9}{:>7}{:>7}{:>7}", "trips at", trip(app, Column::RigPlateDegc), trip(app, Column::AccelDieDegc), "–"),
+            theme.dim,
+        )),
     ]
+}
+
+/// The temperature above which the run ends in safe.
+fn trip(app: &App, column: Column) -> String {
+    let bound = app.run().bounds.iter().find(|b| b.kind == BoundKind::Trip && b.column == column.name());
+    maybe(bound.and_then(|b| b.max), 1)
 }
 
 /// One or two lines for small terminals.
