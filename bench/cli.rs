@@ -130,7 +130,7 @@ pub(crate) struct ScreenArgs {
     /// Only look: no keys that change the run
     #[arg(long)]
     pub(crate) read_only: bool,
-    /// Colours: dark, light, mono; dark, or mono under NO_COLOR, if left out
+    /// Colours: dark, light, mono; dark, or mono under `NO_COLOR`, if left out
     #[arg(long)]
     pub(crate) theme: Option<String>,
 }
@@ -159,7 +159,7 @@ pub(crate) struct CompareArgs {
     pub(crate) run: Option<String>,
     /// The model's CSV file, if the first is a CSV file
     pub(crate) model: Option<PathBuf>,
-    /// Names that belong together where they differ: a TOML file of lines measured_name = "model_name"
+    /// Names that belong together where they differ: a TOML file of lines `measured_name = "model_name"`
     #[arg(long, requires = "model")]
     pub(crate) map: Option<PathBuf>,
     /// Gates to apply: ecss or smc-s-016

@@ -42,16 +42,18 @@ fn dispatch(command: Option<Command>) -> anyhow::Result<Exit> {
         Some(Command::Compare(args)) => verbs::judge::compare(&args),
         Some(Command::Verify { run, out }) => verbs::judge::verify(run.as_deref(), &out),
         Some(Command::Profile(ProfileCommand::List)) => verbs::files::list_profiles(),
-        Some(Command::Profile(ProfileCommand::Show { profile, csv, step, duration })) => verbs::files::show_profile(&profile, csv, step, duration),
+        Some(Command::Profile(ProfileCommand::Show { profile, csv, step, duration })) => {
+            verbs::files::show_profile(&profile, csv, step, duration)
+        }
         Some(Command::Profile(ProfileCommand::Check { profile })) => verbs::files::check_profile(&profile),
         Some(Command::Rig(RigCommand::List)) => verbs::files::list_rigs(),
         Some(Command::Rig(RigCommand::Check { rig })) => verbs::files::check_rig(&rig),
         Some(Command::Rig(RigCommand::Emulate { rig, folder, log, speed, seed, with_parent })) => {
             verbs::emulate::emulate(&rig, verbs::emulate::Where { folder, log }, speed, seed, with_parent)
         }
-        Some(Command::Accelerator(AcceleratorCommand::Info)) => verbs::files::accelerator_info(),
-        Some(Command::Columns) => verbs::files::columns(),
-        Some(Command::Completions { shell }) => verbs::files::completions(shell),
+        Some(Command::Accelerator(AcceleratorCommand::Info)) => Ok(verbs::files::accelerator_info()),
+        Some(Command::Columns) => Ok(verbs::files::columns()),
+        Some(Command::Completions { shell }) => Ok(verbs::files::completions(shell)),
         Some(Command::Man) => verbs::files::man(),
     }
 }

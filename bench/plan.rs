@@ -33,7 +33,9 @@ fn source(what: &str, wanted: &str, shipped: &[(&str, &str)]) -> Result<Source> 
         Ok(text) => Ok(Source { file: wanted.to_owned(), from: wanted.to_owned(), text }),
         Err(why) => {
             let names = shipped.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-            let message = format!("no {what} \"{wanted}\": no shipped one has that name ({names}) and the file cannot be read ({why}); see `orbitbench {what} list`");
+            let message = format!(
+                "no {what} \"{wanted}\": no shipped one has that name ({names}) and the file cannot be read ({why}); see `orbitbench {what} list`"
+            );
             Err(BadInput(message).into())
         }
     }

@@ -56,7 +56,8 @@ fn record(begun: &engine::folder::Begun, flown: &Flown) {
     }
     for (tick, event) in &flown.events {
         let (severity, kind) = (event.severity, event.kind.to_owned());
-        let event = Event { utc: None, elapsed_s: None, tick: *tick, severity, kind, who: event.who.clone(), message: event.message.clone() };
+        let event =
+            Event { utc: None, elapsed_s: None, tick: *tick, severity, kind, who: event.who.clone(), message: event.message.clone() };
         events.write(&event).expect("an event");
     }
     conclude(&begun.folder, &begun.manifest, Ended { how: "done".into(), code: 0, words: "done".into() }).expect("a seal");
@@ -97,7 +98,8 @@ fn what_is_wrong_fails_and_is_named() {
         let mut setup = setup("dawn-dusk-650", 1);
         let mut truth = drawn(&setup);
         let mut frozen = false;
-        let honest = begin(&setup, root.path(), Program { version: "test".into(), commit: "test".into(), command: Vec::new() }).expect("a folder");
+        let honest =
+            begin(&setup, root.path(), Program { version: "test".into(), commit: "test".into(), command: Vec::new() }).expect("a folder");
         spoil(&mut setup, &mut truth, &mut frozen);
         let mut bench = MemoryBench::new(&setup, truth).expect("a bench");
         let flown = fly(&setup, &mut bench, |_, bench, state| {
@@ -192,10 +194,12 @@ fn a_cable_that_comes_back_waits_for_the_operator() {
     let mut setup = setup("dawn-dusk-650", 1);
     setup.law.duration_s = 900.0;
     let mut bench = MemoryBench::new(&setup, drawn(&setup)).expect("a bench");
-    let mut out = None;
+    let mut out: Option<u64> = None;
     let flown = fly(&setup, &mut bench, |tick, bench, state| {
-        let since = tick - *out.get_or_insert(if tick > 300 && state == RunState::Running { tick } else { return Vec::new() });
-        match since {
+        if out.is_none() && tick > 300 && state == RunState::Running {
+            out = Some(tick);
+        }
+        match out.map_or(u64::MAX, |out| tick - out) {
             0 => bench.unplug(),
             20 => bench.plug(),
             40 => {

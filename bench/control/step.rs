@@ -257,5 +257,6 @@ fn command(law: &Law, state: &mut State, input: &Input, budget: Watts, heat: Hea
         let measured = (heat.held_ticks == 0).then_some(heat.value).flatten();
         law.governor.duty(&mut state.trim, budget, measured, law.dt_s * f64::from(ticks))
     });
-    Commands { target: state.setpoint, thermal, duty }
+    let acknowledge = input.requests.iter().any(|(_, r)| *r == Request::Ack);
+    Commands { target: state.setpoint, thermal, duty, acknowledge }
 }

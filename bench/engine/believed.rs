@@ -1,7 +1,7 @@
 //! The believed plant flown directly: no protocol, no noise, nothing of the seed. What a rehearsal flies.
 
-use crate::devices::{Devices, Look, Unconfirmed};
 use crate::card::card_readings;
+use crate::devices::{Devices, Look, Unconfirmed};
 use crate::setup::Setup;
 use control::{Commands, Event, Instruments, Thermal};
 use signal::{Celsius, Channel, Origin, Reading, Snapshot, Tick};

@@ -46,7 +46,8 @@ pub fn begin(setup: &Setup, root: &Path, program: Program) -> Result<Begun, Fold
     })?;
     prediction.sync()?;
     let mut manifest = manifest(setup, program, &folder, &columns, started);
-    manifest.prediction = Some(Sealed { file: PREDICTION.into(), sha256: folder.sha256(PREDICTION)?, rows, at: jiff::Timestamp::now().to_string() });
+    manifest.prediction =
+        Some(Sealed { file: PREDICTION.into(), sha256: folder.sha256(PREDICTION)?, rows, at: jiff::Timestamp::now().to_string() });
     write_manifest(&folder, &manifest)?;
     Ok(Begun { folder, manifest, columns, rehearsal })
 }

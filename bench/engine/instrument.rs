@@ -1,7 +1,7 @@
 //! What the engine knows of one instrument from its driver's events. Shared by the live bench and the one in memory, so that
 //! both believe the same things for the same reasons.
 
-use control::{Event, Instruments};
+use control::{Commands, Event, Instruments, Thermal};
 use rig::Command;
 use signal::{Celsius, Channel, Origin, Quality, Reading, Severity, Snapshot, Tick};
 use std::collections::BTreeMap;
@@ -16,6 +16,10 @@ pub(crate) struct Known {
     lost: Option<String>,
     refused: Option<String>,
     error: Option<String>,
+    /// The link was lost since somebody last acknowledged: an error of the device is then its lease doing its work.
+    was_lost: bool,
+    /// Such an error, until acknowledged.
+    standing: Option<String>,
     output_on: Option<bool>,
     readings: BTreeMap<Channel, (Tick, f64)>,
     /// Last tick whose poll is over, and whether it went well.
@@ -38,6 +42,8 @@ impl Known {
             lost: None,
             refused: None,
             error: None,
+            was_lost: false,
+            standing: None,
             output_on: None,
             readings: BTreeMap::new(),
             polled: None,
@@ -104,6 +110,7 @@ impl Known {
             rig::Event::LinkLost { why } => {
                 let told = if self.lost.is_none() { tell(Severity::Warning, "link", format!("lost: {why}")) } else { None };
                 (self.ready, self.output_on, self.lost) = (false, None, Some(why));
+                self.was_lost = true;
                 told
             }
             rig::Event::OutputConfirmed { on } => {
@@ -113,6 +120,11 @@ impl Known {
             }
             rig::Event::DeviceError { number, words } => {
                 let why = format!("error {number}: {words}");
+                if self.was_lost {
+                    let told = tell(Severity::Warning, "instrument", format!("{why}; acknowledge to clear it"));
+                    self.standing = Some(why);
+                    return told;
+                }
                 let told = tell(Severity::Alarm, "instrument", why.clone());
                 self.error = Some(why);
                 told
@@ -133,16 +145,23 @@ impl Known {
     }
 
     /// Driver commands that bring it to what is wanted.
-    pub(crate) fn commands(&mut self, target: Option<Celsius>, on: bool) -> Vec<Command> {
+    pub(crate) fn commands(&mut self, wanted: &Commands) -> Vec<Command> {
         let mut commands = Vec::new();
-        if !self.ready {
+        let on = wanted.thermal == Thermal::On;
+        if wanted.acknowledge {
+            self.was_lost = self.lost.is_some();
+            if self.standing.take().is_some() {
+                // It restarts, and says when it is ready again.
+                (self.ready, self.output_on) = (false, None);
+                commands.push(Command::Acknowledge);
+            }
+        }
+        if !self.ready || self.standing.is_some() {
             return commands;
         }
-        if on {
-            if let Some(wanted) = target.filter(|t| self.target != Some(*t)) {
-                commands.push(Command::Target(wanted));
-                self.target = Some(wanted);
-            }
+        if let Some(target) = wanted.target.filter(|t| on && self.target != Some(*t)) {
+            commands.push(Command::Target(target));
+            self.target = Some(target);
         }
         if self.output_on != Some(on) {
             if self.patience == 0 {
@@ -160,7 +179,7 @@ impl Known {
 pub(crate) fn status<'a>(known: impl Iterator<Item = &'a Known>) -> Instruments {
     let mut all = Instruments { ready: true, ..Instruments::default() };
     for one in known {
-        all.ready &= one.ready;
+        all.ready &= one.ready && one.standing.is_none();
         let say = |what: &Option<String>| what.as_ref().map(|why| format!("{}: {why}", one.name));
         // Absent from the start is waiting, not losing: nothing was ever on.
         all.lost = all.lost.or(if one.identity_seen() { say(&one.lost) } else { None });

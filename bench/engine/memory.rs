@@ -2,13 +2,13 @@
 //!
 //! Here live the fault tests: cables are pulled, benches are drawn by seed, belief is falsified. Nothing waits.
 
+use crate::card::card_readings;
 use crate::devices::{Devices, Look, Unconfirmed};
 use crate::instrument::{Known, status};
-use crate::card::card_readings;
 use crate::pilot::Pilot;
 use crate::row::Stamp;
 use crate::setup::Setup;
-use control::{Commands, End, Event, Thermal};
+use control::{Commands, End, Event};
 use record::Row;
 use rig::{Command, Driver, Input};
 use signal::{Request, RunState, Snapshot, Tick};
@@ -116,7 +116,7 @@ impl Devices for MemoryBench {
     }
 
     fn apply(&mut self, _tick: Tick, commands: &Commands) {
-        for command in self.known.commands(commands.target, commands.thermal == Thermal::On) {
+        for command in self.known.commands(commands) {
             let swallowed = self.frozen_setpoint && matches!(command, Command::Target(_));
             if !swallowed {
                 self.drive(Input::Command(command));
@@ -156,7 +156,11 @@ pub struct Flown {
 }
 
 /// Flies `setup` on `bench` to its end. `each` is called before every tick: to pull cables, to ask as an operator would.
-pub fn fly(setup: &Setup, bench: &mut MemoryBench, mut each: impl FnMut(Tick, &mut MemoryBench, RunState) -> Vec<(String, Request)>) -> Flown {
+pub fn fly(
+    setup: &Setup,
+    bench: &mut MemoryBench,
+    mut each: impl FnMut(Tick, &mut MemoryBench, RunState) -> Vec<(String, Request)>,
+) -> Flown {
     let mut pilot = Pilot::new(setup.law.clone(), setup.maker.clone());
     let (mut rows, mut events) = (Vec::new(), Vec::new());
     let dt_s = setup.law.dt_s;

@@ -49,7 +49,13 @@ impl Pilot {
 
     /// Looks, decides, and makes the rows; the caller records them and then lets [`Pilot::command`] out. `stamp` gives the
     /// stamp of a tick, so that missed ones get theirs too.
-    pub fn tick(&mut self, devices: &mut dyn Devices, missed: u32, requests: Vec<(String, Request)>, stamp: impl Fn(Tick) -> Stamp) -> Ticked {
+    pub fn tick(
+        &mut self,
+        devices: &mut dyn Devices,
+        missed: u32,
+        requests: Vec<(String, Request)>,
+        stamp: impl Fn(Tick) -> Stamp,
+    ) -> Ticked {
         let mut rows: Vec<Row> = (0..missed)
             .map(|n| {
                 let tick = self.tick + Tick::from(n);

@@ -52,7 +52,8 @@ pub fn rehearse<E>(setup: &Setup, mut sink: impl FnMut(&Row) -> Result<(), E>) -
     let mut told = Summary::default();
     let dt_s = setup.law.dt_s;
     let end = loop {
-        let ticked = pilot.tick(&mut devices, 0, Vec::new(), |tick| Stamp { segment: 0, utc: None, elapsed_s: None, bench_s: tick as f64 * dt_s });
+        let ticked =
+            pilot.tick(&mut devices, 0, Vec::new(), |tick| Stamp { segment: 0, utc: None, elapsed_s: None, bench_s: tick as f64 * dt_s });
         for row in &ticked.rows {
             told.add(row);
             sink(row)?;
@@ -106,7 +107,8 @@ impl Summary {
         self.mission_s = row.mission_s.unwrap_or(self.mission_s);
         widen(&mut self.supply, row.get(C::FlightSupplyDegc));
         widen(&mut self.setpoint, row.get(C::RigSetpointDegc));
-        let larger = |a: Option<f64>, b: Option<f64>| a.into_iter().chain(b).fold(None, |m: Option<f64>, v| Some(m.map_or(v, |m| m.max(v))));
+        let larger =
+            |a: Option<f64>, b: Option<f64>| a.into_iter().chain(b).fold(None, |m: Option<f64>, v| Some(m.map_or(v, |m| m.max(v))));
         self.amps = larger(self.amps, row.get(C::RigTecA).map(f64::abs));
         self.die = larger(self.die, row.get(C::AccelDieDegc));
     }

@@ -130,14 +130,19 @@ impl Setup {
             (None, Spec::Nvml(_)) => workload::Spec::None,
         };
         if (workload == workload::Spec::Virtual) != (spec == Spec::Virtual) {
-            return Err(SetupError::Options(format!("the workload \"{workload}\" does not run on the accelerator \"{spec}\": the virtual card does virtual work, real ones real work")));
+            return Err(SetupError::Options(format!(
+                "the workload \"{workload}\" does not run on the accelerator \"{spec}\": the virtual card does virtual work, real ones real work"
+            )));
         }
         let identity = if spec.is_real() { Some(spec.open(Path::new("/"))?.identity().clone()) } else { None };
         let coupled = rig.accelerator.coupled && rig.accelerator.default.parse::<Spec>().is_ok_and(|d| d.is_real() == spec.is_real());
 
         let emulated = rig.emulated();
         if spec == Spec::Virtual && !emulated {
-            return Err(SetupError::Options(format!("the virtual card needs an emulated rig, and \"{}\" is real hardware; choose --accelerator nvml:0 or cpu", rig.name)));
+            return Err(SetupError::Options(format!(
+                "the virtual card needs an emulated rig, and \"{}\" is real hardware; choose --accelerator nvml:0 or cpu",
+                rig.name
+            )));
         }
         let all_twin = emulated && spec == Spec::Virtual;
         let speed = options.speed.unwrap_or(if all_twin { TWIN_SPEED } else { 1.0 });
@@ -145,7 +150,9 @@ impl Setup {
             return Err(SetupError::Options(format!("--speed {speed} is not between 0 and 1000")));
         }
         if !all_twin && speed != 1.0 {
-            return Err(SetupError::Options(format!("--speed {speed} is refused: real hardware always runs at speed 1, thermal time cannot be hurried")));
+            return Err(SetupError::Options(format!(
+                "--speed {speed} is refused: real hardware always runs at speed 1, thermal time cannot be hurried"
+            )));
         }
 
         let (idle, full) = power_range(&options, &rig, &twin, &spec, identity.as_ref())?;
@@ -156,7 +163,10 @@ impl Setup {
         let budget = |mission_s: f64| governor.budget(&profile.environment.at(mission_s)).1.0;
         let initial = flight.periodic(&profile.environment, period_s, budget);
 
-        let servoed = rig.channel(rig::config::Role::Plate).and_then(|c| c.setpoint).ok_or_else(|| SetupError::Options("the rig's plate has no setpoint limits: nothing could be servoed".into()))?;
+        let servoed = rig
+            .channel(rig::config::Role::Plate)
+            .and_then(|c| c.setpoint)
+            .ok_or_else(|| SetupError::Options("the rig's plate has no setpoint limits: nothing could be servoed".into()))?;
         let law = Law {
             dt_s: options.dt_s,
             duration_s: options.duration_s.unwrap_or(profile.duration_s),
@@ -166,13 +176,14 @@ impl Setup {
             servo: match rig.interface.servo_node {
                 rig::config::ServoNode::Plate => Servo::Plate,
             },
-            setpoint: SetpointLaw {
-                limits: servoed.limits,
-                rate_k_s: servoed.rate_k_min / 60.0,
-            },
+            setpoint: SetpointLaw { limits: servoed.limits, rate_k_s: servoed.rate_k_min / 60.0 },
             governor,
             staging: Staging { band_k: 0.3, settle_ticks: ticks(60.0, options.dt_s), limit_ticks: ticks(3600.0, options.dt_s) },
-            patience: Patience { heat_ticks: 3, link_ticks: ticks(LINK_PATIENCE_WALL_S * speed, options.dt_s), suspend_ticks: ticks(1800.0, options.dt_s) },
+            patience: Patience {
+                heat_ticks: 3,
+                link_ticks: ticks(LINK_PATIENCE_WALL_S * speed, options.dt_s),
+                suspend_ticks: ticks(1800.0, options.dt_s),
+            },
             trips: trips(&rig),
             saturation_a: rig.instruments.first().map(|i| i.current_limit_a * SATURATION_FRAC),
             assume_heat_w: options.assume_w.or(rig.accelerator.assume_w),
@@ -188,16 +199,27 @@ impl Setup {
             because.push("the accelerator is a virtual card".to_owned());
         }
         let unit = if spec == Spec::Virtual { twin.card.unit.clone() } else { "token".to_owned() };
-        let maker = RowMaker {
-            bank: Some(twin.plant.bank),
-            coupled,
-            full_w: full.0,
-            channels: channels(&spec),
-            panels: profile.radiator.panels,
-        };
+        let maker =
+            RowMaker { bank: Some(twin.plant.bank), coupled, full_w: full.0, channels: channels(&spec), panels: profile.radiator.panels };
         let items: Vec<Item> = rig.masses.iter().map(item).collect();
         let ledgers = Ledgers::new(&profile, share, &items);
-        Ok(Self { options, profile, rig, twin, accelerator: spec, workload, identity, coupled, speed, share, law, maker, ledgers, simulated_because: because, unit })
+        Ok(Self {
+            options,
+            profile,
+            rig,
+            twin,
+            accelerator: spec,
+            workload,
+            identity,
+            coupled,
+            speed,
+            share,
+            law,
+            maker,
+            ledgers,
+            simulated_because: because,
+            unit,
+        })
     }
 
     /// Some part of the bench is emulated: no verdict is ever drawn.
@@ -253,13 +275,21 @@ fn parse(options: &Options) -> Result<(Profile, RigFile, TwinSpec), SetupError> 
 }
 
 /// Idle and full board power: declared first, then what the device says, then what is assumed of its kind.
-fn power_range(options: &Options, rig: &RigFile, twin: &TwinSpec, spec: &Spec, identity: Option<&Identity>) -> Result<(Watts, Watts), SetupError> {
+fn power_range(
+    options: &Options,
+    rig: &RigFile,
+    twin: &TwinSpec,
+    spec: &Spec,
+    identity: Option<&Identity>,
+) -> Result<(Watts, Watts), SetupError> {
     let declared = &rig.accelerator;
     let (idle, full) = match spec {
         Spec::Virtual => (twin.card.idle_w, twin.card.full_w),
         Spec::Nvml(_) => {
             let full = declared.full_w.or_else(|| identity.and_then(|i| i.full_w)).ok_or_else(|| {
-                SetupError::Options("the GPU does not say its power limit: declare full_w (and idle_w) in [accelerator] of the rig file".into())
+                SetupError::Options(
+                    "the GPU does not say its power limit: declare full_w (and idle_w) in [accelerator] of the rig file".into(),
+                )
             })?;
             (declared.idle_w.unwrap_or(full * IDLE_FRAC), full)
         }
@@ -286,8 +316,16 @@ fn item(mass: &rig::config::Mass) -> Item {
 
 /// Channels a row has, by what is read.
 fn channels(spec: &Spec) -> Vec<Channel> {
-    let mut channels = vec![Channel::TecTarget, Channel::Plate, Channel::Sink, Channel::TecCurrent, Channel::TecVoltage, Channel::TecOutput];
-    channels.extend([Channel::BoardPower, Channel::BoardEnergy, Channel::Die, Channel::CoreClock, Channel::Utilisation, Channel::WorkUnits]);
+    let mut channels =
+        vec![Channel::TecTarget, Channel::Plate, Channel::Sink, Channel::TecCurrent, Channel::TecVoltage, Channel::TecOutput];
+    channels.extend([
+        Channel::BoardPower,
+        Channel::BoardEnergy,
+        Channel::Die,
+        Channel::CoreClock,
+        Channel::Utilisation,
+        Channel::WorkUnits,
+    ]);
     match spec {
         Spec::Virtual => channels.extend([Channel::MemoryClock, Channel::ThrottleReasons]),
         Spec::Nvml(_) => channels.extend([Channel::Memory, Channel::MemoryClock, Channel::ThrottleReasons]),
@@ -301,7 +339,9 @@ fn trips(rig: &RigFile) -> Vec<Trip> {
         .channels
         .iter()
         .filter(|c| c.trip_min_degc.is_some() || c.trip_max_degc.is_some())
-        .filter_map(|c| Some(Trip { name: c.role.word().to_owned(), channel: c.role.channel()?, min: c.trip_min_degc, max: c.trip_max_degc }))
+        .filter_map(|c| {
+            Some(Trip { name: c.role.word().to_owned(), channel: c.role.channel()?, min: c.trip_min_degc, max: c.trip_max_degc })
+        })
         .collect();
     trips.push(Trip { name: "accelerator die".into(), channel: Channel::Die, min: None, max: Some(rig.accelerator.trip_max_degc) });
     trips

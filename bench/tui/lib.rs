@@ -146,7 +146,7 @@ impl App {
 /// given back on every way out. What the [`Leave`] says is for the caller to print.
 ///
 /// # Errors
-/// See [`Error`]. None of them means that anything happened to the run.
+/// See [`enum@Error`]. None of them means that anything happened to the run.
 pub fn run(path: &Path, options: Options) -> Result<Leave, Error> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         return Err(Error::NoTerminal);

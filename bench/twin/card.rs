@@ -139,7 +139,21 @@ impl Card {
     pub fn new(spec: CardSpec, truth: CardTruth, rng: ChaCha8Rng) -> Self {
         let average_w = spec.idle_w;
         let pace = Pace { start_s: 0.0, length_s: PACE_PERIOD_S };
-        Self { spec, truth, rng, duty: 0.0, time_s: 0.0, pace, average_w, energy_j: 0.0, counter_j: 0.0, counter_at_s: 0.0, units: 0.0, throttle: reason::IDLE, busy: 0.0 }
+        Self {
+            spec,
+            truth,
+            rng,
+            duty: 0.0,
+            time_s: 0.0,
+            pace,
+            average_w,
+            energy_j: 0.0,
+            counter_j: 0.0,
+            counter_at_s: 0.0,
+            units: 0.0,
+            throttle: reason::IDLE,
+            busy: 0.0,
+        }
     }
 
     /// What is believed of it.

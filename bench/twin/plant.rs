@@ -43,7 +43,10 @@ impl Plant {
             hot: Celsius(tec.number("rated_hot_degc", 0.0..=100.0)).into(),
         };
         let module = ratings.module().unwrap_or_else(|| {
-            tec.problem("rated_difference_k", "these ratings describe no module: every one must be above 0 and the difference below the hot side's kelvin");
+            tec.problem(
+                "rated_difference_k",
+                "these ratings describe no module: every one must be above 0 and the difference below the hot side's kelvin",
+            );
             Module { seebeck_v_k: 0.05, resistance_ohm: 3.0, conductance_w_k: 0.3 }
         });
         Self {
@@ -55,11 +58,7 @@ impl Plant {
             sink_k_w: plant.number("sink_k_w", 1e-3..=10.0),
             room: Celsius(plant.number("room_degc", -20.0..=60.0)),
             capture_frac: plant.number("capture_frac", 0.1..=1.0),
-            bank: Bank {
-                module,
-                series: tec.integer("series", 1..=100) as u32,
-                parallel: tec.integer("parallel", 1..=100) as u32,
-            },
+            bank: Bank { module, series: tec.integer("series", 1..=100) as u32, parallel: tec.integer("parallel", 1..=100) as u32 },
         }
     }
 

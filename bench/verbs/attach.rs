@@ -16,7 +16,7 @@ const ANSWER: Duration = Duration::from_secs(10);
 
 /// Without a verb: the screen of a run under way, else help.
 pub(crate) fn newest_or_help() -> Result<Exit> {
-    if stdout().is_terminal() && running()?.len() == 1 {
+    if stdout().is_terminal() && running().len() == 1 {
         return attach(None, &ScreenArgs { read_only: false, theme: None });
     }
     Cli::command().print_help()?;
@@ -24,9 +24,9 @@ pub(crate) fn newest_or_help() -> Result<Exit> {
 }
 
 /// Sockets of engines that answer, with the runs' names, the newest last.
-fn running() -> Result<Vec<(PathBuf, String)>> {
+fn running() -> Vec<(PathBuf, String)> {
     let folder = engine::live::socket_folder();
-    let Ok(entries) = std::fs::read_dir(&folder) else { return Ok(Vec::new()) };
+    let Ok(entries) = std::fs::read_dir(&folder) else { return Vec::new() };
     let mut found = Vec::new();
     for entry in entries.flatten() {
         let path = entry.path();
@@ -36,18 +36,26 @@ fn running() -> Result<Vec<(PathBuf, String)>> {
         }
     }
     found.sort_by(|a, b| a.1.cmp(&b.1));
-    Ok(found)
+    found
 }
 
 /// The one run that is meant.
 fn find(wanted: Option<&str>) -> Result<(PathBuf, String)> {
-    let all = running()?;
-    let names = || if all.is_empty() { "no run is under way".to_owned() } else { format!("under way: {}", all.iter().map(|r| r.1.as_str()).collect::<Vec<_>>().join(", ")) };
+    let all = running();
+    let names = || {
+        if all.is_empty() {
+            "no run is under way".to_owned()
+        } else {
+            format!("under way: {}", all.iter().map(|r| r.1.as_str()).collect::<Vec<_>>().join(", "))
+        }
+    };
     let name = wanted.map(|w| Path::new(w).file_name().map_or_else(|| w.to_owned(), |n| n.to_string_lossy().into_owned()));
     let mut fitting: Vec<_> = all.iter().filter(|r| name.as_ref().is_none_or(|n| r.1.starts_with(n) || r.1.ends_with(n))).collect();
     match (fitting.len(), wanted) {
         (1, _) => Ok(fitting.remove(0).clone()),
-        (0, Some(wanted)) => Err(BadInput(format!("no run \"{wanted}\" is under way; {}. An ended run: `orbitbench compare` and `verify`", names())).into()),
+        (0, Some(wanted)) => {
+            Err(BadInput(format!("no run \"{wanted}\" is under way; {}. An ended run: `orbitbench compare` and `verify`", names())).into())
+        }
         (0, None) => Err(BadInput("no run is under way; start one with `orbitbench run`".into()).into()),
         _ => Err(BadInput(format!("which run? {}", names())).into()),
     }
@@ -60,7 +68,12 @@ pub(crate) fn attach(wanted: Option<&str>, screen: &ScreenArgs) -> Result<Exit> 
 
 /// The screen on a socket, until the operator leaves or the run ends.
 pub(crate) fn show(socket: &Path, name: &str, screen: &ScreenArgs) -> Result<Exit> {
-    let theme = screen.theme.as_deref().map(str::parse).transpose().map_err(|why: <tui::Palette as std::str::FromStr>::Err| BadInput(why.to_string()))?;
+    let theme = screen
+        .theme
+        .as_deref()
+        .map(str::parse)
+        .transpose()
+        .map_err(|why: <tui::Palette as std::str::FromStr>::Err| BadInput(why.to_string()))?;
     let options = tui::Options { read_only: screen.read_only, theme, ..tui::Options::default() };
     let leave = tui::run(socket, options).with_context(|| format!("the screen failed; the run goes on: orbitbench attach {name}"))?;
     println!("{leave}");

@@ -20,7 +20,8 @@ pub(crate) fn emulate(wanted: &str, at: Where, speed: f64, seed: u64, with_paren
         return Err(BadInput(format!("--speed {speed} is not above 0")).into());
     }
     let source = plan::rig(wanted)?;
-    let (rig, spec) = engine::setup::parse_rig(&source.file, &source.text).map_err(|problems| BadInput(format!("the rig has problems:\n{problems}")))?;
+    let (rig, spec) =
+        engine::setup::parse_rig(&source.file, &source.text).map_err(|problems| BadInput(format!("the rig has problems:\n{problems}")))?;
     let instrument = &rig.instruments[0];
     let truth = Truth::drawn(&spec.plant, &spec.spreads, seed);
     let world = World::new(truth, spec.card, twin::tec_for(instrument), rig.accelerator.coupled);

@@ -40,7 +40,8 @@ pub(crate) fn check_profile(wanted: &str) -> Result<Exit> {
 
 pub(crate) fn check_rig(wanted: &str) -> Result<Exit> {
     let source = plan::rig(wanted)?;
-    let (rig, _) = engine::setup::parse_rig(&source.file, &source.text).map_err(|problems| BadInput(format!("the rig has problems:\n{problems}")))?;
+    let (rig, _) =
+        engine::setup::parse_rig(&source.file, &source.text).map_err(|problems| BadInput(format!("the rig has problems:\n{problems}")))?;
     println!("{}: no problems", rig.name);
     for instrument in &rig.instruments {
         println!("  {} on {}: output off after {} s of silence", instrument.name, connection(instrument), instrument.lease_s);
@@ -100,19 +101,19 @@ pub(crate) fn show_profile(wanted: &str, csv: bool, step: f64, duration: Option<
     Ok(Exit::Done)
 }
 
-pub(crate) fn accelerator_info() -> Result<Exit> {
+pub(crate) fn accelerator_info() -> Exit {
     print!("{}", accelerator::info::report(Path::new("/")));
-    Ok(Exit::Done)
+    Exit::Done
 }
 
-pub(crate) fn columns() -> Result<Exit> {
+pub(crate) fn columns() -> Exit {
     print!("{}", record::markdown());
-    Ok(Exit::Done)
+    Exit::Done
 }
 
-pub(crate) fn completions(shell: clap_complete::Shell) -> Result<Exit> {
+pub(crate) fn completions(shell: clap_complete::Shell) -> Exit {
     clap_complete::generate(shell, &mut Cli::command(), "orbitbench", &mut io::stdout());
-    Ok(Exit::Done)
+    Exit::Done
 }
 
 pub(crate) fn man() -> Result<Exit> {

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use engine::live::{Progress, RunError, RunOptions, fly};
 use engine::manifest::Program;
 use record::Column;
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufRead, BufReader, IsTerminal, Write, stderr, stdin, stdout};
 use std::path::PathBuf;
@@ -153,25 +154,35 @@ impl Line {
         match progress {
             Progress::Folder(path) => self.say(&format!("run folder {}", path.display())),
             Progress::Predicted(told) => {
-                self.say(&format!("prediction sealed: {:.0} s of staging, {:.0} s of mission, {} on the wall", told.staging_s, told.mission_s, rehearse::clock(told.wall_s)));
+                self.say(&format!(
+                    "prediction sealed: {:.0} s of staging, {:.0} s of mission, {} on the wall",
+                    told.staging_s,
+                    told.mission_s,
+                    rehearse::clock(told.wall_s)
+                ));
             }
             Progress::Session { name, .. } => self.say(&format!("look at it with `orbitbench attach {name}`")),
             Progress::Event(event) => self.say(&format!("{} {}: {}", event.severity.word(), event.who, event.message)),
             Progress::At { state, mission_s, duration_s, eta_s, row } => {
                 let mut text = format!("{:<9}", state.word());
+                // Writing to a String cannot fail.
                 if let Some(mission) = mission_s {
-                    text += &format!(" {:>5.1} %", mission / duration_s * 100.0);
+                    let _ = write!(text, " {:>5.1} %", mission / duration_s * 100.0);
                 }
-                for (column, label, unit) in [(Column::RigPlateDegc, "plate", "°C"), (Column::RigSetpointDegc, "setpoint", "°C"), (Column::AccelPowerW, "power", "W")] {
+                for (column, label, unit) in [
+                    (Column::RigPlateDegc, "plate", "°C"),
+                    (Column::RigSetpointDegc, "setpoint", "°C"),
+                    (Column::AccelPowerW, "power", "W"),
+                ] {
                     if let Some(value) = row.get(column) {
-                        text += &format!("  {label} {value:.1} {unit}");
+                        let _ = write!(text, "  {label} {value:.1} {unit}");
                     }
                 }
                 if let Some(work) = row.get(Column::WorkUnits) {
-                    text += &format!("  {work:.0} {}s", self.unit);
+                    let _ = write!(text, "  {work:.0} {}s", self.unit);
                 }
                 if let Some(eta) = eta_s {
-                    text += &format!("  {} to go", rehearse::clock(*eta));
+                    let _ = write!(text, "  {} to go", rehearse::clock(*eta));
                 }
                 let changed = self.state != state.word();
                 state.word().clone_into(&mut self.state);

@@ -152,12 +152,14 @@ impl RealAccelerator {
         if let Some(why) = &gathered.lost {
             return Heard::Lost(why.clone());
         }
-        let Some(sample) = gathered.newest.as_ref().filter(|(at, _)| at.elapsed() < FRESH).map(|(_, s)| s.clone()) else {
+        let Some(sample) = gathered.newest.as_ref().filter(|(at, _)| at.elapsed() < FRESH).map(|(_, s)| *s) else {
             return Heard::Nothing;
         };
         let (sum, count) = std::mem::take(&mut gathered.power);
         let mean = if count > 0 { Some(sum / f64::from(count)) } else { sample.power_w };
-        let reading = |value: Option<f64>| value.map_or_else(|| Reading::gap(bench_s, Origin::Measured), |v| Reading::good(v, bench_s, Origin::Measured));
+        let reading = |value: Option<f64>| {
+            value.map_or_else(|| Reading::gap(bench_s, Origin::Measured), |v| Reading::good(v, bench_s, Origin::Measured))
+        };
         Heard::Readings(vec![
             (Channel::BoardPower, reading(mean)),
             (Channel::BoardEnergy, reading(sample.energy_j)),

@@ -4,7 +4,7 @@ use super::accelerator::{Heard, RealAccelerator, VirtualCard};
 use super::emulator::Emulator;
 use crate::devices::{Devices, Look, Unconfirmed};
 use crate::instrument::{Known, status};
-use control::{Commands, Event, Thermal};
+use control::{Commands, Event};
 use crossbeam_channel::Receiver;
 use rig::Command;
 use rig::port::Port;
@@ -124,7 +124,7 @@ impl Devices for LiveDevices {
 
     fn apply(&mut self, _tick: Tick, commands: &Commands) {
         for (port, known) in &mut self.ports {
-            for command in known.commands(commands.target, commands.thermal == Thermal::On) {
+            for command in known.commands(commands) {
                 port.command(command);
             }
         }
@@ -159,7 +159,9 @@ impl Devices for LiveDevices {
         }
         for (port, known) in self.ports.drain(..) {
             if known.output_on() != Some(false) {
-                let why = known.lost().map_or_else(|| "its output was not confirmed off".to_owned(), |why| format!("output UNKNOWN, link lost: {why}"));
+                let why = known
+                    .lost()
+                    .map_or_else(|| "its output was not confirmed off".to_owned(), |why| format!("output UNKNOWN, link lost: {why}"));
                 unconfirmed.push(Unconfirmed { device: known.name.clone(), why });
             }
             // The fd closes either way; a thread that hangs is left behind.

@@ -83,7 +83,10 @@ impl Emulator {
                 _ => Err("it ended without a word".to_owned()),
             });
         });
-        let line = told.recv_timeout(START).map_err(|_| EmulatorError::Silent(format!("no word in {} s", START.as_secs())))?.map_err(EmulatorError::Silent)?;
+        let line = told
+            .recv_timeout(START)
+            .map_err(|_| EmulatorError::Silent(format!("no word in {} s", START.as_secs())))?
+            .map_err(EmulatorError::Silent)?;
         let ready = serde_json::from_str(&line).map_err(|e| EmulatorError::Silent(format!("it said {line:?}: {e}")))?;
         Ok(Self { child: Some(child), ready })
     }

@@ -144,13 +144,15 @@ pub fn fly(setup: &Setup, options: &RunOptions, observe: &mut dyn FnMut(&Progres
     observe(&Progress::Predicted(Box::new(rehearsal)));
     let (samples, events) = folder::files(&folder, &columns)?;
     let rows_per_s = setup.speed / setup.law.dt_s;
-    let recorder = Recorder::start(samples, events, rows_per_s).map_err(|source| RunError::System { doing: "start the recorder's thread", source })?;
+    let recorder =
+        Recorder::start(samples, events, rows_per_s).map_err(|source| RunError::System { doing: "start the recorder's thread", source })?;
 
     let (asks, requests) = crossbeam_channel::unbounded();
     let socket = socket::path_of(&folder.name());
     manifest.session = Some(crate::manifest::Session { socket: socket.display().to_string(), pid: std::process::id() });
     let hello = open::hello(setup, &folder, &columns);
-    let session = Session::open(socket.clone(), hello, asks).map_err(|source| RunError::System { doing: "open the session socket", source })?;
+    let session =
+        Session::open(socket.clone(), hello, asks).map_err(|source| RunError::System { doing: "open the session socket", source })?;
     folder::write_manifest(&folder, &manifest)?;
     observe(&Progress::Session { socket, name: folder.name() });
 
@@ -187,7 +189,11 @@ pub fn fly(setup: &Setup, options: &RunOptions, observe: &mut dyn FnMut(&Progres
     let words = end_words(&end, &unconfirmed);
     let mut outcome = Outcome { folder: folder.path().to_owned(), end, unconfirmed, words, internal, sealed: false };
     open::remove_links(&folder);
-    match folder::conclude(&folder, &manifest, Ended { how: how(&outcome.end).to_owned(), code: outcome.code(), words: outcome.words.clone() }) {
+    match folder::conclude(
+        &folder,
+        &manifest,
+        Ended { how: how(&outcome.end).to_owned(), code: outcome.code(), words: outcome.words.clone() },
+    ) {
         Ok(()) => outcome.sealed = true,
         Err(why) => {
             outcome.internal.get_or_insert(why.to_string());
@@ -262,12 +268,8 @@ impl Flight<'_> {
         loop {
             let due = self.wall_of(self.pilot.next_tick());
             let now = self.start.elapsed();
-            let missed = if now < due {
-                std::thread::sleep(due - now);
-                0
-            } else {
-                ((now - due).as_secs_f64() / self.wall_of(1).as_secs_f64()) as u32
-            };
+            std::thread::sleep(due.saturating_sub(now));
+            let missed = (now.saturating_sub(due).as_secs_f64() / self.wall_of(1).as_secs_f64()) as u32;
             let requests: Vec<_> = self.requests.try_iter().collect();
             let (started, speed, dt_s) = (self.started, self.setup.speed, self.setup.law.dt_s);
             let (current, now_s) = (self.pilot.next_tick() + Tick::from(missed), self.start.elapsed().as_secs_f64());
@@ -275,7 +277,12 @@ impl Flight<'_> {
                 let bench_s = tick as f64 * dt_s;
                 // A missed tick was due when it was due; the one that is here has its real time.
                 let elapsed_s = if tick == current { now_s } else { bench_s / speed };
-                Stamp { segment: 0, utc: started.checked_add(jiff::SignedDuration::from_secs_f64(elapsed_s)).ok(), elapsed_s: Some(elapsed_s), bench_s }
+                Stamp {
+                    segment: 0,
+                    utc: started.checked_add(jiff::SignedDuration::from_secs_f64(elapsed_s)).ok(),
+                    elapsed_s: Some(elapsed_s),
+                    bench_s,
+                }
             };
             let ticked = self.pilot.tick(&mut self.devices, missed, requests, stamp);
             let last = ticked.rows.last().cloned();
@@ -353,7 +360,10 @@ impl Flight<'_> {
             self.show(tick, Event { severity: Severity::Alarm, kind: "safe", who: "engine".into(), message });
         }
         if unconfirmed.is_empty() {
-            self.show(tick, Event { severity: Severity::Info, kind: "safe", who: "engine".into(), message: format!("SAFE CONFIRMED ({end:?})") });
+            self.show(
+                tick,
+                Event { severity: Severity::Info, kind: "safe", who: "engine".into(), message: format!("SAFE CONFIRMED ({end:?})") },
+            );
         }
         unconfirmed
     }

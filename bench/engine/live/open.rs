@@ -9,9 +9,9 @@ use crate::setup::Setup;
 use accelerator::Spec;
 use record::session::{Bound, BoundKind, Hello, RunCard, VERSION};
 use record::{Column, Columns, Folder};
-use rig::port::Port;
 use rig::config::Connection;
 use rig::driver_for;
+use rig::port::Port;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -22,7 +22,12 @@ const STRIP_STEPS: f64 = 240.0;
 pub(super) fn hello(setup: &Setup, folder: &Folder, columns: &Columns) -> Hello {
     let law = &setup.law;
     let limits = law.setpoint.limits;
-    let mut bounds = vec![Bound { column: Column::RigSetpointDegc.name().into(), kind: BoundKind::Setpoint, min: Some(limits.min()), max: Some(limits.max()) }];
+    let mut bounds = vec![Bound {
+        column: Column::RigSetpointDegc.name().into(),
+        kind: BoundKind::Setpoint,
+        min: Some(limits.min()),
+        max: Some(limits.max()),
+    }];
     for trip in &law.trips {
         if let Some(column) = Column::for_channel(trip.channel) {
             bounds.push(Bound { column: column.name().into(), kind: BoundKind::Trip, min: trip.min, max: trip.max });
@@ -94,7 +99,8 @@ pub(super) fn devices(setup: &Setup, options: &RunOptions, folder: &Folder) -> R
         real => {
             let environment = [("ORBITBENCH_RUN".to_owned(), folder.path().display().to_string())];
             let device = real.open(Path::new("/"))?;
-            let accelerator = RealAccelerator::start(device).map_err(|source| RunError::System { doing: "start the accelerator's thread", source })?;
+            let accelerator =
+                RealAccelerator::start(device).map_err(|source| RunError::System { doing: "start the accelerator's thread", source })?;
             Source::Real { accelerator, workload: setup.workload.start(setup.options.seed, &environment)? }
         }
     };

@@ -64,7 +64,8 @@ impl Session {
         let hello = Arc::new(Mutex::new(hello));
         let (stop, stopped) = oneshot::channel();
         let serving = Serving { out: out.clone(), hello: Arc::clone(&hello), requests };
-        let thread = std::thread::Builder::new().name("session".into()).spawn(move || runtime.block_on(serving.serve(listener, stopped)))?;
+        let thread =
+            std::thread::Builder::new().name("session".into()).spawn(move || runtime.block_on(serving.serve(listener, stopped)))?;
         Ok(Self { path, out, hello, stop: Some(stop), thread: Some(thread) })
     }
 

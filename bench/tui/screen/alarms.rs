@@ -7,7 +7,7 @@
 //! · info  00:41:02 request: resume (ada)
 //! ```
 
-use super::parts::{lines, rule};
+use super::parts::rule;
 use crate::alarms::Alarm;
 use crate::app::{App, Link};
 use ratatui::Frame;
@@ -22,44 +22,49 @@ const NARROW: u16 = 60;
 
 /// Rows worth having at once, beyond the rule and one line.
 pub(super) fn urgent_rows(app: &App, width: u16) -> u16 {
-    match (app.link(), app.alarms().unacknowledged() as u16) {
-        (Link::Gone(_) | Link::Ended { .. }, _) => 4,
-        (Link::Live, 0) => 0,
-        (Link::Live, _) if width < NARROW => 2,
-        (Link::Live, waiting) => (waiting - 1).min(3),
+    match (last_words(app), app.alarms().unacknowledged() as u16) {
+        (Some((words, _)), _) => rows_of(&words, width),
+        (None, 0) => 0,
+        (None, _) if width < NARROW => 2,
+        (None, waiting) => (waiting - 1).min(3),
+    }
+}
+
+/// Rows that wrapped text needs, or one more.
+fn rows_of(text: &str, width: u16) -> u16 {
+    (text.chars().count().div_ceil(usize::from(width.max(1))) + 1).min(9) as u16
+}
+
+/// What there is to say once the engine no longer talks.
+fn last_words(app: &App) -> Option<(String, Style)> {
+    let (name, theme) = (&app.run().name, app.theme());
+    match app.link() {
+        Link::Live => None,
+        Link::Ended { code: 0, words } => Some((format!("✓ run ended: {words}"), theme.good)),
+        Link::Ended { words, .. } => Some((format!("× run ended: {words}"), theme.alarm)),
+        Link::Gone(why) => Some((
+            format!(
+                "× engine gone: {why}. Outputs fall back when their leases run out. To see what is left: `orbitbench attach {name}`, \
+                 then `orbitbench verify {name}`."
+            ),
+            theme.alarm,
+        )),
     }
 }
 
 pub(super) fn render(app: &App, frame: &mut Frame, area: Rect) {
-    let body = if area.height >= 2 { rule(frame, area, app.theme(), title(app), missed(app, area.width)) } else { area };
-    match app.link() {
-        Link::Live if area.width < NARROW => {
-            let shown = entries(app, body);
-            frame.render_widget(Paragraph::new(shown).wrap(Wrap { trim: true }), body);
-        }
-        Link::Live => lines(frame, body, entries(app, body)),
-        Link::Gone(why) => {
-            let name = &app.run().name;
-            let words = format!(
-                "× engine gone: {why}. Outputs fall back when their leases run out. To see what is left: `orbitbench attach {name}`, \
-                 then `orbitbench verify {name}`."
-            );
-            parting(app, frame, body, words, app.theme().alarm);
-        }
-        Link::Ended { code, words } => {
-            let style = if *code == 0 { app.theme().good } else { app.theme().alarm };
-            parting(app, frame, body, format!("{} run ended: {words}", if *code == 0 { "✓" } else { "×" }), style);
-        }
+    let mut body = if area.height >= 2 { rule(frame, area, app.theme(), title(app), missed(app, area.width)) } else { area };
+    if let Some((words, style)) = last_words(app) {
+        let needed = rows_of(&words, body.width).min(body.height);
+        let text = Paragraph::new(Span::styled(words, style)).wrap(Wrap { trim: true });
+        frame.render_widget(text, Rect { height: needed, ..body });
+        body = Rect { y: body.y + needed, height: body.height - needed, ..body };
     }
-}
-
-/// Last words, wrapped, and below them what is still listed.
-fn parting(app: &App, frame: &mut Frame, area: Rect, words: String, style: Style) {
-    let width = usize::from(area.width.max(1));
-    let needed = (words.chars().count().div_ceil(width) as u16 + 1).min(area.height);
-    frame.render_widget(Paragraph::new(Span::styled(words, style)).wrap(Wrap { trim: true }), Rect { height: needed, ..area });
-    let rest = Rect { y: area.y + needed, height: area.height - needed, ..area };
-    lines(frame, rest, entries(app, rest));
+    let mut text = Paragraph::new(entries(app, body));
+    if area.width < NARROW {
+        text = text.wrap(Wrap { trim: true });
+    }
+    frame.render_widget(text, body);
 }
 
 fn title(app: &App) -> Vec<Span<'static>> {
