@@ -11,7 +11,13 @@ use twin::{Truth, World};
 /// The bench as it is believed to be.
 pub struct Believed {
     world: World,
+    /// Channels of the device under test that the belief says anything about.
+    device: &'static [Channel],
 }
+
+/// Of a real device only the power that was declared is believed; on this rig's plate, its die too.
+const OF_REAL: &[Channel] = &[Channel::BoardPower, Channel::BoardEnergy];
+const OF_REAL_COUPLED: &[Channel] = &[Channel::BoardPower, Channel::BoardEnergy, Channel::Die];
 
 impl Believed {
     /// The belief that `setup`'s rig file states.
@@ -19,7 +25,12 @@ impl Believed {
         let truth = Truth::believed(&setup.twin.plant);
         let instrument = &setup.rig.instruments[0];
         let card = setup.believed_card();
-        Self { world: World::new(truth, card, twin::tec_for(instrument), setup.coupled) }
+        let device = match (setup.accelerator.is_real(), setup.coupled) {
+            (false, _) => Channel::ALL,
+            (true, true) => OF_REAL_COUPLED,
+            (true, false) => OF_REAL,
+        };
+        Self { world: World::new(truth, card, twin::tec_for(instrument), setup.coupled), device }
     }
 }
 
@@ -39,7 +50,9 @@ impl Devices for Believed {
         readings.set(Channel::TecTarget, good(self.world.tec.target_degc()));
         readings.set(Channel::TecOutput, good(f64::from(u8::from(on))));
         for (channel, reading) in card_readings(&self.world.read_card(), bench_s) {
-            readings.set(channel, reading);
+            if self.device.contains(&channel) {
+                readings.set(channel, reading);
+            }
         }
         let instruments = Instruments { ready: true, output_on: Some(on), ..Instruments::default() };
         Look { readings, instruments, workload_fault: None, events: Vec::new() }

@@ -61,6 +61,11 @@ impl Known {
         self.output_on
     }
 
+    /// Only a confirmation that is still to come counts from now on.
+    pub(crate) fn forget_output(&mut self) {
+        self.output_on = None;
+    }
+
     pub(crate) fn lost(&self) -> Option<&str> {
         self.lost.as_deref()
     }

@@ -134,7 +134,7 @@ impl Setup {
                 "the workload \"{workload}\" does not run on the accelerator \"{spec}\": the virtual card does virtual work, real ones real work"
             )));
         }
-        let identity = if spec.is_real() { Some(spec.open(Path::new("/"))?.identity().clone()) } else { None };
+        let identity = if spec.is_real() { Some(ask(&spec, options.assume_w.or(rig.accelerator.assume_w))?) } else { None };
         let coupled = rig.accelerator.coupled && rig.accelerator.default.parse::<Spec>().is_ok_and(|d| d.is_real() == spec.is_real());
 
         let emulated = rig.emulated();
@@ -312,6 +312,21 @@ fn item(mass: &rig::config::Mass) -> Item {
         rig::config::Ledger::Support => Ledger::Support,
     };
     Item { name: mass.name.clone(), kg: mass.kg, ledger }
+}
+
+/// Asks a real device who it is. Without heat the flight model cannot be driven: then a stand-in has to be declared.
+fn ask(spec: &Spec, assume_w: Option<f64>) -> Result<Identity, SetupError> {
+    let mut device = spec.open(Path::new("/"))?;
+    let sample = device.sample()?;
+    let identity = device.identity().clone();
+    if sample.power_w.is_none() && sample.power_instant_w.is_none() && sample.energy_j.is_none() && assume_w.is_none() {
+        let why = if identity.notes.is_empty() { String::new() } else { format!(" ({})", identity.notes.join("; ")) };
+        return Err(SetupError::Options(format!(
+            "nothing measures the power of {}{why}; declare a stand-in with --assume-w WATTS: its heat is then marked assumed and no verdict is drawn",
+            identity.name
+        )));
+    }
+    Ok(identity)
 }
 
 /// Channels a row has, by what is read.

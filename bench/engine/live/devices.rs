@@ -7,6 +7,7 @@ use crate::instrument::{Known, status};
 use control::{Commands, Event};
 use crossbeam_channel::Receiver;
 use rig::Command;
+use rig::config::{ChannelRule, SafeAction};
 use rig::port::Port;
 use signal::{Channel, Origin, Reading, Severity, Snapshot, Tick};
 use std::time::{Duration, Instant};
@@ -36,6 +37,8 @@ pub(crate) struct LiveDevices {
     pub(crate) notes: Vec<Event>,
     pub(crate) identities: Vec<(String, String)>,
     pub(crate) source_lost: bool,
+    /// The rig's channels with their declared safe actions.
+    pub(crate) channels: Vec<ChannelRule>,
 }
 
 impl LiveDevices {
@@ -97,6 +100,14 @@ impl LiveDevices {
         fault
     }
 
+    fn stop_workload(&mut self, within: Duration) -> bool {
+        match self.source.take() {
+            Some(Source::Virtual(mut card)) => card.stop(Instant::now() + CLOSE.min(within)),
+            Some(Source::Real { workload, .. }) => workload.stop(CLOSE.min(within)),
+            None => true,
+        }
+    }
+
     fn note(&mut self, severity: Severity, kind: &'static str, message: String) {
         self.notes.push(Event { severity, kind, who: "engine".into(), message });
     }
@@ -135,21 +146,31 @@ impl Devices for LiveDevices {
         }
     }
 
-    /// Workload first (it makes the heat), then the outputs, each until confirmed or out of time. Fans and sink are not ours to
-    /// switch off: they stay on.
+    /// Every channel takes its declared safe action: what stops is stopped first (it makes the heat), what goes off is switched
+    /// off and confirmed, what stays on is left on. Each step has a deadline; what it did not reach is unconfirmed.
     fn make_safe(&mut self, within: Duration) -> (Vec<Unconfirmed>, Vec<Event>) {
         let deadline = Instant::now() + within;
         let mut unconfirmed = Vec::new();
-        for (port, _) in &self.ports {
+        // Confirmations of the past are not confirmations of this.
+        while let Ok((id, event)) = self.events.try_recv() {
+            self.take(id, event);
+        }
+        // Off at once, before anything that can take time.
+        for (port, known) in &mut self.ports {
+            known.forget_output();
             port.command(Command::Disable);
         }
-        let stopped = match self.source.take() {
-            Some(Source::Virtual(mut card)) => card.stop(Instant::now() + CLOSE.min(within)),
-            Some(Source::Real { workload, .. }) => workload.stop(CLOSE.min(within)),
-            None => true,
-        };
-        if !stopped {
-            unconfirmed.push(Unconfirmed { device: "workload".into(), why: "it did not confirm that it stopped".into() });
+        for rule in std::mem::take(&mut self.channels) {
+            match rule.safe {
+                SafeAction::Stop => {
+                    if !self.stop_workload(within) {
+                        unconfirmed.push(Unconfirmed { device: rule.role.word().into(), why: "it did not confirm that it stopped".into() });
+                    }
+                }
+                SafeAction::On => self.note(Severity::Info, "safe", format!("{}: left on", rule.role.word())),
+                // Its instrument was told above and is waited for below.
+                SafeAction::Off => {}
+            }
         }
         while self.ports.iter().any(|(_, known)| known.output_on() != Some(false)) {
             match self.events.recv_deadline(deadline) {

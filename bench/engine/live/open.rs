@@ -113,6 +113,7 @@ pub(super) fn devices(setup: &Setup, options: &RunOptions, folder: &Folder) -> R
         notes: Vec::new(),
         identities: Vec::new(),
         source_lost: false,
+        channels: setup.rig.channels.clone(),
     })
 }
 
