@@ -33,12 +33,12 @@ pub(crate) fn setup(profile: &str, seed: u64) -> Setup {
     Setup::build(options).expect("the shipped files fly")
 }
 
-fn drawn(setup: &Setup) -> Truth {
+pub(crate) fn drawn(setup: &Setup) -> Truth {
     Truth::drawn(&setup.twin.plant, &setup.twin.spreads, setup.options.seed)
 }
 
 /// Flies on the bench that `truth` says, records it as a run would be, and compares it with its prediction.
-fn compared(root: &Path, setup: &Setup, truth: Truth, spoil: impl FnOnce(&mut MemoryBench)) -> (Comparison, Folder) {
+pub(crate) fn compared(root: &Path, setup: &Setup, truth: Truth, spoil: impl FnOnce(&mut MemoryBench)) -> (Comparison, Folder) {
     let program = Program { version: "test".into(), commit: "test".into(), command: Vec::new() };
     let begun = begin(setup, root, program).expect("a folder");
     let mut bench = MemoryBench::new(setup, truth).expect("a bench");

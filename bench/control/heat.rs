@@ -4,11 +4,14 @@
 use crate::law::Law;
 use signal::{Channel, Origin, Snapshot, Watts};
 
+/// Shortest time between two counter readings that makes a difference, in ticks.
+const SHORTEST_SPAN: f64 = 0.5;
+
 /// What is remembered to make differences.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct HeatMeter {
-    /// Last good counter value, J, and the ticks since.
-    counter: Option<(f64, u32)>,
+    /// Last good counter value, J, and the bench second it was read at.
+    counter: Option<(f64, f64)>,
     /// Last known heat, and the ticks it has been held.
     held: Option<(Watts, Origin, u32)>,
 }
@@ -36,16 +39,18 @@ impl HeatMeter {
         let power = readings.get(Channel::BoardPower);
         let mut fresh = None;
         if let Some(now) = energy.usable() {
-            if let Some((before, since)) = self.counter {
-                let span_s = f64::from(since + ticks) * law.dt_s;
+            match self.counter {
                 // A counter that ran backwards was reset: no difference can be made across it.
-                if now >= before {
-                    fresh = Some((Watts((now - before) / span_s * law.heat_gain), energy.origin));
+                Some((before, at_s)) if now >= before => {
+                    let span_s = energy.at_s - at_s;
+                    // Two readings close together would divide the counter's own graininess by nothing.
+                    if span_s >= SHORTEST_SPAN * law.dt_s {
+                        fresh = Some((Watts((now - before) / span_s * law.heat_gain), energy.origin));
+                        self.counter = Some((now, energy.at_s));
+                    }
                 }
+                _ => self.counter = Some((now, energy.at_s)),
             }
-            self.counter = Some((now, 0));
-        } else if let Some((_, since)) = &mut self.counter {
-            *since += ticks;
         }
         let fresh = fresh.or_else(|| power.usable().map(|w| (Watts(w * law.heat_gain), power.origin)));
         let fresh = fresh.or_else(|| law.assume_heat_w.map(|w| (Watts(w), Origin::Assumed)));

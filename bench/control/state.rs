@@ -6,7 +6,7 @@ use crate::heat::HeatMeter;
 use crate::io::{End, Event};
 use crate::law::Law;
 use model::flight::FlightState;
-use signal::{Celsius, RunState, Severity};
+use signal::{Celsius, Reading, RunState, Severity};
 
 /// What outlives a tick.
 #[derive(Clone, Debug)]
@@ -122,20 +122,20 @@ impl State {
 /// Counts work only while the mission runs.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct WorkMeter {
-    last: Option<f64>,
-    ticks: u32,
+    last: Option<(f64, f64)>,
     counted: Option<f64>,
 }
 
 impl WorkMeter {
     /// Takes the workload's counter; returns the rate since the last reading, per bench second.
-    pub(crate) fn update(&mut self, units: Option<f64>, ticks: u32, dt_s: f64, counting: bool) -> Option<f64> {
-        self.ticks += ticks;
-        let now = units?;
-        let before = self.last.replace(now);
-        let span_s = f64::from(std::mem::take(&mut self.ticks)) * dt_s;
+    pub(crate) fn update(&mut self, units: &Reading, counting: bool) -> Option<f64> {
+        let now = units.usable()?;
+        let (before, at_s) = self.last.replace((now, units.at_s))?;
+        let (done, span_s) = (now - before, units.at_s - at_s);
         // A counter that ran backwards belongs to a restarted workload: what it did in between is unknown.
-        let done = before.map(|b| now - b).filter(|d| *d >= 0.0)?;
+        if done < 0.0 || span_s <= 0.0 {
+            return None;
+        }
         if counting {
             *self.counted.get_or_insert(0.0) += done;
         }

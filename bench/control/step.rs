@@ -29,7 +29,7 @@ pub fn step(law: &Law, state: &mut State, input: &Input) -> Output {
 
     let flying = state.run == RunState::Running;
     let heat = state.heat.update(law, &input.readings, ticks);
-    let work_rate = state.work.update(input.readings.usable(Channel::WorkUnits), ticks, law.dt_s, flying);
+    let work_rate = state.work.update(input.readings.get(Channel::WorkUnits), flying);
     watch_heat(law, state, heat, &mut events);
 
     let env = if flying { fly(law, state, heat, ticks, &mut events) } else { law.environment.at(state.mission_s) };

@@ -11,6 +11,7 @@ use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_ra
 use crossterm::{cursor, execute};
 use ratatui::Terminal;
 use ratatui::backend::{Backend, CrosstermBackend};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal::Request;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::{SigId, flag, low_level};
@@ -76,6 +77,9 @@ impl Drop for Taken {
     }
 }
 
+/// How often the keyboard thread looks whether it is still wanted.
+const KEYS_EVERY: Duration = Duration::from_millis(100);
+
 /// Keys, sizes and the system's wish that we go, from a thread that waits for them.
 pub(crate) struct Inputs {
     messages: Receiver<Message>,
@@ -110,15 +114,40 @@ impl Drop for Inputs {
         });
         // It looks up ten times a second. Whoever reads the keyboard next must not share it. A panic there was told by its hook.
         self.messages = never();
-        let _ = self.thread.take().map(JoinHandle::join);
+        let patience = Instant::now() + 5 * KEYS_EVERY;
+        while self.thread.as_ref().is_some_and(|t| !t.is_finished()) && Instant::now() < patience {
+            thread::sleep(Duration::from_millis(1));
+        }
+        // A thread that is stuck in the terminal is left behind: it ends with the process, which must not wait for it.
+        if self.thread.as_ref().is_some_and(JoinHandle::is_finished) {
+            let _ = self.thread.take().map(JoinHandle::join);
+        }
+    }
+}
+
+/// Waits for the keyboard, at most `patience`; true if the terminal behind it is gone. Asked first, because crossterm reads a terminal that
+/// was closed under it over and over without ever returning.
+fn hung_up(patience: Duration) -> io::Result<bool> {
+    let stdin = io::stdin();
+    let mut watched = [PollFd::new(&stdin, PollFlags::IN)];
+    let patience = Timespec { tv_sec: 0, tv_nsec: i64::from(patience.subsec_nanos()) };
+    match poll(&mut watched, Some(&patience)) {
+        Ok(_) => Ok(watched[0].revents().intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL)),
+        // A signal (a resized window, say): crossterm looks at it next.
+        Err(rustix::io::Errno::INTR) => Ok(false),
+        Err(why) => Err(why.into()),
     }
 }
 
 fn wait_for_keys(screen: &Sender<Message>, done: &AtomicBool, dismissed: &AtomicBool) {
     while !done.load(Ordering::SeqCst) {
-        let heard = match event::poll(Duration::from_millis(100)) {
-            Ok(true) => event::read().map(|e| message_of(&e)),
-            Ok(false) => Ok(None),
+        let heard = match hung_up(KEYS_EVERY) {
+            Ok(true) => Err(io::ErrorKind::BrokenPipe.into()),
+            Ok(false) => match event::poll(Duration::ZERO) {
+                Ok(true) => event::read().map(|e| message_of(&e)),
+                Ok(false) => Ok(None),
+                Err(gone) => Err(gone),
+            },
             Err(gone) => Err(gone),
         };
         let leave = heard.is_err() || dismissed.load(Ordering::SeqCst);

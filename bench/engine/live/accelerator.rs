@@ -62,14 +62,14 @@ impl VirtualCard {
     }
 
     /// Waits until `deadline` for the answer.
-    pub(crate) fn hear(&mut self, deadline: Instant, bench_s: f64) -> Heard {
+    pub(crate) fn hear(&mut self, deadline: Instant, now_s: impl Fn() -> f64) -> Heard {
         if !self.pending {
             return Heard::Lost("the virtual card's thread is gone".to_owned());
         }
         match self.answers.recv_deadline(deadline) {
             Ok(Ok(reading)) => {
                 self.pending = false;
-                Heard::Readings(card_readings(&reading, bench_s))
+                Heard::Readings(card_readings(&reading, now_s()))
             }
             Ok(Err(why)) => Heard::Lost(why),
             Err(crossbeam_channel::RecvTimeoutError::Timeout) => Heard::Nothing,
@@ -84,7 +84,7 @@ impl VirtualCard {
         if changed {
             self.ask();
             // The answer to this one belongs to no tick.
-            let _ = self.hear(Instant::now() + CARD_TIMEOUT.min(Duration::from_millis(50)), 0.0);
+            let _ = self.hear(Instant::now() + CARD_TIMEOUT.min(Duration::from_millis(50)), || 0.0);
         }
     }
 
@@ -95,7 +95,7 @@ impl VirtualCard {
         for _ in 0..2 {
             let was_pending = self.pending;
             self.ask();
-            match self.hear(deadline, 0.0) {
+            match self.hear(deadline, || 0.0) {
                 Heard::Readings(_) if !was_pending => return true,
                 Heard::Readings(_) => {}
                 Heard::Nothing | Heard::Lost(_) => return false,
@@ -147,14 +147,16 @@ impl RealAccelerator {
         Ok(Self { gathered })
     }
 
-    pub(crate) fn hear(&self, bench_s: f64) -> Heard {
+    /// What was gathered since the last call; `bench_of` turns a moment into bench seconds.
+    pub(crate) fn hear(&self, bench_of: impl Fn(Instant) -> f64) -> Heard {
         let mut gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(why) = &gathered.lost {
             return Heard::Lost(why.clone());
         }
-        let Some(sample) = gathered.newest.as_ref().filter(|(at, _)| at.elapsed() < FRESH).map(|(_, s)| *s) else {
+        let Some((at, sample)) = gathered.newest.filter(|(at, _)| at.elapsed() < FRESH) else {
             return Heard::Nothing;
         };
+        let bench_s = bench_of(at);
         let (sum, count) = std::mem::take(&mut gathered.power);
         let mean = if count > 0 { Some(sum / f64::from(count)) } else { sample.power_w };
         let reading = |value: Option<f64>| {

@@ -32,6 +32,9 @@ pub(crate) struct LiveDevices {
     pub(crate) events: Receiver<(usize, rig::Event)>,
     pub(crate) source: Option<Source>,
     pub(crate) emulator: Option<Emulator>,
+    /// Bench second 0, and bench seconds a wall second: readings carry the time they were taken at, not the time they were due.
+    pub(crate) origin: Instant,
+    pub(crate) speed: f64,
     /// Wall time of a tick.
     pub(crate) tick_wall: Duration,
     pub(crate) notes: Vec<Event>,
@@ -68,12 +71,15 @@ impl LiveDevices {
     }
 
     /// Readings of the device under test into the snapshot; says what is wrong with it.
-    fn hear_source(&mut self, deadline: Instant, bench_s: f64, snapshot: &mut Snapshot) -> Option<String> {
+    fn hear_source(&mut self, deadline: Instant, snapshot: &mut Snapshot) -> Option<String> {
+        let (origin, speed) = (self.origin, self.speed);
+        let now_s = || origin.elapsed().as_secs_f64() * speed;
         let heard = match &mut self.source {
-            Some(Source::Virtual(card)) => card.hear(deadline, bench_s),
-            Some(Source::Real { accelerator, .. }) => accelerator.hear(bench_s),
+            Some(Source::Virtual(card)) => card.hear(deadline, now_s),
+            Some(Source::Real { accelerator, .. }) => accelerator.hear(|at| at.saturating_duration_since(origin).as_secs_f64() * speed),
             None => return None,
         };
+        let bench_s = now_s();
         let mut fault = None;
         match heard {
             Heard::Readings(readings) => {
@@ -129,7 +135,7 @@ impl Devices for LiveDevices {
         for (_, known) in &self.ports {
             known.fill(tick, bench_s, &mut readings);
         }
-        let workload_fault = self.hear_source(deadline, bench_s, &mut readings);
+        let workload_fault = self.hear_source(deadline, &mut readings);
         Look { readings, instruments: status(self.ports.iter().map(|(_, k)| k)), workload_fault, events: std::mem::take(&mut self.notes) }
     }
 

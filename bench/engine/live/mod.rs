@@ -156,7 +156,9 @@ pub fn fly(setup: &Setup, options: &RunOptions, observe: &mut dyn FnMut(&Progres
     folder::write_manifest(&folder, &manifest)?;
     observe(&Progress::Session { socket, name: folder.name() });
 
-    let devices = open::devices(setup, options, &folder)?;
+    let mut devices = open::devices(setup, options, &folder)?;
+    let start = Instant::now();
+    devices.origin = start;
     let mut flight = Flight {
         setup,
         pilot: Pilot::new(setup.law.clone(), setup.maker.clone()),
@@ -165,7 +167,7 @@ pub fn fly(setup: &Setup, options: &RunOptions, observe: &mut dyn FnMut(&Progres
         session: &session,
         requests,
         observe,
-        start: Instant::now(),
+        start,
         started: jiff::Timestamp::now(),
         told: Instant::now(),
     };

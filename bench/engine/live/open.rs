@@ -13,7 +13,7 @@ use rig::config::Connection;
 use rig::driver_for;
 use rig::port::Port;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Points of the sunlight strip an orbit.
 const STRIP_STEPS: f64 = 240.0;
@@ -109,6 +109,8 @@ pub(super) fn devices(setup: &Setup, options: &RunOptions, folder: &Folder) -> R
         events,
         source: Some(source),
         emulator,
+        origin: Instant::now(),
+        speed: setup.speed,
         tick_wall: Duration::from_secs_f64(setup.law.dt_s / setup.speed),
         notes: Vec::new(),
         identities: Vec::new(),

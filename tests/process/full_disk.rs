@@ -1,0 +1,86 @@
+//! A disk that is full in the middle of a run: what cannot be recorded is not flown, and the operator is told in plain words.
+
+use super::bench::{Bench, Ended, PROGRAM, Process, SPEED, logged};
+use record::{Folder, SAMPLES, read_rows};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const DURATION: &str = "60s";
+
+/// Bytes of this run's prediction. Its samples come to a little more, since they carry the time of day.
+fn prediction_bytes(bench: &Bench) -> u64 {
+    bench.run(&format!("rehearse --duration {DURATION} --csv rehearsed.csv")).with(0);
+    std::fs::metadata(bench.path("rehearsed.csv")).expect("rows").len()
+}
+
+/// The rig stands elsewhere and its log on another disk: it tells what became of its output.
+fn assert_rig_is_off(rig: Process, log: &Path) {
+    assert!(logged(log, "output on").is_some());
+    assert!(logged(log, "output off").is_some(), "{}", std::fs::read_to_string(log).unwrap_or_default());
+    assert!(logged(log, "watchdog").is_none(), "switched off, not left to the lease");
+    rig.kill();
+}
+
+fn assert_told(ended: &Ended, why: &str) {
+    let words = ended.line(0);
+    assert!(
+        words.starts_with("tripped: cannot write samples.csv") && words.contains(why) && words.ends_with("SAFE CONFIRMED"),
+        "{ended:?}"
+    );
+    assert!(ended.err.contains("cannot write samples.csv"), "{}", ended.err);
+}
+
+/// Files may grow to the size of the prediction and no further: a quota that any user can set.
+#[test]
+fn a_file_that_may_not_grow_ends_the_run_safely() {
+    let bench = Bench::new();
+    let blocks = prediction_bytes(&bench).div_ceil(512);
+    let rig = bench.emulate("rig");
+    let mut limited = Command::new("sh");
+    // Ignored, the signal becomes an error that the writer is told.
+    limited.args(["-c", "trap '' XFSZ; ulimit -f \"$0\" && exec \"$@\"", &blocks.to_string(), PROGRAM]);
+    let flight = format!("run --headless --duration {DURATION} --speed {SPEED} --emulator rig");
+    let ended = Process::spawn(&mut bench.dressed(limited, &flight)).end().with(6);
+    assert_told(&ended, "File too large");
+    let folder = Folder::open(Path::new(ended.line(1))).expect("a run folder");
+    let samples = read_rows(&folder.file(SAMPLES)).expect("what was written");
+    assert!(samples.rows.len() > 100, "{} rows", samples.rows.len());
+    assert_rig_is_off(rig, &bench.path("rig/emulator.log"));
+}
+
+/// A small file system of its own, gone with the test.
+struct Disk(PathBuf);
+
+impl Disk {
+    fn mount(at: PathBuf, bytes: u64) -> Option<Self> {
+        std::fs::create_dir(&at).expect("room");
+        let options = format!("size={bytes}");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(&at).output().ok()?;
+        mounted.status.success().then_some(Self(at))
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+/// The disk itself is full: not even the figures and the seal find room, and still everything is off and said.
+#[test]
+fn a_full_disk_ends_the_run_safely() {
+    let bench = Bench::new();
+    // Room for the prediction, twice the manifest (it is replaced by a temporary file) and half the samples.
+    let room = prediction_bytes(&bench) + 64 * 1024;
+    let Some(disk) = Disk::mount(bench.path("small"), room) else {
+        crate::skipped("a full disk", "mounting a tmpfs takes root");
+        return;
+    };
+    let rig = bench.emulate("rig");
+    let flight = format!("run --headless --duration {DURATION} --speed {SPEED} --emulator rig --out small");
+    let ended = bench.run(&flight);
+    assert!(matches!(ended.code, Some(1 | 6)), "{ended:?}");
+    assert_told(&ended, "No space left on device");
+    assert_rig_is_off(rig, &bench.path("rig/emulator.log"));
+    drop(disk);
+}
