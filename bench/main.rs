@@ -19,11 +19,23 @@ fn main() -> ExitCode {
             if error.chain().any(|c| c.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)) {
                 return Exit::Done.into();
             }
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", words(&error));
             let bad_input = error.chain().any(|c| c.downcast_ref::<BadInput>().is_some());
             if bad_input { Exit::BadInput } else { Exit::Internal }.into()
         }
     }
+}
+
+/// An error and its causes. Some errors name their cause themselves; nobody needs to read it twice.
+fn words(error: &anyhow::Error) -> String {
+    error.chain().fold(String::new(), |mut text, cause| {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            text += if text.is_empty() { "" } else { ": " };
+            text += &cause;
+        }
+        text
+    })
 }
 
 fn dispatch(command: Option<Command>) -> anyhow::Result<Exit> {

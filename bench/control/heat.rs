@@ -5,7 +5,7 @@ use crate::law::Law;
 use signal::{Channel, Origin, Snapshot, Watts};
 
 /// Shortest time between two counter readings that makes a difference, in ticks.
-const SHORTEST_SPAN: f64 = 0.5;
+pub(crate) const SHORTEST_SPAN: f64 = 0.5;
 
 /// What is remembered to make differences.
 #[derive(Clone, Copy, Debug, Default)]

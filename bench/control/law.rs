@@ -3,7 +3,8 @@
 use crate::{Governor, Trip};
 use model::environment::Environment;
 use model::flight::{FlightModel, FlightState};
-use signal::{Celsius, Limits};
+use signal::{Celsius, Channel, Limits};
+use std::collections::BTreeSet;
 use thiserror::Error;
 
 /// Which temperature of the flight model the rig is servoed to.
@@ -38,6 +39,8 @@ pub struct Staging {
 /// How long to wait for what is missing, in ticks.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
+    /// A channel that is servoed or has an interlock may be unread this long before the run is suspended, output off.
+    pub reading_ticks: u32,
     /// Heat may be missing this long on the last known value before the run is suspended.
     pub heat_ticks: u32,
     /// A lost link may take this long to come back before the run trips.
@@ -51,6 +54,8 @@ pub struct Patience {
 pub struct Law {
     /// Length of a tick, bench seconds.
     pub dt_s: f64,
+    /// Ticks a wall second: only to say patience in the operator's seconds.
+    pub ticks_per_wall_s: f64,
     /// Mission seconds to fly.
     pub duration_s: f64,
     /// Sunlight and radiative environment.
@@ -123,6 +128,23 @@ impl Law {
             return Err(LawError::Start { asked, min: limits.min(), max: limits.max() });
         }
         Ok(())
+    }
+
+    /// Ticks in words an operator understands.
+    pub(crate) fn wall(&self, ticks: u32) -> String {
+        format!("{:.0} s", f64::from(ticks) / self.ticks_per_wall_s)
+    }
+
+    /// The channel that is servoed.
+    pub(crate) const fn servoed(&self) -> Channel {
+        match self.servo {
+            Servo::Plate | Servo::CoolantSupply => Channel::Plate,
+        }
+    }
+
+    /// Channels that must not go unread once they have been read: the servoed one and those with an interlock.
+    pub(crate) fn watched(&self) -> BTreeSet<Channel> {
+        std::iter::once(self.servoed()).chain(self.trips.iter().map(|t| t.channel)).collect()
     }
 
     /// The interface temperature of a flight state: what the rig is to reproduce.

@@ -6,7 +6,8 @@ use crate::heat::HeatMeter;
 use crate::io::{End, Event};
 use crate::law::Law;
 use model::flight::FlightState;
-use signal::{Celsius, Reading, RunState, Severity};
+use signal::{Celsius, Channel, Reading, RunState, Severity};
+use std::collections::BTreeMap;
 
 /// What outlives a tick.
 #[derive(Clone, Debug)]
@@ -31,9 +32,15 @@ pub struct State {
     pub(crate) staging_ticks: u32,
     pub(crate) suspended_ticks: u32,
     pub(crate) lost_ticks: u32,
-    /// The thermal output was confirmed on at least once since it was last asked for.
+    /// The thermal output was confirmed on since it was last commanded on.
     pub(crate) seen_on: bool,
+    /// A link was lost or a watched channel went unread: the output stays off until an operator has seen the alarm and asks to go on.
+    pub(crate) needs_operator: bool,
     pub(crate) resume_asked: bool,
+    /// An operator held the run before a condition suspended it.
+    pub(crate) was_held: bool,
+    /// Ticks since each watched channel was last read; absent until its first reading.
+    pub(crate) unread: BTreeMap<Channel, u32>,
     pub(crate) end: Option<End>,
 }
 
@@ -56,7 +63,10 @@ impl State {
             suspended_ticks: 0,
             lost_ticks: 0,
             seen_on: false,
+            needs_operator: false,
             resume_asked: false,
+            was_held: false,
+            unread: BTreeMap::new(),
             end: None,
         }
     }
@@ -64,11 +74,6 @@ impl State {
     /// The end of the run, once decided.
     pub fn end(&self) -> Option<&End> {
         self.end.as_ref()
-    }
-
-    /// Somebody has seen every alarm and then asked to go on.
-    pub(crate) fn operator_let_on(&self) -> bool {
-        self.resume_asked && !self.alarms.unacknowledged()
     }
 
     /// Heat was read this very tick.
@@ -98,7 +103,16 @@ impl State {
     }
 
     pub(crate) fn finish(&mut self, end: End, events: &mut Vec<Event>) {
-        if self.end.is_some() {
+        // Of one tick the stronger end counts, in whichever order they came; what an interlock ended, nobody ended.
+        let rank = |end: &End| match end {
+            End::Done => 0,
+            End::Stopped => 1,
+            End::Aborted => 2,
+            End::Halted => 3,
+            End::Tripped(_) => 4,
+        };
+        let overruled = self.end.as_ref().is_none_or(|before| rank(&end) > rank(before));
+        if !overruled {
             return;
         }
         let (severity, why) = match &end {
@@ -128,12 +142,20 @@ pub(crate) struct WorkMeter {
 
 impl WorkMeter {
     /// Takes the workload's counter; returns the rate since the last reading, per bench second.
-    pub(crate) fn update(&mut self, units: &Reading, counting: bool) -> Option<f64> {
+    pub(crate) fn update(&mut self, units: &Reading, shortest_s: f64, counting: bool) -> Option<f64> {
         let now = units.usable()?;
-        let (before, at_s) = self.last.replace((now, units.at_s))?;
+        let Some((before, at_s)) = self.last else {
+            self.last = Some((now, units.at_s));
+            return None;
+        };
         let (done, span_s) = (now - before, units.at_s - at_s);
+        // Two readings close together make no rate; what was done between them counts with the next.
+        if done >= 0.0 && span_s < shortest_s {
+            return None;
+        }
+        self.last = Some((now, units.at_s));
         // A counter that ran backwards belongs to a restarted workload: what it did in between is unknown.
-        if done < 0.0 || span_s <= 0.0 {
+        if done < 0.0 {
             return None;
         }
         if counting {

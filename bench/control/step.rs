@@ -3,9 +3,9 @@
 //! Order: requests, what the devices say of themselves, interlocks, heat and work of the tick that ends now, mission time and
 //! flight model, setpoint, budget, commands. A tick in state *running* is flown even if it turns out to be the last.
 
-use crate::heat::Heat;
+use crate::heat::{Heat, SHORTEST_SPAN};
 use crate::io::{Commands, End, Event, Input, Output, Thermal, View};
-use crate::law::{Law, Servo};
+use crate::law::Law;
 use crate::setpoint;
 use crate::state::State;
 use model::environment::Sample;
@@ -29,7 +29,7 @@ pub fn step(law: &Law, state: &mut State, input: &Input) -> Output {
 
     let flying = state.run == RunState::Running;
     let heat = state.heat.update(law, &input.readings, ticks);
-    let work_rate = state.work.update(input.readings.get(Channel::WorkUnits), flying);
+    let work_rate = state.work.update(input.readings.get(Channel::WorkUnits), SHORTEST_SPAN * law.dt_s, flying);
     watch_heat(law, state, heat, &mut events);
 
     let env = if flying { fly(law, state, heat, ticks, &mut events) } else { law.environment.at(state.mission_s) };
@@ -66,7 +66,15 @@ fn take_requests(state: &mut State, input: &Input, events: &mut Vec<Event>) {
         match request {
             Request::Hold if state.run == RunState::Running => state.enter(RunState::Held, &format!("{who} asked"), events),
             Request::Resume if state.run == RunState::Held => state.enter(RunState::Running, &format!("{who} asked"), events),
-            Request::Resume if state.run == RunState::Suspended => state.resume_asked = true,
+            Request::Resume if state.needs_operator || state.run == RunState::Suspended => {
+                if input.instruments.lost.is_some() || !input.instruments.ready {
+                    events.push(note("resume does nothing while an instrument is not back: ask again when it is".into()));
+                } else if state.alarms.unacknowledged() {
+                    events.push(note("resume does nothing before the alarms are acknowledged".into()));
+                } else {
+                    state.resume_asked = true;
+                }
+            }
             Request::Hold | Request::Resume => events.push(note(format!("{} does nothing while {}", request.word(), state.run.word()))),
             Request::Ack => {
                 let seen = state.alarms.acknowledge();
@@ -94,12 +102,9 @@ fn watch_instruments(law: &Law, state: &mut State, input: &Input, ticks: u32, ev
         state.alarm("link", &format!("{why}; its output is UNKNOWN until confirmed"), events);
         state.lost_ticks += ticks;
         state.seen_on = false;
-        suspend(state, "link", why, events);
+        block(state, "link", why, events);
         if state.lost_ticks > law.patience.link_ticks {
-            state.finish(
-                End::Tripped(format!("{why} and did not come back in {} s", f64::from(law.patience.link_ticks) * law.dt_s)),
-                events,
-            );
+            state.finish(End::Tripped(format!("{why} and did not come back in {}", law.wall(law.patience.link_ticks))), events);
         }
     } else {
         if state.lost_ticks > 0 && instruments.ready {
@@ -110,7 +115,7 @@ fn watch_instruments(law: &Law, state: &mut State, input: &Input, ticks: u32, ev
         }
         match instruments.output_on {
             Some(true) => state.seen_on = true,
-            Some(false) if state.seen_on && matches!(state.run, RunState::Staging | RunState::Running | RunState::Held) => {
+            Some(false) if state.seen_on && !matches!(state.run, RunState::Stopping | RunState::Safe) => {
                 let why = "the instrument switched its output off by itself (lease, trip or hand)";
                 state.alarm("output", why, events);
                 state.finish(End::Tripped(why.into()), events);
@@ -118,17 +123,49 @@ fn watch_instruments(law: &Law, state: &mut State, input: &Input, ticks: u32, ev
             _ => {}
         }
     }
+    watch_readings(law, state, input, ticks, events);
     if let Some(why) = &input.workload_fault {
         state.alarm("workload", why, events);
         suspend(state, "workload", why, events);
     }
 }
 
+/// What is servoed or has an interlock must be read. A rig that is blind is switched off while its link still stands.
+fn watch_readings(law: &Law, state: &mut State, input: &Input, ticks: u32, events: &mut Vec<Event>) {
+    // A lost link has its own patience.
+    let ticks = if input.instruments.lost.is_some() { 0 } else { ticks };
+    for channel in law.watched() {
+        if input.readings.usable(channel).is_some() {
+            state.unread.insert(channel, 0);
+        } else if let Some(unread) = state.unread.get_mut(&channel) {
+            *unread = unread.saturating_add(ticks);
+        }
+    }
+    let blind = state.unread.iter().filter(|(_, n)| **n > law.patience.reading_ticks).max_by_key(|(_, n)| **n);
+    let Some((&channel, &unread)) = blind else {
+        state.alarms.clear("reading");
+        return;
+    };
+    let why = format!("{channel:?} has not been read for {}", law.wall(unread));
+    state.alarm("reading", &format!("{why}; the rig is switched off, since nobody can see it"), events);
+    block(state, "reading", &why, events);
+    if unread > law.patience.reading_ticks.saturating_add(law.patience.link_ticks) {
+        state.finish(End::Tripped(why), events);
+    }
+}
+
+/// Suspends, and keeps the output off until an operator has seen why.
+fn block(state: &mut State, by: &'static str, why: &str, events: &mut Vec<Event>) {
+    state.needs_operator = true;
+    state.resume_asked = false;
+    suspend(state, by, why, events);
+}
+
 fn suspend(state: &mut State, by: &'static str, why: &str, events: &mut Vec<Event>) {
     if matches!(state.run, RunState::Running | RunState::Held) {
+        state.was_held = state.run == RunState::Held;
         state.enter(RunState::Suspended, why, events);
         state.suspended_ticks = 0;
-        state.resume_asked = false;
         state.suspended_by = Some(by);
     }
 }
@@ -150,8 +187,14 @@ fn fly(law: &Law, state: &mut State, heat: Heat, ticks: u32, events: &mut Vec<Ev
         return env;
     }
     // Staging guarantees a first reading, and watch_heat suspends before the last one gets old.
-    let board = heat.value.unwrap_or(Watts(0.0));
+    let Some(board) = heat.value else {
+        state.finish(End::Tripped("the flight model has no heat to go by".into()), events);
+        return env;
+    };
     for _ in 0..ticks {
+        if state.mission_s >= law.duration_s - law.dt_s / 2.0 {
+            break;
+        }
         let next = law.environment.at(state.mission_s + law.dt_s);
         law.flight.step(&mut state.flight, board, &env, &next, law.dt_s);
         state.mission_s += law.dt_s;
@@ -165,7 +208,7 @@ fn fly(law: &Law, state: &mut State, heat: Heat, ticks: u32, events: &mut Vec<Ev
 
 /// The setpoint for this tick, and what limited the row.
 fn aim(law: &Law, state: &mut State, input: &Input, request: Celsius, ticks: u32, events: &mut Vec<Event>) -> (Option<Celsius>, Limit) {
-    let measured = input.readings.usable(servo_channel(law.servo)).map(Celsius);
+    let measured = input.readings.usable(law.servoed()).map(Celsius);
     if state.setpoint.is_none() && (measured.is_none() || !input.instruments.ready) {
         return (None, Limit::None);
     }
@@ -188,21 +231,16 @@ fn aim(law: &Law, state: &mut State, input: &Input, request: Celsius, ticks: u32
     }
 }
 
-const fn servo_channel(servo: Servo) -> Channel {
-    match servo {
-        Servo::Plate | Servo::CoolantSupply => Channel::Plate,
-    }
-}
-
 /// Staging and suspension end when the plate has been in band for a while.
 fn settle(law: &Law, state: &mut State, input: &Input, ticks: u32, events: &mut Vec<Event>) {
     let target = law.setpoint.limits.clamp(law.interface(&state.flight).0).map(|l| l.value).ok();
     let wanted = if state.run == RunState::Suspended { state.setpoint.map(|s| s.0) } else { target };
-    let measured = input.readings.usable(servo_channel(law.servo));
+    let measured = input.readings.usable(law.servoed());
     let in_band = measured.zip(wanted).is_some_and(|(m, w)| (m - w).abs() <= law.staging.band_k);
     let heated = state.heat_is_fresh();
     if in_band && heated && input.instruments.ready && input.instruments.output_on == Some(true) {
-        state.settled_ticks += ticks;
+        // Missed ticks prove nothing: one reading is one tick in band.
+        state.settled_ticks += 1;
     } else if measured.is_some() {
         // A tick without a reading says nothing either way.
         state.settled_ticks = 0;
@@ -228,16 +266,14 @@ fn settle(law: &Law, state: &mut State, input: &Input, ticks: u32, events: &mut 
         }
         RunState::Suspended => {
             state.suspended_ticks += ticks;
-            // A lost link took its output with it: only an operator who has seen the alarm may switch it on again.
-            let by_operator = state.suspended_by == Some("link");
-            let allowed = !by_operator || state.operator_let_on();
             let cause_gone = state.lost_ticks == 0 && state.heat_is_fresh() && input.workload_fault.is_none();
-            if settled && allowed && cause_gone {
+            if settled && !state.needs_operator && cause_gone {
                 state.settled_ticks = 0;
                 state.suspended_by = None;
-                state.enter(RunState::Running, "the cause is gone and the plate is back in band", events);
+                let back = if state.was_held { RunState::Held } else { RunState::Running };
+                state.enter(back, "the cause is gone and the plate is back in band", events);
             } else if state.suspended_ticks > law.patience.suspend_ticks {
-                let why = format!("suspended for more than {} s", f64::from(law.patience.suspend_ticks) * law.dt_s);
+                let why = format!("suspended for more than {}", law.wall(law.patience.suspend_ticks));
                 state.alarm("suspended", &why, events);
                 state.finish(End::Tripped(why), events);
             }
@@ -248,11 +284,17 @@ fn settle(law: &Law, state: &mut State, input: &Input, ticks: u32, events: &mut 
 
 fn command(law: &Law, state: &mut State, input: &Input, budget: Watts, heat: Heat, ticks: u32) -> Commands {
     let over = state.end.is_some() || matches!(state.run, RunState::Stopping | RunState::Safe);
-    let waiting = state.run == RunState::Suspended && state.suspended_by == Some("link") && !state.operator_let_on();
+    if state.needs_operator && state.resume_asked && !state.alarms.unacknowledged() && input.instruments.ready {
+        state.needs_operator = false;
+    }
+    let blocked = state.needs_operator || !input.instruments.ready || input.instruments.lost.is_some();
     // Never on without a target: an instrument would servo to whatever it remembers.
-    let thermal = if over || waiting || !input.instruments.ready || state.setpoint.is_none() { Thermal::Off } else { Thermal::On };
-    // Without a working rig the heat would stay in the plate: no work then.
-    let may_work = !over && input.instruments.ready && input.instruments.lost.is_none() && !waiting;
+    let thermal = if over || blocked || state.setpoint.is_none() { Thermal::Off } else { Thermal::On };
+    if thermal == Thermal::Off {
+        state.seen_on = false;
+    }
+    // Without a working rig the heat would stay in the plate, and while suspended something cannot be seen: no work then.
+    let may_work = !over && !blocked && state.run != RunState::Suspended;
     let duty = may_work.then(|| {
         let measured = (heat.held_ticks == 0).then_some(heat.value).flatten();
         law.governor.duty(&mut state.trim, budget, measured, law.dt_s * f64::from(ticks))

@@ -17,6 +17,7 @@ fn law() -> Law {
     let initial = flight.uniform(signal::Celsius(25.0).into());
     Law {
         dt_s: 1.0,
+        ticks_per_wall_s: 1.0,
         duration_s: 600.0,
         environment: profile.environment,
         flight,
@@ -25,7 +26,7 @@ fn law() -> Law {
         setpoint: SetpointLaw { limits: Limits::new(5.0, 60.0).expect("ordered"), rate_k_s: 0.1 },
         governor,
         staging: Staging { band_k: 0.3, settle_ticks: 5, limit_ticks: 100 },
-        patience: Patience { heat_ticks: 3, link_ticks: 10, suspend_ticks: 50 },
+        patience: Patience { reading_ticks: 5, heat_ticks: 3, link_ticks: 10, suspend_ticks: 50 },
         trips: vec![Trip { name: "plate".into(), channel: Channel::Plate, min: Some(0.0), max: Some(75.0) }],
         saturation_a: Some(7.8),
         assume_heat_w: None,
@@ -220,7 +221,95 @@ fn a_link_that_comes_back_waits_for_the_operator() {
     bench.ask(Request::Resume);
     assert_eq!(bench.step().commands.thermal, Thermal::Off, "not before the alarm is acknowledged");
     bench.ask(Request::Ack);
+    assert_eq!(bench.step().commands.thermal, Thermal::Off, "a resume that was refused is not kept");
+    bench.ask(Request::Resume);
     bench.until(RunState::Running);
+}
+
+fn lose(bench: &mut Bench, ticks: u32) {
+    bench.instruments = Instruments { lost: Some("tec: cable pulled".into()), ..Instruments::default() };
+    for _ in 0..ticks {
+        bench.step();
+    }
+}
+
+fn back(bench: &mut Bench) {
+    bench.instruments = Instruments { ready: true, output_on: Some(false), ..Instruments::default() };
+}
+
+#[test]
+fn a_link_lost_in_any_state_waits_for_the_operator() {
+    for reach in [RunState::Staging, RunState::Suspended, RunState::Held] {
+        let mut bench = if reach == RunState::Staging { Bench::new(law()) } else { flying() };
+        match reach {
+            RunState::Suspended => {
+                bench.silent_card = true;
+                bench.until(RunState::Suspended);
+                bench.silent_card = false;
+            }
+            RunState::Held => drop(bench.ask(Request::Hold)),
+            _ => drop(bench.step()),
+        }
+        lose(&mut bench, 2);
+        // Asked too early: nothing is armed for when the link comes back.
+        bench.ask(Request::Ack);
+        bench.ask(Request::Resume);
+        back(&mut bench);
+        for _ in 0..30 {
+            assert_eq!(bench.step().commands.thermal, Thermal::Off, "{reach}");
+        }
+        bench.ask(Request::Ack);
+        bench.ask(Request::Resume);
+        bench.until(if reach == RunState::Held { RunState::Held } else { RunState::Running });
+    }
+}
+
+#[test]
+fn a_rig_that_cannot_be_seen_is_switched_off() {
+    let mut bench = flying();
+    bench.step();
+    let mut off = None;
+    for n in 0..40 {
+        bench.plate = f64::NAN;
+        let out = bench.step();
+        bench.instruments.output_on = Some(out.commands.thermal == Thermal::On);
+        if out.commands.thermal == Thermal::Off {
+            off.get_or_insert(n);
+        }
+        if let Some(end) = out.end {
+            assert!(matches!(&end, End::Tripped(why) if why.contains("has not been read")), "{end:?}");
+            assert_eq!(off, Some(5));
+            return;
+        }
+    }
+    panic!("a blind rig flew on");
+}
+
+#[test]
+fn nothing_works_while_its_heat_cannot_be_read() {
+    let mut bench = flying();
+    bench.silent_card = true;
+    let out = bench.until(RunState::Suspended);
+    assert_eq!((out.commands.thermal, out.commands.duty), (Thermal::On, None));
+}
+
+#[test]
+fn an_interlock_overrules_a_stop_in_the_same_tick() {
+    let mut bench = flying();
+    bench.plate = 80.0;
+    let out = bench.ask(Request::Stop);
+    assert!(matches!(out.end, Some(End::Tripped(_))), "{:?}", out.end);
+}
+
+#[test]
+fn missed_ticks_neither_settle_nor_overshoot() {
+    let mut bench = Bench::new(law());
+    bench.step();
+    assert_eq!(bench.step_with(50, &[]).state, RunState::Staging);
+    let mut bench = flying();
+    bench.step();
+    let out = bench.step_with(5000, &[]);
+    assert_eq!((out.view.mission_s, out.end), (Some(600.0), Some(End::Done)));
 }
 
 #[test]
@@ -246,6 +335,10 @@ fn operators_end_runs_three_ways() {
     for (request, end) in [(Request::Stop, End::Stopped), (Request::Abort, End::Aborted), (Request::Halt, End::Halted)] {
         let out = flying().ask(request);
         assert_eq!((out.end, out.commands.thermal, out.commands.duty), (Some(end), Thermal::Off, None));
+    }
+    // In one tick the strongest counts.
+    for requests in [[Request::Stop, Request::Halt], [Request::Halt, Request::Stop], [Request::Abort, Request::Halt]] {
+        assert_eq!(flying().step_with(0, &requests).end, Some(End::Halted));
     }
 }
 

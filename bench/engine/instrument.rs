@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 pub(crate) struct Known {
     /// Name in the rig file.
     pub(crate) name: String,
+    /// It holds the servoed node: targets are for it.
+    servoes: bool,
     origin: Origin,
     ready: bool,
     lost: Option<String>,
@@ -34,9 +36,11 @@ pub(crate) struct Known {
 const REPEAT_TICKS: u32 = 5;
 
 impl Known {
-    pub(crate) fn new(name: &str, emulated: bool) -> Self {
+    pub(crate) fn new(instrument: &rig::Instrument) -> Self {
+        let emulated = instrument.connection == rig::config::Connection::Emulated;
         Self {
-            name: name.to_owned(),
+            name: instrument.name.clone(),
+            servoes: instrument.setpoint.is_some(),
             origin: if emulated { Origin::Simulated } else { Origin::Measured },
             ready: false,
             lost: None,
@@ -125,8 +129,10 @@ impl Known {
             }
             rig::Event::DeviceError { number, words } => {
                 let why = format!("error {number}: {words}");
-                if self.was_lost {
-                    let told = tell(Severity::Warning, "instrument", format!("{why}; acknowledge to clear it"));
+                // Found while opening, it is of the past: nothing was switched on since. It waits for somebody to clear it.
+                if self.was_lost || !self.ready {
+                    let severity = if self.was_lost { Severity::Warning } else { Severity::Alarm };
+                    let told = tell(severity, "instrument", format!("{why}; acknowledge to clear it"));
                     self.standing = Some(why);
                     return told;
                 }
@@ -164,7 +170,7 @@ impl Known {
         if !self.ready || self.standing.is_some() {
             return commands;
         }
-        if let Some(target) = wanted.target.filter(|t| on && self.target != Some(*t)) {
+        if let Some(target) = wanted.target.filter(|t| on && self.servoes && self.target != Some(*t)) {
             commands.push(Command::Target(target));
             self.target = Some(target);
         }
@@ -182,7 +188,8 @@ impl Known {
 
 /// All instruments as one status for the controller.
 pub(crate) fn status<'a>(known: impl Iterator<Item = &'a Known>) -> Instruments {
-    let mut all = Instruments { ready: true, ..Instruments::default() };
+    // Off means all off; one that is on or unknown speaks for all.
+    let mut all = Instruments { ready: true, output_on: Some(false), ..Instruments::default() };
     for one in known {
         all.ready &= one.ready && one.standing.is_none();
         let say = |what: &Option<String>| what.as_ref().map(|why| format!("{}: {why}", one.name));
@@ -190,7 +197,11 @@ pub(crate) fn status<'a>(known: impl Iterator<Item = &'a Known>) -> Instruments 
         all.lost = all.lost.or(if one.identity_seen() { say(&one.lost) } else { None });
         all.refused = all.refused.or(say(&one.refused));
         all.error = all.error.or(say(&one.error));
-        all.output_on = one.output_on;
+        all.output_on = match (all.output_on, one.output_on) {
+            (Some(true), _) | (_, Some(true)) => Some(true),
+            (None, _) | (_, None) => None,
+            (Some(false), Some(false)) => Some(false),
+        };
     }
     all
 }

@@ -40,7 +40,7 @@ impl MemoryBench {
         let mut bench = Self {
             world,
             driver: rig::driver_for(instrument)?,
-            known: Known::new(&instrument.name, true),
+            known: Known::new(instrument),
             now_s: 0.0,
             deadline_s: None,
             notes: Vec::new(),

@@ -27,6 +27,13 @@ const SATURATION_FRAC: f64 = 0.98;
 /// Wall seconds a lost link may take to come back.
 const LINK_PATIENCE_WALL_S: f64 = 10.0;
 
+/// Ticks that must fit into an instrument's lease, so that one late tick does not lose it.
+const TICKS_A_LEASE: f64 = 2.5;
+/// Wall seconds a watched channel may go unread.
+const READING_PATIENCE_WALL_S: f64 = 3.0;
+/// Wall seconds a suspension may last: time for an operator to come.
+const SUSPEND_PATIENCE_WALL_S: f64 = 1800.0;
+
 /// A file as it was read.
 #[derive(Clone, Debug)]
 pub struct Source {
@@ -146,8 +153,29 @@ impl Setup {
         }
         let all_twin = emulated && spec == Spec::Virtual;
         let speed = options.speed.unwrap_or(if all_twin { TWIN_SPEED } else { 1.0 });
-        if !(speed.is_finite() && speed > 0.0 && speed <= 1000.0) {
-            return Err(SetupError::Options(format!("--speed {speed} is not between 0 and 1000")));
+        if !(0.01..=1000.0).contains(&speed) {
+            return Err(SetupError::Options(format!("--speed {speed} is not between 0.01 and 1000")));
+        }
+        if !(0.01..=60.0).contains(&options.dt_s) {
+            return Err(SetupError::Options(format!("--dt {} is not between 0.01 and 60 bench seconds", options.dt_s)));
+        }
+        if options.assume_w.is_some_and(|w| !(w > 0.0 && w <= 1e5)) {
+            return Err(SetupError::Options("--assume-w must be above 0 and at most 100000 W".into()));
+        }
+        for instrument in &rig.instruments {
+            let tick_wall = options.dt_s / speed;
+            if tick_wall > instrument.lease_s / TICKS_A_LEASE {
+                return Err(SetupError::Options(format!(
+                    "a tick would last {tick_wall} s on the wall, and {} drops its output after {} s of silence: choose a smaller --dt or a longer lease_s",
+                    instrument.name, instrument.lease_s
+                )));
+            }
+        }
+        if options.unattended && !emulated {
+            return Err(SetupError::Options(format!(
+                "--unattended is refused on \"{}\": real hardware needs a commissioning record for that, and this version cannot make one; stay with it",
+                rig.name
+            )));
         }
         if !all_twin && speed != 1.0 {
             return Err(SetupError::Options(format!(
@@ -179,10 +207,12 @@ impl Setup {
             setpoint: SetpointLaw { limits: servoed.limits, rate_k_s: servoed.rate_k_min / 60.0 },
             governor,
             staging: Staging { band_k: 0.3, settle_ticks: ticks(60.0, options.dt_s), limit_ticks: ticks(3600.0, options.dt_s) },
+            ticks_per_wall_s: speed / options.dt_s,
             patience: Patience {
+                reading_ticks: ticks(READING_PATIENCE_WALL_S * speed, options.dt_s).max(5),
                 heat_ticks: 3,
                 link_ticks: ticks(LINK_PATIENCE_WALL_S * speed, options.dt_s),
-                suspend_ticks: ticks(1800.0, options.dt_s),
+                suspend_ticks: ticks(SUSPEND_PATIENCE_WALL_S * speed, options.dt_s),
             },
             trips: trips(&rig),
             saturation_a: rig.instruments.first().map(|i| i.current_limit_a * SATURATION_FRAC),

@@ -31,6 +31,10 @@ pub struct HostOptions {
     pub folder: PathBuf,
     /// The emulator's own log; `emulator.log` in the folder if `None`.
     pub log: Option<PathBuf>,
+    /// Name of the rig, and the seed that drew this bench: told to engines, which refuse another.
+    pub rig: String,
+    /// See `rig`.
+    pub seed: u64,
     /// Name of the instrument on the pty.
     pub instrument: String,
     /// Baud rate the pty is paced to at speed 1.
@@ -117,7 +121,15 @@ pub fn host(world: World, options: &HostOptions, ready: impl FnOnce(&Ready)) -> 
         stop: AtomicBool::new(false),
         card_seen: Mutex::new(None),
     });
-    let said = Ready { version: VERSION, ports: BTreeMap::from([(options.instrument.clone(), link)]), card: socket, log: log_path };
+    let said = Ready {
+        version: VERSION,
+        rig: options.rig.clone(),
+        speed: options.speed,
+        seed: options.seed,
+        ports: BTreeMap::from([(options.instrument.clone(), link)]),
+        card: socket,
+        log: log_path,
+    };
     let ready_path = options.folder.join(READY_FILE);
     let text = serde_json::to_string(&said).unwrap_or_default();
     std::fs::write(&ready_path, text).map_err(file_error(&ready_path))?;

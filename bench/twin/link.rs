@@ -20,10 +20,16 @@ pub struct CardCommand {
 }
 
 /// The line an emulator prints on standard output once everything listens.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ready {
     /// Version of this line and of the card's messages.
     pub version: u32,
+    /// Name of the rig it emulates.
+    pub rig: String,
+    /// Bench seconds a wall second.
+    pub speed: f64,
+    /// Seed that drew the bench.
+    pub seed: u64,
     /// Device file of each instrument, by its name in the rig file.
     pub ports: BTreeMap<String, PathBuf>,
     /// Socket of the virtual card.

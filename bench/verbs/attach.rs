@@ -14,6 +14,9 @@ use std::time::Duration;
 /// How long an engine may take to answer a request: it looks at them once a tick.
 const ANSWER: Duration = Duration::from_secs(10);
 
+/// How long an engine may take to say hello.
+const GREETING: Duration = Duration::from_secs(2);
+
 /// Without a verb: the screen of a run under way, else help.
 pub(crate) fn newest_or_help() -> Result<Exit> {
     if stdout().is_terminal() && running().len() == 1 {
@@ -23,20 +26,25 @@ pub(crate) fn newest_or_help() -> Result<Exit> {
     Ok(Exit::Usage)
 }
 
-/// Sockets of engines that answer, with the runs' names, the newest last.
+/// Sockets of engines that answer, with the names of their runs, the newest last.
 fn running() -> Vec<(PathBuf, String)> {
-    let folder = engine::live::socket_folder();
-    let Ok(entries) = std::fs::read_dir(&folder) else { return Vec::new() };
-    let mut found = Vec::new();
-    for entry in entries.flatten() {
-        let path = entry.path();
-        let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
-        if path.extension().is_some_and(|e| e == "sock") && UnixStream::connect(&path).is_ok() {
-            found.push((path, name));
-        }
-    }
+    let Ok(entries) = std::fs::read_dir(engine::live::socket_folder()) else { return Vec::new() };
+    let paths = entries.flatten().map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "sock"));
+    let mut found: Vec<_> = paths.filter_map(|path| name_behind(&path).map(|name| (path, name))).collect();
     found.sort_by(|a, b| a.1.cmp(&b.1));
     found
+}
+
+/// The name that the engine behind a socket gives its run.
+fn name_behind(path: &Path) -> Option<String> {
+    let stream = UnixStream::connect(path).ok()?;
+    stream.set_read_timeout(Some(GREETING)).ok()?;
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).ok()?;
+    match decode::<ToScreen>(&line).ok()? {
+        ToScreen::Hello(hello) => Some(hello.run.name),
+        _ => None,
+    }
 }
 
 /// The one run that is meant.
@@ -85,19 +93,36 @@ pub(crate) fn show(socket: &Path, name: &str, screen: &ScreenArgs) -> Result<Exi
     })
 }
 
-/// Sends one request and prints what the engine makes of it.
+/// Sends one request and prints what the engine makes of it: the event after the echo, where there is one.
 pub(crate) fn request(args: &RequestArgs, what: Request) -> Result<Exit> {
     let (socket, name) = find(args.run.as_deref())?;
-    let mut stream = UnixStream::connect(&socket).with_context(|| format!("cannot reach the engine of {name}"))?;
-    stream.set_read_timeout(Some(ANSWER))?;
     let user = std::env::var("USER").unwrap_or_else(|_| "somebody".into());
     let who = format!("{user} (command line, process {})", std::process::id());
-    stream.write_all(encode(&FromScreen::Request { who: who.clone(), what }).as_bytes())?;
+    let gone = || {
+        println!("{name}: the engine is gone without a word; see to its outputs");
+        Ok(Exit::Unconfirmed)
+    };
+    let Ok(mut stream) = UnixStream::connect(&socket) else { return gone() };
+    stream.set_read_timeout(Some(ANSWER))?;
+    if stream.write_all(encode(&FromScreen::Request { who: who.clone(), what }).as_bytes()).is_err() {
+        return gone();
+    }
+    let mut echoed = false;
     for line in BufReader::new(stream).lines() {
-        let line = line.with_context(|| format!("the engine of {name} did not answer in {} s", ANSWER.as_secs()))?;
+        let Ok(line) = line else { break };
         match decode::<ToScreen>(&line) {
-            Ok(ToScreen::Event(event)) if event.who == who => {
-                println!("{name}: {} heard", event.message);
+            // A row ends the tick in which the request was taken: what it led to has been told.
+            Ok(ToScreen::Row(_)) if echoed => {
+                println!("{name}: {}", what.word());
+                return Ok(Exit::Done);
+            }
+            Ok(ToScreen::Event(event)) if event.who == who && event.message == what.word() => echoed = true,
+            Ok(ToScreen::Event(event)) if echoed && event.who == who => {
+                println!("{name}: {}", event.message);
+                return Ok(if event.message.contains("does nothing") { Exit::BadInput } else { Exit::Done });
+            }
+            Ok(ToScreen::Event(event)) if echoed && event.kind == "state" => {
+                println!("{name}: {}", event.message);
                 return Ok(Exit::Done);
             }
             Ok(ToScreen::End { words, .. }) => {
@@ -107,6 +132,5 @@ pub(crate) fn request(args: &RequestArgs, what: Request) -> Result<Exit> {
             _ => {}
         }
     }
-    println!("{name}: the engine is gone");
-    Ok(Exit::Done)
+    gone()
 }

@@ -28,6 +28,8 @@ pub(crate) fn emulate(wanted: &str, at: Where, speed: f64, seed: u64, with_paren
     let options = HostOptions {
         folder: at.folder,
         log: at.log,
+        rig: rig.name.clone(),
+        seed,
         instrument: instrument.name.clone(),
         baud: instrument.baud,
         speed,

@@ -77,10 +77,11 @@ pub(super) fn exit_of(code: u8) -> Exit {
     }
 }
 
-/// Devices that are not there and plans that cannot be flown are the caller's to mend; threads and sockets are ours.
+/// Folders that cannot be written, devices that are not there and plans that cannot be flown are the caller's to mend; threads and
+/// sockets are ours.
 fn bad_or_internal(error: RunError) -> anyhow::Error {
     match error {
-        RunError::System { .. } | RunError::Folder(_) => error.into(),
+        RunError::System { .. } => error.into(),
         other => BadInput(other.to_string()).into(),
     }
 }
@@ -107,8 +108,7 @@ pub(crate) fn engine(args: &RunArgs) -> Result<Exit> {
 
 /// Starts `orbitbench engine` with our own arguments; returns its socket and the run's name.
 fn start_engine() -> Result<(PathBuf, String)> {
-    let folder = engine::live::socket_folder();
-    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let folder = engine::live::make_socket_folder().context("cannot use the folder for session sockets")?;
     let log = folder.join(format!("engine-{}.log", std::process::id()));
     let arguments = std::env::args_os().skip(2);
     let mut child = Command::new(std::env::current_exe()?)

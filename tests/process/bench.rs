@@ -72,9 +72,13 @@ impl Bench {
         self.start(arguments).end()
     }
 
-    /// A headless run of this length whose session can be attached to.
+    /// A headless run whose session can be attached to, and its name.
     pub(super) fn fly(&self, more: &str) -> (Process, String) {
-        let mut engine = self.start(&format!("run --headless --speed {SPEED} {more}"));
+        self.fly_at(SPEED, more)
+    }
+
+    pub(super) fn fly_at(&self, speed: &str, more: &str) -> (Process, String) {
+        let mut engine = self.start(&format!("run --headless --speed {speed} {more}"));
         let name = engine.hear("orbitbench attach ").split("orbitbench attach ").nth(1).map(|n| n.trim_end_matches('`').to_owned());
         (engine, name.expect("the name of the run"))
     }
@@ -253,7 +257,7 @@ impl Screen {
 
     /// The first from now on that will do.
     #[track_caller]
-    fn find<T>(&mut self, what: &str, mut take: impl FnMut(&ToScreen) -> Option<T>) -> T {
+    pub(super) fn find<T>(&mut self, what: &str, mut take: impl FnMut(&ToScreen) -> Option<T>) -> T {
         loop {
             match self.next() {
                 Some(message) => {

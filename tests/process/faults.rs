@@ -2,7 +2,9 @@
 
 use super::bench::{Bench, LEASE_S, Process, Screen, eventually, logged};
 use jiff::Timestamp;
-use record::{Column, EVENTS, Folder, Row, SAMPLES, mend, read_events, read_rows};
+use record::session::ToScreen;
+use record::{Column, EVENTS, Event, Folder, Row, SAMPLES, mend, read_events, read_rows};
+use rustix::process::Signal;
 use signal::{Quality, RunState, Severity};
 use std::path::Path;
 
@@ -98,16 +100,16 @@ fn a_killed_engine_loses_its_lease() {
     let last_row = assert_remains(&bench, &name, &seen);
     assert_lease(&bench.path("rig/emulator.log"), last_row);
 
-    // The same rig is found in order by the next run: what it holds against the last one is acknowledged, not ignored.
-    refused_until_acknowledged(&bench);
+    // The controller holds it against whoever comes next, until an operator has seen it.
+    let (engine, name) = bench.fly("--duration 20s --emulator rig");
+    let mut screen = bench.attach(&name);
+    let waiting = screen.row("a tenth of a minute of waiting", |row| row.tick > 60);
+    assert_eq!((waiting.state, waiting.get(Column::RigOutput)), (RunState::Staging, Some(0.0)), "never on over an error");
+    assert!(bench.attach(&name).hello.latched.iter().any(|e| e.kind == "instrument" && e.message.contains("acknowledge to clear it")));
+    bench.run("ack").with(0);
+    let ended = engine.end().with(0);
+    assert_eq!(ended.line(0), "done. SAFE CONFIRMED");
     drop(rig);
-}
-
-/// A controller that tripped keeps its error: a run on it is refused and says why, rather than flown or hung.
-fn refused_until_acknowledged(bench: &Bench) {
-    let ended = bench.start(&format!("run --headless --speed {} --duration 30s --emulator rig", super::bench::SPEED)).end();
-    assert!(matches!(ended.code, Some(0 | 6)), "{ended:?}");
-    assert!(ended.line(0).contains("SAFE CONFIRMED"), "{ended:?}");
 }
 
 /// The engine is killed and with it the hand on its own rig: the rig lets its watchdog act, writes so into the run folder, and
@@ -123,6 +125,21 @@ fn a_killed_engine_leaves_no_rig_behind() {
     assert_lease(&log, last_row);
     eventually("the end of the rig", || logged(&log, "emulator down: output off"));
     eventually("its process to go", || bench.processes(&name).is_empty().then_some(()));
+}
+
+/// Asks to go on as an operator does: again, if the rig was not ready for it yet. Returns the first row of flight.
+fn resumed(bench: &Bench, screen: &mut Screen, back: &Event) -> Row {
+    loop {
+        bench.run("resume").with(0);
+        let answer = screen.find("flight again", |message| match message {
+            ToScreen::Row(row) if row.state == RunState::Running && row.tick > back.tick => Some(Some((**row).clone())),
+            ToScreen::Event(event) if event.message.starts_with("resume does nothing") => Some(None),
+            _ => None,
+        });
+        if let Some(row) = answer {
+            return row;
+        }
+    }
 }
 
 /// The rig dies and is started again in the same place: found, identified, off; an operator acknowledges and resumes, and the run
@@ -141,10 +158,43 @@ fn a_rig_that_comes_back_waits_for_the_operator() {
     let waiting = screen.row("a row with readings again", |row| row.tick > back.tick && row.get(Column::RigPlateDegc).is_some());
     assert_eq!((waiting.state, waiting.get(Column::RigOutput)), (RunState::Suspended, Some(0.0)), "never on by itself");
     bench.run("ack").with(0);
-    bench.run("resume").with(0);
-    let after = screen.row("flight again", |row| row.state == RunState::Running && row.tick > back.tick);
+    let after = resumed(&bench, &mut screen, &back);
     assert!(after.mission_s >= before.mission_s && after.mission_s < Some(90.0), "{:?} to {:?}", before.mission_s, after.mission_s);
     let ended = engine.end().with(0);
     assert_eq!(ended.line(0), "done. SAFE CONFIRMED");
     drop(rig);
+}
+
+/// A rig that falls silent without hanging up, as behind an adapter whose far end was pulled: the same, by time-outs.
+#[test]
+fn a_rig_that_falls_silent_is_a_lost_link() {
+    let bench = Bench::new();
+    let rig = bench.emulate("rig");
+    let (engine, name) = bench.fly("--duration 90s --emulator rig");
+    let mut screen = bench.attach(&name);
+    let before = screen.flown(20.0);
+    rig.signal(Signal::STOP);
+    screen.event("link", "UNKNOWN");
+    rig.signal(Signal::CONT);
+    let back = screen.event("link", "ready: identified");
+    bench.run("ack").with(0);
+    let after = resumed(&bench, &mut screen, &back);
+    assert!(after.mission_s >= before.mission_s && after.mission_s < Some(90.0), "{:?} to {:?}", before.mission_s, after.mission_s);
+    engine.end().with(0);
+}
+
+/// An engine that hangs loses its lease like a dead one; going on, it finds its output gone, says so, and ends safe.
+#[test]
+fn a_hung_engine_loses_its_lease_and_finds_out() {
+    let bench = Bench::new();
+    let _rig = bench.emulate("rig");
+    let (engine, name) = bench.fly("--duration 2h --emulator rig");
+    bench.attach(&name).flown(20.0);
+    engine.signal(Signal::STOP);
+    let log = bench.path("rig/emulator.log");
+    eventually("the watchdog", || logged(&log, "watchdog: no valid frame"));
+    engine.signal(Signal::CONT);
+    let ended = engine.end().with(6);
+    assert!(ended.line(0).contains("error 2060") && ended.line(0).ends_with("SAFE CONFIRMED"), "{}", ended.line(0));
+    bench.run("verify").with(0);
 }

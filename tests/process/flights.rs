@@ -98,7 +98,6 @@ fn tampering_is_found(bench: &Bench, folder: &Folder) {
     assert!(said.contains("unsealed"), "{said}");
 }
 
-/// Asked twice, it flies twice: the second run finds nothing of the first in its way, and both can be named by their beginning.
 #[test]
 fn a_place_that_cannot_be_written_is_refused_before_anything_is_switched_on() {
     let bench = Bench::new();

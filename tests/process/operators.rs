@@ -82,9 +82,7 @@ fn a_signal_stops_the_run() {
 #[test]
 fn two_signals_halt_the_run() {
     let bench = Bench::new();
-    let mut engine = bench.start("run --headless --duration 1h --speed 1");
-    let said = engine.hear("orbitbench attach ");
-    let name = said.split("attach ").nth(1).expect("a name").trim_end_matches('`').to_owned();
+    let (engine, name) = bench.fly_at("1", "--duration 1h");
     let mut screen = bench.attach(&name);
     screen.row("a tick", |row| row.tick >= 1);
     engine.signal(Signal::TERM);

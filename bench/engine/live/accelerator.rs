@@ -31,7 +31,7 @@ pub(crate) enum Heard {
 /// The virtual card of an emulator in another process.
 pub(crate) struct VirtualCard {
     asks: Sender<CardCommand>,
-    answers: Receiver<Result<CardReading, String>>,
+    answers: Receiver<Result<(Instant, CardReading), String>>,
     duty: Option<f64>,
     /// An ask whose answer is still to come.
     pending: bool,
@@ -39,14 +39,14 @@ pub(crate) struct VirtualCard {
 
 impl VirtualCard {
     pub(crate) fn open(socket: &Path) -> Result<Self, twin::LinkError> {
-        let mut link = CardLink::connect(socket, CARD_TIMEOUT)?;
+        let mut link = Some(CardLink::connect(socket, CARD_TIMEOUT)?);
+        let path = socket.to_owned();
         let (asks, asked) = bounded::<CardCommand>(4);
         let (answer, answers) = bounded(4);
         thread::spawn(move || {
             for command in asked {
-                let heard = link.exchange(command).map_err(|e| e.to_string());
-                let broken = heard.is_err();
-                if answer.send(heard).is_err() || broken {
+                let heard = exchange(&mut link, &path, command).map(|reading| (Instant::now(), reading));
+                if answer.send(heard.map_err(|e| e.to_string())).is_err() {
                     break;
                 }
             }
@@ -61,17 +61,20 @@ impl VirtualCard {
         }
     }
 
-    /// Waits until `deadline` for the answer.
-    pub(crate) fn hear(&mut self, deadline: Instant, now_s: impl Fn() -> f64) -> Heard {
+    /// Waits until `deadline` for the answer; `bench_of` turns the moment it came into bench seconds.
+    pub(crate) fn hear(&mut self, deadline: Instant, bench_of: impl Fn(Instant) -> f64) -> Heard {
         if !self.pending {
             return Heard::Lost("the virtual card's thread is gone".to_owned());
         }
         match self.answers.recv_deadline(deadline) {
-            Ok(Ok(reading)) => {
+            Ok(Ok((at, reading))) => {
                 self.pending = false;
-                Heard::Readings(card_readings(&reading, now_s()))
+                Heard::Readings(card_readings(&reading, bench_of(at)))
             }
-            Ok(Err(why)) => Heard::Lost(why),
+            Ok(Err(why)) => {
+                self.pending = false;
+                Heard::Lost(why)
+            }
             Err(crossbeam_channel::RecvTimeoutError::Timeout) => Heard::Nothing,
             Err(crossbeam_channel::RecvTimeoutError::Disconnected) => Heard::Lost("the virtual card's thread is gone".to_owned()),
         }
@@ -84,7 +87,7 @@ impl VirtualCard {
         if changed {
             self.ask();
             // The answer to this one belongs to no tick.
-            let _ = self.hear(Instant::now() + CARD_TIMEOUT.min(Duration::from_millis(50)), || 0.0);
+            let _ = self.hear(Instant::now() + CARD_TIMEOUT.min(Duration::from_millis(50)), |_| 0.0);
         }
     }
 
@@ -95,7 +98,7 @@ impl VirtualCard {
         for _ in 0..2 {
             let was_pending = self.pending;
             self.ask();
-            match self.hear(deadline, || 0.0) {
+            match self.hear(deadline, |_| 0.0) {
                 Heard::Readings(_) if !was_pending => return true,
                 Heard::Readings(_) => {}
                 Heard::Nothing | Heard::Lost(_) => return false,
@@ -103,6 +106,15 @@ impl VirtualCard {
         }
         false
     }
+}
+
+/// One exchange. A link that failed is dropped, for a late answer would be taken for the next one's, and made anew: the emulator
+/// may have been started again.
+fn exchange(link: &mut Option<CardLink>, socket: &Path, command: CardCommand) -> Result<CardReading, twin::LinkError> {
+    let mut open = link.take().map_or_else(|| CardLink::connect(socket, CARD_TIMEOUT), Ok)?;
+    let reading = open.exchange(command)?;
+    *link = Some(open);
+    Ok(reading)
 }
 
 /// Sums of the samples since the last tick.

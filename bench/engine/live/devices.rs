@@ -5,7 +5,7 @@ use super::emulator::Emulator;
 use crate::devices::{Devices, Look, Unconfirmed};
 use crate::instrument::{Known, status};
 use control::{Commands, Event};
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 use rig::Command;
 use rig::config::{ChannelRule, SafeAction};
 use rig::port::Port;
@@ -17,6 +17,8 @@ use workload::Workload;
 const WAIT_FRAC: f64 = 0.6;
 /// Longest such wait.
 const WAIT_MOST: Duration = Duration::from_millis(600);
+/// An output that is not confirmed off is told again this often.
+const DISABLE_AGAIN: Duration = Duration::from_millis(500);
 /// Deadline for closing a port or stopping a workload on its own.
 const CLOSE: Duration = Duration::from_secs(2);
 
@@ -73,13 +75,13 @@ impl LiveDevices {
     /// Readings of the device under test into the snapshot; says what is wrong with it.
     fn hear_source(&mut self, deadline: Instant, snapshot: &mut Snapshot) -> Option<String> {
         let (origin, speed) = (self.origin, self.speed);
-        let now_s = || origin.elapsed().as_secs_f64() * speed;
+        let bench_of = |at: Instant| at.saturating_duration_since(origin).as_secs_f64() * speed;
         let heard = match &mut self.source {
-            Some(Source::Virtual(card)) => card.hear(deadline, now_s),
-            Some(Source::Real { accelerator, .. }) => accelerator.hear(|at| at.saturating_duration_since(origin).as_secs_f64() * speed),
+            Some(Source::Virtual(card)) => card.hear(deadline, bench_of),
+            Some(Source::Real { accelerator, .. }) => accelerator.hear(bench_of),
             None => return None,
         };
-        let bench_s = now_s();
+        let bench_s = bench_of(Instant::now());
         let mut fault = None;
         match heard {
             Heard::Readings(readings) => {
@@ -178,10 +180,18 @@ impl Devices for LiveDevices {
                 SafeAction::Off => {}
             }
         }
-        while self.ports.iter().any(|(_, known)| known.output_on() != Some(false)) {
-            match self.events.recv_deadline(deadline) {
+        let mut again = Instant::now() + DISABLE_AGAIN;
+        while self.ports.iter().any(|(_, known)| known.output_on() != Some(false)) && Instant::now() < deadline {
+            match self.events.recv_deadline(deadline.min(again)) {
                 Ok((id, event)) => self.take(id, event),
-                Err(_) => break,
+                Err(RecvTimeoutError::Timeout) => {
+                    for (port, _) in self.ports.iter().filter(|(_, known)| known.output_on() != Some(false)) {
+                        port.command(Command::Disable);
+                    }
+                    again = Instant::now() + DISABLE_AGAIN;
+                }
+                // No port thread is left to tell anything.
+                Err(RecvTimeoutError::Disconnected) => break,
             }
         }
         for (port, known) in self.ports.drain(..) {

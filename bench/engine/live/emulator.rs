@@ -23,6 +23,16 @@ pub enum EmulatorError {
     /// It did not say that it is ready.
     #[error("the emulated rig did not come up: {0}")]
     Silent(String),
+    /// An emulator of something else: the run would be recorded as what it is not.
+    #[error("the emulated rig in {folder} is {found}, and this run wants {wanted}; give both the same --rig, --speed and --seed")]
+    Other {
+        /// Where it is.
+        folder: PathBuf,
+        /// What it says.
+        found: String,
+        /// What was asked for.
+        wanted: String,
+    },
     /// No emulator where one was said to run.
     #[error("no emulated rig in {folder}: {why}; start one with `orbitbench rig emulate --folder {folder}`")]
     Absent {
@@ -91,21 +101,29 @@ impl Emulator {
         Ok(Self { child: Some(child), ready })
     }
 
-    /// Uses one that an operator started.
-    pub(crate) fn find(folder: &Path) -> Result<Self, EmulatorError> {
+    /// Uses one that an operator started, if it emulates what is to be flown.
+    pub(crate) fn find(folder: &Path, rig: &str, speed: f64, seed: u64) -> Result<Self, EmulatorError> {
         let absent = |why: String| EmulatorError::Absent { folder: folder.to_owned(), why };
         let text = std::fs::read_to_string(folder.join(twin::link::READY_FILE)).map_err(|e| absent(e.to_string()))?;
-        let ready = serde_json::from_str(&text).map_err(|e| absent(e.to_string()))?;
+        let ready: Ready = serde_json::from_str(&text).map_err(|e| absent(e.to_string()))?;
+        if (ready.rig.as_str(), ready.speed, ready.seed) != (rig, speed, seed) {
+            let found = format!("rig {}, speed {}, seed {}", ready.rig, ready.speed, ready.seed);
+            return Err(EmulatorError::Other {
+                folder: folder.to_owned(),
+                found,
+                wanted: format!("rig {rig}, speed {speed}, seed {seed}"),
+            });
+        }
         Ok(Self { child: None, ready })
     }
 
     /// Ends it once everything is confirmed safe; otherwise lets go, and its watchdog does the rest.
     pub(crate) fn finish(mut self, confirmed: bool) {
         let Some(mut child) = self.child.take() else { return };
-        drop(child.stdin.take());
         if confirmed {
             let _ = child.kill();
             let _ = child.wait();
         }
+        // Its standard input closes here, and if it still lives it takes that for our end.
     }
 }

@@ -11,7 +11,7 @@ mod recorder;
 mod socket;
 
 pub use emulator::{EmulatorError, Launch};
-pub use socket::{folder as socket_folder, path_of as socket_path};
+pub use socket::{folder as socket_folder, make_folder as make_socket_folder, path_of as socket_path};
 
 use crate::devices::{Devices, Unconfirmed};
 use crate::folder::{self, Begun, FolderError};
@@ -143,9 +143,7 @@ pub fn fly(setup: &Setup, options: &RunOptions, observe: &mut dyn FnMut(&Progres
     }
     observe(&Progress::Predicted(Box::new(rehearsal)));
     let (samples, events) = folder::files(&folder, &columns)?;
-    let rows_per_s = setup.speed / setup.law.dt_s;
-    let recorder =
-        Recorder::start(samples, events, rows_per_s).map_err(|source| RunError::System { doing: "start the recorder's thread", source })?;
+    let recorder = Recorder::start(samples, events).map_err(|source| RunError::System { doing: "start the recorder's thread", source })?;
 
     let (asks, requests) = crossbeam_channel::unbounded();
     let socket = socket::path_of(&folder.name());
@@ -154,9 +152,9 @@ pub fn fly(setup: &Setup, options: &RunOptions, observe: &mut dyn FnMut(&Progres
     let session =
         Session::open(socket.clone(), hello, asks).map_err(|source| RunError::System { doing: "open the session socket", source })?;
     folder::write_manifest(&folder, &manifest)?;
-    observe(&Progress::Session { socket, name: folder.name() });
-
     let mut devices = open::devices(setup, options, &folder)?;
+    // Not before: whoever hears of a session takes the run for begun.
+    observe(&Progress::Session { socket, name: folder.name() });
     let start = Instant::now();
     devices.origin = start;
     let mut flight = Flight {
@@ -185,7 +183,9 @@ pub fn fly(setup: &Setup, options: &RunOptions, observe: &mut dyn FnMut(&Progres
 
     manifest.identities.extend(identities);
     manifest.session = None;
-    if let Err(why) = recorder.close(WRITE_OUT) {
+    if let Err(why) = recorder.close(WRITE_OUT)
+        && !matches!(&end, End::Tripped(told) if *told == why)
+    {
         internal.get_or_insert(why);
     }
     let words = end_words(&end, &unconfirmed);
@@ -306,8 +306,12 @@ impl Flight<'_> {
         }
     }
 
-    fn record(&self, tick: Tick, rows: Vec<Row>, events: Vec<Event>) -> Result<(), String> {
+    fn record(&mut self, tick: Tick, rows: Vec<Row>, events: Vec<Event>) -> Result<(), String> {
         for event in events {
+            // Retries and gaps are for the log; states and whatever is bad are for whoever watches.
+            if event.severity > Severity::Info || matches!(event.kind, "state" | "request") {
+                (self.observe)(&Progress::Event(event.clone()));
+            }
             let event = self.stamped(tick, event);
             self.recorder.event(event.clone())?;
             self.session.event(event);

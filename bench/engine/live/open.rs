@@ -68,7 +68,7 @@ pub(super) fn hello(setup: &Setup, folder: &Folder, columns: &Columns) -> Hello 
 pub(super) fn devices(setup: &Setup, options: &RunOptions, folder: &Folder) -> Result<LiveDevices, RunError> {
     let emulator = if setup.rig.emulated() {
         Some(match &options.emulator {
-            Some(at) => Emulator::find(at)?,
+            Some(at) => Emulator::find(at, &setup.rig.name, setup.speed, setup.options.seed)?,
             None => Emulator::start(&Launch {
                 program: options.program.clone(),
                 rig: if setup.options.rig.from == "built in" { setup.rig.name.clone() } else { setup.options.rig.from.clone() },
@@ -84,12 +84,12 @@ pub(super) fn devices(setup: &Setup, options: &RunOptions, folder: &Folder) -> R
     let (tell, events) = crossbeam_channel::unbounded();
     let mut ports = Vec::new();
     for (id, instrument) in setup.rig.instruments.iter().enumerate() {
-        let (path, emulated) = match &instrument.connection {
-            Connection::Port(path) => (path.clone(), false),
-            Connection::Emulated => (emulated_port(emulator.as_ref(), &instrument.name)?, true),
+        let path = match &instrument.connection {
+            Connection::Port(path) => path.clone(),
+            Connection::Emulated => emulated_port(emulator.as_ref(), &instrument.name)?,
         };
         let port = Port::open(path, instrument.baud, driver_for(instrument)?, tell.clone(), id)?;
-        ports.push((port, Known::new(&instrument.name, emulated)));
+        ports.push((port, Known::new(instrument)));
     }
     let source = match &setup.accelerator {
         Spec::Virtual => {
@@ -121,7 +121,7 @@ pub(super) fn devices(setup: &Setup, options: &RunOptions, folder: &Folder) -> R
 
 /// Links and socket of the emulator of a run: short paths, since a socket's may not be long.
 fn bench_folder(run: &str) -> PathBuf {
-    socket::folder().join(format!("{run}.bench"))
+    socket::folder().join(format!("{}.bench", socket::short(run)))
 }
 
 fn emulated_port(emulator: Option<&Emulator>, name: &str) -> Result<PathBuf, RunError> {

@@ -9,8 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Wall seconds of rows and events the queue holds.
-const QUEUE_S: f64 = 10.0;
+/// Oldest thing that may wait to be written, wall time.
+const QUEUE_AGE: Duration = Duration::from_secs(10);
+/// Room for rows and events that come all at once: the gap rows of a host that was away. Far more than ten seconds of ticks.
+const QUEUE_LENGTH: usize = 1 << 16;
 /// How often the files go to the disk.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 
@@ -22,23 +24,27 @@ enum Message {
 
 /// The engine's end of the recorder.
 pub(crate) struct Recorder {
-    queue: Sender<Message>,
+    queue: Sender<(Instant, Message)>,
     failure: Arc<Mutex<Option<String>>>,
+    /// When the message that is being written, or was written last, was put in.
+    reached: Arc<Mutex<Instant>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Recorder {
-    /// Starts the thread. `rows_per_s` is per wall second.
-    pub(crate) fn start(samples: Samples, events: Events, rows_per_s: f64) -> std::io::Result<Self> {
-        let (queue, receiver) = bounded((QUEUE_S * rows_per_s * 2.0).ceil().max(64.0) as usize);
+    /// Starts the thread.
+    pub(crate) fn start(samples: Samples, events: Events) -> std::io::Result<Self> {
+        let (queue, receiver) = bounded(QUEUE_LENGTH);
+        let reached = Arc::new(Mutex::new(Instant::now()));
+        let reaching = Arc::clone(&reached);
         let failure = Arc::new(Mutex::new(None));
         let told = Arc::clone(&failure);
         let thread = std::thread::Builder::new().name("recorder".into()).spawn(move || {
-            if let Err(why) = write_all(&receiver, samples, events) {
+            if let Err(why) = write_all(&receiver, &reaching, samples, events) {
                 *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
             }
         })?;
-        Ok(Self { queue, failure, thread: Some(thread) })
+        Ok(Self { queue, failure, reached, thread: Some(thread) })
     }
 
     /// Puts a row in; says why if it will not go.
@@ -52,8 +58,12 @@ impl Recorder {
     }
 
     fn put(&self, message: Message) -> Result<(), String> {
-        self.queue.try_send(message).map_err(|refused| match refused {
-            TrySendError::Full(_) => format!("the recorder is more than {QUEUE_S} s behind: disk too slow?"),
+        let waiting = self.reached.lock().unwrap_or_else(PoisonError::into_inner).elapsed();
+        if !self.queue.is_empty() && waiting > QUEUE_AGE {
+            return Err(format!("the recorder is more than {} s behind: disk too slow?", QUEUE_AGE.as_secs()));
+        }
+        self.queue.try_send((Instant::now(), message)).map_err(|refused| match refused {
+            TrySendError::Full(_) => format!("more than {QUEUE_LENGTH} rows and events at once: was this machine asleep?"),
             TrySendError::Disconnected(_) => {
                 let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
                 failure.clone().unwrap_or_else(|| "the recorder's thread is gone".to_owned())
@@ -65,7 +75,7 @@ impl Recorder {
     pub(crate) fn close(mut self, within: Duration) -> Result<(), String> {
         let deadline = Instant::now() + within;
         // The thread may be gone already; then the failure below says why.
-        let _ = self.queue.send_timeout(Message::Close, within);
+        let _ = self.queue.send_timeout((Instant::now(), Message::Close), within);
         if let Some(thread) = self.thread.take() {
             while !thread.is_finished() && Instant::now() < deadline {
                 std::thread::sleep(Duration::from_millis(2));
@@ -82,13 +92,22 @@ impl Recorder {
     }
 }
 
-fn write_all(queue: &Receiver<Message>, mut samples: Samples, mut events: Events) -> Result<(), String> {
+fn write_all(
+    queue: &Receiver<(Instant, Message)>,
+    reached: &Mutex<Instant>,
+    mut samples: Samples,
+    mut events: Events,
+) -> Result<(), String> {
     let samples_failed = |why| format!("cannot write samples.csv: {why}");
     let events_failed = |why| format!("cannot write events.csv: {why}");
     let mut synced = Instant::now();
     let mut over = false;
     while !over {
-        match queue.recv_timeout(SYNC_EVERY) {
+        let next = queue.recv_timeout(SYNC_EVERY);
+        if let Ok((put_in, _)) = &next {
+            *reached.lock().unwrap_or_else(PoisonError::into_inner) = *put_in;
+        }
+        match next.map(|(_, message)| message) {
             Ok(Message::Row(row)) => samples.write(&row).map_err(samples_failed)?,
             Ok(Message::Event(event)) => events.write(&event).map_err(events_failed)?,
             Ok(Message::Close) | Err(RecvTimeoutError::Disconnected) => over = true,

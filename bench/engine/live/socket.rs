@@ -6,7 +6,7 @@
 use record::session::{FromScreen, Hello, ToScreen, decode, encode};
 use record::{Event, Row};
 use signal::{Request, Severity};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -41,31 +41,55 @@ pub fn folder() -> PathBuf {
     }
 }
 
-/// The socket of the run of this name.
+/// Makes [`folder`] if need be, and refuses one that is not ours alone: in a shared place somebody else may have made it first.
+pub fn make_folder() -> std::io::Result<PathBuf> {
+    let folder = folder();
+    match std::fs::DirBuilder::new().mode(0o700).create(&folder) {
+        Err(why) if why.kind() != std::io::ErrorKind::AlreadyExists => return Err(why),
+        _ => {}
+    }
+    let found = std::fs::symlink_metadata(&folder)?;
+    let ours = found.is_dir() && found.uid() == rustix::process::getuid().as_raw() && found.mode() & 0o077 == 0;
+    if ours {
+        return Ok(folder);
+    }
+    let why = format!("{} is not a folder that only you can use: move it away or set XDG_RUNTIME_DIR", folder.display());
+    Err(std::io::Error::new(std::io::ErrorKind::PermissionDenied, why))
+}
+
+/// The socket of the run of this name. Short, for a socket's path may have about a hundred bytes: the time and the random part of
+/// the name tell runs apart.
 pub fn path_of(run: &str) -> PathBuf {
-    folder().join(format!("{run}.sock"))
+    folder().join(format!("{}.sock", short(run)))
+}
+
+/// Time and random part of a run's name.
+pub(super) fn short(run: &str) -> String {
+    match (run.split_once('_'), run.rsplit_once('_')) {
+        (Some((time, _)), Some((_, random))) => format!("{time}_{random}"),
+        _ => run.to_owned(),
+    }
 }
 
 impl Session {
     /// Opens the socket at `path` and serves it, and the signals, on a thread of its own.
     pub(crate) fn open(path: PathBuf, hello: Hello, requests: Requests) -> std::io::Result<Self> {
-        if let Some(dir) = path.parent() {
-            std::fs::create_dir_all(dir)?;
-            std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700))?;
-        }
+        make_folder()?;
         let _ = std::fs::remove_file(&path);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let listener = {
+        let (listener, signals) = {
             let _inside = runtime.enter();
-            UnixListener::bind(&path)?
+            // Before anything can be switched on: a signal must not kill an engine that has not begun to listen to them.
+            (UnixListener::bind(&path)?, Signals::listen()?)
         };
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
         let (out, _) = broadcast::channel(QUEUE);
         let hello = Arc::new(Mutex::new(hello));
         let (stop, stopped) = oneshot::channel();
         let serving = Serving { out: out.clone(), hello: Arc::clone(&hello), requests };
-        let thread =
-            std::thread::Builder::new().name("session".into()).spawn(move || runtime.block_on(serving.serve(listener, stopped)))?;
+        let thread = std::thread::Builder::new()
+            .name("session".into())
+            .spawn(move || runtime.block_on(serving.serve(listener, signals, stopped)))?;
         Ok(Self { path, out, hello, stop: Some(stop), thread: Some(thread) })
     }
 
@@ -102,7 +126,27 @@ impl Session {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+impl Drop for Session {
+    /// Also where a run could not be begun: a socket that nobody serves would only be in the way.
+    fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// The signals that are requests.
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        let [interrupt, terminate, hangup] = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
+        Ok(Self { interrupt: interrupt?, terminate: terminate?, hangup: hangup? })
     }
 }
 
@@ -113,10 +157,8 @@ struct Serving {
 }
 
 impl Serving {
-    async fn serve(self, listener: UnixListener, mut stopped: oneshot::Receiver<()>) {
-        let handlers = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
-        let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = handlers else { return };
-        let mut signals = 0_u32;
+    async fn serve(self, listener: UnixListener, mut signals: Signals, mut stopped: oneshot::Receiver<()>) {
+        let mut heard = 0_u32;
         let mut screens = tokio::task::JoinSet::new();
         loop {
             let name = tokio::select! {
@@ -129,13 +171,13 @@ impl Serving {
                     }
                     continue;
                 }
-                _ = interrupt.recv() => "SIGINT",
-                _ = terminate.recv() => "SIGTERM",
-                _ = hangup.recv() => "SIGHUP",
+                _ = signals.interrupt.recv() => "SIGINT",
+                _ = signals.terminate.recv() => "SIGTERM",
+                _ = signals.hangup.recv() => "SIGHUP",
             };
-            signals += 1;
+            heard += 1;
             // Once is a wish, twice is a need.
-            let what = if signals == 1 { Request::Stop } else { Request::Halt };
+            let what = if heard == 1 { Request::Stop } else { Request::Halt };
             let _ = self.requests.send((name.to_owned(), what));
         }
         let _ = tokio::time::timeout(FAREWELL, async { while screens.join_next().await.is_some() {} }).await;
@@ -175,3 +217,6 @@ async fn screen(stream: UnixStream, mut feed: broadcast::Receiver<Arc<ToScreen>>
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

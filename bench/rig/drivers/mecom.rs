@@ -41,7 +41,8 @@ pub struct Mecom {
     asked: Option<Task>,
     wait_until_s: Option<f64>,
     found: Found,
-    failed_polls: u8,
+    /// Polls and settings without an answer since the last poll that had one.
+    failed: u8,
 }
 
 impl Mecom {
@@ -62,7 +63,7 @@ impl Mecom {
             asked: None,
             wait_until_s: None,
             found: Found::default(),
-            failed_polls: 0,
+            failed: 0,
             instrument: instrument.clone(),
         })
     }
@@ -104,7 +105,7 @@ impl Mecom {
             fx.events.push(Event::PollFailed { tick, why: why.to_owned() });
         }
         self.wanted = Wanted { disable: self.wanted.disable, ..Wanted::default() };
-        self.failed_polls = 0;
+        self.failed = 0;
         let known = self.found.known;
         self.found = Found { known, ..Found::default() };
     }
@@ -129,6 +130,7 @@ impl Mecom {
 
     fn command(&mut self, command: Command, fx: &mut Effects) {
         let ready = self.link == Link::Ready;
+        let away = matches!(self.link, Link::Closed | Link::Silent | Link::Opening);
         let refused = |what: &str, why: &str| Event::Refused { why: format!("{what}: {why}") };
         match command {
             Command::Poll { tick } if !ready => {
@@ -139,6 +141,8 @@ impl Mecom {
                     fx.events.push(Event::PollFailed { tick, why: "overtaken by the next tick".to_owned() });
                 }
             }
+            // It crossed with the news that the link is lost: whoever sent it will know, and nothing is refused.
+            Command::Target(_) | Command::Enable | Command::Acknowledge if away => {}
             Command::Target(target) => {
                 let what = format!("a target of {target}");
                 match &self.instrument.setpoint {
@@ -154,15 +158,12 @@ impl Mecom {
             Command::Enable if !ready => fx.events.push(refused("switching the output on", self.link.words())),
             Command::Enable => self.wanted.enable = true,
             Command::Disable => self.disable(fx),
-            Command::Acknowledge => match self.link {
-                Link::Ready => self.wanted.acknowledge = true,
-                // The operator saw to what was refused: look again.
-                Link::Refused { .. } => {
-                    self.link = Link::Opening;
-                    self.open(0.0);
-                }
-                _ => fx.events.push(refused("acknowledging", self.link.words())),
-            },
+            Command::Acknowledge if ready => self.wanted.acknowledge = true,
+            // The operator saw to what was refused: look again.
+            Command::Acknowledge => {
+                self.link = Link::Opening;
+                self.open(0.0);
+            }
         }
     }
 
@@ -255,7 +256,7 @@ impl Mecom {
                 fx.events.push(Event::Ready);
             }
             Some(Job::Poll(tick)) => {
-                self.failed_polls = 0;
+                self.failed = 0;
                 fx.events.push(Event::PollDone { tick });
             }
             Some(Job::Target(target)) => self.found.target = Some(target),

@@ -204,6 +204,38 @@ fn one_lost_reply_is_asked_for_again() {
 }
 
 #[test]
+fn a_target_that_is_not_answered_is_set_again() {
+    let refused = |e: &Event| matches!(e, Event::Refused { .. });
+    let mut bench = Bench::running();
+    bench.line.mute = true;
+    bench.command(Command::Target(Celsius(21.0)));
+    bench.pass(0.35);
+    bench.line.mute = false;
+    bench.pass(0.5);
+    assert_eq!(bench.device.settings.target_degc, 21.0);
+    assert_eq!((bench.told(refused), bench.told(lost)), (0, 0), "{:?}", bench.events);
+
+    bench.line.mute = true;
+    bench.command(Command::Target(Celsius(22.0)));
+    bench.pass(1.5);
+    assert_eq!((bench.told(refused), bench.told(lost)), (0, 1), "silence is a lost link, not a refusal: {:?}", bench.events);
+}
+
+/// What was sent before the news of the loss arrived is dropped: the loss was told, and nothing was refused.
+#[test]
+fn commands_that_cross_with_the_loss_are_no_refusals() {
+    let mut bench = Bench::running();
+    bench.feed(Input::HangUp);
+    bench.events.clear();
+    for command in [Command::Target(Celsius(21.0)), Command::Enable, Command::Acknowledge] {
+        bench.command(command);
+    }
+    assert_eq!(bench.events, []);
+    bench.feed(Input::Opened);
+    assert_eq!((bench.events.last(), bench.device.output_on()), (Some(&Event::Ready), false), "nor are they done later");
+}
+
+#[test]
 fn three_failed_polls_lose_the_link_and_identification_comes_first_again() {
     let mut bench = Bench::running();
     bench.line.mute = true;

@@ -7,8 +7,8 @@ use crate::driver::{Effects, Event};
 use crate::protocol::mecom::{Answer, ServerError, Value, id, parameter};
 use signal::Channel;
 
-/// Polls that fail in a row before the link counts as lost.
-const POLLS_TO_LOSE: u8 = 3;
+/// Polls and settings that fail in a row before the link counts as lost.
+const FAILURES_TO_LOSE: u8 = 3;
 /// Rounds of switching off before the link counts as lost.
 const ROUNDS_TO_LOSE: u8 = 3;
 /// How often the status is looked at until the output has followed, and how far apart, s.
@@ -30,11 +30,17 @@ impl Mecom {
                     self.restarted();
                 }
             }
-            (Some(Job::Poll(_)), _) => {
+            (Some(job @ (Job::Poll(_) | Job::Target(_) | Job::Acknowledge)), _) => {
                 self.drop_job(&why, fx);
-                self.failed_polls += 1;
-                if self.failed_polls >= POLLS_TO_LOSE {
-                    self.silent(format!("{POLLS_TO_LOSE} polls failed in a row, {why}"), fx);
+                // Silence is no refusal: what was wanted still is, until the link counts as lost.
+                match job {
+                    Job::Target(target) if self.wanted.target.is_none() => self.wanted.target = Some(target),
+                    Job::Acknowledge => self.wanted.acknowledge = true,
+                    _ => {}
+                }
+                self.failed += 1;
+                if self.failed >= FAILURES_TO_LOSE {
+                    self.silent(format!("{FAILURES_TO_LOSE} exchanges failed in a row, {why}"), fx);
                 }
             }
             (Some(Job::Switch { on: false, round }), _) if round + 1 < ROUNDS_TO_LOSE => {

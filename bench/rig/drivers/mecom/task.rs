@@ -172,7 +172,7 @@ pub(super) fn script(job: Job, instrument: &Instrument) -> VecDeque<Task> {
         }
         Job::Target(target) => {
             let (parameter, value) = (id::TARGET_TEMPERATURE, Value::Float(target.0 as f32));
-            VecDeque::from([Task::Write { parameter, value, attempts: 1 }, Task::Verify { parameter, value }])
+            VecDeque::from([Task::Write { parameter, value, attempts: 2 }, Task::Verify { parameter, value }])
         }
         Job::Switch { on, .. } => VecDeque::from(switch(on)),
         Job::Acknowledge => VecDeque::from([Task::RestartIfError]),
