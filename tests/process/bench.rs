@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 use record::session::{Hello, ToScreen, decode};
-use record::{Folder, Row};
+use record::{Folder, RUN, Row};
 use rustix::process::{Pid, Signal, kill_process};
 use signal::RunState;
 use std::io::{BufRead, BufReader, ErrorKind, Read};
@@ -91,20 +91,26 @@ impl Bench {
     }
 
     pub(super) fn attach(&self, run: &str) -> Screen {
-        Screen::open(&self.sockets().join(format!("{run}.sock")))
+        Screen::open(&self.socket(run))
+    }
+
+    /// The session socket of a run under way: its folder names it.
+    pub(super) fn socket(&self, run: &str) -> PathBuf {
+        let manifest: toml::Table = self.folder(run).text(RUN).expect("a manifest").parse().expect("TOML");
+        PathBuf::from(manifest["session"]["socket"].as_str().expect("a path"))
     }
 
     /// The run folder of this name.
     pub(super) fn folder(&self, run: &str) -> Folder {
         Folder::open(&self.path("logs").join(run)).expect("a run folder")
     }
+}
 
-    /// What runs with this bench's path on its command line.
-    pub(super) fn processes(&self, named: &str) -> Vec<String> {
-        let of = |entry: std::fs::DirEntry| std::fs::read(entry.path().join("cmdline")).ok();
-        let all = std::fs::read_dir("/proc").expect("/proc").flatten().filter_map(of);
-        all.map(|words| String::from_utf8_lossy(&words).replace('\0', " ")).filter(|line| line.contains(named)).collect()
-    }
+/// What runs with this on its command line.
+pub(super) fn processes(named: &str) -> Vec<String> {
+    let of = |entry: std::fs::DirEntry| std::fs::read(entry.path().join("cmdline")).ok();
+    let all = std::fs::read_dir("/proc").expect("/proc").flatten().filter_map(of);
+    all.map(|words| String::from_utf8_lossy(&words).replace('\0', " ")).filter(|line| line.contains(named)).collect()
 }
 
 /// What was said before the end, and the exit code.
@@ -257,7 +263,7 @@ impl Screen {
 
     /// The first from now on that will do.
     #[track_caller]
-    pub(super) fn find<T>(&mut self, what: &str, mut take: impl FnMut(&ToScreen) -> Option<T>) -> T {
+    fn find<T>(&mut self, what: &str, mut take: impl FnMut(&ToScreen) -> Option<T>) -> T {
         loop {
             match self.next() {
                 Some(message) => {

@@ -1,8 +1,7 @@
 //! Processes that die: the emulated rig under a running engine, the engine over a running rig, and the rig that comes back.
 
-use super::bench::{Bench, LEASE_S, Process, Screen, eventually, logged};
+use super::bench::{Bench, LEASE_S, Process, Screen, eventually, logged, processes};
 use jiff::Timestamp;
-use record::session::ToScreen;
 use record::{Column, EVENTS, Event, Folder, Row, SAMPLES, mend, read_events, read_rows};
 use rustix::process::Signal;
 use signal::{Quality, RunState, Severity};
@@ -124,21 +123,19 @@ fn a_killed_engine_leaves_no_rig_behind() {
     let log = bench.folder(&name).file("emulator.log");
     assert_lease(&log, last_row);
     eventually("the end of the rig", || logged(&log, "emulator down: output off"));
-    eventually("its process to go", || bench.processes(&name).is_empty().then_some(()));
+    eventually("its process to go", || processes(&name).is_empty().then_some(()));
 }
 
-/// Asks to go on as an operator does: again, if the rig was not ready for it yet. Returns the first row of flight.
+/// Acknowledges and goes on as an operator does: asking again while the rig is not ready for it. Returns the first row of flight.
 fn resumed(bench: &Bench, screen: &mut Screen, back: &Event) -> Row {
+    bench.run("ack").with(0);
     loop {
-        bench.run("resume").with(0);
-        let answer = screen.find("flight again", |message| match message {
-            ToScreen::Row(row) if row.state == RunState::Running && row.tick > back.tick => Some(Some((**row).clone())),
-            ToScreen::Event(event) if event.message.starts_with("resume does nothing") => Some(None),
-            _ => None,
-        });
-        if let Some(row) = answer {
-            return row;
+        let answer = bench.run("resume");
+        if answer.code == Some(0) {
+            return screen.row("flight again", |row| row.state == RunState::Running && row.tick > back.tick);
         }
+        let answer = answer.with(3);
+        assert!(answer.out.contains("resume does nothing"), "{answer:?}");
     }
 }
 
@@ -157,7 +154,6 @@ fn a_rig_that_comes_back_waits_for_the_operator() {
     let back = screen.event("link", "acknowledge and resume");
     let waiting = screen.row("a row with readings again", |row| row.tick > back.tick && row.get(Column::RigPlateDegc).is_some());
     assert_eq!((waiting.state, waiting.get(Column::RigOutput)), (RunState::Suspended, Some(0.0)), "never on by itself");
-    bench.run("ack").with(0);
     let after = resumed(&bench, &mut screen, &back);
     assert!(after.mission_s >= before.mission_s && after.mission_s < Some(90.0), "{:?} to {:?}", before.mission_s, after.mission_s);
     let ended = engine.end().with(0);
@@ -177,7 +173,6 @@ fn a_rig_that_falls_silent_is_a_lost_link() {
     screen.event("link", "UNKNOWN");
     rig.signal(Signal::CONT);
     let back = screen.event("link", "ready: identified");
-    bench.run("ack").with(0);
     let after = resumed(&bench, &mut screen, &back);
     assert!(after.mission_s >= before.mission_s && after.mission_s < Some(90.0), "{:?} to {:?}", before.mission_s, after.mission_s);
     engine.end().with(0);

@@ -1,6 +1,6 @@
 //! A flight from the command line: its exit code, its folder, its seal, and that nothing of it is left behind.
 
-use super::bench::{Bench, SPEED};
+use super::bench::{Bench, SPEED, processes};
 use record::{COMPARISON, EVENTS, Folder, PREDICTION, RUN, SAMPLES, SEALED, SUMMARY, SUMS, read_events, read_rows};
 use signal::RunState;
 use std::path::Path;
@@ -30,7 +30,7 @@ fn a_flight_leaves_a_sealed_folder_and_nothing_else() {
     assert_eq!(again.code, Some(if again.out.contains("gates ecss: FAIL") { 4 } else { 0 }), "{}", again.out);
     assert_eq!(std::fs::read(folder.file(COMPARISON)).expect("a comparison"), compared);
 
-    assert_eq!(bench.processes(&folder.name()), [""; 0], "the emulator is gone");
+    assert_eq!(processes(&folder.name()), [""; 0], "the emulator is gone");
     let left: Vec<_> = std::fs::read_dir(bench.sockets()).expect("the socket folder").flatten().map(|e| e.path()).collect();
     assert!(left.is_empty(), "{left:?}");
     tampering_is_found(&bench, &folder);

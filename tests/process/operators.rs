@@ -13,7 +13,7 @@ fn a_detached_run_does_what_it_is_asked() {
     let mut screen = bench.attach(&name);
     screen.flown(5.0);
     let heard = bench.run("hold").with(0).out;
-    assert!(heard.contains(&name) && heard.contains("hold"), "{heard}");
+    assert!(heard.contains(&name) && heard.contains("running -> held"), "{heard}");
     let held = screen.row("a held row", |row| row.state == RunState::Held);
     let later = screen.row("time to pass", |row| row.tick > held.tick + 20);
     assert_eq!((later.state, later.mission_s), (RunState::Held, held.mission_s), "mission time stands still");

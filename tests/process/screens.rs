@@ -18,7 +18,7 @@ use std::time::Duration;
 fn viewers_come_and_go() {
     let bench = Bench::new();
     let (engine, name) = bench.fly("--duration 90s");
-    let socket = bench.sockets().join(format!("{name}.sock"));
+    let socket = bench.socket(&name);
     let deaf: Vec<UnixStream> = (0..3).map(|_| UnixStream::connect(&socket).expect("an engine")).collect();
     let mut first = bench.attach(&name);
     first.flown(5.0);
