@@ -82,7 +82,7 @@ pub(crate) struct FlightArgs {
     /// Device under test: virtual, nvml:INDEX, cpu; the rig's default if left out
     #[arg(long)]
     pub(crate) accelerator: Option<String>,
-    /// Work: virtual, cpu[:PRESET][:THREADS], command:PROGRAM ARGS, none; what suits the accelerator if left out
+    /// Work: `virtual`, `cpu`, `cpu:small:2`, `command:PROGRAM ARGS`, `none`; what suits the accelerator if left out
     #[arg(long)]
     pub(crate) workload: Option<String>,
     /// Mission time to fly, such as 90m, 24h, 5400s; the profile's own length if left out
@@ -91,7 +91,7 @@ pub(crate) struct FlightArgs {
     /// Controller step in bench seconds
     #[arg(long, default_value_t = 1.0)]
     pub(crate) dt: f64,
-    /// Seed that draws this emulated bench from the rig's [truth]
+    /// Seed that draws this emulated bench from the rig's `[truth]`
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
     /// Stand-in board power in watts where nothing can measure it; then no verdict is drawn
@@ -221,7 +221,7 @@ pub(crate) enum RigCommand {
         /// Bench seconds a wall second
         #[arg(long, default_value_t = 1.0)]
         speed: f64,
-        /// Seed that draws this bench from the rig's [truth]
+        /// Seed that draws this bench from the rig's `[truth]`
         #[arg(long, default_value_t = 1)]
         seed: u64,
         /// End when standard input closes, after letting the watchdog act

@@ -1,6 +1,6 @@
 //! What the controller flies: the one trait between a [`crate::pilot::Pilot`] and hardware, twin or belief.
 //!
-//! Three stand behind it: [`crate::live::LiveDevices`] (real ports and libraries), [`crate::memory::MemoryBench`] (drivers and
+//! Three stand behind it: `live::LiveDevices` (real ports and libraries), [`crate::memory::MemoryBench`] (drivers and
 //! emulators joined in memory on virtual time) and [`crate::believed::Believed`] (the believed plant alone, for rehearsals).
 
 use control::{Commands, Event, Instruments};
