@@ -7,6 +7,7 @@ mod architecture;
 mod flight;
 mod peers;
 mod process;
+mod silence;
 
 /// Says that something was not checked, past the test harness that would keep the words of a passing test to itself.
 fn skipped(what: &str, why: &str) {

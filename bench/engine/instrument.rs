@@ -16,6 +16,8 @@ pub(crate) struct Known {
     origin: Origin,
     ready: bool,
     lost: Option<String>,
+    /// A loss that nobody was told of yet: it may be over before the next tick looks, but its output went off with it.
+    untold: Option<String>,
     refused: Option<String>,
     error: Option<String>,
     /// The link was lost since somebody last acknowledged: an error of the device is then its lease doing its work.
@@ -44,6 +46,7 @@ impl Known {
             origin: if emulated { Origin::Simulated } else { Origin::Measured },
             ready: false,
             lost: None,
+            untold: None,
             refused: None,
             error: None,
             was_lost: false,
@@ -118,6 +121,7 @@ impl Known {
             }
             rig::Event::LinkLost { why } => {
                 let told = if self.lost.is_none() { tell(Severity::Warning, "link", format!("lost: {why}")) } else { None };
+                self.untold = self.identity_seen().then(|| why.clone());
                 (self.ready, self.output_on, self.lost) = (false, None, Some(why));
                 self.was_lost = true;
                 told
@@ -158,6 +162,8 @@ impl Known {
     /// Driver commands that bring it to what is wanted.
     pub(crate) fn commands(&mut self, wanted: &Commands) -> Vec<Command> {
         let mut commands = Vec::new();
+        // What is wanted was decided in knowledge of it.
+        self.untold = None;
         let on = wanted.thermal == Thermal::On;
         if wanted.acknowledge {
             self.was_lost = self.lost.is_some();
@@ -194,7 +200,7 @@ pub(crate) fn status<'a>(known: impl Iterator<Item = &'a Known>) -> Instruments 
         all.ready &= one.ready && one.standing.is_none();
         let say = |what: &Option<String>| what.as_ref().map(|why| format!("{}: {why}", one.name));
         // Absent from the start is waiting, not losing: nothing was ever on.
-        all.lost = all.lost.or(if one.identity_seen() { say(&one.lost) } else { None });
+        all.lost = all.lost.or(if one.identity_seen() { say(&one.lost) } else { None }).or(say(&one.untold));
         all.refused = all.refused.or(say(&one.refused));
         all.error = all.error.or(say(&one.error));
         all.output_on = match (all.output_on, one.output_on) {

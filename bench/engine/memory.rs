@@ -28,6 +28,8 @@ pub struct MemoryBench {
     notes: Vec<Event>,
     /// The cable is out: nothing passes, and the driver was told of the hang-up.
     unplugged: bool,
+    /// What the host sends is lost on the way, though the port stands.
+    muted: bool,
     /// Setpoint commands no longer reach the instrument, though everything else does.
     pub frozen_setpoint: bool,
 }
@@ -45,6 +47,7 @@ impl MemoryBench {
             deadline_s: None,
             notes: Vec::new(),
             unplugged: false,
+            muted: false,
             frozen_setpoint: false,
         };
         bench.drive(Input::Opened);
@@ -54,6 +57,17 @@ impl MemoryBench {
     /// The emulated bench itself.
     pub fn world(&self) -> &World {
         &self.world
+    }
+
+    /// The emulated bench, to have its controller deny things.
+    pub fn world_mut(&mut self) -> &mut World {
+        &mut self.world
+    }
+
+    /// Loses what the host sends from now on, or no more: silence without a hang-up, as of a device without power behind an
+    /// adapter that has some.
+    pub fn mute(&mut self, muted: bool) {
+        self.muted = muted;
     }
 
     /// Pulls the cable.
@@ -78,7 +92,7 @@ impl MemoryBench {
                 self.notes.extend(self.known.take(event));
             }
             self.deadline_s = effects.deadline_s;
-            if effects.send.is_empty() || self.unplugged {
+            if effects.send.is_empty() || self.unplugged || self.muted {
                 return;
             }
             let reply = self.world.receive(self.now_s, &effects.send);
@@ -127,8 +141,10 @@ impl Devices for MemoryBench {
 
     fn make_safe(&mut self, _within: Duration) -> (Vec<Unconfirmed>, Vec<Event>) {
         self.world.set_duty(0.0);
-        self.drive(Input::Command(Command::Disable));
+        // Confirmations of the past are not confirmations of this.
+        self.known.forget_output();
         for _ in 0..TEARDOWN_STEPS {
+            self.drive(Input::Command(Command::Disable));
             if self.known.output_on() == Some(false) {
                 break;
             }

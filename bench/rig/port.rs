@@ -2,8 +2,8 @@
 //!
 //! The thread opens the port, tells the driver, and moves bytes, commands and deadlines between the two until told to end. When
 //! the port hangs up its descriptor is dropped first (a held one makes a replugged adapter take another number), then the loss
-//! is told, then opening is tried again ten times a second. Nobody ever waits for this thread without a deadline: a driver or
-//! a kernel that hangs costs its own port and nothing else.
+//! is told, then opening is tried again ten times a second (a pseudo-terminal only once its link was made anew). Nobody ever
+//! waits for this thread without a deadline: a driver or a kernel that hangs costs its own port and nothing else.
 //!
 //! Not here: what the bytes mean, and what to do about a lost link.
 
@@ -12,6 +12,7 @@ use crate::error::Error;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use serialport::{ClearBuffer, SerialPort, TTYPort};
 use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -102,7 +103,15 @@ struct Owner {
 impl Owner {
     fn run(mut self) {
         let mut told = false;
+        let mut gone: Option<Pseudo> = None;
         loop {
+            let pseudo = Pseudo::behind(&self.path);
+            if gone.is_some() && gone == pseudo {
+                if self.wait_closed() {
+                    continue;
+                }
+                return;
+            }
             let mut port = match open(&self.path, self.baud) {
                 Ok(port) => port,
                 Err(error) => {
@@ -122,6 +131,7 @@ impl Owner {
             }
             // The driver tells this loss; that opening fails meanwhile is the same one.
             told = true;
+            gone = pseudo;
             self.step(None, Input::HangUp);
             if !self.wait_closed() {
                 return;
@@ -241,6 +251,23 @@ impl Owner {
 
     fn now_s(&self) -> f64 {
         self.start.elapsed().as_secs_f64()
+    }
+}
+
+/// A pseudo-terminal as it was found. One that hung up never comes back, and its number is soon another's (somebody's shell, the
+/// next rig's instrument): a link to it is followed again only once it was made anew.
+#[derive(Debug, PartialEq, Eq)]
+struct Pseudo {
+    target: PathBuf,
+    link: Option<(u64, i64, i64)>,
+}
+
+impl Pseudo {
+    fn behind(path: &Path) -> Option<Self> {
+        let target = std::fs::read_link(path).unwrap_or_else(|_| path.to_owned());
+        let link = std::fs::symlink_metadata(path).ok().filter(std::fs::Metadata::is_symlink);
+        let link = link.map(|link| (link.ino(), link.ctime(), link.ctime_nsec()));
+        target.starts_with("/dev/pts").then_some(Self { target, link })
     }
 }
 

@@ -92,6 +92,8 @@ pub struct Section<'t> {
     path: String,
     /// Byte offset to blame when the table itself is missing.
     blame: usize,
+    /// The table is missing and that was said: what would be in it need not be.
+    told_missing: bool,
 }
 
 impl<'t> Document<'t> {
@@ -108,7 +110,7 @@ impl<'t> Document<'t> {
 
     /// The whole file as a table.
     pub fn root(&self) -> Section<'t> {
-        Section { shared: Rc::clone(&self.shared), table: Some(Rc::clone(&self.table)), path: String::new(), blame: 0 }
+        Section { shared: Rc::clone(&self.shared), table: Some(Rc::clone(&self.table)), path: String::new(), blame: 0, told_missing: false }
     }
 
     /// `value`, unless anything was wrong, unknown keys included.
@@ -232,6 +234,9 @@ impl<'t> Section<'t> {
     }
 
     fn missing(&self, key: &str, expected: &str) {
+        if self.told_missing {
+            return;
+        }
         let place = if self.path.is_empty() { "at the top of the file".to_owned() } else { format!("in [{}]", self.path) };
         self.push(self.start(), format!("missing `{key}` {place}: expected {expected}"));
     }
@@ -376,9 +381,12 @@ impl<'t> Section<'t> {
 
     /// A required table.
     pub fn section(&self, key: &str) -> Self {
-        let section = self.optional_section(key);
-        if !section.exists() && self.find(key).is_none() {
-            self.missing(&format!("[{}]", join(&self.path, key)), "a table of that name");
+        let mut section = self.optional_section(key);
+        if !section.exists() {
+            if self.find(key).is_none() {
+                self.missing(&format!("[{}]", join(&self.path, key)), "a table of that name");
+            }
+            section.told_missing = true;
         }
         section
     }
@@ -396,7 +404,7 @@ impl<'t> Section<'t> {
                 self.push(span.start, format!("`{path}` is a {}: expected a table [{path}]", value.type_str()));
             }
         }
-        Self { shared: Rc::clone(&self.shared), table, path, blame }
+        Self { shared: Rc::clone(&self.shared), table, path, blame, told_missing: self.told_missing }
     }
 
     /// Every sub-table, whatever its name, in the file's order: for `[instrument.NAME]` and the like.
@@ -477,6 +485,7 @@ mod tests {
         ] {
             assert!(problems.contains(expected), "no {expected:?} in\n{problems}");
         }
+        assert!(!problems.contains("area_m2"), "what is in a missing table need not be said:\n{problems}");
     }
 
     #[test]

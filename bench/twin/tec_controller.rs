@@ -14,6 +14,7 @@ use regulator::Regulator;
 use rig::protocol::mecom::{Decoder, Frame, Reply, Request, RequestError, ServerError, Side, Value, id};
 use rig::{Instrument, Setpoint};
 use settings::Settings;
+use std::collections::BTreeMap;
 
 /// Wall seconds that a restart takes; no answers meanwhile (assumed).
 const RESTART_S: f64 = 0.3;
@@ -126,6 +127,8 @@ pub struct TecController {
     /// Wall time of the last valid frame.
     heard_s: f64,
     restart_until_s: Option<f64>,
+    /// What it denies by parameter, and how often still.
+    denials: BTreeMap<u16, (ServerError, u32)>,
     events: Vec<String>,
 }
 
@@ -143,6 +146,7 @@ impl TecController {
             error: None,
             heard_s: 0.0,
             restart_until_s: None,
+            denials: BTreeMap::new(),
             events: Vec::new(),
         }
     }
@@ -179,6 +183,12 @@ impl TecController {
     pub fn renew(&mut self, wall_s: f64) {
         self.watch(wall_s);
         self.heard_s = wall_s;
+    }
+
+    /// Injects a fault: the next `times` requests to read or write this parameter are denied, though they renew the watchdog as
+    /// any valid frame does. 0 takes it back, and [`u32::MAX`] is for ever.
+    pub fn deny(&mut self, parameter: u16, error: ServerError, times: u32) {
+        self.denials.insert(parameter, (error, times));
     }
 
     /// Takes bytes that arrived at `wall_s` and returns the replies.
@@ -269,6 +279,13 @@ impl TecController {
             RequestError::Command => ServerError::Command,
             RequestError::Format => ServerError::Format,
         })?;
+        if let Request::Read { parameter, .. } | Request::Write { parameter, .. } = request
+            && let Some((error, left)) = self.denials.get_mut(&parameter)
+            && *left > 0
+        {
+            *left -= u32::from(*left < u32::MAX);
+            return Err(*error);
+        }
         match request {
             Request::Identify { .. } => Ok(Reply::Identity(format!("{:<20}", "orbitbench twin TEC"))),
             Request::Read { parameter, instance: 1 } => Ok(Reply::Bits(self.read(parameter)?.bits())),

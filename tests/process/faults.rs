@@ -1,6 +1,6 @@
 //! Processes that die: the emulated rig under a running engine, the engine over a running rig, and the rig that comes back.
 
-use super::bench::{Bench, LEASE_S, Process, Screen, eventually, logged, processes};
+use super::bench::{Bench, LEASE_S, Process, SPEED, Screen, eventually, logged, processes};
 use jiff::Timestamp;
 use record::{Column, EVENTS, Event, Folder, Row, SAMPLES, mend, read_events, read_rows};
 use rustix::process::Signal;
@@ -57,6 +57,8 @@ fn a_rig_that_dies_ends_the_run_unconfirmed() {
     let frozen = after.first().and_then(|row| row.mission_s);
     assert!(after.iter().all(|row| row.mission_s == frozen), "mission time stands still from {frozen:?}");
     bench.run(&format!("verify {name}")).with(0);
+    let refused = bench.run(&format!("run --headless --speed {SPEED} --emulator rig")).with(3).err;
+    assert!(refused.contains("no emulated rig in rig"), "its links are still there, but nobody behind them: {refused}");
 }
 
 /// What is left of a run whose engine was killed: every row that anybody saw but a torn one, no seal, and a socket that nobody

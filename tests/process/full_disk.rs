@@ -82,5 +82,7 @@ fn a_full_disk_ends_the_run_safely() {
     assert!(matches!(ended.code, Some(1 | 6)), "{ended:?}");
     assert_told(&ended, "No space left on device");
     assert_rig_is_off(rig, &bench.path("rig/emulator.log"));
+    let unsealed = bench.run(&format!("verify {}", ended.line(1))).with(8).out;
+    assert!(unsealed.contains("unsealed"), "{unsealed}");
     drop(disk);
 }

@@ -4,6 +4,7 @@
 //! its standard input: when that closes, however the engine died, it lets its watchdog act, writes what happened and ends.
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -114,6 +115,8 @@ impl Emulator {
                 wanted: format!("rig {rig}, speed {speed}, seed {seed}"),
             });
         }
+        // One that was killed leaves its links behind, and its pseudo-terminal's number may be somebody's by now.
+        UnixStream::connect(&ready.card).map_err(|e| absent(format!("it is gone ({e})")))?;
         Ok(Self { child: None, ready })
     }
 

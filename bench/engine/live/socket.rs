@@ -49,7 +49,7 @@ pub fn make_folder() -> std::io::Result<PathBuf> {
         _ => {}
     }
     let found = std::fs::symlink_metadata(&folder)?;
-    let ours = found.is_dir() && found.uid() == rustix::process::getuid().as_raw() && found.mode() & 0o077 == 0;
+    let ours = found.is_dir() && found.uid() == rustix::process::getuid().as_raw() && found.mode() & 0o777 == 0o700;
     if ours {
         return Ok(folder);
     }

@@ -41,8 +41,12 @@ pub struct Mecom {
     asked: Option<Task>,
     wait_until_s: Option<f64>,
     found: Found,
-    /// Polls and settings without an answer since the last poll that had one.
+    /// Exchanges that came to nothing, by silence or because the device would not now, since the last poll that was answered.
     failed: u8,
+    /// The last setting was taken or refused for good: what is read back after it is the device's own doing.
+    heard: bool,
+    /// It heard "off" and would not. Only its lease will switch it off then, and asking again too soon renews that.
+    defied: bool,
 }
 
 impl Mecom {
@@ -64,6 +68,8 @@ impl Mecom {
             wait_until_s: None,
             found: Found::default(),
             failed: 0,
+            heard: false,
+            defied: false,
             instrument: instrument.clone(),
         })
     }
@@ -114,11 +120,9 @@ impl Mecom {
         let told = self.link == Link::Silent;
         self.forget(&why, fx);
         self.link = Link::Silent;
-        if told {
-            self.open(self.instrument.lease_s + BEYOND_LEASE_S);
-        } else {
+        self.open(if told || self.defied { self.instrument.lease_s + BEYOND_LEASE_S } else { 0.0 });
+        if !told {
             fx.events.push(Event::LinkLost { why });
-            self.open(0.0);
         }
     }
 
@@ -177,7 +181,7 @@ impl Mecom {
                 self.wait_until_s = None;
             }
             // Begins with the blind "off"; without that, it would only renew the lease.
-            Link::Silent if self.found.known && self.line.asking().is_none() => self.open(0.0),
+            Link::Silent if self.found.known && !self.defied && self.line.asking().is_none() => self.open(0.0),
             Link::Refused { foreign: true } => {
                 self.wanted.disable = false;
                 fx.events.push(Event::Refused { why: format!("switching the output off: {}, and is left alone", self.link.words()) });
@@ -199,6 +203,7 @@ impl Mecom {
                 Some(Task::Wait(s)) => self.wait_until_s = Some(now_s + s),
                 Some(task) => {
                     if let Some((request, attempts)) = task.question() {
+                        self.heard &= !matches!(task, Task::Write { .. });
                         fx.send.extend(self.line.ask(now_s, request, attempts));
                         self.asked = Some(task);
                     }
@@ -272,6 +277,7 @@ impl Driver for Mecom {
             Input::Opened => {
                 self.forget("the port was opened anew", &mut fx);
                 self.found = Found::default();
+                self.defied = false;
                 self.line.new_line();
                 self.link = Link::Opening;
                 self.open(0.0);
@@ -280,6 +286,7 @@ impl Driver for Mecom {
                 let closed = self.link == Link::Closed;
                 self.forget("the port hung up", &mut fx);
                 self.found = Found::default();
+                self.defied = false;
                 self.line.new_line();
                 self.link = Link::Closed;
                 if !closed {

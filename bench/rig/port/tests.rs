@@ -94,6 +94,31 @@ fn a_port_that_hangs_up_is_told_and_opened_again() {
     assert!(port.close_within(PATIENCE));
 }
 
+/// The number of a pseudo-terminal that is gone goes to the next one who asks. Nothing of ours may arrive there.
+#[test]
+fn a_stale_link_is_not_followed_to_whoever_got_the_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("tec");
+    let mut first = pair();
+    symlink(&first.2, &link).unwrap();
+    let (port, told) = start(link.clone(), None);
+    assert_eq!(heard(&mut first.0, 1), "O");
+    let number = first.2.clone();
+    drop(first);
+    assert_eq!(told.recv_timeout(PATIENCE), Ok((7, Event::LinkLost { why: "hung up".to_owned() })));
+    // Others are made beside these tests: take numbers until ours comes up, or leave it where somebody else was quicker.
+    let taken: Vec<_> = (0..64).map(|_| pair()).collect();
+    if let Some((mut stranger, _slave, _)) = taken.into_iter().find(|(.., path)| *path == number) {
+        stranger.set_timeout(REOPEN * 5).unwrap();
+        assert!(stranger.read(&mut [0]).is_err(), "nothing is sent there");
+    }
+    let mut second = pair();
+    std::fs::remove_file(&link).unwrap();
+    symlink(&second.2, &link).unwrap();
+    assert_eq!(heard(&mut second.0, 1), "O");
+    assert!(port.close_within(PATIENCE));
+}
+
 #[test]
 fn a_stuck_driver_delays_nobody_beyond_the_deadline() {
     let (mut master, _slave, path) = pair();

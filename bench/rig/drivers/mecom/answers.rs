@@ -7,10 +7,15 @@ use crate::driver::{Effects, Event};
 use crate::protocol::mecom::{Answer, ServerError, Value, id, parameter};
 use signal::Channel;
 
-/// Polls and settings that fail in a row before the link counts as lost.
+/// Exchanges that fail in a row before the link counts as lost. A device that answers, but not what it is asked, is as good as
+/// silent: nobody sees what it does, and every question renews the lease of its output.
 const FAILURES_TO_LOSE: u8 = 3;
-/// Rounds of switching off before the link counts as lost.
+/// Rounds of switching off without an answer before the link counts as lost.
 const ROUNDS_TO_LOSE: u8 = 3;
+/// Rounds of switching off that are denied, or after which the output stays on, before the device is left to its lease.
+const ROUNDS_TO_LEAVE: u8 = 5;
+/// Time given to a device that would not now, s.
+const AGAIN_S: f64 = 0.1;
 /// How often the status is looked at until the output has followed, and how far apart, s.
 const LOOKS: u8 = 10;
 const LOOK_AGAIN_S: f64 = 0.05;
@@ -30,38 +35,70 @@ impl Mecom {
                     self.restarted();
                 }
             }
-            (Some(job @ (Job::Poll(_) | Job::Target(_) | Job::Acknowledge)), _) => {
-                self.drop_job(&why, fx);
-                // Silence is no refusal: what was wanted still is, until the link counts as lost.
-                match job {
-                    Job::Target(target) if self.wanted.target.is_none() => self.wanted.target = Some(target),
-                    Job::Acknowledge => self.wanted.acknowledge = true,
-                    _ => {}
-                }
-                self.failed += 1;
-                if self.failed >= FAILURES_TO_LOSE {
-                    self.silent(format!("{FAILURES_TO_LOSE} exchanges failed in a row, {why}"), fx);
-                }
-            }
             (Some(Job::Switch { on: false, round }), _) if round + 1 < ROUNDS_TO_LOSE => {
                 self.begin(Job::Switch { on: false, round: round + 1 });
             }
             (Some(Job::Open | Job::Switch { on: false, .. }), _) => self.silent(why, fx),
-            (Some(job), _) => {
-                self.drop_job(&why, fx);
-                fx.events.push(Event::Refused { why: format!("{}: {why}", job.words()) });
-            }
+            (Some(job), _) => self.fail(job, false, &why, fx),
             (None, _) => {}
         }
+    }
+
+    /// The job came to nothing, by silence or because the device would not now, and nobody said no. It counts towards the loss of
+    /// the link, and is begun again where that can do no harm: an "on" that may have been heard is left to the next poll to
+    /// find out.
+    fn fail(&mut self, job: Job, denied: bool, why: &str, fx: &mut Effects) {
+        self.drop_job(why, fx);
+        self.failed += 1;
+        if self.failed >= FAILURES_TO_LOSE {
+            self.silent(format!("{FAILURES_TO_LOSE} exchanges failed in a row, {why}"), fx);
+            return;
+        }
+        let again = match job {
+            Job::Target(_) => self.wanted.target.is_none(),
+            Job::Acknowledge => true,
+            Job::Switch { on, .. } => on && denied,
+            Job::Open | Job::Poll(_) => false,
+        };
+        if again {
+            self.begin(job);
+        }
+        if again && denied {
+            fx.events.push(Event::Retried { why: why.to_owned() });
+            self.tasks.push_front(Task::Wait(AGAIN_S));
+        }
+    }
+
+    /// Another round of switching off after a while, if there is one left.
+    fn switch_off_again(&mut self, round: u8, why: &str, fx: &mut Effects) -> bool {
+        let again = round + 1 < ROUNDS_TO_LEAVE;
+        if again {
+            fx.events.push(Event::Retried { why: why.to_owned() });
+            self.begin(Job::Switch { on: false, round: round + 1 });
+            self.tasks.push_front(Task::Wait(AGAIN_S));
+        }
+        again
     }
 
     fn denied(&mut self, task: Task, error: ServerError, fx: &mut Effects) {
         let question = task.question().map_or_else(String::new, |(request, _)| task::words(request));
         let why = format!("{question}: {error}");
+        // It would not now, which is no more a refusal than silence is.
+        let not_now = matches!(error, ServerError::Busy | ServerError::Communication);
+        self.heard |= !not_now && matches!(task, Task::Write { .. });
+        self.defied |= task.switches_off();
         match self.job {
-            Some(Job::Open) if error == ServerError::Busy => self.silent(why, fx),
+            // What follows reads back: it may be off for another reason, such as its lease.
+            Some(Job::Open | Job::Switch { .. }) if task.switches_off() => {}
+            Some(Job::Open) if not_now => self.silent(why, fx),
             Some(Job::Open) => self.refuse(why, !self.found.known, fx),
-            Some(Job::Poll(_)) => self.drop_job(&why, fx),
+            Some(job @ Job::Poll(_)) => self.fail(job, true, &why, fx),
+            Some(Job::Switch { on: false, round }) => {
+                if !self.switch_off_again(round, &why, fx) {
+                    self.silent(format!("switching the output off: {why}"), fx);
+                }
+            }
+            Some(job) if not_now => self.fail(job, true, &why, fx),
             Some(job) => {
                 self.drop_job(&why, fx);
                 fx.events.push(Event::Refused { why: format!("{}: {why}", job.words()) });
@@ -82,10 +119,14 @@ impl Mecom {
             (_, Answer::Refused(error)) => self.denied(task, error, fx),
             (Task::Identify, Answer::Identity(text)) => self.found.identity = text,
             (Task::Restart, _) => self.restarted(),
+            (Task::Write { .. }, _) => {
+                self.heard = true;
+                self.defied &= !task.switches_off();
+            }
             (Task::Verify { parameter, value }, Answer::Bits(bits)) => self.verify(parameter, value, bits, fx),
             (Task::Measure(parameter, channel), Answer::Bits(bits)) => self.measured(parameter, channel, f32::from_bits(bits), fx),
             (task, Answer::Bits(bits)) => self.number(task, bits.cast_signed(), fx),
-            // Acknowledged, as wanted; other shapes do not get past the exchange.
+            // Other shapes do not get past the exchange.
             _ => {}
         }
     }
@@ -141,12 +182,16 @@ impl Mecom {
         }
         let name = parameter(number).map_or("parameter", |p| p.name);
         let why = format!("{name} ({number}) reads back {found} after {wanted} was written");
-        if self.job == Some(Job::Open) {
-            self.refuse(why, false, fx);
-        } else {
-            let job = self.job.map_or("setting", |j| j.words());
-            self.drop_job(&why, fx);
-            fx.events.push(Event::Refused { why: format!("{job}: {why}") });
+        match self.job {
+            // It may never have arrived.
+            Some(Job::Open) if !self.heard => self.silent(why, fx),
+            Some(Job::Open) => self.refuse(why, false, fx),
+            Some(job) if !self.heard => self.fail(job, false, &why, fx),
+            job => {
+                let what = job.map_or("setting", |j| j.words());
+                self.drop_job(&why, fx);
+                fx.events.push(Event::Refused { why: format!("{what}: {why}") });
+            }
         }
     }
 
@@ -180,24 +225,31 @@ impl Mecom {
         };
         if on == want && self.found.enabled == want {
             self.confirm(on, fx);
-        } else if self.found.enabled == want && number != status::ERROR && looked < LOOKS {
+            return;
+        }
+        if self.found.enabled == want && number != status::ERROR && looked < LOOKS {
             for task in [Task::Output { want: Some(want), looked: looked + 1 }, Task::Enabled, Task::Wait(LOOK_AGAIN_S)] {
                 self.tasks.push_front(task);
             }
-        } else if let Some(Job::Switch { on: false, round }) = self.job
-            && round + 1 < ROUNDS_TO_LOSE
+            return;
+        }
+        let state = if on { "on" } else { "off" };
+        let what = if want { "switching the output on" } else { "switching the output off" };
+        let why = format!("{what}: it stays {state} (enabled {}, status {number})", self.found.enabled);
+        let job = self.job;
+        if let Some(Job::Switch { on: false, round }) = job
+            && self.switch_off_again(round, &why, fx)
         {
-            self.begin(Job::Switch { on: false, round: round + 1 });
-        } else {
-            self.confirm(on, fx);
-            let state = if on { "on" } else { "off" };
-            let job = if want { "switching the output on" } else { "switching the output off" };
-            let why = format!("{job}: it stays {state} (enabled {}, status {number})", self.found.enabled);
-            if self.job == Some(Job::Open) {
-                self.refuse(why, false, fx);
-            } else {
-                fx.events.push(Event::Refused { why });
-            }
+            return;
+        }
+        self.confirm(on, fx);
+        match job {
+            // It may never have arrived.
+            Some(Job::Open | Job::Switch { on: false, .. }) if !self.heard => self.silent(why, fx),
+            // Not polled any more, so that its lease runs out if it is on.
+            Some(Job::Open | Job::Switch { on: false, .. }) => self.refuse(why, false, fx),
+            Some(job) if !self.heard => self.fail(job, false, &why, fx),
+            _ => fx.events.push(Event::Refused { why }),
         }
     }
 

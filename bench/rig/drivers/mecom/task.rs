@@ -18,7 +18,7 @@ pub const RAMP_MARGIN: f64 = 1.5;
 /// What is being done.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Job {
-    /// Identify, switch off, configure.
+    /// Identify, switch off, configure, try every reading.
     Open,
     /// Read every channel.
     Poll(Tick),
@@ -85,6 +85,11 @@ pub(super) enum Task {
 }
 
 impl Task {
+    /// It switches the output off. A device that would not is read back all the same.
+    pub(super) const fn switches_off(&self) -> bool {
+        matches!(self, Self::Write { parameter: id::OUTPUT_ENABLE, value: Value::Int(0), .. })
+    }
+
     /// The question, and how often it is put.
     pub(super) const fn question(&self) -> Option<(Request, u8)> {
         let parameter = match *self {
@@ -142,6 +147,19 @@ fn settings(instrument: &Instrument) -> Vec<(u16, Value)> {
     settings
 }
 
+/// Everything that is measured for a tick.
+fn measurements(instrument: &Instrument) -> impl Iterator<Item = Task> {
+    let declared = instrument.reads.iter().map(|(quantity, channel)| match quantity {
+        Quantity::ObjectTemperature => Task::Measure(id::OBJECT_TEMPERATURE, *channel),
+        Quantity::SinkTemperature => Task::Measure(id::SINK_TEMPERATURE, *channel),
+    });
+    declared.chain([
+        Task::Measure(id::OUTPUT_CURRENT, Channel::TecCurrent),
+        Task::Measure(id::OUTPUT_VOLTAGE, Channel::TecVoltage),
+        Task::Measure(id::TARGET_TEMPERATURE, Channel::TecTarget),
+    ])
+}
+
 /// The script of a job.
 pub(super) fn script(job: Job, instrument: &Instrument) -> VecDeque<Task> {
     match job {
@@ -152,20 +170,12 @@ pub(super) fn script(job: Job, instrument: &Instrument) -> VecDeque<Task> {
                 tasks.push_back(Task::Write { parameter, value, attempts: 2 });
                 tasks.push_back(Task::Verify { parameter, value });
             }
+            // A device is ready when what will be polled can be had; until then it would be lost again with every poll.
+            tasks.extend(measurements(instrument));
             tasks
         }
         Job::Poll(_) => {
-            let mut tasks: VecDeque<Task> = instrument
-                .reads
-                .iter()
-                .map(|(quantity, channel)| match quantity {
-                    Quantity::ObjectTemperature => Task::Measure(id::OBJECT_TEMPERATURE, *channel),
-                    Quantity::SinkTemperature => Task::Measure(id::SINK_TEMPERATURE, *channel),
-                })
-                .collect();
-            tasks.push_back(Task::Measure(id::OUTPUT_CURRENT, Channel::TecCurrent));
-            tasks.push_back(Task::Measure(id::OUTPUT_VOLTAGE, Channel::TecVoltage));
-            tasks.push_back(Task::Measure(id::TARGET_TEMPERATURE, Channel::TecTarget));
+            let mut tasks: VecDeque<Task> = measurements(instrument).collect();
             tasks.push_back(Task::Enabled);
             tasks.push_back(Task::Output { want: None, looked: 0 });
             tasks
