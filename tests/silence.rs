@@ -88,7 +88,7 @@ fn a_controller_that_will_not_be_read_loses_its_output() {
     }
 }
 
-/// It denies the last poll and "off" twice, and is off all the same.
+/// It denies "off" twice, and to say what became of it (and the poll before), and is off all the same.
 #[test]
 fn a_busy_controller_is_switched_off() {
     let mut setup = setup("dawn-dusk-650", 1);
@@ -99,8 +99,23 @@ fn a_busy_controller_is_switched_off() {
             return Vec::new();
         }
         assert!(bench.world().tec.output_on());
-        bench.world_mut().tec.deny(id::OUTPUT_ENABLE, ServerError::Busy, 3);
+        bench.world_mut().tec.deny(id::OUTPUT_ENABLE, ServerError::Busy, 5);
         vec![("anna".to_owned(), Request::Stop)]
     });
     assert_eq!((flown.end, flown.unconfirmed.len(), bench.world().tec.output_on()), (End::Stopped, 0, false));
+}
+
+/// Three polls denied and not a fourth: the link is lost and back between two looks of the controller. It is told all the same,
+/// since the output went off with it.
+#[test]
+fn a_loss_that_is_over_before_anyone_looks_is_told() {
+    let (flown, _) = flown(&mut setup("dawn-dusk-650", 1), 300, |since, bench| {
+        if since == 0 {
+            bench.world_mut().tec.deny(id::OBJECT_TEMPERATURE, ServerError::Busy, 3);
+        }
+    });
+    assert_eq!(flown.end, End::Done, "{:?}", flown.events);
+    let lost = told(&flown, "link", "UNKNOWN").expect("told");
+    assert!((300..=303).contains(&lost), "{lost}");
+    assert!(told(&flown, "link", "link is back").is_some_and(|back| back == lost + 1));
 }

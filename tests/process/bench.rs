@@ -323,6 +323,13 @@ pub(super) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> 
     }
 }
 
+/// The states that a run went through, but for the moments for which a busy machine suspends it.
+pub(super) fn states(rows: &[Row]) -> Vec<RunState> {
+    let mut states: Vec<RunState> = rows.iter().map(|row| row.state).filter(|state| *state != RunState::Suspended).collect();
+    states.dedup();
+    states
+}
+
 /// When the emulator's log says this for the first time.
 pub(super) fn logged(log: &Path, words: &str) -> Option<Timestamp> {
     let mut text = String::new();

@@ -54,21 +54,26 @@ fn a_rig_that_dies_ends_the_run_unconfirmed() {
             assert_eq!(row.get(column), None, "{} at tick {}", column.name(), row.tick);
         }
     }
-    let frozen = after.first().and_then(|row| row.mission_s);
-    assert!(after.iter().all(|row| row.mission_s == frozen), "mission time stands still from {frozen:?}");
+    // A missed tick's row knows nothing at all.
+    let mut frozen: Vec<f64> = after.iter().filter_map(|row| row.mission_s).collect();
+    frozen.dedup();
+    assert_eq!(frozen.len(), 1, "mission time stands still: {frozen:?}");
     bench.run(&format!("verify {name}")).with(0);
     let refused = bench.run(&format!("run --headless --speed {SPEED} --emulator rig")).with(3).err;
     assert!(refused.contains("no emulated rig in rig"), "its links are still there, but nobody behind them: {refused}");
 }
 
-/// What is left of a run whose engine was killed: every row that anybody saw but a torn one, no seal, and a socket that nobody
-/// mistakes for a run under way.
+/// Ticks that the recorder may be behind what screens are shown, on a machine that has better things to do: half a second.
+const BEHIND: u64 = 30;
+
+/// What is left of a run whose engine was killed: whole rows up to the last moments, no seal, and a socket that nobody mistakes for
+/// a run under way.
 fn assert_remains(bench: &Bench, name: &str, seen: &Row) -> Timestamp {
     let folder = bench.folder(name);
     let samples = read_rows(&folder.file(SAMPLES)).expect("a torn row is passed over");
     assert!(samples.rows.iter().enumerate().all(|(at, row)| row.tick == at as u64));
     let last = samples.rows.last().expect("rows");
-    assert!(last.tick + 1 >= seen.tick, "{} written, {} seen", last.tick, seen.tick);
+    assert!(last.tick + BEHIND >= seen.tick, "{} written, {} seen", last.tick, seen.tick);
     let copy = bench.path("samples-of-the-killed.csv");
     std::fs::copy(folder.file(SAMPLES), &copy).expect("room");
     assert_eq!(mend(&copy).expect("a header").lines, samples.rows.len() as u64);
@@ -87,7 +92,7 @@ fn assert_lease(log: &Path, last_row: Timestamp) {
     assert!((LEASE_S - 0.1..LEASE_S + 1.0).contains(&silent_s), "off {silent_s} s after the last row");
     let text = std::fs::read_to_string(log).expect("a log");
     assert!(text.lines().any(|line| line.contains("watchdog") && line.contains("output off")), "{text}");
-    assert!(text.contains("card: workload stopped, its lease ran out"), "{text}");
+    eventually("the card's lease", || logged(log, "card: workload stopped, its lease ran out"));
 }
 
 /// The engine is killed over a rig that lives on: the rig's own log tells what it did.
@@ -104,7 +109,7 @@ fn a_killed_engine_loses_its_lease() {
     // The controller holds it against whoever comes next, until an operator has seen it.
     let (engine, name) = bench.fly("--duration 20s --emulator rig");
     let mut screen = bench.attach(&name);
-    let waiting = screen.row("a tenth of a minute of waiting", |row| row.tick > 60);
+    let waiting = screen.row("a second of waiting", |row| row.tick > 60 && row.get(Column::RigOutput).is_some());
     assert_eq!((waiting.state, waiting.get(Column::RigOutput)), (RunState::Staging, Some(0.0)), "never on over an error");
     assert!(bench.attach(&name).hello.latched.iter().any(|e| e.kind == "instrument" && e.message.contains("acknowledge to clear it")));
     bench.run("ack").with(0);
@@ -154,7 +159,7 @@ fn a_rig_that_comes_back_waits_for_the_operator() {
     screen.event("link", "UNKNOWN");
     let rig: Process = bench.emulate("rig");
     let back = screen.event("link", "acknowledge and resume");
-    let waiting = screen.row("a row with readings again", |row| row.tick > back.tick && row.get(Column::RigPlateDegc).is_some());
+    let waiting = screen.row("a row with readings again", |row| row.tick > back.tick && row.get(Column::RigOutput).is_some());
     assert_eq!((waiting.state, waiting.get(Column::RigOutput)), (RunState::Suspended, Some(0.0)), "never on by itself");
     let after = resumed(&bench, &mut screen, &back);
     assert!(after.mission_s >= before.mission_s && after.mission_s < Some(90.0), "{:?} to {:?}", before.mission_s, after.mission_s);

@@ -1,6 +1,6 @@
 //! A flight from the command line: its exit code, its folder, its seal, and that nothing of it is left behind.
 
-use super::bench::{Bench, SPEED, processes};
+use super::bench::{Bench, SPEED, processes, states};
 use record::{COMPARISON, EVENTS, Folder, PREDICTION, RUN, SAMPLES, SEALED, SUMMARY, SUMS, read_events, read_rows};
 use signal::RunState;
 use std::path::Path;
@@ -44,8 +44,7 @@ fn assert_contract(folder: &Folder) {
     let samples = read_rows(&folder.file(SAMPLES)).expect("samples");
     assert_eq!(samples.torn, None);
     assert!(samples.rows.iter().enumerate().all(|(at, row)| row.tick == at as u64), "no tick is left out");
-    let mut states: Vec<RunState> = samples.rows.iter().map(|row| row.state).collect();
-    states.dedup();
+    let states = states(&samples.rows);
     assert_eq!(states, [RunState::Staging, RunState::Running, RunState::Stopping]);
     let header = |name| folder.text(name).expect("a file").lines().next().expect("a header").to_owned();
     assert_eq!(header(PREDICTION), header(SAMPLES));

@@ -21,13 +21,12 @@ fn assert_rig_is_off(rig: Process, log: &Path) {
     rig.kill();
 }
 
-fn assert_told(ended: &Ended, why: &str) {
+/// `file` is what could not be written first.
+fn assert_told(ended: &Ended, file: &str, why: &str) {
     let words = ended.line(0);
-    assert!(
-        words.starts_with("tripped: cannot write samples.csv") && words.contains(why) && words.ends_with("SAFE CONFIRMED"),
-        "{ended:?}"
-    );
-    assert!(ended.err.contains("cannot write samples.csv"), "{}", ended.err);
+    let told = format!("cannot write {file}");
+    assert!(words.starts_with("tripped: cannot write ") && words.contains(why) && words.ends_with("SAFE CONFIRMED"), "{ended:?}");
+    assert!(words.contains(&told) && ended.err.contains(&told), "{ended:?}");
 }
 
 /// Files may grow to the size of the prediction and no further: a quota that any user can set.
@@ -41,7 +40,7 @@ fn a_file_that_may_not_grow_ends_the_run_safely() {
     limited.args(["-c", "trap '' XFSZ; ulimit -f \"$0\" && exec \"$@\"", &blocks.to_string(), PROGRAM]);
     let flight = format!("run --headless --duration {DURATION} --speed {SPEED} --emulator rig");
     let ended = Process::spawn(&mut bench.dressed(limited, &flight)).end().with(6);
-    assert_told(&ended, "File too large");
+    assert_told(&ended, "samples.csv", "File too large");
     let folder = Folder::open(Path::new(ended.line(1))).expect("a run folder");
     let samples = read_rows(&folder.file(SAMPLES)).expect("what was written");
     assert!(samples.rows.len() > 100, "{} rows", samples.rows.len());
@@ -80,7 +79,7 @@ fn a_full_disk_ends_the_run_safely() {
     let flight = format!("run --headless --duration {DURATION} --speed {SPEED} --emulator rig --out small");
     let ended = bench.run(&flight);
     assert!(matches!(ended.code, Some(1 | 6)), "{ended:?}");
-    assert_told(&ended, "No space left on device");
+    assert_told(&ended, "", "No space left on device");
     assert_rig_is_off(rig, &bench.path("rig/emulator.log"));
     let unsealed = bench.run(&format!("verify {}", ended.line(1))).with(8).out;
     assert!(unsealed.contains("unsealed"), "{unsealed}");

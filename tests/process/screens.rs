@@ -7,6 +7,7 @@ use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 use std::fs::File;
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -57,6 +58,24 @@ fn viewers_come_and_go() {
     let written = &samples.rows[samples.rows.len() - seen.len()..];
     assert_eq!(written, seen, "a screen shows what is in the file");
     drop(deaf);
+}
+
+/// Sessions are their owner's: a folder for them that others can use, or made first, is refused before anything is switched on.
+#[test]
+fn sessions_are_nobody_elses() {
+    let bench = Bench::new();
+    std::fs::create_dir(bench.sockets()).expect("room");
+    let open_to = |mode| std::fs::set_permissions(bench.sockets(), std::fs::Permissions::from_mode(mode)).expect("ours");
+    open_to(0o755);
+    let refused = bench.start("run --headless --duration 60s").end();
+    assert_ne!(refused.code, Some(0), "{refused:?}");
+    assert!(refused.err.contains("not a folder that only you can use") && !refused.err.contains("look at it"), "{}", refused.err);
+
+    open_to(0o700);
+    let (engine, name) = bench.fly("--duration 2h");
+    let mode = std::fs::symlink_metadata(bench.socket(&name)).expect("a socket").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    drop(engine);
 }
 
 /// A program on a terminal of its own.

@@ -87,17 +87,15 @@ impl Mecom {
         let not_now = matches!(error, ServerError::Busy | ServerError::Communication);
         self.heard |= !not_now && matches!(task, Task::Write { .. });
         self.defied |= task.switches_off();
-        match self.job {
+        let job = self.job;
+        match job {
             // What follows reads back: it may be off for another reason, such as its lease.
             Some(Job::Open | Job::Switch { .. }) if task.switches_off() => {}
             Some(Job::Open) if not_now => self.silent(why, fx),
             Some(Job::Open) => self.refuse(why, !self.found.known, fx),
             Some(job @ Job::Poll(_)) => self.fail(job, true, &why, fx),
-            Some(Job::Switch { on: false, round }) => {
-                if !self.switch_off_again(round, &why, fx) {
-                    self.silent(format!("switching the output off: {why}"), fx);
-                }
-            }
+            Some(Job::Switch { on: false, round }) if self.switch_off_again(round, &why, fx) => {}
+            Some(Job::Switch { on: false, .. }) => self.silent(format!("switching the output off: {why}"), fx),
             Some(job) if not_now => self.fail(job, true, &why, fx),
             Some(job) => {
                 self.drop_job(&why, fx);

@@ -55,19 +55,17 @@ fn a_device_that_can_be_polled_again_is_ready_again() {
 #[test]
 fn an_off_that_is_denied_is_repeated() {
     for error in [ServerError::Busy, ServerError::Communication, ServerError::ReadOnly] {
-        let mut bench = Bench::running();
-        // Writing it, and then reading it back.
-        bench.device.deny(id::OUTPUT_ENABLE, error, 2);
-        bench.command(Command::Disable);
-        bench.pass(1.0);
-        assert_eq!((bench.told(confirmed_off), bench.device.output_on()), (1, false), "{error}: {:?}", bench.events);
-        assert_eq!((bench.told(refused), bench.told(lost)), (0, 0), "{error}: {:?}", bench.events);
-        // Only the writing.
-        let mut bench = Bench::running();
-        bench.device.deny(id::DEVICE_STATUS, error, 3);
-        bench.command(Command::Disable);
-        bench.pass(1.0);
-        assert_eq!((bench.told(confirmed_off), bench.told(refused), bench.told(lost)), (1, 0, 0), "{error}: {:?}", bench.events);
+        // Of the enable flag a round writes one and reads one, of the status it reads one.
+        for (parameter, times) in [(id::OUTPUT_ENABLE, 1..=8), (id::DEVICE_STATUS, 1..=4)] {
+            for times in times {
+                let mut bench = Bench::running();
+                bench.device.deny(parameter, error, times);
+                bench.command(Command::Disable);
+                bench.pass(1.0);
+                assert_eq!((bench.told(confirmed_off), bench.device.output_on()), (1, false), "{times} x {error}: {:?}", bench.events);
+                assert_eq!((bench.told(refused), bench.told(lost)), (0, 0), "{times} x {error}: {:?}", bench.events);
+            }
+        }
     }
 }
 
