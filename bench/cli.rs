@@ -224,6 +224,9 @@ pub(crate) enum RigCommand {
         /// Seed that draws this bench from the rig's `[truth]`
         #[arg(long, default_value_t = 1)]
         seed: u64,
+        /// Nothing heats the plate: the device under test is elsewhere
+        #[arg(long)]
+        uncoupled: bool,
         /// End when standard input closes, after letting the watchdog act
         #[arg(long, hide = true)]
         with_parent: bool,

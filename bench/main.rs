@@ -1,5 +1,13 @@
 //! orbitbench: parse, run, exit code. What each verb does is in `verbs/`; what was typed in `cli.rs`; exit codes in `exit.rs`.
 
+/// A line on standard output. A reader that went away is an error to return, not a panic as `println!` makes of it.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        writeln!(std::io::stdout(), $($text)*)?
+    }};
+}
+
 mod cli;
 mod exit;
 mod plan;
@@ -60,12 +68,14 @@ fn dispatch(command: Option<Command>) -> anyhow::Result<Exit> {
         Some(Command::Profile(ProfileCommand::Check { profile })) => verbs::files::check_profile(&profile),
         Some(Command::Rig(RigCommand::List)) => verbs::files::list_rigs(),
         Some(Command::Rig(RigCommand::Check { rig })) => verbs::files::check_rig(&rig),
-        Some(Command::Rig(RigCommand::Emulate { rig, folder, log, speed, seed, with_parent })) => {
-            verbs::emulate::emulate(&rig, verbs::emulate::Where { folder, log }, speed, seed, with_parent)
-        }
-        Some(Command::Accelerator(AcceleratorCommand::Info)) => Ok(verbs::files::accelerator_info()),
-        Some(Command::Columns) => Ok(verbs::files::columns()),
-        Some(Command::Completions { shell }) => Ok(verbs::files::completions(shell)),
+        Some(Command::Rig(RigCommand::Emulate { rig, folder, log, speed, seed, uncoupled, with_parent })) => verbs::emulate::emulate(
+            &rig,
+            verbs::emulate::Where { folder, log },
+            verbs::emulate::What { speed, seed, uncoupled, with_parent },
+        ),
+        Some(Command::Accelerator(AcceleratorCommand::Info)) => verbs::files::accelerator_info(),
+        Some(Command::Columns) => verbs::files::columns(),
+        Some(Command::Completions { shell }) => verbs::files::completions(shell),
         Some(Command::Man) => verbs::files::man(),
     }
 }

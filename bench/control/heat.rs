@@ -34,7 +34,8 @@ impl HeatMeter {
     }
 
     /// Takes this tick's readings, `ticks` after the last call.
-    pub(crate) fn update(&mut self, law: &Law, readings: &Snapshot, ticks: u32) -> Heat {
+    /// `duty` is what was commanded for them.
+    pub(crate) fn update(&mut self, law: &Law, readings: &Snapshot, ticks: u32, duty: f64) -> Heat {
         let energy = readings.get(Channel::BoardEnergy);
         let power = readings.get(Channel::BoardPower);
         let mut fresh = None;
@@ -53,7 +54,12 @@ impl HeatMeter {
             }
         }
         let fresh = fresh.or_else(|| power.usable().map(|w| (Watts(w * law.heat_gain), power.origin)));
-        let fresh = fresh.or_else(|| law.assume_heat_w.map(|w| (Watts(w), Origin::Assumed)));
+        let fresh = fresh.or_else(|| {
+            law.assume_heat_w.map(|full| {
+                let idle = law.governor.idle.0.min(full);
+                (Watts(idle + duty * (full - idle)), Origin::Assumed)
+            })
+        });
         match fresh {
             Some((value, origin)) => {
                 self.held = Some((value, origin, 0));

@@ -78,7 +78,7 @@ pub struct Law {
     pub trips: Vec<Trip>,
     /// TEC current at which the rig counts as saturated, A.
     pub saturation_a: Option<f64>,
-    /// Stand-in board heat where nothing measures it, W; then no verdict is drawn.
+    /// Stand-in board power at full duty where nothing measures it, W: idle power and duty make the heat of it; no verdict is drawn.
     pub assume_heat_w: Option<f64>,
     /// Gain applied to measured board heat before it enters the model: 1 unless an external meter calibrated it.
     pub heat_gain: f64,

@@ -28,6 +28,8 @@ pub struct State {
     pub(crate) trim: Trim,
     pub(crate) heat: HeatMeter,
     pub(crate) work: WorkMeter,
+    /// Duty commanded for the tick that ends next.
+    pub(crate) duty: f64,
     pub(crate) settled_ticks: u32,
     pub(crate) staging_ticks: u32,
     pub(crate) suspended_ticks: u32,
@@ -58,6 +60,7 @@ impl State {
             trim: Trim::default(),
             heat: HeatMeter::default(),
             work: WorkMeter::default(),
+            duty: 0.0,
             settled_ticks: 0,
             staging_ticks: 0,
             suspended_ticks: 0,
@@ -92,7 +95,10 @@ impl State {
             who: "control".into(),
             message: format!("{} -> {}: {why}", self.run.word(), run.word()),
         });
-        self.flown |= run == RunState::Running;
+        if run == RunState::Running && !self.flown {
+            self.flown = true;
+            self.work.begin();
+        }
         self.run = run;
     }
 
@@ -162,6 +168,11 @@ impl WorkMeter {
             *self.counted.get_or_insert(0.0) += done;
         }
         Some(done / span_s)
+    }
+
+    /// The mission begins: none of it is done yet, if there is a counter at all.
+    pub(crate) fn begin(&mut self) {
+        self.counted = self.last.map(|_| 0.0);
     }
 
     pub(crate) fn counted(&self) -> Option<f64> {

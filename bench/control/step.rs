@@ -28,7 +28,7 @@ pub fn step(law: &Law, state: &mut State, input: &Input) -> Output {
     }
 
     let flying = state.run == RunState::Running;
-    let heat = state.heat.update(law, &input.readings, ticks);
+    let heat = state.heat.update(law, &input.readings, ticks, state.duty);
     let work_rate = state.work.update(input.readings.get(Channel::WorkUnits), SHORTEST_SPAN * law.dt_s, flying);
     watch_heat(law, state, heat, &mut events);
 
@@ -45,7 +45,8 @@ pub fn step(law: &Law, state: &mut State, input: &Input) -> Output {
         mission_s: state.flown.then_some(state.mission_s),
         env,
         flight: law.flight.view(&state.flight),
-        heat: heat.value,
+        // What was held too long is no heat any more, even if nothing else is known.
+        heat: heat.value.filter(|_| heat.held_ticks <= law.patience.heat_ticks),
         heat_origin: heat.origin,
         request: Some(request),
         setpoint: now,
@@ -53,7 +54,7 @@ pub fn step(law: &Law, state: &mut State, input: &Input) -> Output {
         available,
         budget,
         duty: commands.duty,
-        work_units: state.work.counted(),
+        work_units: state.work.counted().filter(|_| input.readings.usable(Channel::WorkUnits).is_some()),
         work_rate,
     };
     Output { state: state.run, commands, events, view, end: state.end.clone() }
@@ -299,6 +300,7 @@ fn command(law: &Law, state: &mut State, input: &Input, budget: Watts, heat: Hea
         let measured = (heat.held_ticks == 0).then_some(heat.value).flatten();
         law.governor.duty(&mut state.trim, budget, measured, law.dt_s * f64::from(ticks))
     });
+    state.duty = duty.unwrap_or(0.0);
     let acknowledge = input.requests.iter().any(|(_, r)| *r == Request::Ack);
     Commands { target: state.setpoint, thermal, duty, acknowledge }
 }

@@ -13,6 +13,7 @@ pub struct Believed {
     world: World,
     /// Channels of the device under test that the belief says anything about.
     device: &'static [Channel],
+    works: bool,
 }
 
 /// Of a real device only the power that was declared is believed; on this rig's plate, its die too.
@@ -30,7 +31,11 @@ impl Believed {
             (true, true) => OF_REAL_COUPLED,
             (true, false) => OF_REAL,
         };
-        Self { world: World::new(truth, card, twin::tec_for(instrument), setup.coupled), device }
+        Self {
+            world: World::new(truth, card, twin::tec_for(instrument), setup.coupled),
+            device,
+            works: setup.workload != workload::Spec::None,
+        }
     }
 }
 
@@ -63,7 +68,8 @@ impl Devices for Believed {
             self.world.tec.set_target(target.0);
         }
         self.world.tec.set_output(commands.thermal == Thermal::On);
-        self.world.set_duty(commands.duty.unwrap_or(0.0));
+        // What does no work of ours cannot be paced: idle is all that can be believed of it.
+        self.world.set_duty(if self.works { commands.duty.unwrap_or(0.0) } else { 0.0 });
     }
 
     fn make_safe(&mut self, _within: Duration) -> (Vec<Unconfirmed>, Vec<Event>) {

@@ -65,7 +65,7 @@ pub struct Ledgers {
 }
 
 fn sum(items: &[Item]) -> f64 {
-    items.iter().map(|i| i.kg).sum()
+    items.iter().map(|i| i.kg).sum::<f64>() + 0.0
 }
 
 impl Flying {

@@ -299,6 +299,8 @@ pub fn compare_files(measured: &Path, model: &Path, map: &BTreeMap<String, Strin
     let mut comparison = judge(&pairs, &m, &join, preset);
     comparison.measured = measured.display().to_string();
     comparison.model = model.display().to_string();
+    // Two loose files do not say what they were measured with; only a run folder does.
+    "two files of unknown provenance: no verdict".clone_into(&mut comparison.verdict);
     Ok(comparison)
 }
 

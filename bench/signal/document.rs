@@ -73,6 +73,7 @@ struct Shared<'t> {
     file: String,
     text: &'t str,
     problems: RefCell<Vec<(usize, String)>>,
+    syntax: RefCell<Vec<(usize, String)>>,
     /// Keys that were asked for, by the path of their table.
     known: RefCell<BTreeMap<String, Vec<String>>>,
 }
@@ -100,10 +101,11 @@ impl<'t> Document<'t> {
     /// Parses `text`; syntax errors become problems and what could be read stays readable.
     pub fn parse(file: impl Into<String>, text: &'t str) -> Self {
         let (table, errors) = DeTable::parse_recoverable(text);
-        let shared = Shared { file: file.into(), text, problems: RefCell::default(), known: RefCell::default() };
+        let shared =
+            Shared { file: file.into(), text, problems: RefCell::default(), syntax: RefCell::default(), known: RefCell::default() };
         for error in errors {
             let at = error.span().map_or(0, |s| s.start);
-            shared.problems.borrow_mut().push((at, format!("not valid TOML: {}", error.message().replace('\n', "; "))));
+            shared.syntax.borrow_mut().push((at, format!("not valid TOML: {}", error.message().replace('\n', "; "))));
         }
         Self { shared: Rc::new(shared), table: Rc::new(table) }
     }
@@ -115,8 +117,12 @@ impl<'t> Document<'t> {
 
     /// `value`, unless anything was wrong, unknown keys included.
     pub fn finish<T>(self, value: T) -> Result<T, Problems> {
-        self.unknown_keys(self.table.get_ref(), "");
-        let mut found = self.shared.problems.take();
+        // What is missing from a file that is no TOML may only have been lost on the way: its syntax comes first.
+        let broken = self.shared.syntax.take();
+        if broken.is_empty() {
+            self.unknown_keys(self.table.get_ref(), "");
+        }
+        let mut found = if broken.is_empty() { self.shared.problems.take() } else { broken };
         if found.is_empty() {
             return Ok(value);
         }

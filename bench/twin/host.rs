@@ -53,6 +53,12 @@ pub enum HostError {
     /// No pseudo-terminal to be had.
     #[error("cannot open a pseudo-terminal for the emulated instrument: {0}")]
     Pty(#[from] serialport::Error),
+    /// Another emulator serves this folder.
+    #[error("{folder} is in use by another emulated rig; give this one a folder of its own")]
+    Taken {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// A file of the emulator's folder cannot be made.
     #[error("cannot make {path} for the emulator: {source}")]
     File {
@@ -70,6 +76,8 @@ struct Shared {
     speed: f64,
     stop: AtomicBool,
     card_seen: Mutex<Option<Instant>>,
+    /// Somebody has the card: a second engine must not pace it too.
+    card_taken: AtomicBool,
 }
 
 impl Shared {
@@ -102,6 +110,9 @@ pub fn host(world: World, options: &HostOptions, ready: impl FnOnce(&Ready)) -> 
         move |source| HostError::File { path, source }
     };
     std::fs::create_dir_all(&options.folder).map_err(file_error(&options.folder))?;
+    let lock_path = options.folder.join("lock");
+    let lock = File::create(&lock_path).map_err(file_error(&lock_path))?;
+    lock.try_lock().map_err(|_| HostError::Taken { folder: options.folder.clone() })?;
     let log_path = options.log.clone().unwrap_or_else(|| options.folder.join("emulator.log"));
     let log = File::options().create(true).append(true).open(&log_path).map_err(file_error(&log_path))?;
     let (mut master, slave) = TTYPort::pair()?;
@@ -120,6 +131,7 @@ pub fn host(world: World, options: &HostOptions, ready: impl FnOnce(&Ready)) -> 
         speed: options.speed,
         stop: AtomicBool::new(false),
         card_seen: Mutex::new(None),
+        card_taken: AtomicBool::new(false),
     });
     let said = Ready {
         version: VERSION,
@@ -204,8 +216,14 @@ fn serve_serial(shared: &Shared, master: &mut TTYPort, baud: Option<u32>) {
 
 fn serve_cards(shared: &Arc<Shared>, listener: &UnixListener) {
     for stream in listener.incoming().flatten() {
+        if shared.card_taken.swap(true, Ordering::SeqCst) {
+            continue;
+        }
         let shared = Arc::clone(shared);
-        thread::spawn(move || serve_card(&shared, stream));
+        thread::spawn(move || {
+            serve_card(&shared, stream);
+            shared.card_taken.store(false, Ordering::SeqCst);
+        });
     }
 }
 

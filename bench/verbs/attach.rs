@@ -84,7 +84,7 @@ pub(crate) fn show(socket: &Path, name: &str, screen: &ScreenArgs) -> Result<Exi
         .map_err(|why: <tui::Palette as std::str::FromStr>::Err| BadInput(why.to_string()))?;
     let options = tui::Options { read_only: screen.read_only, theme, ..tui::Options::default() };
     let leave = tui::run(socket, options).with_context(|| format!("the screen failed; the run goes on: orbitbench attach {name}"))?;
-    println!("{leave}");
+    say!("{leave}");
     Ok(match leave {
         tui::Leave::Detached { .. } => Exit::Done,
         tui::Leave::Ended { code, .. } => super::run::exit_of(code),
@@ -99,7 +99,7 @@ pub(crate) fn request(args: &RequestArgs, what: Request) -> Result<Exit> {
     let user = std::env::var("USER").unwrap_or_else(|_| "somebody".into());
     let who = format!("{user} (command line, process {})", std::process::id());
     let gone = || {
-        println!("{name}: the engine is gone without a word; see to its outputs");
+        say!("{name}: the engine is gone without a word; see to its outputs");
         Ok(Exit::Unconfirmed)
     };
     let Ok(mut stream) = UnixStream::connect(&socket) else { return gone() };
@@ -113,20 +113,20 @@ pub(crate) fn request(args: &RequestArgs, what: Request) -> Result<Exit> {
         match decode::<ToScreen>(&line) {
             // A row ends the tick in which the request was taken: what it led to has been told.
             Ok(ToScreen::Row(_)) if echoed => {
-                println!("{name}: {}", what.word());
+                say!("{name}: {}", what.word());
                 return Ok(Exit::Done);
             }
             Ok(ToScreen::Event(event)) if event.who == who && event.message == what.word() => echoed = true,
             Ok(ToScreen::Event(event)) if echoed && event.who == who => {
-                println!("{name}: {}", event.message);
+                say!("{name}: {}", event.message);
                 return Ok(if event.message.contains("does nothing") { Exit::BadInput } else { Exit::Done });
             }
             Ok(ToScreen::Event(event)) if echoed && event.kind == "state" => {
-                println!("{name}: {}", event.message);
+                say!("{name}: {}", event.message);
                 return Ok(Exit::Done);
             }
             Ok(ToScreen::End { words, .. }) => {
-                println!("{name}: {words}");
+                say!("{name}: {words}");
                 return Ok(Exit::Done);
             }
             _ => {}

@@ -15,7 +15,17 @@ pub(crate) struct Where {
     pub(crate) log: Option<PathBuf>,
 }
 
-pub(crate) fn emulate(wanted: &str, at: Where, speed: f64, seed: u64, with_parent: bool) -> Result<Exit> {
+/// How the bench is emulated.
+#[derive(Clone, Copy)]
+pub(crate) struct What {
+    pub(crate) speed: f64,
+    pub(crate) seed: u64,
+    pub(crate) uncoupled: bool,
+    pub(crate) with_parent: bool,
+}
+
+pub(crate) fn emulate(wanted: &str, at: Where, how: What) -> Result<Exit> {
+    let What { speed, seed, uncoupled, with_parent } = how;
     if !(speed.is_finite() && speed > 0.0) {
         return Err(BadInput(format!("--speed {speed} is not above 0")).into());
     }
@@ -24,7 +34,7 @@ pub(crate) fn emulate(wanted: &str, at: Where, speed: f64, seed: u64, with_paren
         engine::setup::parse_rig(&source.file, &source.text).map_err(|problems| BadInput(format!("the rig has problems:\n{problems}")))?;
     let instrument = &rig.instruments[0];
     let truth = Truth::drawn(&spec.plant, &spec.spreads, seed);
-    let world = World::new(truth, spec.card, twin::tec_for(instrument), rig.accelerator.coupled);
+    let world = World::new(truth, spec.card, twin::tec_for(instrument), rig.accelerator.coupled && !uncoupled);
     let options = HostOptions {
         folder: at.folder,
         log: at.log,
@@ -39,7 +49,7 @@ pub(crate) fn emulate(wanted: &str, at: Where, speed: f64, seed: u64, with_paren
     host(world, &options, |ready| {
         // Whoever started us reads this line; nobody reading is nobody's loss.
         let _ = serde_json::to_writer(std::io::stdout(), ready);
-        println!();
+        let _ = std::io::stdout().write_all(b"\n");
         let _ = std::io::stdout().flush();
     })?;
     Ok(Exit::Done)

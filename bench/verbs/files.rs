@@ -34,7 +34,7 @@ fn load(wanted: &str) -> Result<Profile> {
 
 pub(crate) fn check_profile(wanted: &str) -> Result<Exit> {
     let profile = load(wanted)?;
-    println!("{}: no problems", profile.name);
+    say!("{}: no problems", profile.name);
     Ok(Exit::Done)
 }
 
@@ -42,9 +42,9 @@ pub(crate) fn check_rig(wanted: &str) -> Result<Exit> {
     let source = plan::rig(wanted)?;
     let (rig, _) =
         engine::setup::parse_rig(&source.file, &source.text).map_err(|problems| BadInput(format!("the rig has problems:\n{problems}")))?;
-    println!("{}: no problems", rig.name);
+    say!("{}: no problems", rig.name);
     for instrument in &rig.instruments {
-        println!("  {} on {}: output off after {} s of silence", instrument.name, connection(instrument), instrument.lease_s);
+        say!("  {} on {}: output off after {} s of silence", instrument.name, connection(instrument), instrument.lease_s);
     }
     Ok(Exit::Done)
 }
@@ -101,19 +101,21 @@ pub(crate) fn show_profile(wanted: &str, csv: bool, step: f64, duration: Option<
     Ok(Exit::Done)
 }
 
-pub(crate) fn accelerator_info() -> Exit {
-    print!("{}", accelerator::info::report(Path::new("/")));
-    Exit::Done
+pub(crate) fn accelerator_info() -> Result<Exit> {
+    say!("{}", accelerator::info::report(Path::new("/")).trim_end());
+    Ok(Exit::Done)
 }
 
-pub(crate) fn columns() -> Exit {
-    print!("{}", record::markdown());
-    Exit::Done
+pub(crate) fn columns() -> Result<Exit> {
+    say!("{}", record::markdown().trim_end());
+    Ok(Exit::Done)
 }
 
-pub(crate) fn completions(shell: clap_complete::Shell) -> Exit {
-    clap_complete::generate(shell, &mut Cli::command(), "orbitbench", &mut io::stdout());
-    Exit::Done
+pub(crate) fn completions(shell: clap_complete::Shell) -> Result<Exit> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "orbitbench", &mut script);
+    io::stdout().write_all(&script)?;
+    Ok(Exit::Done)
 }
 
 pub(crate) fn man() -> Result<Exit> {

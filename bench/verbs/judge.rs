@@ -30,9 +30,12 @@ pub(crate) fn compare(args: &CompareArgs) -> Result<Exit> {
     }
     .map_err(|why| BadInput(why.to_string()))?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&comparison)?);
+        say!("{}", serde_json::to_string_pretty(&comparison)?);
     } else {
-        print!("{comparison}");
+        say!("{}", comparison.to_string().trim_end());
+    }
+    if args.model.is_none() && matches!(record::verify(&run_folder(&args.out, args.run.as_deref())?)?, Verdict::Tampered { .. }) {
+        return Ok(Exit::Tampered);
     }
     Ok(if comparison.any_gate_failed() { Exit::GateFailed } else { Exit::Done })
 }
@@ -45,7 +48,7 @@ pub(crate) fn of_ended(folder: &Path) -> Result<Comparison> {
 pub(crate) fn verify(run: Option<&str>, out: &Path) -> Result<Exit> {
     let folder = run_folder(out, run)?;
     let verdict = record::verify(&folder)?;
-    println!("{}: {verdict}", folder.name());
+    say!("{}: {verdict}", folder.name());
     Ok(match verdict {
         Verdict::Sealed { .. } => Exit::Done,
         Verdict::Unsealed { .. } => Exit::Unsealed,

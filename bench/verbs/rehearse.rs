@@ -26,29 +26,30 @@ pub(crate) fn rehearse(args: &RehearseArgs) -> Result<Exit> {
     let told = fly(&setup, |row| sink.write(row))?;
     sink.sync()?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&told)?);
+        say!("{}", serde_json::to_string_pretty(&told)?);
     } else {
-        print(&setup.title(), &told);
-        println!("  rehearsed {} rows of {count} columns in {:.2} s", told.ticks, start.elapsed().as_secs_f64());
+        print(&setup.title(), &told)?;
+        say!("  rehearsed {} rows of {count} columns in {:.2} s", told.ticks, start.elapsed().as_secs_f64());
     }
     Ok(if told.flown { Exit::Done } else { Exit::GateFailed })
 }
 
 /// Figures of a rehearsal, a line each.
-pub(crate) fn print(title: &str, told: &Rehearsal) {
+pub(crate) fn print(title: &str, told: &Rehearsal) -> Result<()> {
     let range = |r: Option<(f64, f64)>, unit: &str| r.map_or("-".to_owned(), |(a, b)| format!("{a:.1} to {b:.1} {unit}"));
-    println!("{title}");
-    println!("  ends      {}", told.end);
-    println!("  staging   {:.0} s, mission {:.0} s; {} on the wall", told.staging_s, told.mission_s, clock(told.wall_s));
-    println!("  sunlight  {:.1} % of the mission; {:.1} % of rows limited", told.sunlit_frac * 100.0, told.limited_frac * 100.0);
-    println!("  supply    {}", range(told.supply_degc, "°C"));
-    println!("  setpoint  {}", range(told.setpoint_degc, "°C"));
+    say!("{title}");
+    say!("  ends      {}", told.end);
+    say!("  staging   {:.0} s, mission {:.0} s; {} on the wall", told.staging_s, told.mission_s, clock(told.wall_s));
+    say!("  sunlight  {:.1} % of the mission; {:.1} % of rows limited", told.sunlit_frac * 100.0, told.limited_frac * 100.0);
+    say!("  supply    {}", range(told.supply_degc, "°C"));
+    say!("  setpoint  {}", range(told.setpoint_degc, "°C"));
     if let (Some(amps), Some(die)) = (told.tec_a, told.die_degc) {
-        println!("  largest   TEC current {amps:.2} A, die {die:.1} °C");
+        say!("  largest   TEC current {amps:.2} A, die {die:.1} °C");
     }
     if let (Some(power), Some(work)) = (told.power_w, told.work) {
-        println!("  mean      {power:.1} W of board power; {work:.0} {}s in all", told.unit);
+        say!("  mean      {power:.1} W of board power; {work:.0} {}s in all", told.unit);
     }
+    Ok(())
 }
 
 /// A wall time as people say it.

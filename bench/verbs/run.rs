@@ -27,7 +27,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
     plan::setup(&args.flight, args.speed, args.unattended)?;
     let (socket, name) = start_engine()?;
     if args.detach {
-        println!("{name}\nthe run goes on by itself; look at it with `orbitbench attach {name}`");
+        say!("{name}\nthe run goes on by itself; look at it with `orbitbench attach {name}`");
         return Ok(Exit::Done);
     }
     super::attach::show(&socket, &name, &args.screen)
@@ -52,14 +52,16 @@ fn headless(args: &RunArgs) -> Result<Exit> {
     let mut line = Line::new(setup.unit.clone());
     let outcome = fly(&setup, &options(args)?, &mut |progress| line.show(progress)).map_err(bad_or_internal)?;
     line.end();
-    println!("{}", outcome.words);
-    println!("{}", outcome.folder.display());
+    // How the run ended decides the exit code, whether or not anybody still reads.
+    let _ = writeln!(stdout(), "{}\n{}", outcome.words, outcome.folder.display());
     if let Some(why) = &outcome.internal {
         eprintln!("error: {why}");
     }
     if outcome.sealed {
         match judge::of_ended(&outcome.folder) {
-            Ok(comparison) => print!("{comparison}"),
+            Ok(comparison) => {
+                let _ = write!(stdout(), "{comparison}");
+            }
             // A run that ended in staging has nothing to compare.
             Err(why) => eprintln!("not compared: {why}"),
         }

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 use record::session::{Hello, ToScreen, decode};
-use record::{Folder, RUN, Row};
+use record::{COMPARISON, Folder, RUN, Row};
 use rustix::process::{Pid, Signal, kill_process};
 use signal::RunState;
 use std::io::{BufRead, BufReader, ErrorKind, Read};
@@ -98,6 +98,12 @@ impl Bench {
     pub(super) fn socket(&self, run: &str) -> PathBuf {
         let manifest: toml::Table = self.folder(run).text(RUN).expect("a manifest").parse().expect("TOML");
         PathBuf::from(manifest["session"]["socket"].as_str().expect("a path"))
+    }
+
+    /// Waits for the last thing that an engine without a screen does after it has said how the run ended.
+    pub(super) fn compared(&self, run: &str) {
+        let file = self.folder(run).file(COMPARISON);
+        eventually("the comparison", || file.is_file().then_some(()));
     }
 
     /// The run folder of this name.

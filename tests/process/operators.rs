@@ -31,6 +31,7 @@ fn a_detached_run_does_what_it_is_asked() {
     // Any beginning that fits no other run will do.
     bench.run(&format!("stop {}", &name[..12])).with(0);
     assert_eq!(screen.end(), (0, "stopped. SAFE CONFIRMED".to_owned()));
+    bench.compared(&name);
 
     bench.run("verify").with(0);
     let folder = bench.folder(&name);

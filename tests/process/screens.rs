@@ -75,7 +75,8 @@ fn sessions_are_nobody_elses() {
     let (engine, name) = bench.fly("--duration 2h");
     let mode = std::fs::symlink_metadata(bench.socket(&name)).expect("a socket").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    drop(engine);
+    bench.run("stop").with(0);
+    engine.end().with(0);
 }
 
 /// A program on a terminal of its own.
@@ -168,4 +169,5 @@ fn screens_are_left_killed_and_opened_again() {
     assert_eq!(last.end(), Some(0));
     assert_eq!(watcher.end(), (0, "stopped. SAFE CONFIRMED".to_owned()));
     bench.run("verify").with(0);
+    bench.compared(&name);
 }

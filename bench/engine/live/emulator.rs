@@ -66,6 +66,8 @@ pub struct Launch {
     pub speed: f64,
     /// Seed of the bench.
     pub seed: u64,
+    /// The virtual card sits on the emulated plate; a real device under test does not.
+    pub coupled: bool,
 }
 
 impl Emulator {
@@ -77,6 +79,7 @@ impl Emulator {
             .arg("--log")
             .arg(&launch.log)
             .args(["--speed", &launch.speed.to_string(), "--seed", &launch.seed.to_string()])
+            .args((!launch.coupled).then_some("--uncoupled"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())

@@ -368,7 +368,12 @@ impl Flight<'_> {
         if unconfirmed.is_empty() {
             self.show(
                 tick,
-                Event { severity: Severity::Info, kind: "safe", who: "engine".into(), message: format!("SAFE CONFIRMED ({end:?})") },
+                Event {
+                    severity: Severity::Info,
+                    kind: "safe",
+                    who: "engine".into(),
+                    message: format!("SAFE CONFIRMED after the run was {}", how(end)),
+                },
             );
         }
         unconfirmed

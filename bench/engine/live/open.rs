@@ -76,6 +76,7 @@ pub(super) fn devices(setup: &Setup, options: &RunOptions, folder: &Folder) -> R
                 log: folder.file("emulator.log"),
                 speed: setup.speed,
                 seed: setup.options.seed,
+                coupled: setup.coupled,
             })?,
         })
     } else {

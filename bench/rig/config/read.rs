@@ -183,6 +183,9 @@ fn check_channel(section: &Section<'_>, rule: &ChannelRule) {
     } else if rule.setpoint.is_some() {
         section.problem("min_degc", "only the plate is servoed; remove min_degc, max_degc and rate_k_min here");
     }
+    if rule.role == Role::Sink && rule.safe != SafeAction::On {
+        section.problem("safe", "what carries heat away stays \"on\" when the bench goes safe");
+    }
     if let (Some(low), Some(high)) = (rule.trip_min_degc, rule.trip_max_degc)
         && low >= high
     {
