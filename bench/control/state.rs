@@ -34,6 +34,7 @@ pub struct State {
     pub(crate) staging_ticks: u32,
     pub(crate) suspended_ticks: u32,
     pub(crate) lost_ticks: u32,
+    pub(crate) over_ticks: u32,
     /// The thermal output was confirmed on since it was last commanded on.
     pub(crate) seen_on: bool,
     /// A link was lost or a watched channel went unread: the output stays off until an operator has seen the alarm and asks to go on.
@@ -65,6 +66,7 @@ impl State {
             staging_ticks: 0,
             suspended_ticks: 0,
             lost_ticks: 0,
+            over_ticks: 0,
             seen_on: false,
             needs_operator: false,
             resume_asked: false,

@@ -9,7 +9,12 @@ use crate::law::Law;
 use crate::setpoint;
 use crate::state::State;
 use model::environment::Sample;
-use signal::{Celsius, Channel, Limit, Request, RunState, Severity, Watts};
+use signal::{Celsius, Channel, Limit, Origin, Request, RunState, Severity, Watts};
+
+/// Part of full power above the budget that counts as not obeying, and for how long, bench seconds: pacing and the lag of the power
+/// reading stay below both.
+const OVER_BUDGET: f64 = 0.15;
+const OVER_FOR_S: f64 = 60.0;
 
 /// Advances `state` by the tick of `input` (and those missed before it) and says what to do.
 pub fn step(law: &Law, state: &mut State, input: &Input) -> Output {
@@ -40,6 +45,7 @@ pub fn step(law: &Law, state: &mut State, input: &Input) -> Output {
     }
 
     let (available, budget) = law.governor.budget(&env);
+    watch_power(law, state, heat, budget, ticks, &mut events);
     let commands = command(law, state, input, budget, heat, ticks);
     let view = View {
         mission_s: state.flown.then_some(state.mission_s),
@@ -178,6 +184,26 @@ fn watch_heat(law: &Law, state: &mut State, heat: Heat, events: &mut Vec<Event>)
         suspend(state, "heat", &why, events);
     } else if heat.held_ticks == 0 && heat.value.is_some() {
         state.alarms.clear("heat");
+    }
+}
+
+/// A board that keeps drawing more than its budget obeys nobody: no workload of ours, or one that does not pace.
+fn watch_power(law: &Law, state: &mut State, heat: Heat, budget: Watts, ticks: u32, events: &mut Vec<Event>) {
+    let allowed = budget.0 + OVER_BUDGET * law.governor.full.0;
+    let fresh = heat.held_ticks == 0 && heat.origin != Origin::Assumed && state.run == RunState::Running;
+    match heat.value.filter(|_| fresh) {
+        Some(board) if board.0 > allowed => {
+            state.over_ticks = state.over_ticks.saturating_add(ticks);
+            if f64::from(state.over_ticks) * law.dt_s > OVER_FOR_S {
+                let why = format!("the board draws {:.0} W on a budget of {:.0} W: nothing paces it; see --workload", board.0, budget.0);
+                state.alarm("power", &why, events);
+            }
+        }
+        Some(_) => {
+            state.over_ticks = 0;
+            state.alarms.clear("power");
+        }
+        None => {}
     }
 }
 

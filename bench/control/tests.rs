@@ -294,6 +294,28 @@ fn nothing_works_while_its_heat_cannot_be_read() {
 }
 
 #[test]
+fn a_board_that_nothing_paces_is_told_of() {
+    let mut law = law();
+    law.duration_s = 6000.0;
+    law.governor.power = PowerShare::new(&Profile::parse("dark", &dark()).expect("a profile"), 1e-9);
+    let mut bench = Bench::new(law);
+    bench.until(RunState::Running);
+    for _ in 0..30 {
+        bench.duty = 1.0;
+        assert!(bench.step().events.iter().all(|e| e.kind != "power"));
+    }
+    let told = (0..60).any(|_| {
+        bench.duty = 1.0;
+        bench.step().events.iter().any(|e| e.kind == "power" && e.message.contains("72 W on a budget of 16 W"))
+    });
+    assert!(told, "{:?}", bench.state.alarms);
+}
+
+fn dark() -> String {
+    model::profile::builtin()[0].1.to_owned()
+}
+
+#[test]
 fn an_interlock_overrules_a_stop_in_the_same_tick() {
     let mut bench = flying();
     bench.plate = 80.0;
