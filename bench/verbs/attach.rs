@@ -4,7 +4,7 @@ use crate::cli::{Cli, RequestArgs, ScreenArgs};
 use crate::exit::{BadInput, Exit};
 use anyhow::{Context, Result};
 use clap::CommandFactory;
-use record::session::{FromScreen, ToScreen, decode, encode};
+use record::session::{FromScreen, RunCard, ToScreen, decode, encode};
 use signal::Request;
 use std::io::{BufRead, BufReader, IsTerminal, Write, stdout};
 use std::os::unix::net::UnixStream;
@@ -30,19 +30,19 @@ pub(crate) fn newest_or_help() -> Result<Exit> {
 fn running() -> Vec<(PathBuf, String)> {
     let Ok(entries) = std::fs::read_dir(engine::live::socket_folder()) else { return Vec::new() };
     let paths = entries.flatten().map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "sock"));
-    let mut found: Vec<_> = paths.filter_map(|path| name_behind(&path).map(|name| (path, name))).collect();
+    let mut found: Vec<_> = paths.filter_map(|path| run_behind(&path).map(|run| (path, run.name))).collect();
     found.sort_by(|a, b| a.1.cmp(&b.1));
     found
 }
 
-/// The name that the engine behind a socket gives its run.
-fn name_behind(path: &Path) -> Option<String> {
+/// What the engine behind a socket says of its run.
+fn run_behind(path: &Path) -> Option<RunCard> {
     let stream = UnixStream::connect(path).ok()?;
     stream.set_read_timeout(Some(GREETING)).ok()?;
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line).ok()?;
     match decode::<ToScreen>(&line).ok()? {
-        ToScreen::Hello(hello) => Some(hello.run.name),
+        ToScreen::Hello(hello) => Some(hello.run),
         _ => None,
     }
 }
@@ -83,8 +83,16 @@ pub(crate) fn show(socket: &Path, name: &str, screen: &ScreenArgs) -> Result<Exi
         .transpose()
         .map_err(|why: <tui::Palette as std::str::FromStr>::Err| BadInput(why.to_string()))?;
     let options = tui::Options { read_only: screen.read_only, theme, ..tui::Options::default() };
+    let folder = run_behind(socket).map(|run| run.folder);
     let leave = tui::run(socket, options).with_context(|| format!("the screen failed; the run goes on: orbitbench attach {name}"))?;
     say!("{leave}");
+    if let (tui::Leave::Ended { .. }, Some(folder)) = (&leave, folder) {
+        say!("{folder}");
+        match super::judge::of_ended(Path::new(&folder)) {
+            Ok(comparison) => say!("{}", comparison.to_string().trim_end()),
+            Err(why) => say!("not compared: {why}"),
+        }
+    }
     Ok(match leave {
         tui::Leave::Detached { .. } => Exit::Done,
         tui::Leave::Ended { code, .. } => super::run::exit_of(code),
