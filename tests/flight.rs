@@ -185,7 +185,7 @@ fn a_cable_that_stays_out_ends_unconfirmed() {
         assert_eq!(row.quality(Column::RigPlateDegc), Some(signal::Quality::Gap));
     }
     assert_eq!(flown.unconfirmed.len(), 1);
-    assert!(bench.world().tec.output_on() || flown.rows.len() as u64 > out + 4, "its lease is its own affair");
+    assert!(!bench.world().tec.output_on(), "nobody could tell it, so its lease switched it off");
 }
 
 /// The cable comes back: the driver identifies again and switches off, the run waits for an operator, then flies on.
@@ -219,7 +219,7 @@ fn a_cable_that_comes_back_waits_for_the_operator() {
     assert!(mission.windows(2).all(|w| w[1] >= w[0]), "mission time never runs back");
 }
 
-/// A thousand times the cable comes out at some tick and goes back in later: no run hangs, no output stays on unnoticed.
+/// The cable comes out at one tick after another and goes back in later: no run hangs, no output stays on unnoticed.
 #[test]
 fn pulled_cables_never_leave_an_output_on_unnoticed() {
     let mut setup = setup("dawn-dusk-650", 1);
@@ -233,7 +233,6 @@ fn pulled_cables_never_leave_an_output_on_unnoticed() {
             if tick == at + 5 {
                 bench.plug();
             }
-            // The lease has to have run out whenever nobody was heard for longer.
             Vec::new()
         });
         if flown.unconfirmed.is_empty() {

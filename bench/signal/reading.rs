@@ -169,14 +169,4 @@ impl Snapshot {
     pub fn set(&mut self, channel: Channel, reading: Reading) {
         self.0[channel as usize] = reading;
     }
-
-    /// Takes over every reading that `other` has and that is not a never-set gap.
-    pub fn merge(&mut self, other: &Self) {
-        for &channel in Channel::ALL {
-            let reading = other.get(channel);
-            if reading.value.is_some() || reading.at_s > 0.0 {
-                self.set(channel, *reading);
-            }
-        }
-    }
 }
