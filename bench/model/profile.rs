@@ -1,7 +1,8 @@
 //! A profile: an orbit, its environment and the satellite that flies it, read from a TOML file. Parsed once and validated
 //! once: a [`Profile`] that exists is sound.
 //!
-//! Every problem of a file comes at once, with file, line and column ([`signal::Problems`]). Not here: what the numbers do
+//! Each table of the file has a file here: its struct, its keys, what they may be. Every problem of a file comes at once, with
+//! file, line and column ([`signal::Problems`]). Not here: what the numbers do
 //! (see [`crate::environment`] and [`crate::flight`]), nor reading files from disk.
 //!
 //! ```
@@ -12,10 +13,19 @@
 //! # Ok::<(), signal::Problems>(())
 //! ```
 
-use crate::environment::{Attitude, Environment, Panel, Surroundings};
-use crate::orbit::{self, SunSynchronous};
-use crate::time::Centuries;
-use signal::{Celsius, Document, Problems, Section};
+mod coolant;
+mod place;
+mod power;
+mod radiator;
+mod satellite;
+
+pub use coolant::Loop;
+pub use power::Power;
+pub use radiator::Radiator;
+pub use satellite::Satellite;
+
+use crate::environment::{Environment, Panel};
+use signal::{Document, Problems, Section};
 
 /// The profiles that are part of the program: (name, text).
 const BUILTIN: &[(&str, &str)] = &[
@@ -64,78 +74,6 @@ pub struct Profile {
     pub power: Power,
 }
 
-/// The radiator: flat, two-faced, `panels` equal panels in series along the coolant.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Radiator {
-    /// How it points.
-    pub attitude: Attitude,
-    /// Planform area of all panels together (one face), m2.
-    pub area_m2: f64,
-    /// Number of panels in series, 1 to 8.
-    pub panels: usize,
-    /// Infrared emissivity, and infrared absorptivity (Kirchhoff), 0 to 1.
-    pub emissivity_frac: f64,
-    /// Absorptivity of sunlight and albedo, 0 to 1.
-    pub solar_absorptivity_frac: f64,
-    /// Heat radiated over what an isothermal panel at coolant-tube temperature would, 0 to 1.
-    pub fin_efficiency_frac: f64,
-    /// Heat capacity, kJ/(m2 K) of planform.
-    pub heat_capacity_kj_m2k: f64,
-    /// Mass, kg/m2 of planform.
-    pub areal_mass_kg_m2: f64,
-}
-
-/// The pumped coolant loop.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Loop {
-    /// Mass flow x specific heat, kW/K.
-    pub heat_capacity_rate_kw_k: f64,
-    /// Coolant temperature to the cold plates at and below which all flow bypasses the radiator.
-    pub minimum_supply: Celsius,
-    /// Width of the band above the minimum supply temperature in which the bypass closes, K.
-    pub bypass_band_k: f64,
-    /// Cold plates to coolant, UA, kW/K.
-    pub plate_conductance_kw_k: f64,
-    /// Coolant to panels, UA of all panels together, kW/K.
-    pub radiator_conductance_kw_k: f64,
-    /// Heat capacity of the hot leg (plates to radiator), kJ/K.
-    pub hot_leg_kj_k: f64,
-    /// Heat capacity of the cold leg (radiator to plates), kJ/K.
-    pub cold_leg_kj_k: f64,
-    /// Mass of pump, pipes, coolant and valves, kg per kW of satellite heat.
-    pub mass_kg_kw: f64,
-}
-
-/// What makes heat and what it is bolted to.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Satellite {
-    /// Everything the loop carries at full load, kW.
-    pub heat_kw: f64,
-    /// Host, converter and pump heat per watt of board heat.
-    pub overhead_frac: f64,
-    /// All dies to their cold plates, kW/K.
-    pub die_plate_kw_k: f64,
-    /// Heat capacity of all dies and lids, kJ/K.
-    pub die_kj_k: f64,
-    /// Heat capacity of all cold plates, kJ/K.
-    pub plate_kj_k: f64,
-}
-
-/// Where the electricity comes from, and what it and the rest weigh.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Power {
-    /// Array power at 1 AU, normal incidence, begin of life, kW.
-    pub array_kw: f64,
-    /// Lost between array and boards, 0 to 1.
-    pub conversion_loss_frac: f64,
-    /// Taken by the bus before any board, kW.
-    pub bus_kw: f64,
-    /// Specific power of the array, W/kg.
-    pub array_w_kg: f64,
-    /// Mass of structure and bus over the mass of everything else.
-    pub bus_frac: f64,
-}
-
 impl Profile {
     /// Reads a profile. `file` is the name to blame problems on, `text` the TOML.
     pub fn parse(file: &str, text: &str) -> Result<Self, Problems> {
@@ -148,12 +86,12 @@ impl Profile {
         let name = read_name(&root);
         let title = root.text("title", "one line for people");
         let orbits = root.number("duration_orbits", 0.01..=10_000.0);
-        let (epoch, orbit) = read_orbit(&root.section("orbit"));
-        let surroundings = read_surroundings(&root.section("environment"));
-        let radiator = read_radiator(&root.section("radiator"));
-        let coolant = read_loop(&root.section("loop"));
-        let satellite = read_satellite(&root.section("satellite"), &coolant);
-        let power = read_power(&root.section("power"));
+        let (epoch, orbit) = place::orbit(&root.section("orbit"));
+        let surroundings = place::surroundings(&root.section("environment"));
+        let radiator = radiator::read(&root.section("radiator"));
+        let coolant = coolant::read(&root.section("loop"));
+        let satellite = satellite::read(&root.section("satellite"), &coolant);
+        let power = power::read(&root.section("power"));
         let orbit = doc.finish(orbit)?.expect("an impossible orbit is a problem, and problems end above");
         let panel = Panel {
             attitude: radiator.attitude,
@@ -178,101 +116,10 @@ fn read_name(root: &Section<'_>) -> String {
     name
 }
 
-fn read_orbit(section: &Section<'_>) -> (jiff::Timestamp, Option<SunSynchronous>) {
-    section.choice("kind", &[("sun_synchronous", ())]);
-    let altitude_km = section.number("altitude_km", 120.0..=100_000.0);
-    let ltan_h = section.number("ltan_h", 0.0..=24.0);
-    let epoch = section.instant("epoch");
-    let start_deg = section.number_or("start_deg", -360.0..=360.0, 0.0);
-    let moment = Centuries::from(epoch);
-    // The Sun's theory and the constant TT - UTC are checked for this time and no other.
-    if !(-0.5..=1.0).contains(&moment.0) {
-        section.problem("epoch", "the Sun's position is only known well here from 1950 to 2100: expected an instant in between");
-    }
-    let orbit = SunSynchronous::new(altitude_km, ltan_h, start_deg, moment);
-    if orbit.is_none() {
-        let highest = orbit::highest_sun_synchronous_km().floor();
-        section.problem("altitude_km", format_args!("no orbit at {altitude_km} km is sun-synchronous: expected at most {highest} km"));
-    }
-    (epoch, orbit)
-}
-
-fn read_surroundings(section: &Section<'_>) -> Surroundings {
-    Surroundings {
-        solar_constant_w_m2: section.number("solar_constant_w_m2", 1200.0..=1500.0),
-        albedo_frac: section.number("albedo_frac", 0.0..=1.0),
-        planet_ir_w_m2: section.number("planet_ir_w_m2", 0.0..=500.0),
-    }
-}
-
-fn read_radiator(section: &Section<'_>) -> Radiator {
-    let attitudes = [("sun_edge", Attitude::SunEdge), ("nadir", Attitude::Nadir), ("sun_normal", Attitude::SunNormal)];
-    Radiator {
-        attitude: section.choice("attitude", &attitudes),
-        area_m2: section.number("area_m2", 0.01..=1e6),
-        panels: section.integer("panels", 1..=MOST_PANELS) as usize,
-        emissivity_frac: section.number("emissivity_frac", 0.01..=1.0),
-        solar_absorptivity_frac: section.number("solar_absorptivity_frac", 0.0..=1.0),
-        fin_efficiency_frac: section.number("fin_efficiency_frac", 0.05..=1.0),
-        heat_capacity_kj_m2k: section.number("heat_capacity_kj_m2k", 0.1..=100.0),
-        areal_mass_kg_m2: section.number("areal_mass_kg_m2", 0.1..=100.0),
-    }
-}
-
-fn read_loop(section: &Section<'_>) -> Loop {
-    Loop {
-        heat_capacity_rate_kw_k: section.number("heat_capacity_rate_kw_k", LEAST..=1e5),
-        minimum_supply: Celsius(section.number("minimum_supply_degc", -100.0..=100.0)),
-        bypass_band_k: section.number("bypass_band_k", 0.1..=50.0),
-        plate_conductance_kw_k: section.number("plate_conductance_kw_k", LEAST..=1e6),
-        radiator_conductance_kw_k: section.number("radiator_conductance_kw_k", LEAST..=1e6),
-        hot_leg_kj_k: section.number("hot_leg_kj_k", 0.01..=1e7),
-        cold_leg_kj_k: section.number("cold_leg_kj_k", 0.01..=1e7),
-        mass_kg_kw: section.number("mass_kg_kw", 0.0..=1000.0),
-    }
-}
-
-fn read_satellite(section: &Section<'_>, coolant: &Loop) -> Satellite {
-    let satellite = Satellite {
-        heat_kw: section.number("heat_kw", 0.01..=1e6),
-        overhead_frac: section.number("overhead_frac", 0.0..=2.0),
-        die_plate_kw_k: section.number("die_plate_kw_k", LEAST..=1e6),
-        die_kj_k: section.number("die_kj_k", LEAST..=1e7),
-        plate_kj_k: section.number("plate_kj_k", LEAST..=1e7),
-    };
-    // Two numbers that are each possible but not together: almost always watts where kilowatts belong.
-    for (key, conductance_kw_k, place, limit_k) in [
-        ("heat_kw", coolant.heat_capacity_rate_kw_k, "the coolant by its flow (loop.heat_capacity_rate_kw_k)", 100.0),
-        ("heat_kw", coolant.plate_conductance_kw_k, "the plates over the coolant (loop.plate_conductance_kw_k)", 200.0),
-        ("die_plate_kw_k", satellite.die_plate_kw_k, "the dies over their plates", 200.0),
-    ] {
-        let rise_k = satellite.heat_kw / conductance_kw_k;
-        if rise_k > limit_k && conductance_kw_k > LEAST {
-            section.problem(key, format_args!("full load would warm {place} by {rise_k:.0} K: expected less than {limit_k} K"));
-        }
-    }
-    satellite
-}
-
-fn read_power(section: &Section<'_>) -> Power {
-    let power = Power {
-        array_kw: section.number("array_kw", LEAST..=1e7),
-        conversion_loss_frac: section.number("conversion_loss_frac", 0.0..=0.9),
-        bus_kw: section.number("bus_kw", 0.0..=1e6),
-        array_w_kg: section.number("array_w_kg", 1.0..=10_000.0),
-        bus_frac: section.number("bus_frac", 0.0..=10.0),
-    };
-    let left_kw = power.array_kw * (1.0 - power.conversion_loss_frac) - power.bus_kw;
-    if left_kw <= 0.0 && power.array_kw > LEAST {
-        section
-            .problem("array_kw", format_args!("after conversion loss and bus {left_kw:.1} kW are left for compute: expected more than 0"));
-    }
-    power
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::environment::Attitude;
     use proptest::prelude::*;
 
     fn text(name: &str) -> &'static str {
