@@ -53,7 +53,7 @@ fn deepest(environment: &Environment, near_s: f64) -> f64 {
         let (state, sun) = environment.geometry(moment);
         let forward = cross(state.pole, state.zenith);
         let ahead_rad = (-dot(sun.direction, forward)).atan2(-dot(sun.direction, state.zenith));
-        moment += ahead_rad / environment.orbit().mean_motion_rad_s();
+        moment += ahead_rad / std::f64::consts::TAU * environment.period_s();
     }
     moment
 }
@@ -168,11 +168,11 @@ mod tests {
             for (_, sample) in year.timeline(0.0, YEAR_S, DAY_S / 8.0) {
                 let beta = sample.beta_deg.abs();
                 (least, most) = (least.min(beta), most.max(beta));
-                let fraction = shadow::cylindrical_fraction(year.orbit().radius_km(), beta.to_radians());
+                let fraction = shadow::cylindrical_fraction(year.trajectory().at(0.0).radius_km, beta.to_radians());
                 dark += fraction / (365.0 * 8.0);
                 dark_days += if fraction > 0.0 { 1.0 / 8.0 } else { 0.0 };
             }
-            let longest = shadow::cylindrical_fraction(year.orbit().radius_km(), least.to_radians()) * year.period_s() / 60.0;
+            let longest = shadow::cylindrical_fraction(year.trajectory().at(0.0).radius_km, least.to_radians()) * year.period_s() / 60.0;
             for (what, got, expected, within) in [
                 ("least beta", least, beta_least, 0.15),
                 ("largest beta", most, beta_most, 0.15),
@@ -243,7 +243,7 @@ mod tests {
         let steps = (environment.period_s() * 10.0) as u64;
         let dark = (0..steps).filter(|k| {
             let t = start_s + *k as f64 * 0.1;
-            let position = scaled(to_j2000.apply(environment.geometry(t).0.zenith), environment.orbit().radius_km());
+            let position = scaled(to_j2000.apply(environment.geometry(t).0.zenith), environment.geometry(t).0.radius_km);
             Discs::seen_from(position, sun(epoch.plus_s(t)).position_km()).clear_of_penumbra_rad() < 0.0
         });
         dark.count() as f64 * 0.1

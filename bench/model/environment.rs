@@ -5,13 +5,14 @@
 //! with the emissivity) is the flight model's affair. Not here: how the satellite looks (see [`crate::profile`]), except the
 //! two optical properties that define a sink temperature.
 
-use crate::constants::{EARTH_RADIUS_KM, STEFAN_BOLTZMANN_W_M2K4};
+use crate::constants::STEFAN_BOLTZMANN_W_M2K4;
 use crate::eclipse::{self, Edge};
 use crate::flux::PlateToSphere;
-use crate::orbit::{State, SunSynchronous};
+use crate::orbit::State;
 use crate::shadow::{self, Discs};
 use crate::sun::Sun;
 use crate::time::Centuries;
+use crate::trajectory::Trajectory;
 use crate::vector::{dot, scaled};
 use signal::Kelvin;
 
@@ -83,23 +84,22 @@ pub struct Sample {
 pub struct Environment {
     /// Mission second 0; its mean equator and equinox are the frame of everything here.
     epoch: Centuries,
-    orbit: SunSynchronous,
+    trajectory: Trajectory,
     surroundings: Surroundings,
     panel: Panel,
-    view: PlateToSphere,
 }
 
 impl Environment {
-    /// The environment along `orbit`, whose epoch and frame are those of `epoch`.
-    pub fn new(epoch: Centuries, orbit: SunSynchronous, surroundings: Surroundings, panel: Panel) -> Self {
-        Self { epoch, orbit, surroundings, panel, view: PlateToSphere::new(orbit.radius_km(), EARTH_RADIUS_KM) }
+    /// The environment along `trajectory`, whose epoch and frame are those of `epoch`.
+    pub fn new(epoch: Centuries, trajectory: Trajectory, surroundings: Surroundings, panel: Panel) -> Self {
+        Self { epoch, trajectory, surroundings, panel }
     }
 
     /// At a (finite) number of seconds after the epoch; before it is fine too.
     pub fn at(&self, mission_s: f64) -> Sample {
         let (state, sun) = self.geometry(mission_s);
         let full_sun_w_m2 = self.surroundings.solar_constant_w_m2 / (sun.distance_au * sun.distance_au);
-        let illumination = shadow::illumination(scaled(state.zenith, self.orbit.radius_km()), sun.position_km());
+        let illumination = shadow::illumination(scaled(state.zenith, state.radius_km), sun.position_km());
         let solar_w_m2 = full_sun_w_m2 * illumination;
         let sun_over_zenith = dot(state.zenith, sun.direction);
         // Cosines of face a's normal with the direction to Earth's centre and to the Sun. Edge-on is edge-on by construction:
@@ -111,8 +111,9 @@ impl Environment {
         };
         // The ground below sees the Sun this high; where the satellite is in the shadow it is night below.
         let albedo_w_m2 = self.surroundings.albedo_frac * full_sun_w_m2 * sun_over_zenith.max(0.0);
+        let view = PlateToSphere::new(state.radius_km, self.trajectory.body().radius_km());
         let face = |to_earth: f64, to_sun: f64| {
-            let seen = self.view.factor(to_earth);
+            let seen = view.factor(to_earth);
             Face {
                 solar_w_m2: solar_w_m2 * to_sun.max(0.0),
                 albedo_w_m2: albedo_w_m2 * seen,
@@ -139,12 +140,12 @@ impl Environment {
 
     /// Duration of one orbit, s.
     pub fn period_s(&self) -> f64 {
-        self.orbit.period_s()
+        self.trajectory.period_s()
     }
 
-    /// The orbit flown.
-    pub fn orbit(&self) -> &SunSynchronous {
-        &self.orbit
+    /// Where the satellite is.
+    pub fn trajectory(&self) -> &Trajectory {
+        &self.trajectory
     }
 
     /// How bright the surroundings are.
@@ -159,13 +160,13 @@ impl Environment {
 
     /// Satellite and Sun, both in the frame of the epoch.
     pub(crate) fn geometry(&self, mission_s: f64) -> (State, Sun) {
-        (self.orbit.at(mission_s), Sun::precessed(self.epoch.plus_s(mission_s), self.epoch))
+        (self.trajectory.at(mission_s), Sun::precessed(self.epoch.plus_s(mission_s), self.epoch))
     }
 
     /// The discs of Sun and Earth as the satellite sees them.
     pub(crate) fn discs(&self, mission_s: f64) -> Discs {
         let (state, sun) = self.geometry(mission_s);
-        Discs::seen_from(scaled(state.zenith, self.orbit.radius_km()), sun.position_km())
+        Discs::seen_from(scaled(state.zenith, state.radius_km), sun.position_km())
     }
 
     fn sink(&self, a: &Face, b: &Face) -> Kelvin {
@@ -179,6 +180,7 @@ impl Environment {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::orbit::SunSynchronous;
     use proptest::prelude::*;
 
     /// An environment with the usual brightness and an ordinary panel.
@@ -186,7 +188,8 @@ pub(crate) mod tests {
         let epoch = epoch.parse::<jiff::Timestamp>().expect("a literal").into();
         let surroundings = Surroundings { solar_constant_w_m2: 1361.0, albedo_frac: 0.30, planet_ir_w_m2: 237.0 };
         let panel = Panel { attitude, emissivity_frac: 0.88, solar_absorptivity_frac: 0.07 };
-        Environment::new(epoch, SunSynchronous::new(altitude_km, ltan_h, 0.0, epoch).expect("low enough"), surroundings, panel)
+        let orbit = SunSynchronous::new(altitude_km, ltan_h, 0.0, epoch).expect("low enough");
+        Environment::new(epoch, Trajectory::SunSynchronous(orbit), surroundings, panel)
     }
 
     const MIDSUMMER: &str = "2026-06-21T00:00:00Z";

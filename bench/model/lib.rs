@@ -20,8 +20,10 @@ pub mod shadow;
 pub mod sun;
 pub mod tec;
 pub mod time;
+pub mod trajectory;
 pub mod vector;
 
 pub use eclipse::{Contact, Edge};
 pub use environment::{Attitude, Environment, Face, Sample};
 pub use profile::Profile;
+pub use trajectory::{Body, Trajectory};

@@ -27,8 +27,10 @@ pub struct SunSynchronous {
 /// Where the satellite is, and how its orbit lies.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct State {
-    /// Unit vector from Earth's centre to the satellite.
+    /// Unit vector from the body's centre to the satellite.
     pub zenith: Vector,
+    /// Distance from the body's centre, km.
+    pub radius_km: f64,
     /// Unit vector along the orbit's angular momentum.
     pub pole: Vector,
 }
@@ -84,6 +86,7 @@ impl SunSynchronous {
         let (sin_i, cos_i) = (self.sin_inclination, self.cos_inclination);
         State {
             zenith: [cos_node * cos_u - sin_node * sin_u * cos_i, sin_node * cos_u + cos_node * sin_u * cos_i, sin_u * sin_i],
+            radius_km: self.radius_km,
             pole: [sin_node * sin_i, -cos_node * sin_i, cos_i],
         }
     }

@@ -86,19 +86,19 @@ impl Profile {
         let name = read_name(&root);
         let title = root.text("title", "one line for people");
         let orbits = root.number("duration_orbits", 0.01..=10_000.0);
-        let (epoch, orbit) = place::orbit(&root.section("orbit"));
+        let (epoch, trajectory) = place::read(&root.section("orbit"));
         let surroundings = place::surroundings(&root.section("environment"));
         let radiator = radiator::read(&root.section("radiator"));
         let coolant = coolant::read(&root.section("loop"));
         let satellite = satellite::read(&root.section("satellite"), &coolant);
         let power = power::read(&root.section("power"));
-        let orbit = doc.finish(orbit)?.expect("an impossible orbit is a problem, and problems end above");
+        let trajectory = doc.finish(trajectory)?.expect("an impossible orbit is a problem, and problems end above");
         let panel = Panel {
             attitude: radiator.attitude,
             emissivity_frac: radiator.emissivity_frac,
             solar_absorptivity_frac: radiator.solar_absorptivity_frac,
         };
-        let environment = Environment::new(epoch.into(), orbit, surroundings, panel);
+        let environment = Environment::new(epoch.into(), trajectory, surroundings, panel);
         let duration_s = orbits * environment.period_s();
         Ok(Self { name, title, duration_s, epoch, environment, radiator, coolant, satellite, power })
     }
@@ -164,7 +164,8 @@ mod tests {
         assert_eq!(profile.title, "Dawn-dusk, 650 km, in its eclipse season");
         assert_eq!(profile.epoch.to_string(), "2026-06-21T00:00:00Z");
         assert!((profile.duration_s - 5863.694).abs() < 1e-3);
-        assert!((profile.environment.orbit().inclination_deg() - 97.986).abs() < 1e-3);
+        let pole = profile.environment.trajectory().at(0.0).pole;
+        assert!((pole[2].acos().to_degrees() - 97.986).abs() < 1e-3);
         assert_eq!(profile.environment.surroundings().albedo_frac, 0.30);
         assert_eq!(profile.radiator.attitude, Attitude::SunEdge);
     }
