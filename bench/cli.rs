@@ -142,6 +142,9 @@ pub(crate) struct RehearseArgs {
     /// Write every row to this CSV file
     #[arg(long)]
     pub(crate) csv: Option<PathBuf>,
+    /// Also fly every doubt about the bench, and write the standard uncertainty of each predicted column to this CSV file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) band: Option<PathBuf>,
     /// Print the figures as JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -23,7 +23,11 @@ const OF_REAL_COUPLED: &[Channel] = &[Channel::BoardPower, Channel::BoardEnergy,
 impl Believed {
     /// The belief that `setup`'s rig file states.
     pub fn new(setup: &Setup) -> Self {
-        let truth = Truth::believed(&setup.twin.plant);
+        Self::doubted(setup, Truth::believed(&setup.twin.plant))
+    }
+
+    /// A bench that differs from the belief as `truth` does (see [`twin::Doubt`]), without noise.
+    pub fn doubted(setup: &Setup, truth: Truth) -> Self {
         let instrument = &setup.rig.instruments[0];
         let card = setup.believed_card();
         let device = match (setup.accelerator.is_real(), setup.coupled) {
@@ -48,8 +52,9 @@ impl Devices for Believed {
         let on = self.world.tec.output_on();
         let good = |value| Reading::good(value, bench_s, Origin::Simulated);
         let t = *self.world.temperatures();
-        readings.set(Channel::Plate, good(Celsius::from(t.plate).0));
-        readings.set(Channel::Sink, good(Celsius::from(t.sink).0));
+        let (plate_k, sink_k) = self.world.sensor_offsets_k();
+        readings.set(Channel::Plate, good(Celsius::from(t.plate).0 + plate_k));
+        readings.set(Channel::Sink, good(Celsius::from(t.sink).0 + sink_k));
         readings.set(Channel::TecCurrent, good(self.world.current_a()));
         readings.set(Channel::TecVoltage, good(if on { self.world.voltage_v() } else { 0.0 }));
         readings.set(Channel::TecTarget, good(self.world.tec.target_degc()));

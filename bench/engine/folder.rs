@@ -1,10 +1,11 @@
 //! The run folder from the engine's side: prediction and manifest before anything is switched on, figures and seal at the end.
 //! What the files look like is `record`'s; what the figures mean is `report`'s.
 
+use crate::band::Band;
 use crate::manifest::{AcceleratorCard, ColumnCard, Host, Manifest, Plan, Program, Sealed, Segment, WorkloadCard};
 use crate::rehearse::{Rehearsal, rehearse};
 use crate::setup::Setup;
-use record::{Column, Columns, Events, Folder, Handover, PREDICTION, RUN, SAMPLES, SUMMARY, Samples};
+use record::{BAND, Column, Columns, Events, Folder, Handover, PREDICTION, RUN, SAMPLES, SUMMARY, Samples};
 use report::{Ended, Preset};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -46,10 +47,19 @@ pub fn begin(setup: &Setup, root: &Path, program: Program) -> Result<Begun, Fold
     })?;
     prediction.sync()?;
     let mut manifest = manifest(setup, program, &folder, &columns, started);
-    manifest.prediction =
-        Some(Sealed { file: PREDICTION.into(), sha256: folder.sha256(PREDICTION)?, rows, at: jiff::Timestamp::now().to_string() });
+    manifest.prediction = Some(sealed(&folder, PREDICTION, rows)?);
+    // The band is part of what was predicted: made and fixed before anything is measured. Nothing is doubted, no band.
+    if let Some(band) = Band::of(setup).filter(|_| rehearsal.flown) {
+        band.write(&folder.file(BAND))?;
+        manifest.band = Some(sealed(&folder, BAND, band.points() as u64)?);
+    }
     write_manifest(&folder, &manifest)?;
     Ok(Begun { folder, manifest, columns, rehearsal })
+}
+
+/// What `run.toml` promises of a file that must not change any more.
+fn sealed(folder: &Folder, file: &str, rows: u64) -> Result<Sealed, FolderError> {
+    Ok(Sealed { file: file.into(), sha256: folder.sha256(file)?, rows, at: jiff::Timestamp::now().to_string() })
 }
 
 /// Replaces `run.toml`.
@@ -120,6 +130,7 @@ fn manifest(setup: &Setup, program: Program, folder: &Folder, columns: &Columns,
         workload: WorkloadCard { name: setup.workload.to_string(), unit: setup.unit.clone() },
         masses: masses(setup),
         prediction: None,
+        band: None,
         identities: BTreeMap::new(),
         session: None,
         segments: vec![Segment { number: 0, started: started.to_string() }],

@@ -3,6 +3,7 @@
 //!
 //! Not here: the control law (`control`), physics (`model`), wire protocols (`rig`), file formats (`record`), screens (`tui`).
 
+pub mod band;
 pub mod believed;
 mod card;
 pub mod devices;

@@ -33,6 +33,9 @@ pub struct Manifest {
     /// The prediction, sealed before the first measured row.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prediction: Option<Sealed>,
+    /// The band around it, sealed with it; absent where nothing about the bench is doubted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub band: Option<Sealed>,
     /// What each instrument said it is.
     #[serde(default)]
     pub identities: BTreeMap<String, String>,

@@ -46,8 +46,12 @@ pub struct Rehearsal {
 }
 
 /// Flies `setup` on belief alone; every row goes to `sink`, which may refuse (a full disk).
-pub fn rehearse<E>(setup: &Setup, mut sink: impl FnMut(&Row) -> Result<(), E>) -> Result<Rehearsal, E> {
-    let mut devices = Believed::new(setup);
+pub fn rehearse<E>(setup: &Setup, sink: impl FnMut(&Row) -> Result<(), E>) -> Result<Rehearsal, E> {
+    rehearse_on(setup, Believed::new(setup), sink)
+}
+
+/// The same on a bench that is doubted in some respect.
+pub(crate) fn rehearse_on<E>(setup: &Setup, mut devices: Believed, mut sink: impl FnMut(&Row) -> Result<(), E>) -> Result<Rehearsal, E> {
     let mut pilot = Pilot::new(setup.law.clone(), setup.maker.clone());
     let mut told = Summary::default();
     let dt_s = setup.law.dt_s;

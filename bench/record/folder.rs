@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 pub const RUN: &str = "run.toml";
 /// The rehearsal.
 pub const PREDICTION: &str = "prediction.csv";
+/// How far a run may be off the rehearsal without surprise.
+pub const BAND: &str = "band.csv";
 /// A row a tick.
 pub const SAMPLES: &str = "samples.csv";
 /// What happened.

@@ -20,7 +20,7 @@ pub use columns::{Class, Column, Columns, LEAD, markdown};
 pub use derived::{Cells, write_derived};
 pub use error::Error;
 pub use events::{EVENT_COLUMNS, Event};
-pub use folder::{COMPARISON, EVENTS, Folder, PREDICTION, RUN, SAMPLES, SUMMARY, SUMS, replace_file, sha256, sha256_file};
+pub use folder::{BAND, COMPARISON, EVENTS, Folder, PREDICTION, RUN, SAMPLES, SUMMARY, SUMS, replace_file, sha256, sha256_file};
 pub use reader::{Rows, Table, Torn, each_row, read_events, read_rows};
 pub use repair::{Mended, mend};
 pub use row::{Layout, Row, RowError};

@@ -1,7 +1,7 @@
-//! The seal of a finished run: `SHA256SUMS` over its five files, in the format of `sha256sum`, so that anyone can check it without
+//! The seal of a finished run: `SHA256SUMS` over its files, in the format of `sha256sum`, so that anyone can check it without
 //! this program. It shows that files changed after sealing; it does not prove who sealed them.
 
-use crate::folder::{EVENTS, Folder, PREDICTION, RUN, SAMPLES, SUMMARY, SUMS};
+use crate::folder::{BAND, EVENTS, Folder, PREDICTION, RUN, SAMPLES, SUMMARY, SUMS};
 use crate::{Error, folder::sha256};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,6 +9,9 @@ use toml::Table;
 
 /// The files under the seal, in the order of `SHA256SUMS`.
 pub const SEALED: [&str; 5] = [RUN, PREDICTION, SAMPLES, EVENTS, SUMMARY];
+
+/// What is under the seal too where a run has it.
+const SEALED_IF_THERE: [&str; 1] = [BAND];
 
 /// What can be said about a run's files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,10 +45,10 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Seals a run that has all five files. From then on none of them may change. Returns the SHA-256 of the seal.
+/// Seals a run that has all five files, and its band if it has one. From then on none of them may change. Returns the SHA-256 of the seal.
 pub fn seal(folder: &Folder) -> Result<String, Error> {
     let mut sums = String::new();
-    for name in SEALED {
+    for name in SEALED.into_iter().chain(SEALED_IF_THERE.into_iter().filter(|name| folder.file(name).exists())) {
         sums.push_str(&folder.sha256(name)?);
         sums.push_str("  ");
         sums.push_str(name);
@@ -69,16 +72,21 @@ pub fn verify(folder: &Folder) -> Result<Verdict, Error> {
         let Some((sum, name)) = entry(line) else {
             return Ok(tampered(SUMS, format!("line {} is no SHA-256 and file name: \"{line}\"", at + 1)));
         };
-        if !SEALED.contains(&name) {
+        if !SEALED.contains(&name) && !SEALED_IF_THERE.contains(&name) {
             return Ok(tampered(SUMS, format!("line {} names \"{name}\", which is not under the seal", at + 1)));
         }
         if expected.insert(name, sum).is_some() {
             return Ok(tampered(SUMS, format!("line {} names \"{name}\" a second time", at + 1)));
         }
     }
-    for name in SEALED {
+    for name in SEALED.into_iter().chain(SEALED_IF_THERE) {
+        let optional = SEALED_IF_THERE.contains(&name);
         let Some(sum) = expected.get(name) else {
-            return Ok(tampered(SUMS, format!("it has no line for {name}")));
+            match optional {
+                true if folder.file(name).exists() => return Ok(tampered(name, "it was not there when the run was sealed".into())),
+                true => continue,
+                false => return Ok(tampered(SUMS, format!("it has no line for {name}"))),
+            }
         };
         match folder.sha256(name) {
             Err(e) if e.is_missing() => return Ok(tampered(name, "it is sealed but missing".into())),
@@ -86,32 +94,31 @@ pub fn verify(folder: &Folder) -> Result<Verdict, Error> {
             found => return Ok(tampered(name, format!("its SHA-256 is {}, sealed was {sum}", found?))),
         }
     }
-    match forecast(folder) {
-        Some((promised, found)) if promised != found => {
-            let why = format!("its SHA-256 is {found}, but {RUN} promised {promised} before the first measured row");
-            Ok(tampered(PREDICTION, why))
-        }
-        _ => Ok(Verdict::Sealed { seal: sha256(sums.as_bytes()) }),
-    }
+    Ok(broken_promise(folder).unwrap_or_else(|| Verdict::Sealed { seal: sha256(sums.as_bytes()) }))
 }
 
 /// Without a seal one promise can still be broken: the prediction is fixed in `run.toml` before the first measured row.
 fn prediction_kept(folder: &Folder) -> Result<Verdict, Error> {
     // A folder that cannot be read at all is an error, not an unsealed run.
     folder.text(RUN)?;
-    Ok(match forecast(folder) {
-        Some((promised, found)) if promised != found => {
-            tampered(PREDICTION, format!("its SHA-256 is {found}, but {RUN} promised {promised} before the first measured row"))
-        }
-        _ => Verdict::Unsealed { why: format!("there is no {SUMS}: the run is under way or did not end as it should") },
-    })
+    let unsealed = || Verdict::Unsealed { why: format!("there is no {SUMS}: the run is under way or did not end as it should") };
+    Ok(broken_promise(folder).unwrap_or_else(unsealed))
 }
 
-/// What `run.toml` says the prediction's hash is, and what it is; `None` unless both can be known.
-fn forecast(folder: &Folder) -> Option<(String, String)> {
+/// The file that was fixed in `run.toml` before the first measured row and is not what was promised; `None` where all are, or
+/// where nothing can be known.
+fn broken_promise(folder: &Folder) -> Option<Verdict> {
     let run: Table = folder.text(RUN).ok()?.parse().ok()?;
-    let promised = run.get("prediction")?.get("sha256")?.as_str()?.to_ascii_lowercase();
-    Some((promised, folder.sha256(PREDICTION).ok()?))
+    for (key, name) in [("prediction", PREDICTION), ("band", BAND)] {
+        let promised = run.get(key).and_then(|p| p.get("sha256")).and_then(|s| s.as_str()).map(str::to_ascii_lowercase);
+        if let (Some(promised), Ok(found)) = (promised, folder.sha256(name))
+            && promised != found
+        {
+            let why = format!("its SHA-256 is {found}, but {RUN} promised {promised} before the first measured row");
+            return Some(tampered(name, why));
+        }
+    }
+    None
 }
 
 fn tampered(file: &str, why: String) -> Verdict {
@@ -199,6 +206,21 @@ mod tests {
         }
         fs::write(folder.file(SUMS), [0xff, 0xfe, 0]).expect("room");
         assert_eq!(blamed(&folder).0, SUMS);
+    }
+
+    #[test]
+    fn a_band_is_under_the_seal_of_a_run_that_has_one_and_of_no_other() {
+        let (_dir, folder) = run();
+        seal(&folder).expect("all five are there");
+        folder.replace(BAND, b"wide enough\n").expect("room");
+        let (file, why) = blamed(&folder);
+        assert_eq!((file.as_str(), why.as_str()), (BAND, "it was not there when the run was sealed"));
+        seal(&folder).expect("six are there");
+        assert!(matches!(verify(&folder).expect("readable"), Verdict::Sealed { .. }));
+        fs::write(folder.file(BAND), "wider\n").expect("room");
+        assert_eq!(blamed(&folder).0, BAND);
+        fs::remove_file(folder.file(BAND)).expect("there");
+        assert_eq!(blamed(&folder), (BAND.to_owned(), "it is sealed but missing".to_owned()));
     }
 
     #[test]

@@ -4,8 +4,8 @@
 use crate::gates::{ENOUGH_FRAC, RESISTANCE_ABOVE_FRAC, Scale, check_tracking};
 use crate::join::Join;
 use crate::series::{Counts, Series};
-use crate::{Check, Error, Facts, Preset, Stats};
-use record::{COMPARISON, Cells, Class, Column, Folder, PREDICTION, SAMPLES, Table, Verdict, verify, write_derived};
+use crate::{Check, Error, Facts, InBand, Preset, Stats};
+use record::{BAND, COMPARISON, Cells, Class, Column, Folder, PREDICTION, SAMPLES, Table, Verdict, verify, write_derived};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -49,6 +49,9 @@ pub struct Channel {
     pub stats: Option<Stats>,
     /// Every gate that applies.
     pub checks: Vec<Check>,
+    /// The residual against the band of the prediction; absent where there is none.
+    #[serde(default)]
+    pub band: Option<InBand>,
     /// What became of it.
     pub status: Status,
     /// Why it is undecided, ungated or missing.
@@ -114,6 +117,11 @@ impl Comparison {
         names(&self.tracking, Status::Fail)
     }
 
+    /// Names of predicted channels whose residual the doubts about the bench do not explain.
+    pub fn unexpected(&self) -> Vec<&str> {
+        self.residuals.iter().filter(|c| c.band.is_some_and(|b| !b.expected)).map(|c| c.name.as_str()).collect()
+    }
+
     /// True if any gate was broken, of either table.
     pub fn any_gate_failed(&self) -> bool {
         self.gates == Gates::Fail || self.tracked == Gates::Fail
@@ -133,6 +141,8 @@ struct Pair {
     reference: Vec<Option<f64>>,
     /// Rows that count.
     counts: Vec<bool>,
+    /// Standard uncertainty of the reference at each row, where the prediction has a band.
+    u: Vec<Option<f64>>,
     ungated: Option<&'static str>,
 }
 
@@ -153,6 +163,7 @@ impl Pair {
             unit: unit.to_owned(),
             stats,
             checks,
+            band: InBand::of(self.used().filter_map(|(row, m, r)| Some((m - r, self.u.get(row).copied().flatten()?)))),
             status,
             why,
         };
@@ -235,7 +246,13 @@ pub(crate) fn compare_unsealed(folder: &Folder, facts: &Facts, preset: &Preset) 
         };
         return Err(Error::Apart { measured: samples, model: prediction, why });
     }
-    let pairs = run_pairs(facts, &measured, &model, &join);
+    let path = folder.file(BAND);
+    let band = if path.is_file() { Some(Series::of_table(&Table::read(&path)?)?) } else { None };
+    let band = band.map(|cells| {
+        let join = Join::of(&measured, &cells);
+        (cells, join)
+    });
+    let pairs = run_pairs(facts, &measured, &model, &join, band.as_ref());
     let mut comparison = judge(&pairs, &measured, &join, preset);
     comparison.measured.clone_from(&facts.name);
     PREDICTION.clone_into(&mut comparison.model);
@@ -291,6 +308,7 @@ pub fn compare_files(measured: &Path, model: &Path, map: &BTreeMap<String, Strin
             residual_word: "residual",
             measured: cells.clone(),
             reference: join.pick(theirs),
+            u: Vec::new(),
         });
     }
     if pairs.is_empty() {
@@ -316,7 +334,7 @@ fn counting(measured: &Series, name: &str) -> Vec<bool> {
     measured.limited.iter().map(|l| !(thermal(name) && l.is_limited())).collect()
 }
 
-fn run_pairs(facts: &Facts, measured: &Series, model: &Series, join: &Join) -> Vec<Pair> {
+fn run_pairs(facts: &Facts, measured: &Series, model: &Series, join: &Join, band: Option<&(Series, Join)>) -> Vec<Pair> {
     let empty = || vec![None; measured.time_s.len()];
     let ours = |column: Column| measured.filled(column.name()).map_or_else(empty, <[_]>::to_vec);
     let theirs = |column: Column| model.filled(column.name()).map_or_else(empty, |cells| join.pick(cells));
@@ -339,7 +357,13 @@ fn run_pairs(facts: &Facts, measured: &Series, model: &Series, join: &Join) -> V
             keep_where_strong(&mut counts, &theirs(Column::AccelPowerW));
         }
         let name = name.to_owned();
-        pairs.push(Pair { name, reference_word, residual_word, measured: ours(column), reference, counts, ungated: None });
+        let u = match band {
+            Some((cells, join)) if residual_word == "residual" => {
+                cells.filled(&format!("{name}_u")).map_or_else(Vec::new, |u| join.pick(u))
+            }
+            _ => Vec::new(),
+        };
+        pairs.push(Pair { name, reference_word, residual_word, measured: ours(column), reference, counts, u, ungated: None });
     }
     pairs
 }
@@ -413,6 +437,9 @@ fn write_csv(folder: &Folder, measured: &Series, pairs: &[Pair]) -> Result<(), r
         columns.push((format!("{}_measured", pair.name), Cells::Numbers(&pair.measured, decimals)));
         columns.push((format!("{}_{}", pair.name, pair.reference_word), Cells::Numbers(&pair.reference, decimals)));
         columns.push((format!("{}_{}", pair.name, pair.residual_word), Cells::Numbers(residual, decimals)));
+        if !pair.u.is_empty() {
+            columns.push((format!("{}_u", pair.name), Cells::Numbers(&pair.u, decimals)));
+        }
     }
     write_derived(&folder.file(COMPARISON), measured.time_s.len(), &columns)
 }

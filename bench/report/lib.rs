@@ -3,6 +3,7 @@
 //!
 //! Not here: physics, devices, how rows are written (`record`), exit codes (the program's).
 
+mod band;
 mod compare;
 mod error;
 mod facts;
@@ -14,6 +15,7 @@ mod series;
 mod stats;
 mod summary;
 
+pub use band::{COVERAGE, InBand};
 pub use compare::{Channel, Comparison, Gates, Rows, Status, compare_files, compare_run, parse_map};
 pub use error::Error;
 pub use facts::Facts;

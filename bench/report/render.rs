@@ -32,6 +32,11 @@ impl fmt::Display for Comparison {
         if !self.tracking.is_empty() {
             writeln!(f, "tracking: {}{}", word(self.tracked), list(&self.lost_track()))?;
         }
+        if self.residuals.iter().any(|c| c.band.is_some()) {
+            let unexpected = self.unexpected();
+            let word = if unexpected.is_empty() { "every residual is expected" } else { "UNEXPECTED" };
+            writeln!(f, "band: {word}{}", list(&unexpected))?;
+        }
         writeln!(f, "gates {}: {}{}", self.preset, word(self.gates), list(&self.failed()))?;
         writeln!(f, "verdict: {}", self.verdict)
     }
@@ -86,6 +91,11 @@ fn short(value: f64) -> String {
 }
 
 fn outcome(channel: &Channel) -> String {
+    let gate = gate(channel);
+    channel.band.map_or_else(|| gate.clone(), |band| format!("{gate}; {}", band.words()))
+}
+
+fn gate(channel: &Channel) -> String {
     let why = channel.why.as_deref().unwrap_or_default();
     match channel.status {
         Status::Pass => "pass".to_owned(),

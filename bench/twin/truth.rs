@@ -150,3 +150,48 @@ impl Truth {
         }
     }
 }
+
+/// One respect in which a bench may differ from the belief: a bench that is one standard deviation off in it, and as believed in
+/// everything else. What prediction bands are made from.
+#[derive(Clone, Debug)]
+pub struct Doubt {
+    /// The key of `[truth]` it comes from.
+    pub key: &'static str,
+    /// That bench.
+    pub truth: Truth,
+}
+
+/// A key of `[truth]`, its standard deviation, and what it does to a bench.
+type Respect<'a> = (&'static str, f64, &'a dyn Fn(&mut Truth, f64));
+
+impl Spreads {
+    /// Every respect in which a bench may differ from `plant`; those of no spread are left out.
+    pub fn doubts(&self, plant: &Plant) -> Vec<Doubt> {
+        // The room's swing is a sine of unknown phase: its standard deviation is the amplitude over the root of two.
+        let room_k = self.room_k.hypot(self.room_drift_k * std::f64::consts::FRAC_1_SQRT_2);
+        let frac = |sigma: f64| sigma.exp();
+        let all: [Respect<'_>; 15] = [
+            ("die_plate_frac", self.die_plate_frac, &|t, s| t.plant.die_plate_k_w *= frac(s)),
+            ("tec_seebeck_frac", self.tec_seebeck_frac, &|t, s| t.plant.bank.module.seebeck_v_k *= frac(s)),
+            ("tec_resistance_frac", self.tec_resistance_frac, &|t, s| t.plant.bank.module.resistance_ohm *= frac(s)),
+            ("tec_conductance_frac", self.tec_conductance_frac, &|t, s| t.plant.bank.module.conductance_w_k *= frac(s)),
+            ("sink_frac", self.sink_frac, &|t, s| t.plant.sink_k_w *= frac(s)),
+            ("loss_frac", self.loss_frac, &|t, s| t.plant.loss_w_k *= frac(s)),
+            ("heat_capacity_frac (die)", self.heat_capacity_frac, &|t, s| t.plant.die_j_k *= frac(s)),
+            ("heat_capacity_frac (plate)", self.heat_capacity_frac, &|t, s| t.plant.plate_j_k *= frac(s)),
+            ("heat_capacity_frac (sink)", self.heat_capacity_frac, &|t, s| t.plant.sink_j_k *= frac(s)),
+            ("die_sensor_k", self.die_sensor_k, &|t, s| t.card.die_offset_k = s),
+            ("power_gain_frac", self.power_gain_frac, &|t, s| t.card.power_gain = s),
+            ("work_frac", self.work_frac, &|t, s| t.card.work_gain = s),
+            ("plate_sensor_k", self.plate_sensor_k, &|t, s| t.plate_offset_k = s),
+            ("sink_sensor_k", self.sink_sensor_k, &|t, s| t.sink_offset_k = s),
+            ("room_k", room_k, &|t, s| t.room_offset_k = s),
+        ];
+        let off = |(key, sigma, change): &Respect<'_>| {
+            let mut truth = Truth::believed(plant);
+            change(&mut truth, *sigma);
+            Doubt { key, truth }
+        };
+        all.iter().filter(|(_, sigma, _)| *sigma > 0.0).map(off).collect()
+    }
+}

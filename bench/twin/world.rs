@@ -75,6 +75,11 @@ impl World {
         &self.temperatures
     }
 
+    /// What the plate's and the sink's sensors add to the true temperature, K.
+    pub fn sensor_offsets_k(&self) -> (f64, f64) {
+        (self.truth.plate_offset_k, self.truth.sink_offset_k)
+    }
+
     /// The true room temperature now.
     pub fn room(&self) -> Kelvin {
         let swing = self.truth.room_drift_k * (TAU * self.bench_s / ROOM_PERIOD_S + self.truth.room_phase_rad).sin();

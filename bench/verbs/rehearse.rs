@@ -1,11 +1,14 @@
 //! `rehearse`: what to expect of a run, without waiting.
 
 use crate::cli::RehearseArgs;
-use crate::exit::Exit;
+use crate::exit::{BadInput, Exit};
 use crate::plan;
 use anyhow::Result;
+use engine::band::{Band, Told};
 use engine::rehearse::{Rehearsal, rehearse as fly};
 use record::{Handover, Samples};
+use serde::Serialize;
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 pub(crate) fn rehearse(args: &RehearseArgs) -> Result<Exit> {
@@ -25,13 +28,47 @@ pub(crate) fn rehearse(args: &RehearseArgs) -> Result<Exit> {
     };
     let told = fly(&setup, |row| sink.write(row))?;
     sink.sync()?;
+    let took = start.elapsed().as_secs_f64();
+    let band = args.band.as_ref().and_then(|_| Band::of(&setup));
     if args.json {
+        let told = WithBand { told: &told, band: band.as_ref().map(Band::told) };
         say!("{}", serde_json::to_string_pretty(&told)?);
     } else {
         print(&setup.title(), &told)?;
-        say!("  rehearsed {} rows of {count} columns in {:.2} s", told.ticks, start.elapsed().as_secs_f64());
+        say!("  rehearsed {} rows of {count} columns in {took:.2} s", told.ticks);
+    }
+    if let Some(path) = &args.band {
+        let Some(band) = band else {
+            let why = format!("the rig \"{}\" doubts nothing of itself: declare [truth] or a calibration in its file", setup.rig.name);
+            return Err(BadInput(format!("there is no band: {why}")).into());
+        };
+        band.write(path)?;
+        if !args.json {
+            print_band(&band)?;
+        }
     }
     Ok(if told.flown { Exit::Done } else { Exit::GateFailed })
+}
+
+/// A rehearsal and what its band is like, as JSON.
+#[derive(Serialize)]
+struct WithBand<'a> {
+    #[serde(flatten)]
+    told: &'a Rehearsal,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    band: Option<BTreeMap<&'static str, Told>>,
+}
+
+/// The band in short: what may be off by how much, and what is to blame for most of it.
+fn print_band(band: &Band) -> Result<()> {
+    say!("  band      standard uncertainty: rms over the mission, largest, and the doubt with most of the variance");
+    for (name, told) in band.told() {
+        say!("            {name:<22} {:>9.4} {:>9.4}  {:.0} % {}", told.rms, told.most, told.share * 100.0, told.led_by);
+    }
+    for (doubt, how) in &band.trips {
+        say!("  trips     with {doubt} one standard deviation off: {how}");
+    }
+    Ok(())
 }
 
 /// Figures of a rehearsal, a line each.
