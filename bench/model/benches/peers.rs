@@ -61,7 +61,7 @@ fn shadow() -> Line {
     Line { what: "a step of orbit, Sun, shadow, fluxes / Basilisk orbit + shadow", ours_s: ours / f64::from(steps), peer }
 }
 
-/// A day of ten nodes; SciPy's LSODA at rtol 1e-8.
+/// A day of ten nodes; `SciPy`'s LSODA at rtol 1e-8.
 fn network() -> Line {
     let day_s = 86_400.0;
     let ours = best(|| drop(std::hint::black_box(cases::chain(day_s, 10.0, 600.0))));
