@@ -50,6 +50,8 @@ pub(crate) enum Command {
     /// Orbits and places
     #[command(subcommand)]
     Profile(ProfileCommand),
+    /// Vary profile and rig over many points and say what matters
+    Sweep(crate::verbs::sweep::SweepArgs),
     /// Rigs: list, check, emulate
     #[command(subcommand)]
     Rig(RigCommand),
@@ -97,6 +99,9 @@ pub(crate) struct FlightArgs {
     /// Stand-in board power in watts where nothing can measure it; then no verdict is drawn
     #[arg(long)]
     pub(crate) assume_w: Option<f64>,
+    /// What the rig was found to be (see `rig calibrate`): predict this bench; the one in the rig file if left out
+    #[arg(long, value_name = "FILE")]
+    pub(crate) calibration: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -118,6 +123,8 @@ pub(crate) struct RunArgs {
     /// Nobody watches: refuse what needs an operator
     #[arg(long)]
     pub(crate) unattended: bool,
+    #[command(flatten)]
+    pub(crate) held_to: crate::verbs::commission::HeldTo,
     /// Folder of a running `rig emulate` to use instead of starting one
     #[arg(long, value_name = "FOLDER")]
     pub(crate) emulator: Option<PathBuf>,
@@ -194,10 +201,21 @@ pub(crate) enum ProfileCommand {
         #[arg(long, value_parser = crate::plan::duration)]
         duration: Option<f64>,
     },
-    /// Report every problem of a profile file
+    /// What the satellite weighs part by part, and how well that is known
+    Masses(crate::verbs::masses::MassesArgs),
+    /// What warmer coolant or a heat pump would save
+    Trade(crate::verbs::masses::TradeArgs),
+    /// Make a profile from a file of elements or positions: TLE, OMM, CCSDS OEM, STK .e, CSV
+    Import(Box<crate::verbs::import::ImportArgs>),
+    /// Draw a year of beta angle, eclipses, light on the panel and sink temperature
+    Plot(crate::verbs::plot::PlotArgs),
+    /// Write a complete, commented profile: an orbit from flags, the satellite of another profile
+    Make(Box<crate::verbs::make::MakeArgs>),
+    /// Report every problem of profiles, and what is doubtful about sound ones
     Check {
-        /// A TOML file
-        profile: String,
+        /// Names from `profile list` or TOML files
+        #[arg(required = true)]
+        profiles: Vec<String>,
     },
 }
 
@@ -210,6 +228,10 @@ pub(crate) enum RigCommand {
         /// A name from `rig list` or a TOML file
         rig: String,
     },
+    /// Find out from logs what a rig is: fit its plant, sensors and delays, with uncertainties
+    Calibrate(crate::verbs::calibrate::CalibrateArgs),
+    /// Commission a rig: a guided procedure whose record real hardware needs before it runs
+    Commission(crate::verbs::commission::CommissionArgs),
     /// Run the emulated rig as its own process on pseudo-terminals
     Emulate {
         /// A name from `rig list` or a TOML file
@@ -227,6 +249,9 @@ pub(crate) enum RigCommand {
         /// Seed that draws this bench from the rig's `[truth]`
         #[arg(long, default_value_t = 1)]
         seed: u64,
+        /// Emulate the bench that this calibration found, within its uncertainty: the seed draws from its covariance
+        #[arg(long, value_name = "FILE")]
+        calibration: Option<PathBuf>,
         /// Nothing heats the plate: the device under test is elsewhere
         #[arg(long)]
         uncoupled: bool,

@@ -61,18 +61,28 @@ fn dispatch(command: Option<Command>) -> anyhow::Result<Exit> {
         Some(Command::Ack(args)) => verbs::attach::request(&args, signal::Request::Ack),
         Some(Command::Compare(args)) => verbs::judge::compare(&args),
         Some(Command::Verify { run, out }) => verbs::judge::verify(run.as_deref(), &out),
-        Some(Command::Profile(ProfileCommand::List)) => verbs::files::list_profiles(),
+        Some(Command::Profile(ProfileCommand::List)) => verbs::check::list(),
         Some(Command::Profile(ProfileCommand::Show { profile, csv, step, duration })) => {
             verbs::files::show_profile(&profile, csv, step, duration)
         }
-        Some(Command::Profile(ProfileCommand::Check { profile })) => verbs::files::check_profile(&profile),
+        Some(Command::Profile(ProfileCommand::Import(args))) => verbs::import::import(&args),
+        Some(Command::Sweep(args)) => verbs::sweep::sweep(&args),
+        Some(Command::Profile(ProfileCommand::Plot(args))) => verbs::plot::plot(&args),
+        Some(Command::Profile(ProfileCommand::Make(args))) => verbs::make::make(&args),
+        Some(Command::Profile(ProfileCommand::Check { profiles })) => verbs::check::check(&profiles),
+        Some(Command::Profile(ProfileCommand::Masses(args))) => verbs::masses::masses(&args),
+        Some(Command::Profile(ProfileCommand::Trade(args))) => verbs::masses::trade(&args),
         Some(Command::Rig(RigCommand::List)) => verbs::files::list_rigs(),
         Some(Command::Rig(RigCommand::Check { rig })) => verbs::files::check_rig(&rig),
-        Some(Command::Rig(RigCommand::Emulate { rig, folder, log, speed, seed, uncoupled, with_parent })) => verbs::emulate::emulate(
-            &rig,
-            verbs::emulate::Where { folder, log },
-            verbs::emulate::What { speed, seed, uncoupled, with_parent },
-        ),
+        Some(Command::Rig(RigCommand::Calibrate(args))) => verbs::calibrate::calibrate(&args),
+        Some(Command::Rig(RigCommand::Commission(args))) => verbs::commission::commission(&args),
+        Some(Command::Rig(RigCommand::Emulate { rig, folder, log, speed, seed, calibration, uncoupled, with_parent })) => {
+            verbs::emulate::emulate(
+                &rig,
+                verbs::emulate::Where { folder, log },
+                verbs::emulate::What { speed, seed, calibration, uncoupled, with_parent },
+            )
+        }
         Some(Command::Accelerator(AcceleratorCommand::Info)) => verbs::files::accelerator_info(),
         Some(Command::Columns) => verbs::files::columns(),
         Some(Command::Completions { shell }) => verbs::files::completions(shell),

@@ -46,6 +46,12 @@ pub(crate) fn profile(wanted: &str) -> Result<Source> {
     source("profile", wanted, model::profile::builtin())
 }
 
+/// The profile of this name or file, read.
+pub(crate) fn parsed(wanted: &str) -> Result<model::Profile> {
+    let source = profile(wanted)?;
+    model::Profile::parse(&source.file, &source.text).map_err(|problems| BadInput(format!("the profile has problems:\n{problems}")).into())
+}
+
 /// The rig of this name or file.
 pub(crate) fn rig(wanted: &str) -> Result<Source> {
     source("rig", wanted, rig::builtin())
@@ -65,7 +71,8 @@ pub(crate) fn setup(flight: &FlightArgs, speed: Option<f64>, unattended: bool) -
         assume_w: flight.assume_w,
         unattended,
     };
-    Setup::build(options).map_err(|why| BadInput(why.to_string())).context("cannot fly this")
+    let setup = Setup::build(options).and_then(|s| s.calibrate(flight.calibration.as_deref(), jiff::Timestamp::now()));
+    setup.map_err(|why| BadInput(why.to_string())).context("cannot fly this")
 }
 
 #[cfg(test)]

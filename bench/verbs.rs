@@ -1,8 +1,16 @@
 //! What each verb does: glue between what was typed and the floors that do the work.
 
 pub(crate) mod attach;
+pub(crate) mod calibrate;
+pub(crate) mod check;
+pub(crate) mod commission;
 pub(crate) mod emulate;
 pub(crate) mod files;
+pub(crate) mod import;
 pub(crate) mod judge;
+pub(crate) mod make;
+pub(crate) mod masses;
+pub(crate) mod plot;
 pub(crate) mod rehearse;
 pub(crate) mod run;
+pub(crate) mod sweep;

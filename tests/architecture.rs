@@ -14,9 +14,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("accelerator", &["signal"]),
     ("workload", &["signal"]),
     ("twin", &["signal", "model", "rig"]),
+    ("identify", &["signal", "model", "record", "rig", "twin"]),
     ("report", &["signal", "model", "record"]),
     ("tui", &["signal", "record", "report"]),
-    ("engine", &["signal", "model", "control", "record", "rig", "accelerator", "workload", "twin", "report"]),
+    ("engine", &["signal", "model", "control", "record", "rig", "accelerator", "workload", "twin", "identify", "report"]),
+    ("study", &["signal", "model", "control", "record", "twin", "report", "engine"]),
 ];
 
 /// Crates that open a door to the outside, and the only floors that may have them.
@@ -30,7 +32,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("clap", &["orbitbench"]),
     ("anyhow", &["orbitbench"]),
     ("gemm", &["workload"]),
-    ("rand_chacha", &["twin", "workload"]),
+    // A design is drawn by its seed, the same on every machine.
+    ("rand_chacha", &["twin", "workload", "study"]),
 ];
 
 /// Words that must not appear in floors that know no clock, thread, file or device.

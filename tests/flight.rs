@@ -278,3 +278,17 @@ fn both_files_of_a_run_have_one_header() {
     }
     assert!(setup.maker.channels.contains(&Channel::Plate));
 }
+
+/// A card whose leakage outruns the radiator would run away on the bench: refused with the numbers, at staging's door.
+#[test]
+fn a_loop_that_would_run_away_is_refused() {
+    let mut options = setup("dawn-dusk-650", 1).options;
+    let leaky = |w_k: f64| options.rig.text.replacen("idle_w = 16.0\n", &format!("idle_w = 16.0\nleakage_w_k = {w_k}\n"), 1);
+    let (mild, wild) = (leaky(0.05), leaky(5.0));
+    assert!(mild.contains("leakage_w_k = 0.05"));
+    options.rig.text = mild;
+    assert!(Setup::build(options.clone()).is_ok());
+    options.rig.text = wild;
+    let refused = Setup::build(options).expect_err("it runs away").to_string();
+    assert!(refused.contains("runs away") && refused.contains("a = ") && refused.contains("b = -"), "{refused}");
+}

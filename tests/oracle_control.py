@@ -16,6 +16,7 @@ import numpy as np
 
 import oracle
 import oracle_physics as physics
+from oracle_power import Power
 
 TICK_S, STAGING_ROWS = 5.0, 12
 PROFILE = """
@@ -56,6 +57,19 @@ plate_kj_k = 500.0
 array_kw = 130.0
 conversion_loss_frac = 0.08
 bus_kw = 10.0
+array_ageing_frac_year = 0.005
+[mission]
+age_years = 2.0
+life_years = 5.0
+[battery]
+capacity_kwh = 30.0
+depth_frac = 0.40
+charge_efficiency_frac = 0.95
+discharge_efficiency_frac = 0.90
+charge_kw = 40.0
+discharge_kw = 50.0
+fade_frac_year = 0.02
+eclipse = "idle"
 """
 PLANT = {"die_j_k": 60.0, "die_plate_k_w": 0.12, "plate_j_k": 350.0, "loss_w_k": 0.4, "sink_j_k": 900.0, "sink_k_w": 0.06,
          "capture_frac": 0.94, "room_degc": 23.0}
@@ -123,8 +137,8 @@ def known_values(controls):
     for _ in range(50):
         y = rng.uniform(280.0, 330.0, 4 + network.panels)
         capacities = np.array([network.c_die, network.c_plate, network.c_hot, network.c_cold] + [network.c_panel] * network.panels)
-        stored = (capacities * network.slope(y.tolist(), 60.0, 90.0)).sum()
-        radiated = network.area * (2.0 * network.emission * physics.SIGMA * y[4:] ** 4 - 90.0).sum()
+        stored = (capacities * network.slope(y.tolist(), 60.0, (90.0, 0.0, 0.0))).sum()
+        radiated = network.area * (0.92 * sum(network.eps) * physics.SIGMA * y[4:] ** 4 - 90.0).sum()
         worst = max(worst, abs(60.0 * (1.0 + network.overhead) - radiated - stored))
     controls.expect("first law of the network", worst < 1e-9, f"{worst:.1e} W, within 1e-9")
 
@@ -159,19 +173,42 @@ def synthetic(epoch):
     env = orbit.at(mission)
     fine_env = orbit.at(fine)
     fine_flux = network.absorbed(fine_env)
-    part = oracle.load(text, SHARE, FULL_W, IDLE_W, np.interp(mission - 0.5 * TICK_S, fine, fine_env["env_array_w_m2"]), orbit.solar)
+    supply = Power(text, SHARE, FULL_W, IDLE_W)
+    fine_part, _ = supply.allowed(orbit, fine, 0.9)
+    # The mean over the tick that ends at a row.
+    total = np.concatenate([[0.0], np.cumsum(0.5 * (fine_part[1:] + fine_part[:-1]) * np.diff(fine))])
+    part = np.diff(np.interp(mission, fine, total), prepend=-fine_part[0] * TICK_S) / TICK_S
     heat = IDLE_W + (FULL_W - IDLE_W) * part + rng.normal(0.0, 0.5, n)
     lost = [200, 201, 640]  # rows that are not there at all: the heat of the row after them stands for them
     for k in reversed(lost):
         heat[k] = heat[k + 1]
 
+    def flux(t):
+        return np.stack([np.interp(t, fine, kind) for kind in fine_flux.T], axis=-1)
+    charge, given = [0.9], [np.nan]
+    array = supply.array(fine_env["env_array_w_m2"])
+    for k in range(1, n):
+        inside = (fine >= mission[k - 1]) & (fine <= mission[k])
+        surplus = array[inside].mean() - supply.load(heat[k])
+        # In a hundred pieces, by the account itself: stored, given, lost.
+        stored, out = charge[-1] * supply.capacity, 0.0
+        for _ in range(100):
+            dt = TICK_S / 100.0
+            if surplus > 0.0:
+                taken = min(surplus, supply.charge_max, (supply.capacity - stored) / supply.eta_in / dt)
+                stored, out = stored + taken * supply.eta_in * dt, out - taken * dt
+            else:
+                stored, out = stored + surplus / supply.eta_out * dt, out - surplus * dt
+        charge.append(stored / supply.capacity)
+        given.append(out / TICK_S)
+
     # One orbit of settling first.
     state = np.full(4 + network.panels, 300.0)
     for k in range(1, n):
-        state = rk4(network, state, mission[k - 1], TICK_S, heat[k], lambda t: np.interp(t, fine, fine_flux))
+        state = rk4(network, state, mission[k - 1], TICK_S, heat[k], flux)
     states = [state]
     for k in range(1, n):
-        states.append(rk4(network, states[-1], mission[k - 1], TICK_S, heat[k], lambda t: np.interp(t, fine, fine_flux)))
+        states.append(rk4(network, states[-1], mission[k - 1], TICK_S, heat[k], flux))
     states = np.array(states) - physics.ZERO_C
 
     room, p = PLANT["room_degc"], PLANT
@@ -195,6 +232,8 @@ def synthetic(epoch):
     columns["accel_energy_j"] = 5e6 + 1.002 * columns["accel_integral_j"]
     columns["work_units_per_s"] = 900.0 * part
     columns["work_units"] = np.cumsum(900.0 * part * TICK_S)
+    columns["power_array_w"] = supply.array(env["env_array_w_m2"])
+    columns["power_battery_w"], columns["power_battery_soc_frac"] = np.array(given), np.array(charge)
     columns = {name: np.asarray(values, float).copy() for name, values in columns.items()}
     for name in columns:
         # Three lost polls: empty cells, which the oracle must not read as zero.
@@ -252,6 +291,13 @@ def dimmer(c):
     c["work_units"] *= 1.05
 
 
+def lossless(c):
+    """A state of charge that goes as the battery's power goes: no heat in charging or discharging."""
+    flow = np.nan_to_num(c["power_battery_w"]) * np.diff(c["mission_s"], prepend=c["mission_s"][0])
+    text = profile(JUNE)
+    c["power_battery_soc_frac"] = 0.9 - np.cumsum(flow) / Power(text, SHARE, FULL_W, IDLE_W).capacity
+
+
 def faster(c):
     """A card that changed by 5 % between two runs: each run's own ratio stays right."""
     c["work_units"] *= 1.05
@@ -278,13 +324,17 @@ WRONGS = [
     ("environment, a second late", later(-1.0), None, ["environment env_"]),
     ("environment, Sun in the wrong frame", equinox_of_j2000, None, ["environment env_"]),
     ("flight panel +0.2 K", shifted("flight_panel2_degc", 0.2), None, ["flight flight_panel2_degc", "flight "]),
-    ("heat +10 %", scaled("flight_heat_w", 1.1), None, ["flight "]),
+    ("heat +10 %", scaled("flight_heat_w", 1.1), None, ["flight ", "state of charge", "battery power"]),
     ("pumped heat -12 %", scaled("rig_pumped_w", 0.88), None, ["bench energy"]),
     ("counter +2 %", lambda c: c.update(accel_energy_j=c["accel_energy_j"] * 1.02), None, ["energy counter"]),
     ("work +5 %", dimmer, None, ["work ratio", "work of the two runs"]),
     ("second run's card +5 %", None, faster, ["work of the two runs"]),
     ("power missing in an eighth of the rows", blanked, None, ["bench energy", "energy counter, own"]),
     ("supply temperature swings a tenth", squeezed, None, ["coolant swing", "flight "]),
+    ("array power +1 %", scaled("power_array_w", 1.01), None, ["array power"]),
+    ("a charge of 0.5 % that nothing gave", lambda c: c["power_battery_soc_frac"][500:].__iadd__(0.005), None, ["state of charge"]),
+    ("a battery that loses nothing", lossless, None, ["state of charge"]),
+    ("a battery that gives what it takes", scaled("power_battery_w", -1.0), None, ["battery power"]),
     ("half an orbit", half, None, ["complete"]),
 ]
 

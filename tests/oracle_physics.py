@@ -10,6 +10,8 @@ from datetime import datetime, timezone
 
 import numpy as np
 from scipy.integrate import odeint
+from scipy.interpolate import CubicSpline
+from scipy.optimize import brentq
 
 from oracle_folder import Unusable, number, table, word
 
@@ -126,6 +128,28 @@ def view_factor(cos_tilt, height):
     return total / np.pi
 
 
+def lit_factor(attitude, height, nodes=361, rings=150, spokes=300):
+    """What two faces get of the light that a sphere, `height` = r/R below, scatters evenly: angles of the Sun from the zenith, and a
+    factor for each face at each of them (times sunlight and albedo), by a sum over patches of the sphere. The patches beyond the
+    terminator are dark, those behind the plate unseen."""
+    edges = np.arccos(1.0 / height) * np.linspace(0.0, 1.0, rings + 1) ** 2
+    central = 0.5 * (edges[1:] + edges[:-1])[:, None]
+    area = (np.cos(edges[:-1]) - np.cos(edges[1:]))[:, None] * (2.0 * np.pi / spokes)
+    around = (np.arange(spokes) + 0.5)[None, :] * (2.0 * np.pi / spokes)
+    ground = np.array([np.sin(central) * np.cos(around), np.sin(central) * np.sin(around), np.cos(central) + 0.0 * around])
+    line = ground - np.array([0.0, 0.0, height])[:, None, None]
+    weight = np.maximum(-(ground * line).sum(axis=0), 0.0) * area / (np.pi * (line**2).sum(axis=0) ** 2)
+    angles, out = np.linspace(0.0, np.pi, nodes), np.zeros((nodes, 2))
+    for k, angle in enumerate(angles):
+        to_sun = np.array([np.sin(angle), 0.0, np.cos(angle)])
+        normal = {"sun_edge": np.array([0.0, 1.0, 0.0]), "nadir": np.array([0.0, 0.0, 1.0]), "sun_normal": to_sun}[attitude]
+        day = np.maximum(np.tensordot(to_sun, ground, 1), 0.0) * weight
+        if day.any():
+            plate = np.tensordot(normal, line, 1)
+            out[k] = (np.maximum(plate, 0.0) * day).sum(), (np.maximum(-plate, 0.0) * day).sum()
+    return angles, out
+
+
 class Orbit:
     """The profile's orbit and environment, recomputed."""
 
@@ -153,6 +177,9 @@ class Orbit:
         self.start = np.radians(number(orbit, "start_deg"))
         self.solar, self.albedo, self.ir = (number(world, k) for k in ("solar_constant_w_m2", "albedo_frac", "planet_ir_w_m2"))
         self.alpha, self.emissivity = number(panel, "solar_absorptivity_frac"), number(panel, "emissivity_frac")
+        if panel.get("tilt_error_deg", 0.0) != 0.0 or "mission" in profile:
+            raise Unusable("profile: pointing errors and ageing are not among what this check knows")
+        self.lit = lit_factor(self.attitude, self.radius / R_EARTH_KM) if world.get("albedo_model", "disc") == "disc" else None
 
     def _vectors(self, t):
         node, u = self.node + self.node_rate * t, self.start + self.rate * t
@@ -203,10 +230,12 @@ class Orbit:
             "env_array_w_m2": flux * lit,
         }
         height = self.radius / R_EARTH_KM
+        overhead = np.arccos(np.clip((to_sun * position).sum(axis=1), -1.0, 1.0))
         for face, sign in (("a", 1.0), ("b", -1.0)):
             seen = view_factor(sign * earthward, height)
+            scattered = np.interp(overhead, self.lit[0], self.lit[1][:, 0 if face == "a" else 1]) if self.lit else seen * day
             env[f"env_{face}_solar_w_m2"] = flux * lit * np.maximum(0.0, sign * sunward)
-            env[f"env_{face}_albedo_w_m2"] = self.albedo * flux * seen * day
+            env[f"env_{face}_albedo_w_m2"] = self.albedo * flux * scattered
             env[f"env_{face}_ir_w_m2"] = self.ir * seen
         sunlight, infrared = self.absorbed(env)
         env["env_sink_degc"] = ((self.alpha * sunlight + self.emissivity * infrared) / (2.0 * self.emissivity * SIGMA)) ** 0.25 - ZERO_C
@@ -219,54 +248,125 @@ class Orbit:
                 sum(env[f"env_{face}_ir_w_m2"] for face in "ab"))
 
 
+def fin_efficiency(zeta):
+    """Of a straight fin radiating to nothing: the tip temperature at which its base is at 1 (T'' = zeta T^4), by shooting."""
+    if zeta < 1e-12:
+        return 1.0
+
+    def base(tip):
+        return odeint(lambda y, s: [y[1], zeta * y[0] ** 4], [tip, 0.0], [0.0, 1.0], rtol=1e-11, atol=1e-12)[-1]
+
+    return base(brentq(lambda tip: base(tip)[0] - 1.0, 0.05, 1.0, xtol=1e-13))[1] / zeta
+
+
 class Network:
-    """One accelerator's share of the satellite; state in K: die, plate, hot leg, cold leg, panels in the coolant's order."""
+    """One accelerator's share of the satellite; state in K: die, plate, hot leg, cold leg; memory, manifold and own array where the
+    profile has them; panels in the coolant's order. What pipes delay is not here: what is under way in them is not logged."""
 
     def __init__(self, profile, share):
         panel, loop, craft = (table(profile, name) for name in ("radiator", "loop", "satellite"))
+
+        def optional(tree, key, default=0.0):
+            return number(tree, key) if key in tree else default
+
+        self.has_pipes = optional(loop, "hot_pipe_s") > 0.0 or optional(loop, "cold_pipe_s") > 0.0
         self.panels = int(number(panel, "panels"))
         kilo = 1e3 * share
         self.area = number(panel, "area_m2") * share / self.panels
         self.c_panel = number(panel, "heat_capacity_kj_m2k") * 1e3 * self.area
-        self.emission = number(panel, "fin_efficiency_frac") * number(panel, "emissivity_frac")
-        self.alpha = number(panel, "solar_absorptivity_frac")
-        self.flow = number(loop, "heat_capacity_rate_kw_k") * kilo
+        self.eps = number(panel, "emissivity_frac"), optional(panel, "emissivity_b_frac", number(panel, "emissivity_frac"))
+        self.alpha = (number(panel, "solar_absorptivity_frac"),
+                      optional(panel, "solar_absorptivity_b_frac", number(panel, "solar_absorptivity_frac")))
+        if "fin_length_m" in panel:
+            scale = sum(self.eps) * SIGMA * number(panel, "fin_length_m") ** 2
+            scale /= number(panel, "fin_conductivity_w_mk") * 1e-3 * number(panel, "fin_thickness_mm")
+            grid = np.arange(0.0, 701.0, 5.0)
+            self.efficiency = CubicSpline(grid, [fin_efficiency(scale * t**3) for t in grid])
+        else:
+            constant = number(panel, "fin_efficiency_frac")
+            self.efficiency = lambda t: constant
+        self.hidden = optional(panel, "neighbour_view_frac") * sum(self.eps) / 2.0
+        self.loss, self.structure = optional(panel, "loss_w_k") * share / self.panels, optional(panel, "structure_degc", 20.0) + ZERO_C
+        running, loops = optional(loop, "flow_frac", 1.0), optional(loop, "loops_frac", 1.0)
+        self.flow = number(loop, "heat_capacity_rate_kw_k") * kilo * running * loops
+        # Turbulent: conductances go with the 0.8th power of the flow in a loop; a lost loop takes its own away.
+        wetted = kilo * loops * running**0.8
         self.coldest, self.band = number(loop, "minimum_supply_degc") + ZERO_C, number(loop, "bypass_band_k")
-        self.eps_plate = -np.expm1(-number(loop, "plate_conductance_kw_k") * kilo / self.flow)
-        self.ua_panel = number(loop, "radiator_conductance_kw_k") * kilo / self.panels
+        self.eps_plate = -np.expm1(-number(loop, "plate_conductance_kw_k") * wetted / self.flow) if self.flow > 0.0 else 0.0
+        self.ua_panel = number(loop, "radiator_conductance_kw_k") * wetted / self.panels
         self.c_hot, self.c_cold = number(loop, "hot_leg_kj_k") * kilo, number(loop, "cold_leg_kj_k") * kilo
+        self.heater = optional(loop, "heater_kw") * kilo
+        self.heater_off = optional(loop, "heater_setpoint_degc", self.coldest - ZERO_C) + ZERO_C
+        self.heater_band = optional(loop, "heater_band_k", 2.0)
+        self.c_manifold = optional(loop, "manifold_kj_k") * kilo
         self.g_die = number(craft, "die_plate_kw_k") * kilo
         self.c_die, self.c_plate = number(craft, "die_kj_k") * kilo, number(craft, "plate_kj_k") * kilo
         self.overhead = number(craft, "overhead_frac")
+        self.memory_part = optional(craft, "memory_heat_frac")
+        self.g_memory, self.c_memory = optional(craft, "memory_plate_kw_k") * kilo, optional(craft, "memory_kj_k") * kilo
+        own = profile.get("own_array", {})
+        self.array_heat = optional(own, "heat_frac")
+        self.array_emission = SIGMA * (optional(own, "emissivity_front_frac") + optional(own, "emissivity_back_frac"))
+        self.array_view = SIGMA * optional(own, "emissivity_back_frac") * sum(
+            optional(own, f"view_{face}_frac") * eps for face, eps in zip("ab", self.eps))
+        self.c_array = 1e3 * optional(own, "heat_capacity_kj_m2k")
+        self.there = [c > 0.0 for c in (self.c_memory, self.c_manifold, self.c_array)]
 
     def columns(self):
+        names = [name for name, there in zip(("memory", "manifold", "array"), self.there) if there]
         return ["flight_die_degc", "flight_plate_degc", "flight_return_degc", "flight_supply_degc"] + [
-            f"flight_panel{k}_degc" for k in range(1, self.panels + 1)]
+            f"flight_{name}_degc" for name in names] + [f"flight_panel{k}_degc" for k in range(1, self.panels + 1)]
 
     def absorbed(self, env):
-        """Absorbed flux per planform m2 of panel, as the network takes it up."""
-        sunlight, infrared = Orbit.absorbed(env)
-        return self.alpha * sunlight + self.emission * infrared
+        """What falls on the share, one row a moment: sunlight taken up, infrared an isothermal panel would take up (W per planform m2
+        of panel), heat into the own array (W per m2 of it)."""
+        sunlight = sum(alpha * (env[f"env_{face}_solar_w_m2"] + env[f"env_{face}_albedo_w_m2"]) for face, alpha in zip("ab", self.alpha))
+        infrared = sum(eps * env[f"env_{face}_ir_w_m2"] for face, eps in zip("ab", self.eps))
+        array = self.array_heat * env["env_array_w_m2"]
+        if self.array_emission > 0.0 and not self.c_array > 0.0:
+            infrared = infrared + self.array_view * array / self.array_emission
+        return np.stack([sunlight, infrared, array], axis=-1)
 
     def slope(self, y, heat, absorbed):
-        die, plate, hot, cold, *panels = y
+        sunlight, infrared, on_array = absorbed
+        die, plate, hot, cold, *rest = y
+        added = [rest.pop(0) if there else None for there in self.there]
+        memory, manifold, array = added
+        panels = rest
         w = self.flow
         bypass = min(1.0, max(0.0, (self.coldest + self.band - cold) / self.band))
         through = (1.0 - bypass) * w
         taken = -np.expm1(-self.ua_panel / through) if through > 1e-9 * w else 0.0
         to_plate, to_coolant = self.g_die * (die - plate), self.eps_plate * w * (plate - cold)
+        from_memory = self.g_memory * (memory - plate) if memory is not None else 0.0
+        behind = hot if manifold is None else manifold
+        to_behind = w * (cold - behind) + to_coolant
+        if array is not None:
+            infrared = infrared + self.array_view * array**4
+        glow = [float(self.efficiency(t)) for t in panels]
         along, panel_slopes = hot, []
-        for t in panels:
+        for k, t in enumerate(panels):
             drop = taken * (along - t)
             along -= drop
-            panel_slopes.append((through * drop + self.area * (absorbed - 2.0 * self.emission * SIGMA * t**4)) / self.c_panel)
-        return [
-            (heat - to_plate) / self.c_die,
-            (to_plate + self.overhead * heat - to_coolant) / self.c_plate,
-            (w * (cold - hot) + to_coolant) / self.c_hot,
-            w * (bypass * hot + (1.0 - bypass) * along - cold) / self.c_cold,
-            *panel_slopes,
+            others = [j for j in (k - 1, k + 1) if 0 <= j < self.panels]
+            outside = (1.0 - self.hidden * len(others)) * (infrared - sum(self.eps) * SIGMA * t**4)
+            between = sum(glow[j] * (panels[j] ** 4 - t**4) for j in others) * self.hidden * sum(self.eps) * SIGMA
+            gained = self.area * (sunlight + glow[k] * (outside + between)) + self.loss * (self.structure - t)
+            panel_slopes.append((through * drop + gained) / self.c_panel)
+        warmed = self.heater * min(1.0, max(0.0, (self.heater_off - cold) / self.heater_band))
+        slopes = [
+            ((1.0 - self.memory_part) * heat - to_plate) / self.c_die,
+            (to_plate + from_memory + self.overhead * heat - to_coolant) / self.c_plate,
+            (to_behind if manifold is None else w * (manifold - hot)) / self.c_hot,
+            (w * (bypass * hot + (1.0 - bypass) * along - cold) + warmed) / self.c_cold,
         ]
+        if memory is not None:
+            slopes.append((self.memory_part * heat - from_memory) / self.c_memory)
+        if manifold is not None:
+            slopes.append(to_behind / self.c_manifold)
+        if array is not None:
+            slopes.append((on_array - self.array_emission * array**4) / self.c_array)
+        return slopes + panel_slopes
 
     def replay(self, orbit, start, times, heats):
         """States at `times[1:]` by LSODA from `start` at `times[0]`, `heats[i]` held over the tick that ends at `times[i]`."""
@@ -276,7 +376,7 @@ class Network:
         state, states = np.asarray(start, float), []
         for i in range(1, len(times)):
             dt, heat = times[i] - times[i - 1], heats[i]
-            knots = flux[(i - 1) * per_tick : i * per_tick + 1].tolist()
+            knots = flux[(i - 1) * per_tick : i * per_tick + 1]
             scale = per_tick / dt
 
             def slope(t, y):

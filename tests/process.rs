@@ -9,6 +9,8 @@ mod bench;
 mod faults;
 mod flights;
 mod full_disk;
+mod imports;
 mod operators;
 mod screens;
+mod sweep;
 mod verbs;

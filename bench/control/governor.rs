@@ -1,17 +1,24 @@
 //! Sunlight to power budget to duty: follow the Sun, pace the workload.
 //!
 //! The budget is what the flight side's array leaves for this accelerator, kept between idle (a battery carries the idle
-//! board through an eclipse) and full load. The duty is fed forward from the declared idle and full power and trimmed by a
-//! slow integral on the measured power, so that a card that draws more than declared is paced down to its budget.
+//! board through an eclipse) and full load. A battery that is modelled takes its recharge out of it first, spread over the time to
+//! the next dark; under the policy `ride` it adds to it in the shadow. The duty is fed forward from the declared idle and full
+//! power and trimmed by a slow integral on the measured power, so that a card that draws more than declared is paced down to its
+//! budget.
 
+use crate::charge::Charge;
+use model::battery::Flow;
 use model::environment::Sample;
 use model::power::PowerShare;
+use model::profile::Eclipse;
 use signal::Watts;
 
 /// Time constant of the trim, bench seconds: slow against pacing (2 s) and fast against an orbit.
 const TRIM_TIME_S: f64 = 120.0;
 /// Most the trim may add to or take from the duty.
 const TRIM_SPAN: f64 = 0.2;
+/// A riding battery eases off when this is all it could give before it is at its planned depth, s: no cliff at the end.
+const EASE_S: f64 = 30.0;
 
 /// The follow-sun governor.
 #[derive(Clone, Debug)]
@@ -24,15 +31,54 @@ pub struct Governor {
     pub full: Watts,
 }
 
+/// What there is and what is made of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Supply {
+    /// The array gives this to the bus, W.
+    pub array_w: f64,
+    /// The board could have this.
+    pub available: Watts,
+    /// The board may have this.
+    pub budget: Watts,
+}
+
 /// What the governor remembers.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Trim(f64);
 
 impl Governor {
-    /// Power the array could give and the budget made of it.
-    pub fn budget(&self, env: &Sample) -> (Watts, Watts) {
-        let available = self.power.available(env);
-        (available, Watts(available.0.clamp(self.idle.0, self.full.0)))
+    /// What the board could and may have under `env`. `charge` is what is known of the battery; without it, it is as if there were none.
+    pub fn supply(&self, env: &Sample, charge: Option<&Charge>, mission_s: f64) -> Supply {
+        let array_w = self.power.array_w(env);
+        let beside_w = charge.map_or(0.0, |charge| self.beside_w(env, array_w, charge, mission_s));
+        let available = self.power.board(array_w + beside_w);
+        Supply { array_w, available, budget: Watts(available.0.clamp(self.idle.0, self.full.0)) }
+    }
+
+    /// What the battery adds to the array for the board; negative: what its recharge takes. Bus and idle board are carried in any case.
+    fn beside_w(&self, env: &Sample, array_w: f64, charge: &Charge, mission_s: f64) -> f64 {
+        let Some(battery) = &self.power.battery else { return 0.0 };
+        if self.power.eclipse == Eclipse::Ride && env.illumination < 1.0 {
+            // What bus and idle board will need until the light is not for compute.
+            let idle_w = self.power.load_w(self.idle);
+            let spare_j = battery.above_floor_j(charge.battery) - idle_w * charge.dark_left_s(mission_s);
+            return battery.discharge_limit_w().min(idle_w + spare_j.max(0.0) / EASE_S);
+        }
+        let spare_w = (array_w - self.power.load_w(self.idle)).max(0.0);
+        let wanted_w = battery.to_full_j(charge.battery) / charge.left_s(mission_s);
+        -wanted_w.min(battery.charge_limit_w()).min(spare_w)
+    }
+
+    /// The array does not carry bus and idle board: it is dark, whatever hides the Sun.
+    pub fn dark(&self, env: &Sample) -> bool {
+        self.power.array_w(env) < self.power.load_w(self.idle)
+    }
+
+    /// Lets the battery take or give what array, bus and a board that drew `board` leave, the environment running from `start` to `end`.
+    pub fn exchange(&self, charge: &mut Charge, board: Watts, start: &Sample, end: &Sample, dt_s: f64) -> Flow {
+        let Some(battery) = &self.power.battery else { return Flow::default() };
+        let array_w = f64::midpoint(self.power.array_w(start), self.power.array_w(end));
+        battery.step(&mut charge.battery, array_w - self.power.load_w(board), dt_s)
     }
 
     /// Duty that should draw `budget`, by the declared idle and full power.

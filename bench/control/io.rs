@@ -107,6 +107,12 @@ pub struct View {
     pub limited: Limit,
     /// Electrical power the flight side could give this accelerator.
     pub available: Watts,
+    /// Power the array gives to the bus now, W.
+    pub array_w: f64,
+    /// Power the battery gave to the bus over the tick, W; negative while charging. `None` where none is modelled or the mission stands.
+    pub battery_w: Option<f64>,
+    /// State of charge now, 0 to 1; `None` where no battery is modelled.
+    pub soc_frac: Option<f64>,
     /// Power the governor allows it.
     pub budget: Watts,
     /// Share of time the workload may work.

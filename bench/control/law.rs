@@ -1,6 +1,7 @@
 //! What was decided before the run: the model, the limits, the patience. A law is validated once and never changes.
 
-use crate::{Governor, Trip};
+use crate::{Governor, ResistanceLaw, Trip};
+use model::battery::BatteryState;
 use model::environment::Environment;
 use model::flight::{FlightModel, FlightState};
 use signal::{Celsius, Channel, Limits};
@@ -64,6 +65,8 @@ pub struct Law {
     pub flight: FlightModel,
     /// The flight model's state at mission second 0.
     pub initial: FlightState,
+    /// How full the battery is at mission second 0; full if not said.
+    pub charge: Option<BatteryState>,
     /// Where the rig is servoed.
     pub servo: Servo,
     /// Limits of the setpoint.
@@ -76,6 +79,8 @@ pub struct Law {
     pub patience: Patience,
     /// Interlocks on measured values.
     pub trips: Vec<Trip>,
+    /// Die-to-plate resistance as commissioned: drifting from it alarms.
+    pub resistance: Option<ResistanceLaw>,
     /// TEC current at which the rig counts as saturated, A.
     pub saturation_a: Option<f64>,
     /// Stand-in board power at full duty where nothing measures it, W: idle power and duty make the heat of it; no verdict is drawn.

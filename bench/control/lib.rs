@@ -7,11 +7,13 @@
 //! Not here: clocks, threads, files, devices. The same function flies the real rig, the twin and the rehearsal.
 
 mod alarm;
+mod charge;
 mod governor;
 mod heat;
 mod interlock;
 mod io;
 mod law;
+mod resistance;
 mod setpoint;
 mod state;
 mod step;
@@ -19,9 +21,11 @@ mod step;
 mod tests;
 
 pub use alarm::{Alarm, Alarms};
-pub use governor::Governor;
+pub use charge::{Charge, Cycle};
+pub use governor::{Governor, Supply};
 pub use interlock::Trip;
 pub use io::{Commands, End, Event, Input, Instruments, Output, Thermal, View};
 pub use law::{Law, LawError, Patience, Servo, SetpointLaw, Staging};
+pub use resistance::ResistanceLaw;
 pub use state::State;
 pub use step::step;

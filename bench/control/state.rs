@@ -1,10 +1,13 @@
 //! Everything the control law remembers from tick to tick.
 
 use crate::alarm::Alarms;
+use crate::charge::Charge;
 use crate::governor::Trim;
 use crate::heat::HeatMeter;
 use crate::io::{End, Event};
 use crate::law::Law;
+use crate::resistance::ResistanceMeter;
+use model::battery::BatteryState;
 use model::flight::FlightState;
 use signal::{Celsius, Channel, Reading, RunState, Severity};
 use std::collections::BTreeMap;
@@ -20,6 +23,10 @@ pub struct State {
     pub flown: bool,
     /// The flight model's temperatures.
     pub flight: FlightState,
+    /// The battery and what is known of the dark ahead; `None` where none is modelled.
+    pub charge: Option<Charge>,
+    /// What the battery gave over the tick, W; `None` unless mission time ran.
+    pub(crate) battery_w: Option<f64>,
     /// Alarms, latched until acknowledged.
     pub alarms: Alarms,
     /// Why the run is suspended.
@@ -30,6 +37,7 @@ pub struct State {
     pub(crate) work: WorkMeter,
     /// Duty commanded for the tick that ends next.
     pub(crate) duty: f64,
+    pub(crate) resistance: ResistanceMeter,
     pub(crate) settled_ticks: u32,
     pub(crate) staging_ticks: u32,
     pub(crate) suspended_ticks: u32,
@@ -55,6 +63,8 @@ impl State {
             mission_s: 0.0,
             flown: false,
             flight: law.initial.clone(),
+            charge: law.governor.power.battery.map(|_| Charge::new(law.charge.unwrap_or(BatteryState::FULL), law.environment.period_s())),
+            battery_w: None,
             alarms: Alarms::default(),
             suspended_by: None,
             setpoint: None,
@@ -62,6 +72,7 @@ impl State {
             heat: HeatMeter::default(),
             work: WorkMeter::default(),
             duty: 0.0,
+            resistance: ResistanceMeter::default(),
             settled_ticks: 0,
             staging_ticks: 0,
             suspended_ticks: 0,

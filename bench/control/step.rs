@@ -3,6 +3,7 @@
 //! Order: requests, what the devices say of themselves, interlocks, heat and work of the tick that ends now, mission time and
 //! flight model, setpoint, budget, commands. A tick in state *running* is flown even if it turns out to be the last.
 
+use crate::governor::Supply;
 use crate::heat::{Heat, SHORTEST_SPAN};
 use crate::io::{Commands, End, Event, Input, Output, Thermal, View};
 use crate::law::Law;
@@ -15,6 +16,8 @@ use signal::{Celsius, Channel, Limit, Origin, Request, RunState, Severity, Watts
 /// reading stay below both.
 const OVER_BUDGET: f64 = 0.15;
 const OVER_FOR_S: f64 = 60.0;
+/// A battery this far below its planned depth is told of: not the rounding of a battery sized to the watt-hour.
+const DEPTH_SLACK: f64 = 0.005;
 
 /// Advances `state` by the tick of `input` (and those missed before it) and says what to do.
 pub fn step(law: &Law, state: &mut State, input: &Input) -> Output {
@@ -37,6 +40,7 @@ pub fn step(law: &Law, state: &mut State, input: &Input) -> Output {
     let work_rate = state.work.update(input.readings.get(Channel::WorkUnits), SHORTEST_SPAN * law.dt_s, flying);
     watch_heat(law, state, heat, &mut events);
 
+    state.battery_w = None;
     let env = if flying { fly(law, state, heat, ticks, &mut events) } else { law.environment.at(state.mission_s) };
     let request = law.interface(&state.flight);
     let (now, limited) = aim(law, state, input, request, ticks, &mut events);
@@ -44,8 +48,10 @@ pub fn step(law: &Law, state: &mut State, input: &Input) -> Output {
         settle(law, state, input, ticks, &mut events);
     }
 
-    let (available, budget) = law.governor.budget(&env);
+    let supply = power(law, state, &env);
+    let budget = supply.budget;
     watch_power(law, state, heat, budget, ticks, &mut events);
+    crate::resistance::watch(law, state, &input.readings, ticks, &mut events);
     let commands = command(law, state, input, budget, heat, ticks);
     let view = View {
         mission_s: state.flown.then_some(state.mission_s),
@@ -57,7 +63,10 @@ pub fn step(law: &Law, state: &mut State, input: &Input) -> Output {
         request: Some(request),
         setpoint: now,
         limited,
-        available,
+        available: supply.available,
+        array_w: supply.array_w,
+        battery_w: state.battery_w,
+        soc_frac: state.charge.map(|c| c.battery.soc_frac()),
         budget,
         duty: commands.duty,
         work_units: state.work.counted().filter(|_| input.readings.usable(Channel::WorkUnits).is_some()),
@@ -218,19 +227,63 @@ fn fly(law: &Law, state: &mut State, heat: Heat, ticks: u32, events: &mut Vec<Ev
         state.finish(End::Tripped("the flight model has no heat to go by".into()), events);
         return env;
     };
+    let (mut given_j, mut unmet_j, from_s) = (0.0, 0.0, state.mission_s);
     for _ in 0..ticks {
         if state.mission_s >= law.duration_s - law.dt_s / 2.0 {
             break;
         }
         let next = law.environment.at(state.mission_s + law.dt_s);
         law.flight.step(&mut state.flight, board, &env, &next, law.dt_s);
+        if let Some(charge) = &mut state.charge {
+            let flow = law.governor.exchange(charge, board, &env, &next, law.dt_s);
+            given_j += flow.battery_w * law.dt_s;
+            unmet_j += flow.unmet_w * law.dt_s;
+        }
         state.mission_s += law.dt_s;
         env = next;
+    }
+    let flown_s = state.mission_s - from_s;
+    if state.charge.is_some() && flown_s > 0.0 {
+        state.battery_w = Some(given_j / flown_s);
+        watch_battery(law, state, unmet_j / flown_s, events);
     }
     if state.mission_s >= law.duration_s - law.dt_s / 2.0 {
         state.finish(End::Done, events);
     }
     env
+}
+
+/// What array and battery have for the board now.
+fn power(law: &Law, state: &mut State, env: &Sample) -> Supply {
+    if let Some(charge) = &mut state.charge {
+        let end_s = law.duration_s.max(law.environment.period_s());
+        charge.look(&law.governor, &law.environment, env, state.mission_s, end_s);
+    }
+    law.governor.supply(env, state.charge.as_ref(), state.mission_s)
+}
+
+/// A battery below its planned depth flies on, and wears; one that leaves something uncarried would have lost the satellite.
+fn watch_battery(law: &Law, state: &mut State, unmet_w: f64, events: &mut Vec<Event>) {
+    let Some((battery, charge)) = law.governor.power.battery.zip(state.charge) else { return };
+    let (soc, floor) = (charge.battery.soc_frac(), battery.floor_frac());
+    if unmet_w > 0.0 {
+        let share_w = law.governor.power.load_w(law.governor.idle);
+        let why = format!(
+            "the battery left {unmet_w:.1} W uncarried at {:.1} % charge (bus and idle board take {share_w:.1} W): enlarge battery or discharge_kw in [battery]",
+            soc * 100.0
+        );
+        state.alarm("battery", &why, events);
+    } else if soc < floor - DEPTH_SLACK {
+        let why = format!(
+            "the battery is at {:.1} % charge, planned is no less than {:.1} %: enlarge it or plan it deeper",
+            soc * 100.0,
+            floor * 100.0
+        );
+        state.alarm("depth", &why, events);
+    } else {
+        state.alarms.clear("battery");
+        state.alarms.clear("depth");
+    }
 }
 
 /// The setpoint for this tick, and what limited the row.

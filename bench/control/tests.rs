@@ -1,5 +1,9 @@
 //! The control law flown on made-up readings: states, patience, interlocks, and that nothing leaves the limits.
 
+// Not in tests/, which cargo would take for a test of its own.
+#[path = "battery_tests.rs"]
+mod battery;
+
 use crate::*;
 use model::Profile;
 use model::flight::FlightModel;
@@ -7,7 +11,7 @@ use model::power::PowerShare;
 use proptest::prelude::*;
 use signal::{Channel, Limit, Limits, Origin, Reading, Request, RunState, Severity, Snapshot, Watts};
 
-fn law() -> Law {
+pub(crate) fn law() -> Law {
     let (name, text) = model::profile::builtin()[0];
     let profile = Profile::parse(name, text).expect("a shipped profile");
     let (idle, full) = (Watts(16.0), Watts(72.0));
@@ -22,12 +26,14 @@ fn law() -> Law {
         environment: profile.environment,
         flight,
         initial,
+        charge: None,
         servo: Servo::Plate,
         setpoint: SetpointLaw { limits: Limits::new(5.0, 60.0).expect("ordered"), rate_k_s: 0.1 },
         governor,
         staging: Staging { band_k: 0.3, settle_ticks: 5, limit_ticks: 100 },
         patience: Patience { reading_ticks: 5, heat_ticks: 3, link_ticks: 10, suspend_ticks: 50 },
         trips: vec![Trip { name: "plate".into(), channel: Channel::Plate, min: Some(0.0), max: Some(75.0) }],
+        resistance: None,
         saturation_a: Some(7.8),
         assume_heat_w: None,
         heat_gain: 1.0,
@@ -163,6 +169,7 @@ fn hold_freezes_the_flight_and_counts_no_work() {
     let frozen = bench.step();
     assert_eq!((frozen.view.mission_s, frozen.view.work_units), (held.view.mission_s, held.view.work_units));
     assert_eq!(frozen.view.flight.plate, held.view.flight.plate);
+    assert_eq!((frozen.view.soc_frac, frozen.view.battery_w), (held.view.soc_frac, None), "no charge moves while the mission stands");
     bench.ask(Request::Resume);
     assert!(bench.step().view.mission_s > frozen.view.mission_s);
 }
@@ -418,6 +425,7 @@ proptest! {
                 prop_assert!((0.0..=1.0).contains(&duty));
             }
             prop_assert!((16.0..=72.0).contains(&out.view.budget.0));
+            prop_assert!(out.view.soc_frac.is_some_and(|soc| (0.0..=1.0).contains(&soc)));
             if out.end.is_some() {
                 prop_assert_eq!(out.commands.thermal, Thermal::Off);
                 prop_assert_eq!(out.commands.duty, None);

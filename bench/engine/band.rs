@@ -95,14 +95,14 @@ impl Band {
     ///
     /// It costs one rehearsal for each doubt and one for the belief, on as many threads as the machine has.
     pub fn of(setup: &Setup) -> Option<Self> {
-        let doubts = setup.twin.spreads.doubts(&setup.twin.plant);
+        let doubts = setup.doubts();
         if doubts.is_empty() {
             return None;
         }
         let columns = columns(setup);
         let ticks = (setup.law.duration_s / setup.law.dt_s).ceil().max(1.0) as u64;
         let stride = ticks.div_ceil(MOST_POINTS);
-        let believed = Truth::believed(&setup.twin.plant);
+        let believed = setup.belief();
         let truths: Vec<Truth> = std::iter::once(believed).chain(doubts.iter().map(|d| d.truth.clone())).collect();
         let mut tracks = flown(setup, &truths, &columns, stride).into_iter();
         let belief = tracks.next()?;

@@ -21,9 +21,9 @@ const OF_REAL: &[Channel] = &[Channel::BoardPower, Channel::BoardEnergy];
 const OF_REAL_COUPLED: &[Channel] = &[Channel::BoardPower, Channel::BoardEnergy, Channel::Die];
 
 impl Believed {
-    /// The belief that `setup`'s rig file states.
+    /// The belief that `setup`'s rig file states, or its calibration.
     pub fn new(setup: &Setup) -> Self {
-        Self::doubted(setup, Truth::believed(&setup.twin.plant))
+        Self::doubted(setup, setup.belief())
     }
 
     /// A bench that differs from the belief as `truth` does (see [`twin::Doubt`]), without noise.

@@ -2,6 +2,8 @@
 //! What the files look like is `record`'s; what the figures mean is `report`'s.
 
 use crate::band::Band;
+use crate::calibrated::RangeWatch;
+use crate::commission::PlanWatch;
 use crate::manifest::{AcceleratorCard, ColumnCard, Host, Manifest, Plan, Program, Sealed, Segment, WorkloadCard};
 use crate::rehearse::{Rehearsal, rehearse};
 use crate::setup::Setup;
@@ -32,6 +34,8 @@ pub struct Begun {
     pub columns: Columns,
     /// What the prediction says.
     pub rehearsal: Rehearsal,
+    /// Where the plan leaves the rig's authority map, by minute.
+    pub outside: Option<String>,
 }
 
 /// Makes the folder under `root`, rehearses into it and fixes the prediction's hash.
@@ -41,12 +45,17 @@ pub fn begin(setup: &Setup, root: &Path, program: Program) -> Result<Begun, Fold
     let columns = setup.maker.columns();
     let mut prediction = Samples::create(&folder.file(PREDICTION), columns.clone(), Handover::Blocks)?;
     let mut rows = 0;
+    let mut authority = PlanWatch::new(setup);
+    let (mut range, mut beyond) = (RangeWatch::default(), Vec::new());
     let rehearsal = rehearse(setup, |row| {
         rows += 1;
+        authority.row(row);
+        beyond.extend(range.row(setup, row));
         prediction.write(row)
     })?;
     prediction.sync()?;
     let mut manifest = manifest(setup, program, &folder, &columns, started);
+    manifest.calibration = setup.calibrated.as_ref().map(|c| c.card(beyond));
     manifest.prediction = Some(sealed(&folder, PREDICTION, rows)?);
     // The band is part of what was predicted: made and fixed before anything is measured. Nothing is doubted, no band.
     if let Some(band) = Band::of(setup).filter(|_| rehearsal.flown) {
@@ -54,7 +63,7 @@ pub fn begin(setup: &Setup, root: &Path, program: Program) -> Result<Begun, Fold
         manifest.band = Some(sealed(&folder, BAND, band.points() as u64)?);
     }
     write_manifest(&folder, &manifest)?;
-    Ok(Begun { folder, manifest, columns, rehearsal })
+    Ok(Begun { folder, manifest, columns, rehearsal, outside: authority.refused() })
 }
 
 /// What `run.toml` promises of a file that must not change any more.
@@ -129,6 +138,15 @@ fn manifest(setup: &Setup, program: Program, folder: &Folder, columns: &Columns,
         },
         workload: WorkloadCard { name: setup.workload.to_string(), unit: setup.unit.clone() },
         masses: masses(setup),
+        commissioning: setup.commissioned.as_ref().map(|c| crate::manifest::Commissioning {
+            id: c.id.clone(),
+            file: c.file.display().to_string(),
+            sha256: c.sha256.clone(),
+            age_days: c.age_days,
+            simulated: c.simulated,
+        }),
+        uncommissioned: setup.uncommissioned,
+        calibration: None,
         prediction: None,
         band: None,
         identities: BTreeMap::new(),
@@ -145,6 +163,7 @@ fn masses(setup: &Setup) -> BTreeMap<String, f64> {
         ("flight_radiator_kg".to_owned(), ledgers.modelled.radiator_kg),
         ("flight_loop_kg".to_owned(), ledgers.modelled.loop_kg),
         ("flight_array_kg".to_owned(), ledgers.modelled.array_kg),
+        ("flight_battery_kg".to_owned(), ledgers.modelled.battery_kg),
         ("test_support_kg".to_owned(), ledgers.support.kg()),
     ]);
     masses.extend(ledgers.flight_kg().map(|kg| ("flight_kg".to_owned(), kg)));

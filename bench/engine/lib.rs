@@ -5,7 +5,9 @@
 
 pub mod band;
 pub mod believed;
+pub mod calibrated;
 mod card;
+pub mod commission;
 pub mod devices;
 pub mod folder;
 mod instrument;

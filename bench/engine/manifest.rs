@@ -30,6 +30,15 @@ pub struct Manifest {
     pub workload: WorkloadCard,
     /// Weighed and modelled masses, kg.
     pub masses: BTreeMap<String, f64>,
+    /// Real hardware ran without a commissioning, with somebody beside it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub uncommissioned: bool,
+    /// The commissioning the run was held to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commissioning: Option<Commissioning>,
+    /// The calibration that the prediction goes by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<CalibrationCard>,
     /// The prediction, sealed before the first measured row.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prediction: Option<Sealed>,
@@ -46,6 +55,28 @@ pub struct Manifest {
     pub segments: Vec<Segment>,
     /// Unit and class of every column.
     pub columns: BTreeMap<String, ColumnCard>,
+}
+
+/// A calibration, as a run carries it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CalibrationCard {
+    /// Made of its content.
+    pub id: String,
+    /// When it was made.
+    pub made: String,
+    /// How old it was when the run began, days.
+    pub age_days: f64,
+    /// How old it may be, days.
+    pub valid_days: f64,
+    /// It was made from logs of an emulated bench.
+    pub simulated: bool,
+    /// Where it was read from.
+    pub from: String,
+    /// SHA-256 of the file.
+    pub sha256: String,
+    /// Where the prediction leaves the range in which it was found.
+    #[serde(default)]
+    pub outside: Vec<String>,
 }
 
 /// The program that wrote a run.
@@ -132,6 +163,21 @@ pub struct WorkloadCard {
     pub name: String,
     /// What its work is counted in.
     pub unit: String,
+}
+
+/// The commissioning a run was held to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Commissioning {
+    /// Its name.
+    pub id: String,
+    /// Its file.
+    pub file: String,
+    /// SHA-256 of that.
+    pub sha256: String,
+    /// Days since its last step.
+    pub age_days: f64,
+    /// Some of it was simulated.
+    pub simulated: bool,
 }
 
 /// A file and its hash.

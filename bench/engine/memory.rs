@@ -37,8 +37,12 @@ pub struct MemoryBench {
 impl MemoryBench {
     /// The bench of `setup`, as it really is by `truth`.
     pub fn new(setup: &Setup, truth: Truth) -> Result<Self, rig::Error> {
-        let instrument = &setup.rig.instruments[0];
-        let world = World::new(truth, setup.twin.card.clone(), twin::tec_for(instrument), setup.coupled);
+        Self::of(&setup.rig.instruments[0], setup.twin.card.clone(), setup.coupled, truth)
+    }
+
+    /// The bench behind this instrument, as it really is by `truth`.
+    pub fn of(instrument: &rig::Instrument, card: twin::CardSpec, coupled: bool, truth: Truth) -> Result<Self, rig::Error> {
+        let world = World::new(truth, card, twin::tec_for(instrument), coupled);
         let mut bench = Self {
             world,
             driver: rig::driver_for(instrument)?,

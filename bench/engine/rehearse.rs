@@ -37,6 +37,8 @@ pub struct Rehearsal {
     pub tec_a: Option<f64>,
     /// Hottest die, °C.
     pub die_degc: Option<f64>,
+    /// Lowest and highest state of charge of the battery, and where it ends, 0 to 1; `None` where none is modelled.
+    pub soc_frac: Option<(f64, f64, f64)>,
     /// Mean board power, W.
     pub power_w: Option<f64>,
     /// Work expected, in the workload's units.
@@ -83,6 +85,8 @@ struct Summary {
     setpoint: Option<(f64, f64)>,
     amps: Option<f64>,
     die: Option<f64>,
+    soc: Option<(f64, f64)>,
+    soc_end: Option<f64>,
     mission_s: f64,
 }
 
@@ -110,6 +114,8 @@ impl Summary {
         self.work = row.get(C::WorkUnits).or(self.work);
         self.mission_s = row.mission_s.unwrap_or(self.mission_s);
         widen(&mut self.supply, row.get(C::FlightSupplyDegc));
+        widen(&mut self.soc, row.get(C::PowerBatterySocFrac));
+        self.soc_end = row.get(C::PowerBatterySocFrac).or(self.soc_end);
         widen(&mut self.setpoint, row.get(C::RigSetpointDegc));
         let larger =
             |a: Option<f64>, b: Option<f64>| a.into_iter().chain(b).fold(None, |m: Option<f64>, v| Some(m.map_or(v, |m| m.max(v))));
@@ -136,6 +142,7 @@ impl Summary {
             setpoint_degc: self.setpoint,
             tec_a: self.amps,
             die_degc: self.die,
+            soc_frac: self.soc.zip(self.soc_end).map(|((low, high), end)| (low, high, end)),
             power_w: (self.power.1 > 0).then(|| self.power.0 / self.power.1 as f64),
             work: self.work,
             unit: setup.unit.clone(),

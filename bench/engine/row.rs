@@ -2,6 +2,7 @@
 
 use crate::devices::Look;
 use control::Output;
+use model::flight::FlightView;
 use model::tec::Bank;
 use record::{Column, Columns, Row};
 use signal::{Celsius, Channel, Tick};
@@ -22,6 +23,26 @@ pub struct RowMaker {
     pub channels: Vec<Channel>,
     /// Number of radiator panels.
     pub panels: usize,
+    /// Columns of what the flight model has only if the profile asks for it; see [`optional`].
+    pub optional: Vec<Column>,
+}
+
+/// What a flight model has only if the profile asks for it: its column, and its value if it is there.
+fn options(flight: &FlightView) -> [(Column, Option<f64>); 5] {
+    let degc = |t: Option<signal::Kelvin>| t.map(|t| Celsius::from(t).0);
+    [
+        (Column::FlightMemoryDegc, degc(flight.memory)),
+        (Column::FlightManifoldDegc, degc(flight.manifold)),
+        (Column::FlightArrayDegc, degc(flight.array)),
+        (Column::FlightHeaterW, flight.heater_w),
+        (Column::FlightMarginK, flight.margin_k),
+    ]
+}
+
+/// Columns of such things that `flight` has. Heat into air and structure has one if `leaks`.
+pub fn optional(flight: &FlightView, leaks: bool) -> Vec<Column> {
+    let there = options(flight).into_iter().filter(|(_, value)| value.is_some()).map(|(column, _)| column);
+    there.chain(leaks.then_some(Column::FlightLostW)).collect()
 }
 
 /// When a row was taken.
@@ -45,6 +66,12 @@ impl RowMaker {
             None => match column {
                 Column::RigRDiePlateKW => self.coupled,
                 Column::RigPumpedW => self.bank.is_some(),
+                Column::FlightMemoryDegc
+                | Column::FlightManifoldDegc
+                | Column::FlightArrayDegc
+                | Column::FlightLostW
+                | Column::FlightHeaterW
+                | Column::FlightMarginK => self.optional.contains(&column),
                 _ => (1..=8).all(|k| Column::panel(k) != Some(column) || k <= self.panels),
             },
         })
@@ -98,6 +125,12 @@ impl RowMaker {
         }
         row.set(Column::FlightRadiatedW, flight.radiated_w);
         row.set(Column::FlightBypassFrac, flight.bypass);
+        for (column, value) in options(flight) {
+            row.set(column, value);
+        }
+        if self.optional.contains(&Column::FlightLostW) {
+            row.set(Column::FlightLostW, flight.lost_w);
+        }
 
         row.set(Column::RigRequestDegc, view.request.map(|t| t.0));
         row.set(Column::RigSetpointDegc, view.setpoint.map(|t| t.0));
@@ -109,6 +142,9 @@ impl RowMaker {
         row.set(Column::WorkDutyFrac, view.duty);
         row.set(Column::PowerAvailableW, view.available.0);
         row.set(Column::PowerBudgetW, view.budget.0);
+        row.set(Column::PowerArrayW, view.array_w);
+        row.set(Column::PowerBatteryW, view.battery_w);
+        row.set(Column::PowerBatterySocFrac, view.soc_frac);
         row
     }
 

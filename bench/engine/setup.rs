@@ -1,9 +1,9 @@
 //! From files and options to everything a run needs: parsed, checked against each other, and with the flight model's periodic
 //! start found. Opens no serial port; a real accelerator is asked once who it is.
 
-use crate::row::RowMaker;
+use crate::row::{self, RowMaker};
 use accelerator::{Identity, Spec};
-use control::{Governor, Law, LawError, Patience, Servo, SetpointLaw, Staging, Trip};
+use control::{Cycle, Governor, Law, LawError, Patience, Servo, SetpointLaw, Staging, Trip};
 use model::Profile;
 use model::flight::FlightModel;
 use model::mass::{Item, Ledger, Ledgers};
@@ -85,6 +85,9 @@ pub enum SetupError {
     /// The law cannot be flown.
     #[error(transparent)]
     Law(#[from] LawError),
+    /// The hybrid loop would feed itself.
+    #[error(transparent)]
+    Unstable(#[from] model::stability::Unstable),
     /// Options do not go together.
     #[error("{0}")]
     Options(String),
@@ -123,11 +126,24 @@ pub struct Setup {
     pub simulated_because: Vec<String>,
     /// What a unit of work is.
     pub unit: String,
+    /// The commissioning that the run is held to; see [`crate::commission::admit`].
+    pub commissioned: Option<crate::commission::Commissioned>,
+    /// The calibration it goes by; see [`Setup::calibrate`].
+    pub calibrated: Option<crate::calibrated::Calibrated>,
+    /// Real hardware goes without one, with somebody beside it.
+    pub uncommissioned: bool,
 }
 
 impl Setup {
     /// Parses, checks and prepares.
     pub fn build(options: Options) -> Result<Self, SetupError> {
+        let setup = Self::beyond_rig(options)?;
+        setup.law.check()?;
+        Ok(setup)
+    }
+
+    /// As [`Setup::build`], but the flight model may start where the rig cannot go: for whoever flies without the rig.
+    pub fn beyond_rig(options: Options) -> Result<Self, SetupError> {
         let (profile, rig, twin) = parse(&options)?;
         let spec: Spec = options.accelerator.as_deref().unwrap_or(&rig.accelerator.default).parse()?;
         let workload: workload::Spec = match (&options.workload, &spec) {
@@ -171,25 +187,36 @@ impl Setup {
                 )));
             }
         }
-        if options.unattended && !emulated {
-            return Err(SetupError::Options(format!(
-                "--unattended is refused on \"{}\": real hardware needs a commissioning record for that, and this version cannot make one; stay with it",
-                rig.name
-            )));
-        }
         if !all_twin && speed != 1.0 {
             return Err(SetupError::Options(format!(
                 "--speed {speed} is refused: real hardware always runs at speed 1, thermal time cannot be hurried"
             )));
         }
 
-        let (idle, full) = power_range(&options, &rig, &twin, &spec, identity.as_ref())?;
+        let duration_s = options.duration_s.unwrap_or(profile.duration_s);
+        let known_until_s = *profile.environment.span_s().end();
+        // The last tick ends up to one step after the duration.
+        if duration_s + options.dt_s > known_until_s {
+            return Err(SetupError::Options(format!(
+                "{duration_s:.0} s (and a step of {} s) are longer than the data of \"{}\", which end {known_until_s:.1} s after its epoch, and nothing is extrapolated: choose a shorter --duration",
+                options.dt_s, profile.name
+            )));
+        }
+        let (idle, full) = power_range(options.assume_w, &rig, &twin, &spec, identity.as_ref())?;
         let share = full.0 * (1.0 + profile.satellite.overhead_frac) / (profile.satellite.heat_kw * 1e3);
         let governor = Governor { power: PowerShare::new(&profile, share), idle, full };
         let flight = FlightModel::new(&profile, share);
         let period_s = profile.environment.period_s();
-        let budget = |mission_s: f64| governor.budget(&profile.environment.at(mission_s)).1.0;
+        let cycle = Cycle::find(&governor, &profile.environment, period_s);
+        if let Some(why) = cycle.as_ref().and_then(|c| uncarried(c, share)) {
+            return Err(SetupError::Options(why));
+        }
+        let budget = |mission_s: f64| match &cycle {
+            Some(cycle) => cycle.budget(mission_s).0,
+            None => governor.supply(&profile.environment.at(mission_s), None, mission_s).budget.0,
+        };
         let initial = flight.periodic(&profile.environment, period_s, budget);
+        stable(&flight, &initial, &profile, &rig, options.dt_s)?;
 
         let servoed = rig
             .channel(rig::config::Role::Plate)
@@ -197,10 +224,11 @@ impl Setup {
             .ok_or_else(|| SetupError::Options("the rig's plate has no setpoint limits: nothing could be servoed".into()))?;
         let law = Law {
             dt_s: options.dt_s,
-            duration_s: options.duration_s.unwrap_or(profile.duration_s),
+            duration_s,
             environment: profile.environment.clone(),
             flight,
             initial,
+            charge: cycle.as_ref().map(|c| c.start),
             servo: match rig.interface.servo_node {
                 rig::config::ServoNode::Plate => Servo::Plate,
             },
@@ -215,11 +243,11 @@ impl Setup {
                 suspend_ticks: ticks(SUSPEND_PATIENCE_WALL_S * speed, options.dt_s),
             },
             trips: trips(&rig),
+            resistance: None,
             saturation_a: rig.instruments.first().map(|i| i.current_limit_a * SATURATION_FRAC),
             assume_heat_w: options.assume_w.or(rig.accelerator.assume_w),
             heat_gain: 1.0,
         };
-        law.check()?;
 
         let mut because = Vec::new();
         if emulated {
@@ -229,8 +257,16 @@ impl Setup {
             because.push("the accelerator is a virtual card".to_owned());
         }
         let unit = if spec == Spec::Virtual { twin.card.unit.clone() } else { "token".to_owned() };
-        let maker =
-            RowMaker { bank: Some(twin.plant.bank), coupled, full_w: full.0, channels: channels(&spec), panels: profile.radiator.panels };
+        let leaks = profile.radiator.loss_w_k > 0.0 || profile.radiator.convection_w_m2k > 0.0;
+        let optional = row::optional(&law.flight.view(&law.initial), leaks);
+        let maker = RowMaker {
+            bank: Some(twin.plant.bank),
+            coupled,
+            full_w: full.0,
+            channels: channels(&spec),
+            panels: profile.radiator.panels,
+            optional,
+        };
         let items: Vec<Item> = rig.masses.iter().map(item).collect();
         let ledgers = Ledgers::new(&profile, share, &items);
         Ok(Self {
@@ -249,6 +285,9 @@ impl Setup {
             ledgers,
             simulated_because: because,
             unit,
+            commissioned: None,
+            calibrated: None,
+            uncommissioned: false,
         })
     }
 
@@ -278,6 +317,18 @@ impl Setup {
     }
 }
 
+/// A battery that leaves bus or idle boards uncarried on every orbit loses the satellite: why, with the whole satellite's numbers.
+fn uncarried(cycle: &Cycle, share: f64) -> Option<String> {
+    let unmet_kwh = cycle.unmet_j / share / 3.6e6;
+    (unmet_kwh > 1e-6).then(|| {
+        format!(
+            "the battery leaves {unmet_kwh:.2} kWh of bus and idle boards uncarried on every orbit (it runs down to {:.0} %): enlarge capacity_kwh, discharge_kw \
+             or charge_kw in [battery], or array_kw in [power]",
+            cycle.lowest_frac * 100.0
+        )
+    })
+}
+
 fn ticks(bench_s: f64, dt_s: f64) -> u32 {
     (bench_s / dt_s).ceil().clamp(1.0, f64::from(u32::MAX)) as u32
 }
@@ -305,8 +356,8 @@ fn parse(options: &Options) -> Result<(Profile, RigFile, TwinSpec), SetupError> 
 }
 
 /// Idle and full board power: declared first, then what the device says, then what is assumed of its kind.
-fn power_range(
-    options: &Options,
+pub(crate) fn power_range(
+    assume_w: Option<f64>,
     rig: &RigFile,
     twin: &TwinSpec,
     spec: &Spec,
@@ -324,7 +375,7 @@ fn power_range(
             (declared.idle_w.unwrap_or(full * IDLE_FRAC), full)
         }
         Spec::Cpu => {
-            let full = options.assume_w.or(identity.and_then(|i| i.full_w)).unwrap_or(CPU_FULL_W);
+            let full = assume_w.or(identity.and_then(|i| i.full_w)).unwrap_or(CPU_FULL_W);
             (CPU_IDLE_W.min(full / 2.0), full)
         }
     };
@@ -332,6 +383,22 @@ fn power_range(
         return Err(SetupError::Options(format!("idle power {idle} W is not below full power {full} W")));
     }
     Ok((Watts(idle), Watts(full)))
+}
+
+/// Refuses a loop of flight model and bench that would run away or ring. Its delay is half a tick, the rig's lag and what it
+/// declares beside, all in bench seconds. Heat is electrical on every rig that there is: it answers to temperature by leakage,
+/// and a watt at the board brings its overhead into the loop.
+fn stable(
+    flight: &FlightModel,
+    initial: &model::flight::FlightState,
+    profile: &Profile,
+    rig: &RigFile,
+    dt_s: f64,
+) -> Result<model::stability::Margin, model::stability::Unstable> {
+    let (radiative_w_k, capacity_j_k) = flight.response(initial);
+    let leakage_w_k = rig.accelerator.leakage_w_k * (1.0 + profile.satellite.overhead_frac);
+    let response = model::stability::Response::electrical(radiative_w_k, leakage_w_k, capacity_j_k);
+    model::stability::check(response, dt_s / 2.0 + rig.interface.lag_s + rig.interface.delay_s)
 }
 
 /// A weighed part in the ledgers of the model.
@@ -345,7 +412,7 @@ fn item(mass: &rig::config::Mass) -> Item {
 }
 
 /// Asks a real device who it is. Without heat the flight model cannot be driven: then a stand-in has to be declared.
-fn ask(spec: &Spec, assume_w: Option<f64>) -> Result<Identity, SetupError> {
+pub(crate) fn ask(spec: &Spec, assume_w: Option<f64>) -> Result<Identity, SetupError> {
     let mut device = spec.open(Path::new("/"))?;
     let sample = device.sample()?;
     let identity = device.identity().clone();
@@ -379,7 +446,7 @@ fn channels(spec: &Spec) -> Vec<Channel> {
     channels
 }
 
-fn trips(rig: &RigFile) -> Vec<Trip> {
+pub(crate) fn trips(rig: &RigFile) -> Vec<Trip> {
     let mut trips: Vec<Trip> = rig
         .channels
         .iter()

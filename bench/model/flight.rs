@@ -2,49 +2,59 @@
 //! driven by the board heat that was really measured. Its coolant temperature is what a rig is servoed to.
 //!
 //! ```text
-//!   board heat ─▶ die ─▶ plate ◀─ overhead heat          panels: Th ─▶ 1 ─▶ 2 ─▶ … ─▶ N ─▶ cold leg
-//!                          │                                        │    │         │
-//!   cold leg ══ coolant ═══╪═══▶ hot leg ══▶ (valve) ══▶ panels     └──── radiate ─┘
-//!       ▲                                       ║
-//!       ╚════════════ bypass ═══════════════════╝
+//!   board heat ─▶ die ────▶ plate ◀─ overhead heat          panels: Th ─▶ 1 ─▶ 2 ─▶ … ─▶ N ─▶ cold leg ◀─ heater
+//!            └─▶ (memory) ──▶ │                                      │    │         │
+//!   cold leg ══ pipe ══ coolant ══▶ (manifold) ══▶ hot leg ══ pipe ══▶ (valve) ══▶ panels ── sky, array, air, structure
+//!       ▲                                                              ║
+//!       ╚══════════════════════ bypass ════════════════════════════════╝
 //! ```
 //!
-//! Two things are not modelled: transport delay in the pipes (the legs are stirred volumes) and conduction from panel to panel.
-//! Not here: the environment itself, masses, power, and the satellite's control beyond the bypass valve.
+//! Nodes in brackets, pipes and heater are there if the profile has their keys. In a pipe coolant moves unmixed and comes out
+//! a delay later; legs and manifold are stirred. Valve and heater act on the cold leg, at the radiator's end of its pipe.
+//! Coolant below its freezing point is reported and goes on flowing: what freezing does is not modelled, nor is conduction
+//! from panel to panel.
+//!
+//! Not here: the environment itself, masses, power, and the satellite's control beyond valve and heater.
 
+mod equations;
 mod network;
+mod panel;
+mod pipes;
+mod solve;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::environment::{Environment, Sample};
+use crate::environment::Sample;
 use crate::profile::{MAX_PANELS, Profile};
-use crate::radiator::Incident;
 use crate::rosenbrock;
-use network::{COLD, DIE, Driven, FIRST_PANEL, HOT, Network, PLATE};
+use equations::Driven;
+use network::{COLD, DIE, Flow, HOT, Network, PLATE};
+use panel::Sky;
+use pipes::Pipes;
 use signal::{Kelvin, Watts};
 
-const MAX_NODES: usize = FIRST_PANEL + MAX_PANELS;
-/// Longest step of the integrator, s: a die of 10 s and legs of 12 s are followed to millikelvins.
+/// Die, plate, two legs; memory, manifold and array; panels.
+const MAX_NODES: usize = 7 + MAX_PANELS;
+/// Longest step of the integrator in the loop, s: a die of 10 s and legs of 12 s are followed to millikelvins.
 const SUBSTEP_S: f64 = 0.5;
-/// An orbit that ends this close to where it began is periodic, K.
-const CLOSURE_K: f64 = 0.005;
-/// Far more than a satellite takes that one would want to servo a rig to.
-const MAX_ORBITS: usize = 500;
 
 /// The flight model of one accelerator's share of the satellite: constants only.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FlightModel {
     network: Network,
-    panels: usize,
 }
 
 /// Temperatures of the flight model at one moment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FlightState {
-    /// K: die, plate, hot leg, cold leg, panels; unused ones stay as they were made.
+    /// K, in the order of [`FlightModel::nodes`]; unused ones stay as they were made.
     t: [f64; MAX_NODES],
-    /// What the panels took up at the end of the last step, W per m2 of planform; 0 before the first.
-    absorbed_w_m2: f64,
+    /// What fell on the panels at the end of the last step; nothing before the first.
+    sky: Sky,
+    /// Part of full flow that the pumps drive, 0..1.
+    flow_frac: f64,
+    /// Coolant under way; `None` if the profile has no pipes.
+    pipes: Option<Box<Pipes>>,
 }
 
 /// What a flight state says, in words.
@@ -52,16 +62,29 @@ pub struct FlightState {
 pub struct FlightView {
     /// Accelerator die.
     pub die: Kelvin,
+    /// Memory beside the die, if the profile has it.
+    pub memory: Option<Kelvin>,
     /// Cold plate.
     pub plate: Kelvin,
-    /// Coolant to the cold plate (cold leg).
+    /// Coolant to the cold plate (cold leg, or what leaves its pipe).
     pub supply: Kelvin,
+    /// Coolant in the manifold behind the cold plates, if the profile has it.
+    pub manifold: Option<Kelvin>,
     /// Coolant to the radiator (hot leg).
     pub return_: Kelvin,
-    /// Heat leaving the panels in the end, W: emitted less taken up from Sun and Earth.
+    /// The satellite's own array, if it has a heat capacity.
+    pub array: Option<Kelvin>,
+    /// Heat leaving the panels by radiation in the end, W: emitted less taken up from Sun, planet and own array.
     pub radiated_w: f64,
+    /// Heat leaving the panels into air and structure, W.
+    pub lost_w: f64,
     /// Part of the coolant that bypasses the radiator, 0..1.
     pub bypass: f64,
+    /// Electric power of the heater in the cold leg, W, if the profile has one.
+    pub heater_w: Option<f64>,
+    /// How far the coldest of coolant and panels is above the coolant's freezing point, K; negative below it. `None` if the
+    /// profile declares no freezing point.
+    pub margin_k: Option<f64>,
     panels: [Kelvin; MAX_PANELS],
     count: usize,
 }
@@ -71,6 +94,11 @@ impl FlightView {
     pub fn panels(&self) -> &[Kelvin] {
         &self.panels[..self.count]
     }
+
+    /// True if coolant somewhere is at or below its freezing point, as far as the profile declares it.
+    pub fn frozen(&self) -> bool {
+        self.margin_k.is_some_and(|margin| margin <= 0.0)
+    }
 }
 
 impl FlightState {
@@ -78,11 +106,25 @@ impl FlightState {
     pub fn temperatures_k(&self, nodes: usize) -> &[f64] {
         &self.t[..nodes.min(MAX_NODES)]
     }
+
+    /// Part of full flow that the pumps drive, 0 to 1.
+    pub fn flow_frac(&self) -> f64 {
+        self.flow_frac
+    }
+
+    /// The pumps drive `part` of full flow from now on: 1 all of it, 0 after a trip.
+    ///
+    /// # Panics
+    /// If `part` is not in 0..=1.
+    pub fn set_flow_frac(&mut self, part: f64) {
+        assert!((0.0..=1.0).contains(&part), "{part} of the full flow");
+        self.flow_frac = part;
+    }
 }
 
 impl FlightModel {
-    /// The part `share` of `profile`'s satellite: areas, capacities, conductances and flow scale with it; temperatures, and how
-    /// fast they move, do not.
+    /// The part `share` of `profile`'s satellite: areas, capacities, conductances, flow and heater scale with it; temperatures,
+    /// delays, and how fast temperatures move, do not.
     ///
     /// # Panics
     /// If the profile has no panel or more than [`MAX_PANELS`], which reading one refuses, or `share` is not above 0.
@@ -90,17 +132,23 @@ impl FlightModel {
         let panels = profile.radiator.panels;
         assert!((1..=MAX_PANELS).contains(&panels), "a radiator of {panels} panels");
         assert!(share.is_finite() && share > 0.0, "a share of {share}");
-        Self { network: Network::new(profile, share), panels }
+        Self { network: Network::new(profile, share) }
     }
 
-    /// Number of nodes: die, plate, hot leg, cold leg and the panels, in this order.
+    /// Number of nodes: die, plate, hot leg, cold leg; then memory, manifold and array, those that there are; then the panels.
     pub fn nodes(&self) -> usize {
-        FIRST_PANEL + self.panels
+        self.network.at.nodes()
     }
 
     /// Every node at `t`.
     pub fn uniform(&self, t: Kelvin) -> FlightState {
-        FlightState { t: [t.0; MAX_NODES], absorbed_w_m2: 0.0 }
+        self.state([t.0; MAX_NODES])
+    }
+
+    /// A state of these temperatures, its pipes full of what the legs hold.
+    fn state(&self, t: [f64; MAX_NODES]) -> FlightState {
+        let pipes = self.network.has_pipes().then(|| Box::new(Pipes::filled(t[HOT], t[COLD])));
+        FlightState { t, sky: Sky::default(), flow_frac: self.network.flow_frac, pipes }
     }
 
     /// Advances `state` by `dt_s` with constant `board_heat`, the environment running straight from `start` to `end`.
@@ -108,104 +156,127 @@ impl FlightModel {
     /// # Panics
     /// If the heat or the duration is not finite, or the duration negative: a state that is not a number would never recover.
     pub fn step(&self, state: &mut FlightState, board_heat: Watts, start: &Sample, end: &Sample, dt_s: f64) {
-        self.advance(state, board_heat, self.absorbed(start), self.absorbed(end), dt_s);
+        let skin = &self.network.skin;
+        self.advance(state, board_heat, &skin.sky(start), &skin.sky(end), dt_s);
     }
 
     /// What `state` says.
     pub fn view(&self, state: &FlightState) -> FlightView {
-        let t = &state.t;
+        let (n, t) = (&self.network, &state.t);
+        let kelvin = |at: Option<usize>| at.map(|at| Kelvin(t[at]));
+        let array_k = n.at.array.map_or(0.0, |at| t[at]);
         let mut panels = [Kelvin(0.0); MAX_PANELS];
-        let mut net_w_m2 = 0.0;
-        for (panel, &k) in panels.iter_mut().zip(&t[FIRST_PANEL..self.nodes()]) {
-            *panel = Kelvin(k);
-            net_w_m2 += self.network.surface.emitted_w_m2(*panel) - state.absorbed_w_m2;
+        let (mut radiated_w, mut lost_w) = (0.0, 0.0);
+        for (k, (panel, &at)) in panels.iter_mut().zip(self.panels_k(state)).enumerate() {
+            *panel = Kelvin(at);
+            let taken = n.skin.taken(&state.sky, at, n.neighbours(k), array_k).heat_w_m2;
+            let from_air = n.skin.air_gives_w_m2(&state.sky, at);
+            radiated_w -= n.panel_m2 * (taken - from_air);
+            lost_w -= n.panel_m2 * from_air + n.loss_w_k * (n.structure_k - at);
         }
+        let legs = [t[HOT], t[COLD], n.at.manifold.map_or(t[HOT], |at| t[at])];
+        let coldest = self.panels_k(state).iter().chain(&legs).fold(f64::INFINITY, |low, k| low.min(*k));
+        let supply = state.pipes.as_ref().filter(|_| n.cold_pipe_s > 0.0).map(|p| p.leaving(0.0, n.hot_pipe_s, n.cold_pipe_s).1);
         FlightView {
             die: Kelvin(t[DIE]),
+            memory: kelvin(n.at.memory),
             plate: Kelvin(t[PLATE]),
-            supply: Kelvin(t[COLD]),
+            supply: Kelvin(supply.unwrap_or(t[COLD])),
+            manifold: kelvin(n.at.manifold),
             return_: Kelvin(t[HOT]),
-            radiated_w: net_w_m2 * self.network.panel_m2,
-            bypass: 1.0 - self.network.valve(t[COLD]).open,
+            array: kelvin(n.at.array),
+            radiated_w,
+            lost_w,
+            bypass: 1.0 - n.valve(t[COLD]).open,
+            heater_w: (n.heater_w > 0.0).then(|| n.heater_w * n.heater(t[COLD]).open),
+            margin_k: n.freezing.map(|freezing| coldest - freezing.0),
             panels,
-            count: self.panels,
+            count: n.at.panels,
         }
     }
 
-    /// The state at mission second 0 that an orbit of `period_s` leads back to, to 0.005 K in every node, when the board gives off
-    /// `heat(mission_s)` watts on each.
-    ///
-    /// It repeats the orbit, which a satellite with time constants of minutes closes in a handful; after 500 it takes
-    /// what it has.
-    ///
-    /// # Panics
-    /// If the period is not a positive number, or some heat is not finite.
-    pub fn periodic(&self, env: &Environment, period_s: f64, heat: impl Fn(f64) -> f64) -> FlightState {
-        assert!(period_s.is_finite() && period_s > 0.0, "a period of {period_s} s");
-        let ticks = period_s.ceil() as usize;
-        let dt_s = period_s / ticks as f64;
-        let time = |tick: usize| tick as f64 * dt_s;
-        let absorbed: Vec<f64> = (0..=ticks).map(|i| self.absorbed(&env.at(time(i)))).collect();
-        let heats: Vec<f64> = (0..ticks).map(|i| heat(time(i) + dt_s / 2.0)).collect();
-
-        let mut state = self.uniform(self.panels_balanced(mean(&heats), mean(&absorbed)));
-        for _ in 0..MAX_ORBITS {
-            let before = state.t;
-            for (i, &board_w) in heats.iter().enumerate() {
-                self.advance(&mut state, Watts(board_w), absorbed[i], absorbed[i + 1], dt_s);
-            }
-            if state.t.iter().zip(&before).all(|(a, b)| (a - b).abs() < CLOSURE_K) {
-                break;
-            }
-        }
-        state
+    fn panels_k<'a>(&self, state: &'a FlightState) -> &'a [f64] {
+        &state.t[self.network.at.first_panel..self.nodes()]
     }
 
-    /// Temperature at which the panels shed constant heat, or the supply's minimum: a warm place to start from. Coolant colder
-    /// than the valve allows would take long to come back, cut off from the panels.
-    fn panels_balanced(&self, board_w: f64, absorbed_w_m2: f64) -> Kelvin {
-        let n = &self.network;
-        let shed_w_m2 = board_w * (1.0 + n.overhead_frac) / (n.panel_m2 * self.panels as f64) + absorbed_w_m2;
-        Kelvin((shed_w_m2.max(0.0) / n.surface.emission_w_m2k4()).powf(0.25).max(n.minimum_supply.0))
+    /// How the panels' emission answers to temperature at `state`, W/K, and the heat capacity of all that the coolant joins, J/K:
+    /// what [`crate::stability`] wants to know.
+    pub fn response(&self, state: &FlightState) -> (f64, f64) {
+        (self.network.radiative_w_k(self.panels_k(state)), self.network.capacity_j_k())
     }
 
-    fn absorbed(&self, env: &Sample) -> f64 {
-        self.network.surface.absorbed_w_m2(Incident::on_both_faces(env))
-    }
-
-    fn advance(&self, state: &mut FlightState, Watts(board_w): Watts, from_w_m2: f64, to_w_m2: f64, dt_s: f64) {
+    fn advance(&self, state: &mut FlightState, Watts(board_w): Watts, from: &Sky, to: &Sky, dt_s: f64) {
         assert!(board_w.is_finite(), "board heat of {board_w} W");
         assert!(dt_s.is_finite() && dt_s >= 0.0, "a step of {dt_s} s");
+        let flow = self.network.flow(state.flow_frac);
         let substeps = (dt_s / SUBSTEP_S).ceil().max(1.0);
         for i in 0..substeps as usize {
-            let middle = (i as f64 + 0.5) / substeps;
-            let absorbed_w_m2 = from_w_m2 + middle * (to_w_m2 - from_w_m2);
-            let driven = Driven { network: &self.network, board_w, absorbed_w_m2 };
-            self.integrate(&mut state.t, &driven, dt_s / substeps);
+            let sky = from.towards(to, (i as f64 + 0.5) / substeps);
+            self.substep(state, &flow, board_w, &sky, dt_s / substeps);
         }
-        state.absorbed_w_m2 = to_w_m2;
+        state.sky = *to;
     }
 
-    /// One step of the integrator, compiled for each number of nodes: loops of known length cost half.
-    fn integrate(&self, t: &mut [f64; MAX_NODES], driven: &Driven<'_>, dt_s: f64) {
-        fn first<const N: usize>(t: &mut [f64; MAX_NODES], driven: &Driven<'_>, dt_s: f64) {
-            if let Some(nodes) = t.first_chunk_mut::<N>() {
-                rosenbrock::step(driven, nodes, dt_s);
-            }
+    /// One step of the integrator under a sky that stands still.
+    fn substep(&self, state: &mut FlightState, flow: &Flow, board_w: f64, sky: &Sky, dt_s: f64) {
+        state.t = self.moved(state, flow, board_w, sky, dt_s);
+        if let Some(pipes) = &mut state.pipes {
+            pipes.enter(dt_s * flow.part, state.t[HOT], state.t[COLD]);
         }
-        match self.panels {
-            1 => first::<5>(t, driven, dt_s),
-            2 => first::<6>(t, driven, dt_s),
-            3 => first::<7>(t, driven, dt_s),
-            4 => first::<8>(t, driven, dt_s),
-            5 => first::<9>(t, driven, dt_s),
-            6 => first::<10>(t, driven, dt_s),
-            7 => first::<11>(t, driven, dt_s),
-            _ => first::<MAX_NODES>(t, driven, dt_s),
+    }
+
+    /// Where one step of the integrator leads.
+    #[inline]
+    fn moved(&self, state: &FlightState, flow: &Flow, board_w: f64, sky: &Sky, dt_s: f64) -> [f64; MAX_NODES] {
+        let n = &self.network;
+        // The middle of what leaves the pipes meanwhile stands for all of it.
+        let out = state.pipes.as_ref().map(|p| p.leaving(0.5 * dt_s * flow.part, n.hot_pipe_s, n.cold_pipe_s));
+        let driven = Driven {
+            network: n,
+            flow,
+            sky,
+            board_w,
+            hot_out_k: out.filter(|_| n.hot_pipe_s > 0.0).map(|o| o.0),
+            cold_out_k: out.filter(|_| n.cold_pipe_s > 0.0).map(|o| o.1),
+        };
+        let mut t = state.t;
+        self.integrate(&mut t, &Step { driven: &driven, dt_s, settle: false });
+        t
+    }
+
+    /// One step, compiled for each number of nodes: loops of known length cost half. Returns what [`rosenbrock::relax`] does.
+    fn integrate(&self, t: &mut [f64; MAX_NODES], step: &Step<'_>) -> f64 {
+        match self.nodes() {
+            5 => step.first::<5>(t),
+            6 => step.first::<6>(t),
+            7 => step.first::<7>(t),
+            8 => step.first::<8>(t),
+            9 => step.first::<9>(t),
+            10 => step.first::<10>(t),
+            11 => step.first::<11>(t),
+            12 => step.first::<12>(t),
+            13 => step.first::<13>(t),
+            14 => step.first::<14>(t),
+            _ => step.first::<MAX_NODES>(t),
         }
     }
 }
 
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
+/// A step of either kind: along time, or towards rest.
+struct Step<'a> {
+    driven: &'a Driven<'a>,
+    dt_s: f64,
+    settle: bool,
+}
+
+impl Step<'_> {
+    fn first<const N: usize>(&self, t: &mut [f64; MAX_NODES]) -> f64 {
+        let Some(nodes) = t.first_chunk_mut::<N>() else { return 0.0 };
+        if self.settle {
+            rosenbrock::relax(self.driven, nodes, self.dt_s)
+        } else {
+            rosenbrock::step(self.driven, nodes, self.dt_s);
+            0.0
+        }
+    }
 }

@@ -2,7 +2,7 @@
 //! parts (areal and specific masses of a profile), and test support (Peltier, lab sink, chiller), which stays on the ground.
 //!
 //! The split is in the types: flight figures are made of [`Flying`] and [`Modelled`], and [`Support`] can only be listed. Masses
-//! are those of one accelerator's share. Not here: batteries (a profile has none yet) and uncertainty.
+//! are those of one accelerator's share. Not here: how well they are known (see [`crate::rollup`]).
 
 use crate::profile::Profile;
 use signal::Watts;
@@ -39,14 +39,18 @@ pub struct Flying {
 /// Second ledger: parts that exist as numbers of a profile, kg.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Modelled {
-    /// Radiator: areal mass x planform x share.
+    /// Radiator: areal mass x planform x share, with what unfolds it.
     pub radiator_kg: f64,
     /// Pump, pipes, coolant, valves: specific mass x satellite heat x share.
     pub loop_kg: f64,
     /// Solar array: rated power / specific power x share.
     pub array_kg: f64,
+    /// Battery: energy when new / specific energy x share; 0 where the profile models none.
+    pub battery_kg: f64,
     /// Structure and bus over the mass of the rest.
     pub bus_frac: f64,
+    /// Mass not yet known to be needed, over all that is.
+    pub margin_frac: f64,
 }
 
 /// Third ledger: what only the test needs.
@@ -100,12 +104,14 @@ impl Support {
 impl Modelled {
     /// The part `share` of `profile`'s satellite.
     pub fn new(profile: &Profile, share: f64) -> Self {
-        let (radiator, power) = (&profile.radiator, &profile.power);
+        let (radiator, power, masses) = (&profile.radiator, &profile.power, &profile.masses);
         Self {
-            radiator_kg: radiator.areal_mass_kg_m2 * radiator.area_m2 * share,
+            radiator_kg: radiator.areal_mass_kg_m2 * (1.0 + masses.deployment_frac.spread.centre()) * radiator.area_m2 * share,
             loop_kg: profile.coolant.mass_kg_kw * profile.satellite.heat_kw * share,
             array_kg: power.array_kw * 1e3 / power.array_w_kg * share,
+            battery_kg: profile.battery.map_or(0.0, |battery| battery.mass_kg() * share),
             bus_frac: power.bus_frac,
+            margin_frac: masses.margin_frac.spread.centre(),
         }
     }
 }
@@ -126,11 +132,24 @@ impl Ledgers {
         self.modelled.radiator_kg + self.modelled.loop_kg + sum(&self.flying.cooling)
     }
 
-    /// Everything that flies for one accelerator, kg: cooling, array, compute, and structure and bus on top. `None` until the
-    /// accelerator is weighed.
+    /// Everything that flies for one accelerator, kg: cooling, array, battery, compute, structure and bus on top, and the margin on all
+    /// of it. `None` until the accelerator is weighed.
     pub fn flight_kg(&self) -> Option<f64> {
-        let rest = self.flight_cooling_kg() + self.modelled.array_kg + self.flying.compute_kg()?;
-        Some(rest * (1.0 + self.modelled.bus_frac))
+        Some(self.with_structure_kg(self.supply_kg() + self.flying.compute_kg()?))
+    }
+
+    /// All that flies but the accelerator itself, kg: what it needs to be cooled and fed, structure and bus and margin on all of it.
+    pub fn flight_dry_kg(&self) -> f64 {
+        self.with_structure_kg(self.supply_kg())
+    }
+
+    /// Cooling, array and battery, kg.
+    fn supply_kg(&self) -> f64 {
+        self.flight_cooling_kg() + self.modelled.array_kg + self.modelled.battery_kg
+    }
+
+    fn with_structure_kg(&self, kg: f64) -> f64 {
+        kg * (1.0 + self.modelled.bus_frac) * (1.0 + self.modelled.margin_frac)
     }
 
     /// Work per second over the mass of the flight cooling, units/(s kg). `None` unless there is such a mass.
@@ -158,6 +177,7 @@ mod tests {
     use super::*;
     use crate::flight::tests::profile;
     use crate::profile::Profile;
+    use crate::spread::Spread;
     use proptest::prelude::*;
 
     fn item(name: &str, kg: f64, ledger: Ledger) -> Item {
@@ -174,6 +194,7 @@ mod tests {
         p.power.array_kw = 125.0;
         p.power.array_w_kg = 100.0;
         p.power.bus_frac = 0.25;
+        p.battery = None;
         p
     }
 
@@ -196,6 +217,37 @@ mod tests {
         close(ledgers.work_per_s_per_cooling_kg(350.0).expect("a mass"), 200.0);
         close(ledgers.w_per_cooling_kg(Watts(70.0)).expect("a mass"), 40.0);
         close(ledgers.w_per_kg(Watts(69.0)).expect("a mass"), 16.0);
+    }
+
+    #[test]
+    fn battery_margin_and_mechanism_are_weighed_where_there_are_any() {
+        let mut heavy = satellite();
+        heavy.battery = profile().battery;
+        let battery_kg = Modelled::new(&heavy, 1e-3).battery_kg;
+        assert!((battery_kg - 51.0 / 150.0).abs() < 1e-12, "{battery_kg}");
+        heavy.masses.margin_frac.spread = Spread::Fixed(0.2);
+        heavy.masses.deployment_frac.spread = Spread::Fixed(0.3);
+        let bench = [item("card", 0.45, Ledger::FlyingCompute)];
+        let (bare, full) = (Ledgers::new(&satellite(), 1e-3, &bench), Ledgers::new(&heavy, 1e-3, &bench));
+        let expected = (bare.flight_kg().expect("weighed") / 1.25 + battery_kg + 0.3 * 1.05) * 1.25 * 1.2;
+        assert!((full.flight_kg().expect("weighed") - expected).abs() < 1e-12);
+        assert!((full.flight_cooling_kg() - (1.4 + 0.315)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn heritage_radiators_weigh_and_shed_what_is_published() {
+        // kg, m x m of planform, kW: the space station's heat rejection subsystem; mass and size of its photovoltaic radiator.
+        let areal = |kg: f64, (length, width): (f64, f64)| kg / (length * width);
+        let hrs = areal(1122.64, (23.3, 3.4));
+        assert!((hrs - 14.2).abs() < 0.05, "{hrs}");
+        assert!((areal(740.7, (3.12, 13.6)) - 17.5).abs() < 0.05);
+        // Six such panels reject 70 kW: 475 m2 and 6.7 t. That is per planform; of both faces it is half of it.
+        let planform_m2: f64 = 6.0 * 23.3 * 3.4;
+        assert!((planform_m2 - 475.0).abs() < 1.0 && (hrs * planform_m2 - 6_736.0).abs() < 1.0, "{planform_m2}");
+        assert!((70e3 / planform_m2 - 147.0).abs() < 0.5, "{}", 70e3 / planform_m2);
+        let mut station = satellite();
+        (station.radiator.area_m2, station.radiator.areal_mass_kg_m2) = (planform_m2, hrs);
+        assert!((Modelled::new(&station, 1.0).radiator_kg - 6_735.84).abs() < 0.01);
     }
 
     #[test]

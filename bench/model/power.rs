@@ -1,39 +1,69 @@
-//! Electrical power that the satellite's array leaves for one accelerator board.
+//! Electrical power on the regulated bus of one accelerator's share: array, conversion, bus, boards with their overhead.
 //!
-//! Not here: batteries and array ageing (the array is as on its first day), and what a governor makes of the power.
+//! ```text
+//!   array ─▶ conversion ─┬─▶ bus            surplus = array - bus - board x (1 + overhead)
+//!                        ├─▶ board x (1 + overhead)
+//!                        └─▶ battery ─▶ back into the same
+//! ```
+//!
+//! The overhead holds host, converters at the board and the coolant pump: nothing of these is taken a second time here. Not here: what a
+//! governor makes of the power.
 
+use crate::array::Array;
+use crate::battery::Battery;
 use crate::environment::Sample;
-use crate::profile::Profile;
+use crate::profile::{Eclipse, Profile};
 use signal::Watts;
 
-/// Sunlight an array's rated power is stated for, W/m2: the nominal total solar irradiance at 1 AU (IAU 2015 resolution B3),
-/// whatever solar constant a profile flies under.
-pub const RATED_SUNLIGHT_W_M2: f64 = 1361.0;
+pub use crate::array::RATED_SUNLIGHT_W_M2;
 
-/// One accelerator's share of array and bus.
+/// One accelerator's share of array, bus and battery.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PowerShare {
-    /// Board watts per W/m2 of sunlight on the array.
-    per_sunlight_m2: f64,
-    /// Board watts that the bus takes first.
+    array: Array,
+    converted: f64,
+    /// What the bus takes, W.
     bus_w: f64,
+    /// A watt at the board draws this with its host, converter and pump.
+    per_board_w: f64,
+    /// What carries the share in the dark; `None` where the profile models none: bus and idle boards are carried all the same then.
+    pub battery: Option<Battery>,
+    /// What the compute does in the dark.
+    pub eclipse: Eclipse,
 }
 
 impl PowerShare {
     /// The part `share` of `profile`'s satellite.
     pub fn new(profile: &Profile, share: f64) -> Self {
         let power = &profile.power;
-        // A watt at the board draws its overhead (host, converter, pump) too.
-        let boards = share * 1e3 / (1.0 + profile.satellite.overhead_frac);
         Self {
-            per_sunlight_m2: boards * power.array_kw * (1.0 - power.conversion_loss_frac) / RATED_SUNLIGHT_W_M2,
-            bus_w: boards * power.bus_kw,
+            array: Array::new(power, share),
+            converted: 1.0 - power.conversion_loss_frac,
+            bus_w: share * 1e3 * power.bus_kw,
+            per_board_w: 1.0 + profile.satellite.overhead_frac,
+            battery: profile.battery.map(|spec| Battery::new(&spec, power.age_years, share)),
+            eclipse: profile.battery.map_or(Eclipse::Idle, |spec| spec.eclipse),
         }
     }
 
-    /// What the board may draw under `env`; nothing where the bus takes all.
+    /// What the array gives to the bus under `env`, after conversion, W.
+    pub fn array_w(&self, env: &Sample) -> f64 {
+        self.array.power_w(env.array_w_m2) * self.converted
+    }
+
+    /// What bus and a board that draws `board` take, W.
+    pub fn load_w(&self, board: Watts) -> f64 {
+        self.bus_w + board.0 * self.per_board_w
+    }
+
+    /// What the board may draw if `on_the_bus_w` is there for everything; nothing where the bus takes all.
+    pub fn board(&self, on_the_bus_w: f64) -> Watts {
+        Watts(((on_the_bus_w - self.bus_w) / self.per_board_w).max(0.0))
+    }
+
+    /// What the board may draw of the array's power alone under `env`.
     pub fn available(&self, env: &Sample) -> Watts {
-        Watts((self.per_sunlight_m2 * env.array_w_m2 - self.bus_w).max(0.0))
+        self.board(self.array_w(env))
     }
 }
 
@@ -52,8 +82,17 @@ mod tests {
         let power = PowerShare::new(&profile, 1e-3);
         // W/m2 on the array, W: (125 kW x flux / 1361 x 0.92 - 10 kW) / 1000 / 1.25
         for (sunlight, expected) in [(1361.0, 84.0), (680.5, 38.0), (100.0, 0.0), (0.0, 0.0)] {
-            let found = power.available(&sample(sunlight)).0;
+            let env = sample(sunlight);
+            let found = power.available(&env).0;
             assert!((found - expected).abs() < 1e-9, "{sunlight} W/m2: {found} W");
+            if expected > 0.0 {
+                assert!((power.load_w(Watts(found)) - power.array_w(&env)).abs() < 1e-9, "what is available is what can be drawn");
+            }
         }
+    }
+
+    #[test]
+    fn a_governor_never_sees_what_is_not_a_number() {
+        assert_eq!(PowerShare::new(&profile(), 1e-3).available(&sample(f64::NAN)).0, 0.0);
     }
 }

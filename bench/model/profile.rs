@@ -13,28 +13,60 @@
 //! # Ok::<(), signal::Problems>(())
 //! ```
 
+mod battery;
 mod coolant;
+mod mass;
+mod mission;
+mod own_array;
 mod place;
 mod power;
 mod radiator;
 mod satellite;
+mod warnings;
 
-pub use coolant::Loop;
-pub use power::Power;
+pub use battery::{BatterySpec, Eclipse};
+pub(crate) use coolant::LONGEST_PIPE_S;
+pub use coolant::{Heater, Loop};
+pub use mass::{Masses, Quantity, Scope, Status};
+pub use mission::Mission;
+pub use own_array::OwnArray;
+pub use power::{Cells, Power};
 pub use radiator::Radiator;
-pub use satellite::Satellite;
+pub use satellite::{Memory, Satellite};
 
 use crate::environment::{Environment, Panel};
+use crate::place::Place;
 use signal::{Document, Problems, Section};
 
-/// The profiles that are part of the program: (name, text).
-const BUILTIN: &[(&str, &str)] = &[
-    ("dawn-dusk-650", include_str!("../../profiles/dawn-dusk-650.toml")),
-    ("dawn-dusk-650-january", include_str!("../../profiles/dawn-dusk-650-january.toml")),
-    ("noon-midnight-560", include_str!("../../profiles/noon-midnight-560.toml")),
+/// Embeds these files of the profiles folder, in this order.
+macro_rules! shipped {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("../../profiles/", $name, ".toml")))),*]
+    };
+}
+
+/// The profiles that are part of the program: (name, text), the default first.
+const BUILTIN: &[(&str, &str)] = shipped![
+    "dawn-dusk-650",
+    "dawn-dusk-650-january",
+    "dawn-dusk-560",
+    "dawn-dusk-600-ai1",
+    "dawn-dusk-1400",
+    "noon-midnight-560",
+    "iss-420",
+    "shell-1000",
+    "meo-20200",
+    "geostationary",
+    "lunar-orbit-100",
+    "lunar-day",
+    "lunar-night",
+    "deep-space-1au",
+    "ground-air",
+    "ground-liquid",
+    "ground-solar",
 ];
 
-/// The profiles that are part of the program, as (name, text): they work by name from any folder.
+/// The profiles that are part of the program, as (name, text), the default first: they work by name from any folder.
 pub fn builtin() -> &'static [(&'static str, &'static str)] {
     BUILTIN
 }
@@ -62,16 +94,24 @@ pub struct Profile {
     pub duration_s: f64,
     /// The instant of `mission_s = 0`.
     pub epoch: jiff::Timestamp,
-    /// Sunlight, albedo and planet infrared along the orbit.
+    /// Sunlight, albedo and planet infrared along the orbit, or at the place.
     pub environment: Environment,
+    /// How old the satellite is.
+    pub mission: Mission,
     /// The two-faced radiator of the whole satellite.
     pub radiator: Radiator,
+    /// The solar array as a warm neighbour of the panels, if they see it.
+    pub own_array: Option<OwnArray>,
     /// The coolant loop of the whole satellite (`[loop]` in the file).
     pub coolant: Loop,
     /// Heat load, dies and cold plates of the whole satellite.
     pub satellite: Satellite,
     /// Solar array, conversion and bus of the whole satellite.
     pub power: Power,
+    /// Battery of the whole satellite; `None`: bus and idle boards are carried through the dark by one that is not modelled.
+    pub battery: Option<BatterySpec>,
+    /// How well the masses are known.
+    pub masses: Masses,
 }
 
 impl Profile {
@@ -86,21 +126,50 @@ impl Profile {
         let name = read_name(&root);
         let title = root.text("title", "one line for people");
         let orbits = root.number("duration_orbits", 0.01..=10_000.0);
-        let (epoch, trajectory) = place::read(&root.section("orbit"));
-        let surroundings = place::surroundings(&root.section("environment"));
-        let radiator = radiator::read(&root.section("radiator"));
+        let (epoch, place, around) = place::read(&root.section("orbit"));
+        let surroundings = place::surroundings(&root, around);
+        let mission = mission::read(&root);
+        let radiator = radiator::read(&root.section("radiator"), &mission);
+        let own_array = own_array::read(&root.optional_section("own_array"));
         let coolant = coolant::read(&root.section("loop"));
         let satellite = satellite::read(&root.section("satellite"), &coolant);
-        let power = power::read(&root.section("power"));
-        let trajectory = doc.finish(trajectory)?.expect("an impossible orbit is a problem, and problems end above");
+        let power = power::read(&root.section("power"), mission.age_years);
+        if let Some(place) = &place {
+            within_data(&root, orbits, place);
+        }
+        let battery = battery::read(&root.optional_section("battery"));
+        let masses = mass::read(
+            &root.optional_section("mass"),
+            &root.optional_section("radiator"),
+            radiator.areal_mass_kg_m2,
+            &coolant,
+            &power,
+            battery.as_ref(),
+        );
+        let place = doc.finish(place)?.expect("an impossible orbit is a problem, and problems end above");
         let panel = Panel {
             attitude: radiator.attitude,
+            tilt_error_deg: radiator.tilt_error_deg,
             emissivity_frac: radiator.emissivity_frac,
             solar_absorptivity_frac: radiator.solar_absorptivity_frac,
         };
-        let environment = Environment::new(epoch.into(), trajectory, surroundings, panel);
+        let environment = Environment::new(epoch.into(), place, surroundings, panel);
         let duration_s = orbits * environment.period_s();
-        Ok(Self { name, title, duration_s, epoch, environment, radiator, coolant, satellite, power })
+        Ok(Self { name, title, duration_s, epoch, environment, mission, radiator, own_array, coolant, satellite, power, battery, masses })
+    }
+}
+
+/// Nothing is extrapolated: a flight ends before the data do.
+fn within_data(root: &Section<'_>, orbits: f64, place: &Place) {
+    let (period_s, until_s) = (place.period_s(), *place.span_s().end());
+    if orbits * period_s > until_s {
+        let reach = (until_s / period_s * 1e3).floor() / 1e3;
+        root.problem(
+            "duration_orbits",
+            format_args!(
+                "{orbits} orbits of {period_s:.1} s are longer than the data, which end after {until_s:.3} s: expected at most {reach}"
+            ),
+        );
     }
 }
 
@@ -117,6 +186,9 @@ fn read_name(root: &Section<'_>) -> String {
 }
 
 #[cfg(test)]
+mod scenarios;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::environment::Attitude;
@@ -125,6 +197,9 @@ mod tests {
     fn text(name: &str) -> &'static str {
         builtin().iter().find(|(n, _)| *n == name).expect("built in").1
     }
+
+    /// Keys of the shipped profiles that have a default.
+    const OPTIONAL: &[&str] = &["start_deg", "array_ageing_frac_year", "fade_frac_year"];
 
     fn problems(text: &str) -> Vec<String> {
         Profile::parse("p.toml", text).err().map_or_else(Vec::new, |p| p.0.iter().map(ToString::to_string).collect())
@@ -150,7 +225,9 @@ mod tests {
             .map(|path| path.file_stem().expect("a stem").to_string_lossy().into_owned())
             .collect();
         names.sort();
-        assert_eq!(names, builtin().iter().map(|(name, _)| *name).collect::<Vec<_>>());
+        let mut shipped: Vec<&str> = builtin().iter().map(|(name, _)| *name).collect();
+        shipped.sort_unstable();
+        assert_eq!(names, shipped);
         for (name, text) in builtin() {
             let profile = Profile::parse(name, text).unwrap_or_else(|p| panic!("{p}"));
             assert_eq!(profile.name, *name, "a profile is called as its file");
@@ -164,7 +241,7 @@ mod tests {
         assert_eq!(profile.title, "Dawn-dusk, 650 km, in its eclipse season");
         assert_eq!(profile.epoch.to_string(), "2026-06-21T00:00:00Z");
         assert!((profile.duration_s - 5863.694).abs() < 1e-3);
-        let pole = profile.environment.trajectory().at(0.0).pole;
+        let pole = profile.environment.trajectory().expect("an orbit").at(0.0).pole;
         assert!((pole[2].acos().to_degrees() - 97.986).abs() < 1e-3);
         assert_eq!(profile.environment.surroundings().albedo_frac, 0.30);
         assert_eq!(profile.radiator.attitude, Attitude::SunEdge);
@@ -188,7 +265,7 @@ mod tests {
             let key = key.trim();
             let rest: Vec<&str> = text.lines().enumerate().filter(|(i, _)| *i != index).map(|(_, l)| l).collect();
             let found = problems(&rest.join("\n"));
-            if key == "start_deg" {
+            if OPTIONAL.contains(&key) {
                 assert!(found.is_empty(), "{key} has a default");
             } else {
                 assert!(found.len() == 1 && found[0].contains(&format!("missing `{key}`")), "without {key}: {found:?}");
@@ -228,7 +305,9 @@ mod tests {
             .replace("emissivity_frac = 0.88", "emissivity_frac = 88")
             .replace("bypass_band_k = 2.0", "bypass_band_k = nan")
             .replace("heat_kw = 100.0", "heat_kw = 100000.0")
-            .replace("array_kw = 125.0", "array_kw = 5.0");
+            .replace("depth_frac = 0.40", "depth_frac = 40")
+            .replace("\"idle\"", "\"fly\"")
+            .replace("array_kw = 150.0", "array_kw = 5.0");
         let found = Profile::parse("p.toml", &text).expect_err("nothing about it is right").0;
         for expected in [
             "`schema`: 7 is unknown here: expected 1",
@@ -243,11 +322,72 @@ mod tests {
             "full load would warm the coolant by its flow (loop.heat_capacity_rate_kw_k) by 8000 K: expected less than 100 K",
             "full load would warm the dies over their plates by 25000 K",
             "after conversion loss and bus -5.4 kW are left for compute",
+            "`battery.depth_frac` = 40 is impossible here: expected a number from 0.01 to 1",
+            "\"fly\" is not known: expected one of `idle`, `ride`",
         ] {
             assert!(found.iter().any(|p| p.message.contains(expected)), "no {expected:?} in {found:#?}");
         }
         assert!(found.windows(2).all(|w| w[0].line <= w[1].line));
         assert!(found.iter().all(|p| p.line > 1 && p.file == "p.toml"));
+    }
+
+    /// The dawn-dusk profile with lines added to some of its tables.
+    fn added(lines: &[(&str, &str)]) -> String {
+        lines.iter().fold(text("dawn-dusk-650").to_owned(), |text, (table, line)| {
+            let head = format!("\n[{table}]");
+            if let Some(at) = text.find(&head) {
+                let end = at + head.len() + text[at + head.len()..].find('\n').expect("a table has lines");
+                format!("{}\n{line}{}", &text[..end], &text[end..])
+            } else {
+                format!("{text}\n[{table}]\n{line}\n")
+            }
+        })
+    }
+
+    #[test]
+    fn what_a_profile_may_add_is_read_and_absent_otherwise() {
+        let bare = Profile::parse("p.toml", text("dawn-dusk-650")).expect("sound");
+        let (radiator, coolant) = (&bare.radiator, &bare.coolant);
+        assert_eq!((bare.satellite.memory, bare.own_array, coolant.heater, coolant.manifold_kj_k, coolant.freezing), Default::default());
+        assert_eq!((coolant.hot_pipe_s, coolant.cold_pipe_s, coolant.flow_frac, coolant.loops_frac), (0.0, 0.0, 1.0, 1.0));
+        assert_eq!((radiator.fin, radiator.neighbour_view_frac, radiator.loss_w_k, radiator.convection_w_m2k), (None, 0.0, 0.0, 0.0));
+        assert_eq!(
+            (radiator.emissivity_b_frac, radiator.solar_absorptivity_b_frac),
+            (radiator.emissivity_frac, radiator.solar_absorptivity_frac)
+        );
+        let text = added(&[
+            ("satellite", "memory_heat_frac = 0.2\nmemory_plate_kw_k = 2.0\nmemory_kj_k = 20"),
+            ("loop", "hot_pipe_s = 4.0\ncold_pipe_s = 5.0\nmanifold_kj_k = 30\nheater_kw = 5.0\nfreezing_degc = 0.0\nflow_frac = 0.5"),
+            ("radiator", "fin_length_m = 0.1\nfin_thickness_mm = 1.0\nfin_conductivity_w_mk = 167.0\nemissivity_b_frac = 0.8"),
+            ("own_array", "view_b_frac = 0.05\nheat_frac = 0.7\nemissivity_front_frac = 0.85\nemissivity_back_frac = 0.8"),
+        ])
+        .replace("fin_efficiency_frac", "# fin_efficiency_frac");
+        let full = Profile::parse("p.toml", &text).unwrap_or_else(|p| panic!("{p}"));
+        let heater = full.coolant.heater.expect("one");
+        assert_eq!((heater.setpoint, heater.band_k), (full.coolant.minimum_supply, 2.0));
+        assert_eq!(full.own_array.expect("one").view_a_frac, 0.0);
+        assert_eq!(full.satellite.memory.expect("one").memory_kj_k, 20.0);
+        // zeta of a 300 K root, 1.68 sigma 300^3 0.1^2 / (167 x 0.001) = 0.154016, shot with SciPy.
+        assert!((full.radiator.fin_efficiency_frac - 0.844_713).abs() < 1e-5, "{}", full.radiator.fin_efficiency_frac);
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_refused() {
+        for (lines, expected) in [
+            (("loop", "freezing_degc = 14.0"), "the coolant freezes at 14 °C, which minimum_supply_degc = 14 does not keep it above"),
+            (("loop", "heater_kw = 5.0\nheater_setpoint_degc = 16.5"), "from 16 °C on (minimum_supply_degc + bypass_band_k) all coolant"),
+            (("loop", "heater_band_k = 1.0"), "there is no heater: expected `heater_kw`"),
+            (("loop", "cold_pipe_s = 0.1"), "0.1 s is too short to follow: expected at least 0.25 s"),
+            (("loop", "hot_pipe_s = 61"), "expected a number from 0 to 60"),
+            (("loop", "flow_frac = 1.1"), "expected a number from 0 to 1"),
+            (("satellite", "memory_kj_k = 20"), "`memory_heat_frac`, `memory_plate_kw_k` and `memory_kj_k` together"),
+            (("radiator", "fin_length_m = 0.1\nfin_thickness_mm = 1.0\nfin_conductivity_w_mk = 167"), "the fin's geometry is given too"),
+            (("radiator", "neighbour_view_frac = 0.6"), "expected a number from 0 to 0.5"),
+            (("own_array", "view_a_frac = 0.1"), "missing `heat_frac`"),
+        ] {
+            let found = problems(&added(&[lines])).join("\n");
+            assert!(found.contains(expected), "no {expected:?} in {found}");
+        }
     }
 
     #[test]

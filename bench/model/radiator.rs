@@ -75,6 +75,24 @@ pub fn area_m2(heat: Watts, net_w_m2: f64) -> Option<f64> {
     (net_w_m2 > 0.0).then(|| heat.0 / net_w_m2)
 }
 
+/// A straight fin that radiates from both faces, its root at the coolant tube and its tip half way to the next.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fin {
+    /// From root to tip, m.
+    pub length_m: f64,
+    /// Thickness, m.
+    pub thickness_m: f64,
+    /// Conductivity along the fin, W/(m K).
+    pub conductivity_w_mk: f64,
+}
+
+impl Fin {
+    /// The argument of [`fin_efficiency`] for a root at `root` and the emissivities of both faces added up.
+    pub fn zeta(&self, emissivities: f64, root: Kelvin) -> f64 {
+        emissivities * SIGMA * root.0.powi(3) * self.length_m * self.length_m / (self.conductivity_w_mk * self.thickness_m)
+    }
+}
+
 /// Efficiency of a straight fin that radiates from both faces to nothing, its tip insulated, by the dimensionless
 /// `zeta` = 2 eps sigma Tb^3 L^2 / (k t): base temperature Tb, length L from base to tip, conductivity k, thickness t.
 /// `None` unless `zeta` is finite and not negative.

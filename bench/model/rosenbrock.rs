@@ -67,25 +67,50 @@ pub fn step<const N: usize>(system: &impl System<N>, x: &mut [f64; N], dt_s: f64
     }
 }
 
+/// Moves `x` by one linearly implicit Euler step of `dt_s` seconds and returns the largest move of any state.
+///
+/// Only first order in time, but for a step that is long beside everything that happens it is Newton's method on `rates = 0`:
+/// ever longer steps settle into the state of rest that the system itself would find.
+#[inline]
+pub fn relax<const N: usize>(system: &impl System<N>, x: &mut [f64; N], dt_s: f64) -> f64 {
+    let mut matrix = system.jacobian(x);
+    for (i, row) in matrix.iter_mut().enumerate() {
+        for value in row.iter_mut() {
+            *value *= -1.0;
+        }
+        row[i] += 1.0 / dt_s;
+    }
+    let moves = Factors::of(matrix).solve(system.rates(x));
+    for (value, by) in x.iter_mut().zip(&moves) {
+        *value += by;
+    }
+    moves.iter().fold(0.0, |largest, by| by.abs().max(largest))
+}
+
 /// A dense matrix as P A = L U on the stack: U on and above the diagonal (its diagonal inverted), L below it with ones left out.
 struct Factors<const N: usize> {
     lu: [[f64; N]; N],
     /// Row taken in place of row `k` at elimination step `k`.
     pivot: [usize; N],
+    /// No row was swapped: the usual case.
+    in_order: bool,
 }
 
 impl<const N: usize> Factors<N> {
     #[inline]
     fn of(mut a: [[f64; N]; N]) -> Self {
         let mut pivot = [0; N];
+        let mut in_order = true;
         for k in 0..N {
-            let mut best = k;
-            for i in k + 1..N {
-                if a[i][k].abs() > a[best][k].abs() {
-                    best = i;
+            let (mut best, mut largest) = (k, a[k][k].abs());
+            for (i, row) in a.iter().enumerate().skip(k + 1) {
+                let size = row[k].abs();
+                if size > largest {
+                    (best, largest) = (i, size);
                 }
             }
             pivot[k] = best;
+            in_order &= best == k;
             // Thermal networks are diagonally dominant: the swap is for systems with feedback, and the branch is predicted.
             if best != k {
                 a.swap(k, best);
@@ -106,13 +131,15 @@ impl<const N: usize> Factors<N> {
                 }
             }
         }
-        Self { lu: a, pivot }
+        Self { lu: a, pivot, in_order }
     }
 
     #[inline]
     fn solve(&self, mut b: [f64; N]) -> [f64; N] {
-        for k in 0..N {
-            b.swap(k, self.pivot[k]);
+        if !self.in_order {
+            for k in 0..N {
+                b.swap(k, self.pivot[k]);
+            }
         }
         // Column by column: row by row each difference would wait for the one before.
         for k in 0..N {

@@ -1,74 +1,95 @@
-//! Earth's shadow: how much of the Sun a point in space sees past Earth's limb.
+//! A planet's shadow: how much of the Sun a point in space sees past its limb.
 //!
-//! Earth is an opaque sphere without air. The visible fraction is that of two overlapping discs, whose contacts are exactly
+//! The planet is an opaque sphere without air. The visible fraction is that of two overlapping discs, whose contacts are exactly
 //! the cones of penumbra and umbra. Limb darkening and refraction are left out.
 
 use crate::constants::{EARTH_RADIUS_KM, SUN_RADIUS_KM};
 use crate::vector::{Vector, dot, minus, norm};
 use std::f64::consts::{FRAC_PI_2, PI};
 
-/// The Sun's and Earth's discs as seen from one place.
+/// The discs of the Sun and of the body that may hide it, as seen from one place.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Discs {
     /// Angular radius of the Sun, rad.
     pub sun_rad: f64,
-    /// Angular radius of Earth, rad.
-    pub earth_rad: f64,
+    /// Angular radius of the body, rad: a quarter turn for a flat horizon.
+    pub body_rad: f64,
     /// Angle between their centres, rad.
     pub apart_rad: f64,
 }
 
 impl Discs {
-    /// As seen from `position_km` with the Sun at `sun_km`, both from Earth's centre and in one frame.
-    pub fn seen_from(position_km: Vector, sun_km: Vector) -> Self {
+    /// As seen from `position_km` with the Sun at `sun_km`, both from the centre of the sphere of `body_radius_km` and in one frame.
+    pub fn seen_from(position_km: Vector, sun_km: Vector, body_radius_km: f64) -> Self {
         let to_sun = minus(sun_km, position_km);
         let (distance, radius) = (norm(to_sun), norm(position_km));
         let cos_apart = -dot(to_sun, position_km) / (distance * radius);
         Self {
             sun_rad: (SUN_RADIUS_KM / distance).min(1.0).asin(),
-            earth_rad: (EARTH_RADIUS_KM / radius).min(1.0).asin(),
+            body_rad: (body_radius_km / radius).min(1.0).asin(),
             apart_rad: cos_apart.clamp(-1.0, 1.0).acos(),
         }
     }
 
-    /// Angle by which the Sun's disc clears Earth's: negative inside the penumbra or the umbra, rad.
+    /// Angle by which the Sun's disc clears the body's: negative inside the penumbra or the umbra, rad.
     pub fn clear_of_penumbra_rad(&self) -> f64 {
-        self.apart_rad - self.earth_rad - self.sun_rad
+        self.apart_rad - self.body_rad - self.sun_rad
     }
 
     /// Angle by which some of the Sun stays visible: negative inside the umbra, rad.
     pub fn clear_of_umbra_rad(&self) -> f64 {
-        self.apart_rad - self.earth_rad + self.sun_rad
+        self.apart_rad - self.body_rad + self.sun_rad
     }
 
     /// Visible fraction of the Sun's disc, 0 to 1.
     pub fn illumination(&self) -> f64 {
-        let (sun, earth, apart) = (self.sun_rad, self.earth_rad, self.apart_rad);
-        if apart >= sun + earth {
+        let (sun, body, apart) = (self.sun_rad, self.body_rad, self.apart_rad);
+        if apart >= sun + body {
             return 1.0;
         }
-        if apart <= earth - sun {
+        if apart <= body - sun {
             return 0.0;
         }
-        if apart <= sun - earth {
-            return 1.0 - (earth / sun).powi(2);
+        if apart <= sun - body {
+            return 1.0 - (body / sun).powi(2);
         }
         // The lens two circles share: two sectors less the kite between the centres and the crossings.
-        let to_chord = (apart * apart + sun * sun - earth * earth) / (2.0 * apart);
+        let to_chord = (apart * apart + sun * sun - body * body) / (2.0 * apart);
         let half_chord = (sun * sun - to_chord * to_chord).max(0.0).sqrt();
-        let lens = sun * sun * half_chord.atan2(to_chord) + earth * earth * half_chord.atan2(apart - to_chord) - apart * half_chord;
+        let lens = sun * sun * half_chord.atan2(to_chord) + body * body * half_chord.atan2(apart - to_chord) - apart * half_chord;
         (1.0 - lens / (PI * sun * sun)).clamp(0.0, 1.0)
     }
 }
 
-/// Visible fraction of the Sun's disc from `position_km` with the Sun at `sun_km`, 0 to 1.
-pub fn illumination(position_km: Vector, sun_km: Vector) -> f64 {
-    // On the Sun's side of Earth nothing can be in the way: the Sun stands at least 90 deg from Earth's centre, and the two
-    // discs together are smaller than that at any height above 1 km.
-    if dot(position_km, sun_km) >= dot(position_km, position_km) {
-        return 1.0;
+/// Visible fraction of the Sun's disc from `position_km` with the Sun at `sun_km`, both from the centre of the sphere of
+/// `body_radius_km`, 0 to 1.
+pub fn illumination(position_km: Vector, sun_km: Vector, body_radius_km: f64) -> f64 {
+    let (radius_km, sun_distance_km) = (norm(position_km), norm(sun_km));
+    let cos_sun = dot(position_km, sun_km) / (radius_km * sun_distance_km);
+    far_from_the_border(radius_km, cos_sun, sun_distance_km, body_radius_km)
+        .unwrap_or_else(|| Discs::seen_from(position_km, sun_km, body_radius_km).illumination())
+}
+
+/// The visible fraction where it takes no angles to see that it is 0 or 1: everywhere but in the penumbra and close to it.
+/// `cos_sun` is that of the angle between the Sun and the point, from the body's centre.
+#[inline]
+pub(crate) fn far_from_the_border(radius_km: f64, cos_sun: f64, sun_distance_km: f64, body_radius_km: f64) -> Option<f64> {
+    // On the Sun's side nothing can be in the way: the Sun stands at least 90 deg from the body's centre, and the two discs
+    // together are smaller than that at any height above 1 km.
+    if cos_sun * sun_distance_km >= radius_km {
+        return Some(1.0);
     }
-    Discs::seen_from(position_km, sun_km).illumination()
+    // Behind the body, cones a little wider and a little narrower than the shadow's.
+    let both_km = SUN_RADIUS_KM + body_radius_km;
+    let behind = -cos_sun * radius_km;
+    let off_axis_2 = radius_km * radius_km * (1.0 - cos_sun * cos_sun);
+    let spread = 1.01 * behind * both_km / (sun_distance_km - both_km);
+    let wider = body_radius_km * (1.0 + 1e-4) + spread;
+    if off_axis_2 > wider * wider {
+        return Some(1.0);
+    }
+    let narrower = body_radius_km * (1.0 - 1e-4) - spread;
+    (behind > 0.0 && narrower > 0.0 && off_axis_2 < narrower * narrower).then_some(0.0)
 }
 
 /// Fraction of a circular orbit in a cylindrical shadow: the classical check on the conical one. `radius_km` is the orbit's,
@@ -90,7 +111,7 @@ mod tests {
     /// The discs seen an angle past the shadow's axis on a circular orbit, with the Sun at 1 AU and `beta_rad` off its plane.
     fn past_the_axis(radius_km: f64, beta_rad: f64, angle_rad: f64) -> Discs {
         let position = [-radius_km * angle_rad.cos(), radius_km * angle_rad.sin(), 0.0];
-        Discs::seen_from(position, [AU_KM * beta_rad.cos(), 0.0, AU_KM * beta_rad.sin()])
+        Discs::seen_from(position, [AU_KM * beta_rad.cos(), 0.0, AU_KM * beta_rad.sin()], EARTH_RADIUS_KM)
     }
 
     /// The angle at which `inside` ends, between the axis and a quarter orbit on.
@@ -139,7 +160,7 @@ mod tests {
 
     #[test]
     fn the_lens_of_two_discs_has_its_textbook_area() {
-        let visible = |sun_rad, earth_rad, apart_rad| Discs { sun_rad, earth_rad, apart_rad }.illumination();
+        let visible = |sun_rad, body_rad, apart_rad| Discs { sun_rad, body_rad, apart_rad }.illumination();
         // Equal discs, one's rim through the other's centre: the lens is r2 (2 pi/3 - sqrt(3)/2).
         let lens = 2.0 * PI / 3.0 - 3.0_f64.sqrt() / 2.0;
         assert!((visible(0.1, 0.1, 0.1) - (1.0 - lens / PI)).abs() < 1e-12);
@@ -154,7 +175,7 @@ mod tests {
     proptest! {
         #[test]
         fn visible_fractions_are_fractions_and_grow_with_distance(sun in 1e-4..0.3_f64, earth in 1e-4..1.5_f64, near in 0.0..2.0_f64, further in 0.0..0.5_f64) {
-            let at = |apart_rad| Discs { sun_rad: sun, earth_rad: earth, apart_rad }.illumination();
+            let at = |apart_rad| Discs { sun_rad: sun, body_rad: earth, apart_rad }.illumination();
             prop_assert!((0.0..=1.0).contains(&at(near)));
             prop_assert!(at(near) <= at(near + further) + 1e-9);
         }
@@ -164,7 +185,7 @@ mod tests {
             let radius_km = EARTH_RADIUS_KM + height_km;
             let position = [-radius_km * angle.cos(), radius_km * angle.sin(), 0.0];
             let sun = [AU_KM * beta.cos(), 0.0, AU_KM * beta.sin()];
-            prop_assert_eq!(illumination(position, sun), Discs::seen_from(position, sun).illumination());
+            prop_assert_eq!(illumination(position, sun, EARTH_RADIUS_KM), Discs::seen_from(position, sun, EARTH_RADIUS_KM).illumination());
         }
     }
 }

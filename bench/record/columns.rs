@@ -120,6 +120,12 @@ columns! {
     FlightPanel8Degc "flight_panel8_degc" "°C" 4 Derived - "Eighth radiator panel along the coolant.";
     FlightRadiatedW "flight_radiated_w" "W" 4 Derived - "Net heat leaving this accelerator's share of the panels.";
     FlightBypassFrac "flight_bypass_frac" "1" 6 Derived - "Part of the coolant led past the radiator to keep the supply above its minimum.";
+    FlightMemoryDegc "flight_memory_degc" "°C" 4 Derived - "Memory of the flight model, where the profile has it as a node.";
+    FlightManifoldDegc "flight_manifold_degc" "°C" 4 Derived - "Coolant in the flight model's return manifold, where the profile has one.";
+    FlightArrayDegc "flight_array_degc" "°C" 4 Derived - "Own solar array as the panels see it, where the profile has it as a node.";
+    FlightLostW "flight_lost_w" "W" 4 Derived - "Heat leaving this accelerator's share of the panels into air and structure, where the profile has such ways.";
+    FlightHeaterW "flight_heater_w" "W" 4 Derived - "Electric power of this accelerator's share of the coolant heater, where the profile has one.";
+    FlightMarginK "flight_margin_k" "K" 4 Derived - "Coldest of coolant and panels above the coolant's freezing point, where the profile declares it.";
     RigRequestDegc "rig_request_degc" "°C" 4 Command - "Interface temperature the flight model asks for, before limits.";
     RigSetpointDegc "rig_setpoint_degc" "°C" 4 Command - "Setpoint sent to the rig, after limits.";
     RigTargetDegc "rig_target_degc" "°C" 4 Command TecTarget "Setpoint the TEC controller says it holds.";
@@ -146,6 +152,9 @@ columns! {
     WorkDutyFrac "work_duty_frac" "1" 5 Command - "Part of full load the workload is paced to.";
     PowerAvailableW "power_available_w" "W" 4 Derived - "Power the satellite has for this accelerator's board.";
     PowerBudgetW "power_budget_w" "W" 4 Command - "Board power the governor allows.";
+    PowerArrayW "power_array_w" "W" 4 Derived - "Power this share's array gives to the bus at this moment, after age, temperature and conversion.";
+    PowerBatteryW "power_battery_w" "W" 4 Derived - "Power the battery gave to the bus over the tick; negative while charging; empty where none is modelled.";
+    PowerBatterySocFrac "power_battery_soc_frac" "1" 6 Derived - "State of charge of the battery at its present age; empty where none is modelled.";
 }
 
 impl Column {
@@ -322,6 +331,7 @@ mod tests {
             ("°C", "_degc"),
             ("W", "_w"),
             ("W/m²", "_w_m2"),
+            ("K", "_k"),
             ("K/W", "_k_w"),
             ("A", "_a"),
             ("V", "_v"),

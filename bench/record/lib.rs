@@ -14,6 +14,7 @@ mod repair;
 mod row;
 mod seal;
 pub mod session;
+mod sheet;
 mod writer;
 
 pub use columns::{Class, Column, Columns, LEAD, markdown};
@@ -25,4 +26,5 @@ pub use reader::{Rows, Table, Torn, each_row, read_events, read_rows};
 pub use repair::{Mended, mend};
 pub use row::{Layout, Row, RowError};
 pub use seal::{SEALED, Verdict, seal, verify};
+pub use sheet::{Sheet, SheetWriter};
 pub use writer::{Events, Handover, Samples};

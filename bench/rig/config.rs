@@ -3,8 +3,12 @@
 //! Reading refuses a rig that contradicts itself, with every problem at once. Not here: the tables `[plant]`, `[truth]` and
 //! `[card]`, which say what the twin believes of the bench and are the twin's to read from the same document.
 
+mod calibration;
+mod commissioning;
 mod read;
 
+pub use calibration::CalibrationRule;
+pub use commissioning::CommissioningRule;
 use signal::{Channel, Limits, Section};
 use std::path::PathBuf;
 
@@ -34,6 +38,10 @@ pub struct RigFile {
     pub accelerator: AcceleratorRule,
     /// What was weighed, in the file's order.
     pub masses: Vec<Mass>,
+    /// The record that allows it to run, and how it is made.
+    pub commissioning: CommissioningRule,
+    /// What it was found to be.
+    pub calibration: CalibrationRule,
 }
 
 impl RigFile {
@@ -65,12 +73,16 @@ impl RigFile {
 }
 
 /// `[interface]`: the cut between the bench and the model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Interface {
     /// The node of the flight model whose temperature the rig imposes.
     pub servo_node: ServoNode,
     /// How the heat that crosses the cut is known.
     pub heat_source: HeatSource,
+    /// Time in which the rig follows most of a small change of its setpoint, bench seconds.
+    pub lag_s: f64,
+    /// Further delay round the loop, as of coolant under way or a slow meter, bench seconds.
+    pub delay_s: f64,
 }
 
 /// Which temperature the rig imposes.
@@ -256,6 +268,8 @@ pub struct AcceleratorRule {
     pub idle_w: Option<f64>,
     /// Declared stand-in for power that cannot be read, W. Its rows are of origin `assumed`.
     pub assume_w: Option<f64>,
+    /// How board power grows with temperature at constant work, W/K.
+    pub leakage_w_k: f64,
     /// The interlock trips above this die temperature, °C.
     pub trip_max_degc: f64,
 }

@@ -26,10 +26,63 @@ use toml::de::{DeTable, DeValue};
 
 /// Unit suffixes that keys may carry, used to tell a wrong unit from an unknown key.
 const UNIT_SUFFIXES: &[&str] = &[
-    "_degc", "_degf", "_k", "_c", "_w", "_kw", "_mw", "_w_m2", "_w_k", "_k_w", "_k_min", "_k_s", "_m", "_km", "_m2", "_cm2", "_mm", "_s",
-    "_min", "_h", "_d", "_ms", "_hz", "_kg", "_g", "_t", "_kg_m2", "_kg_kw", "_w_kg", "_j_k", "_kj_k", "_j_m2k", "_kj_m2k", "_w_m2k", "_a",
-    "_ma", "_v", "_mv", "_ohm", "_v_k", "_deg", "_rad", "_pct", "_frac", "_mhz", "_wh_kg", "_wh", "_j", "_kj", "_baud", "_tick",
+    "_degc",
+    "_degf",
+    "_k",
+    "_c",
+    "_w",
+    "_kw",
+    "_mw",
+    "_w_m2",
+    "_w_k",
+    "_k_w",
+    "_k_min",
+    "_k_s",
+    "_m",
+    "_km",
+    "_m2",
+    "_cm2",
+    "_mm",
+    "_s",
+    "_min",
+    "_h",
+    "_d",
+    "_ms",
+    "_hz",
+    "_kg",
+    "_g",
+    "_t",
+    "_kg_m2",
+    "_kg_kw",
+    "_w_kg",
+    "_j_k",
+    "_kj_k",
+    "_j_m2k",
+    "_kj_m2k",
+    "_w_m2k",
+    "_a",
+    "_ma",
+    "_v",
+    "_mv",
+    "_ohm",
+    "_v_k",
+    "_deg",
+    "_rad",
+    "_pct",
+    "_frac",
+    "_mhz",
+    "_wh_kg",
+    "_wh",
+    "_kwh",
+    "_years",
+    "_frac_year",
+    "_frac_k",
+    "_j",
+    "_kj",
+    "_baud",
+    "_tick",
     "_k_per_w",
+    "_w_mk",
 ];
 
 /// One thing wrong with a file.
@@ -176,8 +229,8 @@ fn stem(key: &str) -> &str {
     &key[..key.len() - longest]
 }
 
-/// Levenshtein distance, for "did you mean".
-fn distance(a: &str, b: &str) -> usize {
+/// Levenshtein distance between two names, for "did you mean".
+pub fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, ca) in a.chars().enumerate() {
@@ -212,6 +265,11 @@ impl<'t> Section<'t> {
     /// True if the table is really there.
     pub fn exists(&self) -> bool {
         self.table.is_some()
+    }
+
+    /// True if the table has `key`, which is known from now on, whatever its value.
+    pub fn has(&self, key: &str) -> bool {
+        self.find(key).is_some()
     }
 
     /// Dotted path of this table from the top of the file.
@@ -251,6 +309,21 @@ impl<'t> Section<'t> {
     pub fn problem(&self, key: &str, message: impl fmt::Display) {
         let at = self.find(key).map_or_else(|| self.start(), |(span, _)| span.start);
         self.push(at, format!("`{}`: {message}", join(&self.path, key)));
+    }
+
+    /// Records a problem with the text that is the value of `key`, at a line and a column of that text (both from 1). Lines of a
+    /// multi-line string are lines of the file.
+    pub fn problem_inside(&self, key: &str, line: usize, column: usize, message: impl fmt::Display) {
+        let span = self.find(key).map_or_else(|| self.start()..self.start(), |(span, _)| span);
+        let raw = self.shared.text.get(span.clone()).unwrap_or_default();
+        let fence = ["\"\"\"", "'''", "\"", "'"].into_iter().find(|f| raw.starts_with(f)).map_or(0, str::len);
+        // The line break right after the opening fence is not part of the text.
+        let body = raw[fence..].strip_prefix("\r\n").or_else(|| raw[fence..].strip_prefix('\n')).unwrap_or(&raw[fence..]);
+        let start = raw.len() - body.len();
+        let mut rest = body.split_inclusive('\n');
+        let before: usize = rest.by_ref().take(line.saturating_sub(1)).map(str::len).sum();
+        let along = rest.next().unwrap_or_default().char_indices().nth(column.saturating_sub(1)).map_or(0, |(at, _)| at);
+        self.push(span.start + (start + before).min(raw.len()) + along, format!("`{}`: {message}", join(&self.path, key)));
     }
 
     /// A required number within `range`. Integers are accepted; NaN and infinities never are.
@@ -495,9 +568,42 @@ mod tests {
     }
 
     #[test]
+    fn a_problem_inside_a_text_of_several_lines_has_its_line_in_the_file() {
+        for (text, line, at) in [
+            ("a = 1\ntable = '''\none\ntwo\n'''\n", 2, "f.toml:4:3: `table`: odd"),
+            ("a = 1\ntable = \"\"\"one\ntwo\n\"\"\"\n", 2, "f.toml:3:3: `table`: odd"),
+            ("a = 1\r\ntable = '''\r\none\r\ntwo\r\n'''\r\n", 1, "f.toml:3:3: `table`: odd"),
+            ("a = 1\ntable = \"one\"\n", 1, "f.toml:2:12: `table`: odd"),
+        ] {
+            let doc = Document::parse("f.toml", text);
+            let root = doc.root();
+            root.number("a", 0.0..=1.0);
+            root.text("table", "a table");
+            root.problem_inside("table", line, 3, "odd");
+            assert_eq!(doc.finish(()).expect_err("odd").to_string(), at);
+        }
+    }
+
+    #[test]
     fn a_sound_file_has_no_problems() {
         let text = "name = \"n\"\n[orbit]\naltitude_km = 650\nltan_h = 18.0\nepoch = 2026-06-21T00:00:00Z\nshape = \"circle\"\ndeep = {x = 0.5}\n[panel]\narea_m2 = 1_000.0\n";
         assert_eq!(read(text), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_line_of_a_table_within_the_file_is_a_line_of_the_file() {
+        let blamed = |text: &str, line: usize| {
+            let doc = Document::parse("f.toml", text);
+            let root = doc.root();
+            root.text("table", "a table");
+            root.problem_inside("table", line, 1, "wrong");
+            doc.finish(()).expect_err("a problem").0[0].line
+        };
+        assert_eq!(blamed("table = \"\"\"\nx,y\n1,2\n\"\"\"\n", 2), 3);
+        assert_eq!(blamed("table = '''\r\nx,y\r\n1,2\r\n'''\n", 1), 2);
+        assert_eq!(blamed("\ntable = \"\"\"x,y\n1,2\"\"\"", 2), 3);
+        assert_eq!(blamed("table = \"x\"", 5), 1, "elsewhere the key");
+        assert_eq!(blamed("\n\n", 5), 1, "and without one the table");
     }
 
     proptest! {

@@ -18,7 +18,7 @@ pub mod world;
 pub use card::{Card, CardReading, CardSpec};
 pub use link::{CardCommand, CardLink, LinkError, Ready};
 pub use plant::Plant;
-pub use truth::{Doubt, Spreads, Truth};
+pub use truth::{Doubt, Faults, Spreads, Truth};
 pub use world::{TwinSpec, World};
 
 /// The emulated controller that stands in for an instrument of a rig file.

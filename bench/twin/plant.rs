@@ -69,6 +69,7 @@ impl Plant {
     }
 
     /// Advances by `dt_s` (at most [`STEP_S`]) with the board's power and the controller's current; returns what flowed.
+    #[inline]
     pub fn advance(&self, t: &mut Temperatures, dt_s: f64, room: Kelvin, board_w: f64, current_a: f64) -> Flows {
         let die_to_plate = (t.die.0 - t.plate.0) / self.die_plate_k_w;
         let pumped = self.bank.cooling(current_a, t.plate, t.sink).0;

@@ -94,6 +94,17 @@ pub struct Truth {
     pub noise_k: f64,
     /// For everything random after the draw.
     pub seed: u64,
+    /// What is broken on this bench; nothing, unless a test breaks it.
+    pub faults: Faults,
+}
+
+/// Things that can be wrong with a bench and that no spread describes: negative controls for commissioning.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Faults {
+    /// The modules are wired the wrong way round.
+    pub reversed: bool,
+    /// The plate's sensor always reads this, °C.
+    pub stuck_plate_degc: Option<f64>,
 }
 
 /// Period of the room's swing, s: a lab's air conditioning over an afternoon (assumed).
@@ -112,6 +123,7 @@ impl Truth {
             room_phase_rad: 0.0,
             noise_k: 0.0,
             seed: 0,
+            faults: Faults::default(),
         }
     }
 
@@ -147,6 +159,7 @@ impl Truth {
             room_phase_rad: normal(std::f64::consts::PI),
             noise_k: spreads.noise_k,
             seed,
+            faults: Faults::default(),
         }
     }
 }

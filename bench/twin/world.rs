@@ -105,7 +105,8 @@ impl World {
         let dt_s = (to_bench_s - self.bench_s) / whole;
         for _ in 0..whole as u64 {
             let sensors = self.sensors();
-            self.current_a = self.tec.control(wall_s, dt_s, sensors);
+            let demanded_a = self.tec.control(wall_s, dt_s, sensors);
+            self.current_a = if self.truth.faults.reversed { -demanded_a } else { demanded_a };
             let die = Celsius::from(self.temperatures.die).0;
             let board_w = self.card.advance(dt_s, die);
             let heat_w = if self.coupled { board_w } else { 0.0 };
@@ -126,8 +127,9 @@ impl World {
 
     fn sensors(&mut self) -> Sensors {
         let (object_noise, sink_noise) = (self.noise(), self.noise());
+        let object_degc = Celsius::from(self.temperatures.plate).0 + self.truth.plate_offset_k + object_noise;
         Sensors {
-            object_degc: Celsius::from(self.temperatures.plate).0 + self.truth.plate_offset_k + object_noise,
+            object_degc: self.truth.faults.stuck_plate_degc.unwrap_or(object_degc),
             sink_degc: Celsius::from(self.temperatures.sink).0 + self.truth.sink_offset_k + sink_noise,
             voltage_v: self.voltage_v(),
         }

@@ -16,16 +16,16 @@ pub(crate) struct Where {
 }
 
 /// How the bench is emulated.
-#[derive(Clone, Copy)]
 pub(crate) struct What {
     pub(crate) speed: f64,
     pub(crate) seed: u64,
+    pub(crate) calibration: Option<PathBuf>,
     pub(crate) uncoupled: bool,
     pub(crate) with_parent: bool,
 }
 
 pub(crate) fn emulate(wanted: &str, at: Where, how: What) -> Result<Exit> {
-    let What { speed, seed, uncoupled, with_parent } = how;
+    let What { speed, seed, calibration, uncoupled, with_parent } = how;
     if !(speed.is_finite() && speed > 0.0) {
         return Err(BadInput(format!("--speed {speed} is not above 0")).into());
     }
@@ -33,7 +33,16 @@ pub(crate) fn emulate(wanted: &str, at: Where, how: What) -> Result<Exit> {
     let (rig, spec) =
         engine::setup::parse_rig(&source.file, &source.text).map_err(|problems| BadInput(format!("the rig has problems:\n{problems}")))?;
     let instrument = &rig.instruments[0];
-    let truth = Truth::drawn(&spec.plant, &spec.spreads, seed);
+    let truth = match &calibration {
+        None => Truth::drawn(&spec.plant, &spec.spreads, seed),
+        Some(file) => {
+            let calibration = super::calibrate::read(file)?;
+            if let Some(why) = calibration.refuses(&rig) {
+                return Err(BadInput(why).into());
+            }
+            calibration.drawn(&spec.plant, &spec.spreads, seed)
+        }
+    };
     let world = World::new(truth, spec.card, twin::tec_for(instrument), rig.accelerator.coupled && !uncoupled);
     let options = HostOptions {
         folder: at.folder,

@@ -5,18 +5,8 @@ use crate::exit::{BadInput, Exit};
 use crate::plan;
 use anyhow::Result;
 use clap::CommandFactory;
-use model::Profile;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
-
-pub(crate) fn list_profiles() -> Result<Exit> {
-    let mut out = io::stdout().lock();
-    for (name, text) in model::profile::builtin() {
-        let title = Profile::parse(name, text).map(|p| p.title).unwrap_or_default();
-        writeln!(out, "{name:<28} {title}")?;
-    }
-    Ok(Exit::Done)
-}
 
 pub(crate) fn list_rigs() -> Result<Exit> {
     let mut out = io::stdout().lock();
@@ -24,17 +14,6 @@ pub(crate) fn list_rigs() -> Result<Exit> {
         let title = engine::setup::parse_rig(name, text).map(|(rig, _)| rig.title).unwrap_or_default();
         writeln!(out, "{name:<28} {title}")?;
     }
-    Ok(Exit::Done)
-}
-
-fn load(wanted: &str) -> Result<Profile> {
-    let source = plan::profile(wanted)?;
-    Profile::parse(&source.file, &source.text).map_err(|problems| BadInput(format!("the profile has problems:\n{problems}")).into())
-}
-
-pub(crate) fn check_profile(wanted: &str) -> Result<Exit> {
-    let profile = load(wanted)?;
-    say!("{}: no problems", profile.name);
     Ok(Exit::Done)
 }
 
@@ -46,6 +25,7 @@ pub(crate) fn check_rig(wanted: &str) -> Result<Exit> {
     for instrument in &rig.instruments {
         say!("  {} on {}: output off after {} s of silence", instrument.name, connection(instrument), instrument.lease_s);
     }
+    say!("  {}", super::commission::describe(&rig, &source.from));
     Ok(Exit::Done)
 }
 
@@ -64,9 +44,14 @@ const TIMELINE: &str = "utc,mission_s,env_illumination_frac,env_beta_deg,env_sol
                         env_b_solar_w_m2,env_b_albedo_w_m2,env_b_ir_w_m2,env_sink_degc";
 
 pub(crate) fn show_profile(wanted: &str, csv: bool, step: f64, duration: Option<f64>) -> Result<Exit> {
-    let profile = load(wanted)?;
+    let profile = plan::parsed(wanted)?;
     let env = &profile.environment;
     let span = duration.unwrap_or_else(|| env.period_s());
+    if span > *env.span_s().end() {
+        let message =
+            format!("{span:.0} s are longer than the data of {}, which end {:.1} s after its epoch", profile.name, env.span_s().end());
+        return Err(BadInput(message).into());
+    }
     let mut out = BufWriter::new(io::stdout().lock());
     if csv {
         writeln!(out, "{TIMELINE}")?;

@@ -5,6 +5,7 @@ use crate::exit::{BadInput, Exit};
 use crate::plan;
 use anyhow::Result;
 use engine::band::{Band, Told};
+use engine::calibrated::RangeWatch;
 use engine::rehearse::{Rehearsal, rehearse as fly};
 use record::{Handover, Samples};
 use serde::Serialize;
@@ -26,7 +27,11 @@ pub(crate) fn rehearse(args: &RehearseArgs) -> Result<Exit> {
         }
         None => Samples::null(columns)?,
     };
-    let told = fly(&setup, |row| sink.write(row))?;
+    let (mut range, mut cautions) = (RangeWatch::default(), setup.cautions());
+    let told = fly(&setup, |row| {
+        cautions.extend(range.row(&setup, row));
+        sink.write(row)
+    })?;
     sink.sync()?;
     let took = start.elapsed().as_secs_f64();
     let band = args.band.as_ref().and_then(|_| Band::of(&setup));
@@ -35,6 +40,12 @@ pub(crate) fn rehearse(args: &RehearseArgs) -> Result<Exit> {
         say!("{}", serde_json::to_string_pretty(&told)?);
     } else {
         print(&setup.title(), &told)?;
+        for words in &cautions {
+            say!("  caution   {words}");
+        }
+        if let Some(c) = &setup.calibrated {
+            say!("  belief    calibration {}, {:.1} days old", c.calibration.id, c.calibration.age_days(c.at));
+        }
         say!("  rehearsed {} rows of {count} columns in {took:.2} s", told.ticks);
     }
     if let Some(path) = &args.band {
@@ -82,6 +93,9 @@ pub(crate) fn print(title: &str, told: &Rehearsal) -> Result<()> {
     say!("  setpoint  {}", range(told.setpoint_degc, "°C"));
     if let (Some(amps), Some(die)) = (told.tec_a, told.die_degc) {
         say!("  largest   TEC current {amps:.2} A, die {die:.1} °C");
+    }
+    if let Some((low, high, end)) = told.soc_frac {
+        say!("  battery   {:.1} to {:.1} % charged, {:.1} % at the end", low * 100.0, high * 100.0, end * 100.0);
     }
     if let (Some(power), Some(work)) = (told.power_w, told.work) {
         say!("  mean      {power:.1} W of board power; {work:.0} {}s in all", told.unit);

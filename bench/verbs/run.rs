@@ -24,13 +24,18 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
         return headless(args);
     }
     // Refused here, where the operator still reads, rather than in the engine's log.
-    plan::setup(&args.flight, args.speed, args.unattended)?;
+    setup(args)?;
     let (socket, name) = start_engine()?;
     if args.detach {
         say!("{name}\nthe run goes on by itself; look at it with `orbitbench attach {name}`");
         return Ok(Exit::Done);
     }
     super::attach::show(&socket, &name, &args.screen)
+}
+
+/// What is to be flown, admitted by the rig's commissioning.
+fn setup(args: &RunArgs) -> Result<engine::setup::Setup> {
+    args.held_to.admit(plan::setup(&args.flight, args.speed, args.unattended)?, args.unattended)
 }
 
 fn options(args: &RunArgs) -> Result<RunOptions> {
@@ -47,7 +52,7 @@ fn options(args: &RunArgs) -> Result<RunOptions> {
 }
 
 fn headless(args: &RunArgs) -> Result<Exit> {
-    let setup = plan::setup(&args.flight, args.speed, args.unattended)?;
+    let setup = setup(args)?;
     eprintln!("{}", setup.title());
     let mut line = Line::new(setup.unit.clone());
     let outcome = fly(&setup, &options(args)?, &mut |progress| line.show(progress)).map_err(bad_or_internal)?;
@@ -92,7 +97,7 @@ fn bad_or_internal(error: RunError) -> anyhow::Error {
 pub(crate) fn engine(args: &RunArgs) -> Result<Exit> {
     // Fails only if we lead a session already, which is what is wanted.
     let _ = rustix::process::setsid();
-    let setup = plan::setup(&args.flight, args.speed, args.unattended)?;
+    let setup = setup(args)?;
     let outcome = fly(&setup, &options(args)?, &mut |progress| {
         if let Progress::Session { socket, name } = progress {
             // Whoever started us may be gone by then.

@@ -51,6 +51,12 @@ fn what_cannot_be_flown_is_refused() {
         ("run --headless --emulator nowhere", 3, &["nowhere", "rig emulate --folder nowhere"]),
         ("run --detach --emulator nowhere", 3, &["nowhere", "rig emulate --folder nowhere"]),
         ("run --headless --dt 0", 3, &["--dt 0"]),
+        ("run --headless --commissioning nowhere.toml", 3, &["nowhere.toml"]),
+        ("run --headless --unattended --uncommissioned", 3, &["not with --unattended"]),
+        ("run --headless --rig meerstetter --accelerator cpu --assume-w 60", 3, &["rig commission meerstetter", "--uncommissioned"]),
+        ("run --headless --rig meerstetter --accelerator cpu --assume-w 60 --unattended", 3, &["rig commission meerstetter"]),
+        ("rig commission twin", 3, &["--answers"]),
+        ("rig commission twin --answers nowhere.toml", 3, &["nowhere.toml"]),
         ("run --headless --duration 5fortnights", 2, &["5fortnights", "90s, 45m, 24h or 1d"]),
         ("run --headless --detach", 2, &["--headless"]),
         ("fly", 2, &["fly", "Usage"]),
@@ -96,17 +102,162 @@ fn a_day_is_rehearsed() {
     bench.run("rehearse noon-midnight-560 --duration 90m").with(0);
 }
 
+/// A year of any profile is drawn within 80 columns, as an SVG that stands alone, and as a row a day.
+#[test]
+fn a_year_is_drawn() {
+    let bench = Bench::new();
+    for (profile, words) in [
+        ("dawn-dusk-650", &["orbit plane", "longest eclipse 20.", "eclipse season", "Jan", "Dec", "Sink temperature"][..]),
+        ("dawn-dusk-1400", &["longest umbra 0.0 min"]),
+        ("geostationary", &["days with eclipse 9"]),
+        ("lunar-orbit-100", &["117.8 min"]),
+        ("lunar-night", &["Height of the Sun", "longest night 35"]),
+        ("deep-space-1au", &["sunlit 100.00 %"]),
+        ("ground-air", &["air or water"]),
+    ] {
+        let said = bench.run(&format!("profile plot {profile} --svg {profile}.svg")).with(0).out;
+        for word in words {
+            assert!(said.contains(word), "{profile}: no {word} in {said}");
+        }
+        let widest = said.lines().map(|line| line.chars().count()).max();
+        assert!(widest <= Some(80), "{profile}: {widest:?} columns");
+        let svg = std::fs::read_to_string(bench.path(&format!("{profile}.svg"))).expect("an SVG");
+        assert!(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\"") && svg.ends_with("</svg>\n"));
+        for outside in ["<script", "href", "@import", "url(", "NaN", "inf "] {
+            assert!(!svg.contains(outside), "{profile}: {outside}");
+        }
+        balanced(&svg);
+    }
+    let said = bench.run("profile plot dawn-dusk-650 --csv -").with(0).out;
+    let rows: Vec<Vec<&str>> = said.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!(rows.len(), 366, "a header and a row a day");
+    assert!(rows.iter().all(|row| row.len() == rows[0].len()));
+    assert_eq!((rows[0][0], rows[1][0]), ("utc", "2026-01-01T00:00:00.000Z"));
+    let of = |name: &str| rows[0].iter().position(|cell| *cell == name).expect("a column");
+    let longest = rows[1..].iter().map(|row| row[of("env_longest_eclipse_s")].parse::<f64>().expect("a number")).fold(0.0, f64::max);
+    assert!((longest - 1206.0).abs() < 12.0, "{longest}");
+    // Standard output is a file for a program or a chart for a person, never both.
+    assert!(!said.contains("Sink temperature"));
+    let said = bench.run("profile plot dawn-dusk-650-january --days 40").with(0).out;
+    assert!(said.contains("eclipses none") && !said.contains("eclipse season"), "{said}");
+    bench.run("profile plot iss-420 --days 2 --from 2026-06-12T00:00:00Z").with(0);
+    bench.run("profile plot iss-420 --days 0").with(2);
+    bench.run("profile plot nowhere").with(3);
+    bench.run("profile plot iss-420 --svg no/such/folder.svg").with(1);
+}
+
+/// Every element of an XML text that is opened is closed, in order, and every `&` begins an entity.
+fn balanced(xml: &str) {
+    let mut open = Vec::new();
+    for tag in xml.split('<').skip(1) {
+        let (tag, text) = tag.split_once('>').expect("a tag ends");
+        assert!(text.split('&').skip(1).all(|entity| entity.split(';').next().is_some_and(|name| name.len() <= 4)), "{text}");
+        if let Some(name) = tag.strip_prefix('/') {
+            assert_eq!(open.pop(), Some(name), "closed out of order");
+        } else if !tag.ends_with('/') {
+            open.push(tag.split_whitespace().next().expect("a name"));
+        }
+    }
+    assert!(open.is_empty(), "{open:?}");
+}
+
+/// Profiles are made from flags, each sound and flyable, and nothing is written that is not.
+#[test]
+fn profiles_are_made_from_flags() {
+    let bench = Bench::new();
+    for (name, flags, words) in [
+        (
+            "dusk",
+            "--altitude-km 550 --ltan-h 18 --year 2026",
+            &[
+                "kind = \"sun_synchronous\"",
+                "altitude_km = 550.0",
+                "epoch = 2026-06-2",
+                "smallest |beta| of 2026",
+                "area_m2 = 150.0                  # assumed",
+            ][..],
+        ),
+        (
+            "round",
+            "--kind circular --altitude-km 1200 --inclination-deg 86.4 --raan-deg 10 --epoch 2027-03-01T12:00:00Z",
+            &["epoch = 2027-03-01T12:00:00Z", "title = \"Circular, 1200 km, 86.4 deg\""],
+        ),
+        (
+            "oval",
+            "--kind elliptic --perigee-altitude-km 600 --apogee-altitude-km 39900 --inclination-deg 63.4 --raan-deg -10 --argument-of-perigee-deg 270 --epoch 2026-01-01T00:00:00Z --title Tall",
+            &["title = \"Tall\"", "raan_deg = -10.0"],
+        ),
+        ("belt", "--kind geostationary --longitude-deg 19.2 --year 2026", &["longitude_deg = 19.2", "the middle of its eclipses"]),
+        (
+            "moon",
+            "--kind circular --body moon --altitude-km 200 --inclination-deg 90 --ltan-h 6 --epoch 2026-01-01T00:00:00Z --like dawn-dusk-600-ai1",
+            &["body = \"moon\"", "albedo_frac = 0.073", "area_m2 = 110.0"],
+        ),
+    ] {
+        bench.run(&format!("profile make --name {name} --out {name}.toml {flags}")).with(0);
+        let text = std::fs::read_to_string(bench.path(&format!("{name}.toml"))).expect("a profile");
+        for word in words {
+            assert!(text.contains(word), "{name}: no {word} in\n{text}");
+        }
+        let said = bench.run(&format!("profile check {name}.toml")).with(0).out;
+        assert!(said.contains("no problems"), "{said}");
+        let again = bench.run(&format!("profile make --name {name} --out {name}.toml {flags}")).with(3).err;
+        assert!(again.contains("--force"), "{again}");
+    }
+    bench.run("profile make --name dusk --out dusk.toml --altitude-km 600 --ltan-h 6 --epoch 2026-01-01T00:00:00Z --force").with(0);
+    bench.run("rehearse dusk.toml --duration 10m").with(0);
+    assert!(
+        bench
+            .run("profile make --name p --out - --altitude-km 600 --ltan-h 6 --epoch 2026-01-01T00:00:00Z")
+            .with(0)
+            .out
+            .contains("name = \"p\"")
+    );
+    for (flags, words) in [
+        ("--altitude-km 7000 --ltan-h 18", &["no orbit at 7000 km is sun-synchronous"][..]),
+        ("--altitude-km 600", &["missing `ltan_h`", "--altitude-km"]),
+        ("--kind circular --altitude-km 600 --longitude-deg 5", &["missing `inclination_deg`", "longitude_deg", "raan_deg"]),
+        ("--kind circular --altitude-km -50 --inclination-deg 5 --raan-deg 0", &["altitude_km"]),
+        ("--altitude-km 600 --ltan-h 18 --epoch tomorrow", &["--epoch \"tomorrow\"", "2026-06-21T00:00:00Z"]),
+        ("--altitude-km 600 --ltan-h 18 --like nothing", &["no profile \"nothing\""]),
+    ] {
+        let said = bench.run(&format!("profile make --name p --out p.toml {flags}")).with(3).err;
+        for word in words {
+            assert!(said.contains(word), "{flags}: no {word} in {said}");
+        }
+        assert!(!bench.path("p.toml").exists(), "{flags}: something was written");
+    }
+}
+
+/// Several files are checked at once: the sound ones with what is doubtful, the others with every problem.
+#[test]
+fn several_profiles_are_checked_at_once() {
+    let bench = Bench::new();
+    let (_, profile) = model::profile::builtin()[0];
+    bench.write("doubtful.toml", &profile.replace("area_m2 = 150.0", "area_m2 = 60.0"));
+    bench.write("wrong.toml", &profile.replace("altitude_km = 650.0", "altitude_km = 6500.0").replace("panels = 4", "panels = 40"));
+    let ended = bench.run("profile check doubtful.toml wrong.toml nowhere.toml iss-420").with(3);
+    for words in ["doubtful.toml: no problems, 2 warnings", "warning: full load needs a supply", "iss-420: no problems"] {
+        assert!(ended.out.contains(words), "no {words} in {}", ended.out);
+    }
+    for words in ["wrong.toml has 2 problems", "is sun-synchronous", "radiator.panels", "no profile \"nowhere.toml\"", "2 of 4 files"] {
+        assert!(ended.err.contains(words), "no {words} in {}", ended.err);
+    }
+    bench.run("profile check doubtful.toml").with(0);
+    bench.run("profile check").with(2);
+}
+
 /// Everything else that prints and ends.
 #[test]
 fn small_verbs_print_what_they_promise() {
     let bench = Bench::new();
     for (verb, words) in [
-        ("profile list", &["dawn-dusk-650 ", "dawn-dusk-650-january", "noon-midnight-560"][..]),
+        ("profile list", &["NAME", "BODY", "KIND", "dawn-dusk-650 ", "noon-midnight-560", "Earth  geostationary ", "Moon"][..]),
         ("profile show noon-midnight-560", &["period", "beta", "sunlight"]),
         ("profile check dawn-dusk-650", &["no problems"]),
         ("rig list", &["twin", "meerstetter", "gpu-only"]),
-        ("rig check twin", &["no problems", "tec on the twin"]),
-        ("rig check meerstetter", &["no problems"]),
+        ("rig check twin", &["no problems", "tec on the twin", "runs without"]),
+        ("rig check meerstetter", &["no problems", "not commissioned", "--uncommissioned"]),
         ("rig check gpu-only", &["no problems"]),
         ("accelerator info", &["NVML", "RAPL"]),
         ("gpu info", &["NVML"]),
@@ -138,4 +289,36 @@ fn a_closed_pipe_is_no_error() {
     drop(child.stdout.take());
     let output = child.wait_with_output().expect("its end");
     assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
+}
+
+/// Masses and trade curves: for people on 80 columns, for scripts as JSON and CSV, the same every time.
+#[test]
+fn a_satellite_is_weighed_and_traded() {
+    let bench = Bench::new();
+    for verb in ["profile masses dawn-dusk-650", "profile masses noon-midnight-560 --board-w 72", "profile trade dawn-dusk-650"] {
+        let said = bench.run(verb).with(0).out;
+        assert!(said.lines().all(|line| line.chars().count() <= 80), "{said}");
+        assert_eq!(said, bench.run(verb).with(0).out, "{verb}: the same seed, the same figures");
+    }
+    let said = bench.run("profile masses dawn-dusk-650 --json --draws 5000 --seed 7").with(0).out;
+    let told: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    let w_kg = &told["drawn"]["draws_w_kg"];
+    let [low, median, high] = ["low", "median", "high"].map(|k| w_kg[k].as_f64().expect("a number"));
+    assert!(low < median && median < high && (15.0..25.0).contains(&median), "{w_kg}");
+    assert_eq!(told["drawn"]["parts"].as_array().map(Vec::len), Some(7));
+
+    bench.run("profile trade dawn-dusk-650 --from -150 --to 60 --step 30 --csv trade.csv").with(0);
+    let text = std::fs::read_to_string(bench.path("trade.csv")).expect("curves");
+    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
+    assert!(rows.len() == 9 && rows.iter().all(|row| row.len() == rows[0].len()), "{text}");
+    assert!(rows[1][3].is_empty() && !rows[8][3].is_empty(), "what cannot be built is missing: {text}");
+
+    for (verb, words) in [
+        ("profile trade dawn-dusk-650 --carnot 1.2", "nothing beats Carnot"),
+        ("profile trade dawn-dusk-650 --from 50 --to 20", "the lower first"),
+        ("profile masses nowhere", "nowhere"),
+    ] {
+        let said = bench.run(verb).with(3).err;
+        assert!(said.contains(words), "{verb}: {said}");
+    }
 }

@@ -4,15 +4,18 @@
 //! without a deadline. Every way out goes through one teardown.
 
 mod accelerator;
+mod commission;
 mod devices;
 mod emulator;
 mod open;
 mod recorder;
 mod socket;
 
+pub use commission::{CommissionOptions, commission};
 pub use emulator::{EmulatorError, Launch};
 pub use socket::{folder as socket_folder, make_folder as make_socket_folder, path_of as socket_path};
 
+use crate::calibrated::{RangeWatch, caution};
 use crate::devices::{Devices, Unconfirmed};
 use crate::folder::{self, Begun, FolderError};
 use crate::manifest::Program;
@@ -129,6 +132,9 @@ pub enum RunError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The rig's commissioning does not allow it.
+    #[error("{0}; nothing was switched on")]
+    Commissioning(String),
     /// The rehearsal says the run cannot be flown.
     #[error("the rehearsal already {0}; nothing was switched on")]
     Rehearsal(String),
@@ -136,10 +142,16 @@ pub enum RunError {
 
 /// Flies `setup`; tells `observe` how it goes.
 pub fn fly(setup: &Setup, options: &RunOptions, observe: &mut dyn FnMut(&Progress)) -> Result<Outcome, RunError> {
-    let Begun { folder, mut manifest, columns, rehearsal } = folder::begin(setup, &options.out, options.named.clone())?;
+    if !setup.rig.emulated() && setup.commissioned.is_none() && !setup.uncommissioned {
+        return Err(RunError::Commissioning("real hardware without a commissioning record, nor a word that it is to be brought up".into()));
+    }
+    let Begun { folder, mut manifest, columns, rehearsal, outside } = folder::begin(setup, &options.out, options.named.clone())?;
     observe(&Progress::Folder(folder.path().to_owned()));
     if !rehearsal.flown {
         return Err(RunError::Rehearsal(rehearsal.end));
+    }
+    if let Some(outside) = outside {
+        return Err(RunError::Commissioning(format!("the plan leaves the rig's authority map at {outside}")));
     }
     observe(&Progress::Predicted(Box::new(rehearsal)));
     let (samples, events) = folder::files(&folder, &columns)?;
@@ -168,7 +180,12 @@ pub fn fly(setup: &Setup, options: &RunOptions, observe: &mut dyn FnMut(&Progres
         start,
         started: jiff::Timestamp::now(),
         told: Instant::now(),
+        range: RangeWatch::default(),
     };
+    let beyond = manifest.calibration.iter().flat_map(|c| c.outside.iter().map(|words| format!("predicted: {words}")));
+    for words in setup.cautions().into_iter().chain(beyond) {
+        flight.show(0, caution(words));
+    }
     let flown = catch_unwind(AssertUnwindSafe(|| flight.run()));
     let (end, mut internal) = match flown {
         Ok(end) => (end, None),
@@ -190,7 +207,7 @@ pub fn fly(setup: &Setup, options: &RunOptions, observe: &mut dyn FnMut(&Progres
     }
     let words = end_words(&end, &unconfirmed);
     let mut outcome = Outcome { folder: folder.path().to_owned(), end, unconfirmed, words, internal, sealed: false };
-    open::remove_links(&folder);
+    open::remove_links(&folder.name());
     match folder::conclude(
         &folder,
         &manifest,
@@ -257,6 +274,7 @@ struct Flight<'a> {
     start: Instant,
     started: jiff::Timestamp,
     told: Instant,
+    range: RangeWatch,
 }
 
 impl Flight<'_> {
@@ -289,7 +307,14 @@ impl Flight<'_> {
             let ticked = self.pilot.tick(&mut self.devices, missed, requests, stamp);
             let last = ticked.rows.last().cloned();
             let tick = self.pilot.next_tick() - 1;
-            let recorded = self.record(tick, ticked.rows, ticked.events);
+            if let Some(why) = self.setup.calibrated.as_ref().and_then(|c| c.other_instrument(&self.devices.identities)) {
+                // Identified before anything is switched on: what it was calibrated with is not here.
+                self.show(tick, Event { severity: Severity::Trip, kind: "calibration", who: "engine".into(), message: why.clone() });
+                return End::Tripped(why);
+            }
+            let mut events = ticked.events;
+            events.extend(ticked.rows.iter().flat_map(|row| self.range.row(self.setup, row)).map(caution));
+            let recorded = self.record(tick, ticked.rows, events);
             if let Err(why) = recorded {
                 // Not recorded, not flown: the commands of this tick never leave.
                 let event = Event { severity: Severity::Trip, kind: "recorder", who: "engine".into(), message: why.clone() };

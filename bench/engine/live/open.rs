@@ -1,14 +1,15 @@
 //! Opens the live bench: the emulator if the rig is emulated, every port, the device under test, its work; and says hello.
 
 use super::accelerator::{RealAccelerator, VirtualCard};
-use super::devices::{LiveDevices, Source};
+use super::devices::{LiveDevices, Source as Bench};
 use super::emulator::{Emulator, EmulatorError, Launch};
 use super::{RunError, RunOptions, socket};
 use crate::instrument::Known;
-use crate::setup::Setup;
+use crate::setup::{Setup, Source};
 use accelerator::Spec;
 use record::session::{Bound, BoundKind, Hello, RunCard, VERSION};
 use record::{Column, Columns, Folder};
+use rig::RigFile;
 use rig::config::Connection;
 use rig::driver_for;
 use rig::port::Port;
@@ -64,19 +65,60 @@ pub(super) fn hello(setup: &Setup, folder: &Folder, columns: &Columns) -> Hello 
     }
 }
 
-/// Opens the bench: the emulator if the rig is emulated, every port, the device under test, its work.
+/// What is opened: the bench of a run, or of a commissioning.
+pub(super) struct Opening<'a> {
+    pub(super) rig: &'a RigFile,
+    pub(super) rig_source: &'a Source,
+    pub(super) accelerator: &'a Spec,
+    pub(super) workload: &'a workload::Spec,
+    pub(super) coupled: bool,
+    pub(super) speed: f64,
+    pub(super) dt_s: f64,
+    pub(super) seed: u64,
+    /// The program that can emulate a rig: ourselves.
+    pub(super) program: &'a Path,
+    /// Use the emulator in this folder instead.
+    pub(super) emulator: Option<&'a Path>,
+    /// Name of the run: the emulator's links go into a folder of that name.
+    pub(super) name: &'a str,
+    /// The emulator's log.
+    pub(super) log: PathBuf,
+    /// Told to the workload.
+    pub(super) environment: Vec<(String, String)>,
+}
+
+/// Opens the bench of a run.
 pub(super) fn devices(setup: &Setup, options: &RunOptions, folder: &Folder) -> Result<LiveDevices, RunError> {
-    let emulator = if setup.rig.emulated() {
-        Some(match &options.emulator {
-            Some(at) => Emulator::find(at, &setup.rig.name, setup.speed, setup.options.seed)?,
+    open(&Opening {
+        rig: &setup.rig,
+        rig_source: &setup.options.rig,
+        accelerator: &setup.accelerator,
+        workload: &setup.workload,
+        coupled: setup.coupled,
+        speed: setup.speed,
+        dt_s: setup.law.dt_s,
+        seed: setup.options.seed,
+        program: &options.program,
+        emulator: options.emulator.as_deref(),
+        name: &folder.name(),
+        log: folder.file("emulator.log"),
+        environment: vec![("ORBITBENCH_RUN".to_owned(), folder.path().display().to_string())],
+    })
+}
+
+/// Opens a bench: the emulator if the rig is emulated, every port, the device under test, its work.
+pub(super) fn open(bench: &Opening<'_>) -> Result<LiveDevices, RunError> {
+    let emulator = if bench.rig.emulated() {
+        Some(match bench.emulator {
+            Some(at) => Emulator::find(at, &bench.rig.name, bench.speed, bench.seed)?,
             None => Emulator::start(&Launch {
-                program: options.program.clone(),
-                rig: if setup.options.rig.from == "built in" { setup.rig.name.clone() } else { setup.options.rig.from.clone() },
-                folder: bench_folder(&folder.name()),
-                log: folder.file("emulator.log"),
-                speed: setup.speed,
-                seed: setup.options.seed,
-                coupled: setup.coupled,
+                program: bench.program.to_owned(),
+                rig: if bench.rig_source.from == "built in" { bench.rig.name.clone() } else { bench.rig_source.from.clone() },
+                folder: bench_folder(bench.name),
+                log: bench.log.clone(),
+                speed: bench.speed,
+                seed: bench.seed,
+                coupled: bench.coupled,
             })?,
         })
     } else {
@@ -84,7 +126,7 @@ pub(super) fn devices(setup: &Setup, options: &RunOptions, folder: &Folder) -> R
     };
     let (tell, events) = crossbeam_channel::unbounded();
     let mut ports = Vec::new();
-    for (id, instrument) in setup.rig.instruments.iter().enumerate() {
+    for (id, instrument) in bench.rig.instruments.iter().enumerate() {
         let path = match &instrument.connection {
             Connection::Port(path) => path.clone(),
             Connection::Emulated => emulated_port(emulator.as_ref(), &instrument.name)?,
@@ -92,17 +134,16 @@ pub(super) fn devices(setup: &Setup, options: &RunOptions, folder: &Folder) -> R
         let port = Port::open(path, instrument.baud, driver_for(instrument)?, tell.clone(), id)?;
         ports.push((port, Known::new(instrument)));
     }
-    let source = match &setup.accelerator {
+    let source = match bench.accelerator {
         Spec::Virtual => {
             let ready = &emulator.as_ref().ok_or_else(|| no_emulator("card"))?.ready;
-            Source::Virtual(VirtualCard::open(&ready.card)?)
+            Bench::Virtual(VirtualCard::open(&ready.card)?)
         }
         real => {
-            let environment = [("ORBITBENCH_RUN".to_owned(), folder.path().display().to_string())];
             let device = real.open(Path::new("/"))?;
             let accelerator =
                 RealAccelerator::start(device).map_err(|source| RunError::System { doing: "start the accelerator's thread", source })?;
-            Source::Real { accelerator, workload: setup.workload.start(setup.options.seed, &environment)? }
+            Bench::Real { accelerator, workload: bench.workload.start(bench.seed, &bench.environment)? }
         }
     };
     Ok(LiveDevices {
@@ -111,12 +152,12 @@ pub(super) fn devices(setup: &Setup, options: &RunOptions, folder: &Folder) -> R
         source: Some(source),
         emulator,
         origin: Instant::now(),
-        speed: setup.speed,
-        tick_wall: Duration::from_secs_f64(setup.law.dt_s / setup.speed),
+        speed: bench.speed,
+        tick_wall: Duration::from_secs_f64(bench.dt_s / bench.speed),
         notes: Vec::new(),
         identities: Vec::new(),
         source_lost: false,
-        channels: setup.rig.channels.clone(),
+        channels: bench.rig.channels.clone(),
     })
 }
 
@@ -134,7 +175,7 @@ fn no_emulator(what: &str) -> EmulatorError {
     EmulatorError::Silent(format!("it has no \"{what}\""))
 }
 
-/// Takes the emulator's links away; the log stays in the run folder.
-pub(super) fn remove_links(folder: &Folder) {
-    let _ = std::fs::remove_dir_all(bench_folder(&folder.name()));
+/// Takes the emulator's links of this run away; its log stays.
+pub(super) fn remove_links(name: &str) {
+    let _ = std::fs::remove_dir_all(bench_folder(name));
 }

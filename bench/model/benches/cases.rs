@@ -19,7 +19,7 @@ pub(crate) fn profile() -> Profile {
 
 /// Position (km) and velocity (km/s) at mission second 0, and where the Sun is in the same frame, km.
 pub(crate) fn start(environment: &Environment) -> ((Vec<f64>, Vec<f64>), Vec<f64>) {
-    let trajectory = environment.trajectory();
+    let trajectory = environment.trajectory().expect("an orbit");
     let (now, soon) = (trajectory.at(0.0), trajectory.at(1e-3));
     let speed = (EARTH_MU_KM3_S2 / now.radius_km).sqrt();
     let position: Vec<f64> = now.zenith.iter().map(|x| x * now.radius_km).collect();

@@ -1,23 +1,53 @@
-//! The equations of the flight model and their derivatives. Constants and states only; time and its steps are `flight`'s.
+//! The constants of the flight model: one share of a profile's satellite, and which nodes it has. The equations are
+//! `equations`', the panels' surface is `panel`'s, time and its steps are `flight`'s.
 
+use crate::flight::panel::Skin;
 use crate::profile::Profile;
-use crate::radiator::Surface;
-use crate::rosenbrock::System;
 use signal::Kelvin;
 
 pub(super) const DIE: usize = 0;
 pub(super) const PLATE: usize = 1;
 pub(super) const HOT: usize = 2;
 pub(super) const COLD: usize = 3;
-/// The panels follow along the coolant.
-pub(super) const FIRST_PANEL: usize = 4;
+/// Nodes that every satellite has; those that a profile may add follow, then the panels along the coolant.
+const ALWAYS: usize = 4;
 
+/// Exponent of turbulent heat transfer in the flow: Nu ~ Re^0.8 (Dittus and Boelter, Univ. of California Publ. Eng. 2, 443, 1930).
+const TURBULENT: f64 = 0.8;
 /// Below this part of full flow the panels count as cut off: the exchange vanishes with the flow, its formula divides by it.
 const NO_FLOW: f64 = 1e-9;
+
+/// Where the nodes that not every satellite has are found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Layout {
+    pub(super) memory: Option<usize>,
+    pub(super) manifold: Option<usize>,
+    pub(super) array: Option<usize>,
+    pub(super) first_panel: usize,
+    pub(super) panels: usize,
+}
+
+impl Layout {
+    fn new(memory: bool, manifold: bool, array: bool, panels: usize) -> Self {
+        let mut next = ALWAYS;
+        let mut place = |there: bool| {
+            let at = there.then_some(next);
+            next += usize::from(there);
+            at
+        };
+        let (memory, manifold, array) = (place(memory), place(manifold), place(array));
+        Self { memory, manifold, array, first_panel: next, panels }
+    }
+
+    pub(super) const fn nodes(&self) -> usize {
+        self.first_panel + self.panels
+    }
+}
 
 /// Constants of one share of the satellite.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Network {
+    pub(super) at: Layout,
     pub(super) die_j_k: f64,
     pub(super) plate_j_k: f64,
     pub(super) hot_j_k: f64,
@@ -25,78 +55,61 @@ pub(super) struct Network {
     /// Each panel.
     pub(super) panel_j_k: f64,
     pub(super) die_plate_w_k: f64,
-    /// Coolant, mass flow x specific heat.
-    pub(super) flow_w_k: f64,
-    /// Of the cold plate as an exchanger, 0..1: its flow is constant.
-    pub(super) plate_effectiveness: f64,
-    /// UA of each panel.
-    pub(super) panel_w_k: f64,
+    /// These three are 0 without such a node.
+    pub(super) memory_j_k: f64,
+    pub(super) memory_plate_w_k: f64,
+    pub(super) memory_heat_frac: f64,
+    /// 0 without a manifold.
+    pub(super) manifold_j_k: f64,
+    /// With every pump running; what the profile's lost loops take is off already.
+    full: Flow,
+    /// Part of the full flow that the profile's pumps drive.
+    pub(super) flow_frac: f64,
     /// Planform of each panel.
     pub(super) panel_m2: f64,
-    pub(super) surface: Surface,
+    pub(super) skin: Skin,
+    /// Each panel to the structure.
+    pub(super) loss_w_k: f64,
+    pub(super) structure_k: f64,
     pub(super) minimum_supply: Kelvin,
     pub(super) bypass_band_k: f64,
+    /// 0 without a heater.
+    pub(super) heater_w: f64,
+    heater_off_k: f64,
+    heater_band_k: f64,
+    /// Seconds at full flow.
+    pub(super) hot_pipe_s: f64,
+    pub(super) cold_pipe_s: f64,
+    pub(super) freezing: Option<Kelvin>,
     pub(super) overhead_frac: f64,
 }
 
-/// The valve at one supply temperature.
-#[derive(Clone, Copy)]
-pub(super) struct Valve {
-    /// Part of the coolant that goes through the radiator, 0..1.
-    pub(super) open: f64,
-    /// Its derivative by the supply temperature, 1/K.
-    slope_k: f64,
+/// The coolant at one speed of the pumps.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Flow {
+    /// Part of full flow, 0..1.
+    pub(super) part: f64,
+    /// Mass flow x specific heat.
+    pub(super) rate_w_k: f64,
+    /// UA of the cold plates.
+    plate_w_k: f64,
+    /// UA of each panel.
+    panel_w_k: f64,
+    /// Flow x effectiveness of the cold plates as an exchanger.
+    pub(super) plate_gain_w_k: f64,
 }
 
-/// Coolant against one panel at some flow through the radiator, and the derivatives by that flow.
-struct Exchange {
-    effectiveness: f64,
-    effectiveness_slope: f64,
-    /// Flow x effectiveness, W/K.
-    gain_w_k: f64,
-    gain_slope: f64,
-}
-
-impl Network {
-    pub(super) fn new(profile: &Profile, share: f64) -> Self {
-        let (radiator, coolant, satellite) = (&profile.radiator, &profile.coolant, &profile.satellite);
-        let panels = radiator.panels as f64;
-        let scale = 1e3 * share;
-        Self {
-            die_j_k: satellite.die_kj_k * scale,
-            plate_j_k: satellite.plate_kj_k * scale,
-            hot_j_k: coolant.hot_leg_kj_k * scale,
-            cold_j_k: coolant.cold_leg_kj_k * scale,
-            panel_j_k: radiator.heat_capacity_kj_m2k * radiator.area_m2 / panels * scale,
-            die_plate_w_k: satellite.die_plate_kw_k * scale,
-            flow_w_k: coolant.heat_capacity_rate_kw_k * scale,
-            plate_effectiveness: 1.0 - (-coolant.plate_conductance_kw_k / coolant.heat_capacity_rate_kw_k).exp(),
-            panel_w_k: coolant.radiator_conductance_kw_k / panels * scale,
-            panel_m2: radiator.area_m2 / panels * share,
-            surface: Surface {
-                emissivity_frac: radiator.emissivity_frac,
-                solar_absorptivity_frac: radiator.solar_absorptivity_frac,
-                fin_efficiency_frac: radiator.fin_efficiency_frac,
-            },
-            minimum_supply: coolant.minimum_supply.into(),
-            bypass_band_k: coolant.bypass_band_k,
-            overhead_frac: satellite.overhead_frac,
-        }
-    }
-
-    /// The valve closes over the band above the minimum supply temperature.
-    pub(super) fn valve(&self, cold_k: f64) -> Valve {
-        let open = (cold_k - self.minimum_supply.0) / self.bypass_band_k;
-        if (0.0..1.0).contains(&open) {
-            Valve { open, slope_k: 1.0 / self.bypass_band_k }
-        } else {
-            Valve { open: open.clamp(0.0, 1.0), slope_k: 0.0 }
-        }
+impl Flow {
+    fn new(part: f64, rate_w_k: f64, plate_w_k: f64, panel_w_k: f64) -> Self {
+        // Without flow the ratio of conductance to flow is infinite or no number; nothing is exchanged then.
+        let plate_gain_w_k = if rate_w_k > 0.0 { rate_w_k * (1.0 - (-plate_w_k / rate_w_k).exp()) } else { 0.0 };
+        Self { part, rate_w_k, plate_w_k, panel_w_k, plate_gain_w_k }
     }
 
     /// Heat exchanger of one stream against a wall: effectiveness 1 - exp(-UA / flow).
-    fn exchange(&self, radiator_flow_w_k: f64) -> Exchange {
-        if radiator_flow_w_k < NO_FLOW * self.flow_w_k {
+    #[inline]
+    pub(super) fn exchange(&self, radiator_flow_w_k: f64) -> Exchange {
+        if radiator_flow_w_k <= NO_FLOW * self.rate_w_k {
             return Exchange { effectiveness: 1.0, effectiveness_slope: 0.0, gain_w_k: radiator_flow_w_k, gain_slope: 1.0 };
         }
         let units = self.panel_w_k / radiator_flow_w_k;
@@ -111,84 +124,123 @@ impl Network {
     }
 }
 
-/// A network with what drives it during one step.
-pub(super) struct Driven<'a> {
-    pub(super) network: &'a Network,
-    pub(super) board_w: f64,
-    /// Taken up by the panels from outside, per m2 of planform.
-    pub(super) absorbed_w_m2: f64,
+/// Coolant against one panel at some flow through the radiator, and the derivatives by that flow.
+pub(super) struct Exchange {
+    pub(super) effectiveness: f64,
+    pub(super) effectiveness_slope: f64,
+    /// Flow x effectiveness, W/K.
+    pub(super) gain_w_k: f64,
+    pub(super) gain_slope: f64,
 }
 
-impl<const N: usize> System<N> for Driven<'_> {
-    #[inline]
-    fn rates(&self, t: &[f64; N]) -> [f64; N] {
-        let n = self.network;
-        let through_w_k = n.valve(t[COLD]).open * n.flow_w_k;
-        let exchange = n.exchange(through_w_k);
-        let die_to_plate = n.die_plate_w_k * (t[DIE] - t[PLATE]);
-        let plate_to_coolant = n.plate_effectiveness * n.flow_w_k * (t[PLATE] - t[COLD]);
-        let emission = n.surface.emission_w_m2k4();
+/// A proportional actuator at one supply temperature.
+#[derive(Clone, Copy)]
+pub(super) struct Actuator {
+    /// Valve: part of the coolant that goes through the radiator, 0..1. Heater: part of its power.
+    pub(super) open: f64,
+    /// Its derivative by the supply temperature, 1/K.
+    pub(super) slope_k: f64,
+}
 
-        let mut rates = [0.0; N];
-        rates[DIE] = (self.board_w - die_to_plate) / n.die_j_k;
-        rates[PLATE] = (die_to_plate + n.overhead_frac * self.board_w - plate_to_coolant) / n.plate_j_k;
-        rates[HOT] = (n.flow_w_k * (t[COLD] - t[HOT]) + plate_to_coolant) / n.hot_j_k;
-        let per_panel = 1.0 / n.panel_j_k;
-        let mut coolant = t[HOT];
-        for (rate, &panel) in rates.iter_mut().zip(t).skip(FIRST_PANEL) {
-            let warmer = coolant - panel;
-            let squared = panel * panel;
-            let net = self.absorbed_w_m2 - emission * squared * squared;
-            *rate = (exchange.gain_w_k * warmer + n.panel_m2 * net) * per_panel;
-            coolant -= exchange.effectiveness * warmer;
+/// From 0 to 1 over `band_k` above `from_k`; a negative band counts downwards.
+fn proportional(t: f64, from_k: f64, band_k: f64) -> Actuator {
+    let open = (t - from_k) / band_k;
+    if (0.0..1.0).contains(&open) {
+        Actuator { open, slope_k: 1.0 / band_k }
+    } else {
+        Actuator { open: open.clamp(0.0, 1.0), slope_k: 0.0 }
+    }
+}
+
+impl Network {
+    pub(super) fn new(profile: &Profile, share: f64) -> Self {
+        let (radiator, coolant, satellite) = (&profile.radiator, &profile.coolant, &profile.satellite);
+        let panels = radiator.panels as f64;
+        let scale = 1e3 * share;
+        let skin = Skin::new(profile);
+        let memory = satellite.memory;
+        // Loops in parallel: one that is lost takes its flow and its surfaces with it.
+        let looped = coolant.loops_frac * scale;
+        Self {
+            at: Layout::new(memory.is_some(), coolant.manifold_kj_k.is_some(), skin.has_array_node(), radiator.panels),
+            die_j_k: satellite.die_kj_k * scale,
+            plate_j_k: satellite.plate_kj_k * scale,
+            hot_j_k: coolant.hot_leg_kj_k * scale,
+            cold_j_k: coolant.cold_leg_kj_k * scale,
+            panel_j_k: radiator.heat_capacity_kj_m2k * radiator.area_m2 / panels * scale,
+            die_plate_w_k: satellite.die_plate_kw_k * scale,
+            memory_j_k: memory.map_or(0.0, |m| m.memory_kj_k * scale),
+            memory_plate_w_k: memory.map_or(0.0, |m| m.plate_kw_k * scale),
+            memory_heat_frac: memory.map_or(0.0, |m| m.heat_frac),
+            manifold_j_k: coolant.manifold_kj_k.unwrap_or(0.0) * scale,
+            full: Flow::new(
+                1.0,
+                coolant.heat_capacity_rate_kw_k * looped,
+                coolant.plate_conductance_kw_k * looped,
+                coolant.radiator_conductance_kw_k / panels * looped,
+            ),
+            flow_frac: coolant.flow_frac,
+            panel_m2: radiator.area_m2 / panels * share,
+            skin,
+            loss_w_k: radiator.loss_w_k / panels * share,
+            structure_k: Kelvin::from(radiator.structure).0,
+            minimum_supply: coolant.minimum_supply.into(),
+            bypass_band_k: coolant.bypass_band_k,
+            heater_w: coolant.heater.map_or(0.0, |h| h.heater_kw * scale),
+            heater_off_k: coolant.heater.map_or(0.0, |h| Kelvin::from(h.setpoint).0),
+            heater_band_k: coolant.heater.map_or(1.0, |h| h.band_k),
+            hot_pipe_s: coolant.hot_pipe_s,
+            cold_pipe_s: coolant.cold_pipe_s,
+            freezing: coolant.freezing.map(Into::into),
+            overhead_frac: satellite.overhead_frac,
         }
-        rates[COLD] = (through_w_k * (coolant - t[HOT]) + n.flow_w_k * (t[HOT] - t[COLD])) / n.cold_j_k;
-        rates
     }
 
-    #[inline]
-    fn jacobian(&self, t: &[f64; N]) -> [[f64; N]; N] {
-        let n = self.network;
-        let valve = n.valve(t[COLD]);
-        let through_w_k = valve.open * n.flow_w_k;
-        let through_slope = valve.slope_k * n.flow_w_k;
-        let exchange = n.exchange(through_w_k);
-        let plate_w_k = n.plate_effectiveness * n.flow_w_k;
-        let emission = n.surface.emission_w_m2k4();
-
-        let mut rows = [[0.0; N]; N];
-        rows[DIE][DIE] = -n.die_plate_w_k / n.die_j_k;
-        rows[DIE][PLATE] = n.die_plate_w_k / n.die_j_k;
-        rows[PLATE][DIE] = n.die_plate_w_k / n.plate_j_k;
-        rows[PLATE][PLATE] = -(n.die_plate_w_k + plate_w_k) / n.plate_j_k;
-        rows[PLATE][COLD] = plate_w_k / n.plate_j_k;
-        rows[HOT][PLATE] = plate_w_k / n.hot_j_k;
-        rows[HOT][HOT] = -n.flow_w_k / n.hot_j_k;
-        rows[HOT][COLD] = (n.flow_w_k - plate_w_k) / n.hot_j_k;
-
-        // The coolant and its derivative by every state, carried along from panel to panel. The supply temperature acts on it
-        // through the valve alone.
-        let mut coolant = t[HOT];
-        let per_panel = 1.0 / n.panel_j_k;
-        let mut by = [0.0; N];
-        by[HOT] = 1.0;
-        for k in FIRST_PANEL..N {
-            let warmer = coolant - t[k];
-            let mut row = by.map(|d| exchange.gain_w_k * d);
-            row[k] -= exchange.gain_w_k + 4.0 * n.panel_m2 * emission * t[k] * t[k] * t[k];
-            row[COLD] += exchange.gain_slope * through_slope * warmer;
-            rows[k] = row.map(|d| d * per_panel);
-
-            by = by.map(|d| (1.0 - exchange.effectiveness) * d);
-            by[k] += exchange.effectiveness;
-            by[COLD] -= exchange.effectiveness_slope * through_slope * warmer;
-            coolant -= exchange.effectiveness * warmer;
+    /// The coolant with the pumps at `part` of full flow.
+    pub(super) fn flow(&self, part: f64) -> Flow {
+        if part == 1.0 {
+            return self.full;
         }
-        let mut row = by.map(|d| through_w_k * d);
-        row[HOT] += n.flow_w_k - through_w_k;
-        row[COLD] += through_slope * (coolant - t[HOT]) - n.flow_w_k;
-        let per_leg = 1.0 / n.cold_j_k;
-        rows[COLD] = row.map(|d| d * per_leg);
-        rows
+        let slowed = part.powf(TURBULENT);
+        Flow::new(part, self.full.rate_w_k * part, self.full.plate_w_k * slowed, self.full.panel_w_k * slowed)
+    }
+
+    /// The valve closes over the band above the minimum supply temperature.
+    #[inline]
+    pub(super) fn valve(&self, cold_k: f64) -> Actuator {
+        proportional(cold_k, self.minimum_supply.0, self.bypass_band_k)
+    }
+
+    /// The heater, full a band below the temperature at which it is off.
+    #[inline]
+    pub(super) fn heater(&self, cold_k: f64) -> Actuator {
+        proportional(cold_k, self.heater_off_k, -self.heater_band_k)
+    }
+
+    /// True if some coolant is on its way between the legs.
+    pub(super) fn has_pipes(&self) -> bool {
+        self.hot_pipe_s > 0.0 || self.cold_pipe_s > 0.0
+    }
+
+    /// Neighbours of panel `k`, counted from 0.
+    #[inline]
+    pub(super) fn neighbours(&self, k: usize) -> f64 {
+        if !self.skin.sees_neighbours() {
+            return 0.0;
+        }
+        f64::from(u8::from(k > 0) + u8::from(k + 1 < self.at.panels))
+    }
+
+    /// Conductance through which the panels answer to their own temperature, W/K: what all of them together emit more, a kelvin
+    /// warmer.
+    pub(super) fn radiative_w_k(&self, panels_k: &[f64]) -> f64 {
+        panels_k.iter().map(|t| 4.0 * self.skin.efficiency(*t).0 * self.skin.emission_w_m2k4 * t.powi(3) * self.panel_m2).sum()
+    }
+
+    /// Heat capacity of everything that the coolant joins, J/K, what is in the pipes included.
+    pub(super) fn capacity_j_k(&self) -> f64 {
+        let pipes = self.full.rate_w_k * (self.hot_pipe_s + self.cold_pipe_s);
+        let loop_j_k = self.hot_j_k + self.cold_j_k + self.manifold_j_k + pipes;
+        self.die_j_k + self.memory_j_k + self.plate_j_k + loop_j_k + self.panel_j_k * self.at.panels as f64
     }
 }

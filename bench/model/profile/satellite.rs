@@ -16,6 +16,19 @@ pub struct Satellite {
     pub die_kj_k: f64,
     /// Heat capacity of all cold plates, kJ/K.
     pub plate_kj_k: f64,
+    /// Memory beside the dies, if it is a node of its own.
+    pub memory: Option<Memory>,
+}
+
+/// Memory (HBM) with a way to the cold plate of its own.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Memory {
+    /// Part of board heat that arises in it, 0 to 1.
+    pub heat_frac: f64,
+    /// All of it to the cold plates, kW/K.
+    pub plate_kw_k: f64,
+    /// Heat capacity of all of it, kJ/K.
+    pub memory_kj_k: f64,
 }
 
 pub(super) fn read(section: &Section<'_>, coolant: &Loop) -> Satellite {
@@ -25,6 +38,7 @@ pub(super) fn read(section: &Section<'_>, coolant: &Loop) -> Satellite {
         die_plate_kw_k: section.number("die_plate_kw_k", LEAST..=1e6),
         die_kj_k: section.number("die_kj_k", LEAST..=1e7),
         plate_kj_k: section.number("plate_kj_k", LEAST..=1e7),
+        memory: memory(section),
     };
     // Two numbers that are each possible but not together: almost always watts where kilowatts belong.
     for (key, conductance_kw_k, place, limit_k) in [
@@ -38,4 +52,20 @@ pub(super) fn read(section: &Section<'_>, coolant: &Loop) -> Satellite {
         }
     }
     satellite
+}
+
+/// All of its keys or none: half a node is a mistake.
+fn memory(section: &Section<'_>) -> Option<Memory> {
+    let heat_frac = section.optional_number("memory_heat_frac", 0.0..=1.0);
+    let plate_kw_k = section.optional_number("memory_plate_kw_k", LEAST..=1e6);
+    let memory_kj_k = section.optional_number("memory_kj_k", LEAST..=1e7);
+    let given = [("memory_heat_frac", heat_frac), ("memory_plate_kw_k", plate_kw_k), ("memory_kj_k", memory_kj_k)];
+    if given.iter().all(|(_, value)| value.is_none()) {
+        return None;
+    }
+    for (key, _) in given.iter().filter(|(_, value)| value.is_none()) {
+        section
+            .problem(key, "missing or wrong: expected `memory_heat_frac`, `memory_plate_kw_k` and `memory_kj_k` together, or none of them");
+    }
+    Some(Memory { heat_frac: heat_frac?, plate_kw_k: plate_kw_k?, memory_kj_k: memory_kj_k? })
 }

@@ -1,8 +1,8 @@
 //! Reading of a rig file: first what each table says, then whether the tables agree.
 
 use super::{
-    AcceleratorRule, ChannelRule, Connection, DriverKind, HeatSource, Instrument, Interface, Ledger, Mass, Quantity, RigFile, Role,
-    SafeAction, ServoNode, Setpoint,
+    AcceleratorRule, CalibrationRule, ChannelRule, CommissioningRule, Connection, DriverKind, HeatSource, Instrument, Interface, Ledger,
+    Mass, Quantity, RigFile, Role, SafeAction, ServoNode, Setpoint,
 };
 use signal::{Limits, Section};
 use std::path::PathBuf;
@@ -11,6 +11,8 @@ use std::path::PathBuf;
 const SCHEMA: i64 = 1;
 /// Shortest lease, wall seconds: below it a busy host would lose its output for nothing.
 const SHORTEST_LEASE_S: f64 = 2.0;
+/// A Peltier-driven plate follows a small change of its setpoint in some ten seconds: assumed where a rig does not say.
+const LAG_S: f64 = 10.0;
 /// Temperatures that a rig may declare, °C.
 const DEGC: std::ops::RangeInclusive<f64> = -60.0..=150.0;
 /// Board powers that a rig may declare, W.
@@ -28,7 +30,9 @@ pub(super) fn rig(root: &Section<'_>) -> RigFile {
     let channels = channels(root, &mut instruments);
     let accelerator = accelerator(&root.section("accelerator"), &instruments);
     let masses = named(root, "mass", mass);
-    RigFile { name, title, interface, instruments, channels, accelerator, masses }
+    let commissioning = CommissioningRule::read(&root.optional_section("commissioning"));
+    let calibration = CalibrationRule::read(&root.optional_section("calibration"));
+    RigFile { name, title, interface, instruments, channels, accelerator, masses, commissioning, calibration }
 }
 
 /// Reads every `[key.NAME]`.
@@ -44,7 +48,12 @@ fn interface(section: &Section<'_>) -> Interface {
     if !section.choice("heat_source", &[("electrical", true), ("calorimetric", false)]) {
         section.problem("heat_source", "no instrument driver measures coolant flow yet; use \"electrical\"");
     }
-    Interface { servo_node: ServoNode::Plate, heat_source: HeatSource::Electrical }
+    Interface {
+        servo_node: ServoNode::Plate,
+        heat_source: HeatSource::Electrical,
+        lag_s: section.number_or("lag_s", 0.0..=600.0, LAG_S),
+        delay_s: section.number_or("delay_s", 0.0..=600.0, 0.0),
+    }
 }
 
 fn instrument(name: String, section: &Section<'_>) -> Instrument {
@@ -245,6 +254,7 @@ fn accelerator(section: &Section<'_>, instruments: &[Instrument]) -> Accelerator
         full_w: section.optional_number("full_w", WATTS),
         idle_w: section.optional_number("idle_w", WATTS),
         assume_w: section.optional_number("assume_w", WATTS),
+        leakage_w_k: section.number_or("leakage_w_k", 0.0..=100.0, 0.0),
         trip_max_degc: section.number("trip_max_degc", 30.0..=120.0),
         default,
     };

@@ -1,0 +1,170 @@
+//! Heater substitution: five known powers into the plate, held at one temperature, and what the rig says it takes off. Says
+//! whether the heat figures can be believed and whether the heat sink does its work. Parameters are fitted elsewhere, from these points.
+//!
+//! On a real rig the power is that of a supply feeding a heater in the card's place, which the operator reads; without one, and on the
+//! twin, it is the card's own meter at known duty, and the record says which.
+
+use super::{near_room, servoed, watts};
+use crate::commission::procedure::{Move, Outcome, Step, Wanted};
+use crate::commission::question::{Answer, Question};
+use crate::commission::record::Point;
+use crate::commission::settle::{Now, Settle, Settled, slope};
+use crate::commission::station::Facts;
+use signal::{Celsius, Kelvin};
+
+/// How many powers.
+const POWERS: usize = 5;
+/// Heat taken off over heat put in that a bank known from its datasheet can show: datasheets are good to some 15 %, the card's own
+/// loss to the room takes a few per cent, and the rest is margin.
+const GAIN: std::ops::RangeInclusive<f64> = 0.75..=1.25;
+/// Largest departure from a straight line, as part of the largest power.
+const CROOKED_FRAC: f64 = 0.08;
+/// A sink worse than believed by this factor is blocked, or its fan stands.
+const BLOCKED: f64 = 1.5;
+/// Least spread of rejected heat from which a sink is judged, W.
+const JUDGE_FROM_W: f64 = 8.0;
+
+#[derive(Default)]
+pub(super) struct Heater {
+    supply: Option<bool>,
+    known_w: Option<f64>,
+    volts: Option<f64>,
+    settle: Option<Settle>,
+    points: Vec<Point>,
+    target: Option<f64>,
+}
+
+impl Step for Heater {
+    fn name(&self) -> &'static str {
+        "heater"
+    }
+
+    fn purpose(&self) -> &'static str {
+        "Five known powers into the plate, and what the rig says it takes off."
+    }
+
+    fn eta_s(&self, facts: &Facts) -> f64 {
+        POWERS as f64 * if facts.quick { 600.0 } else { 1200.0 }
+    }
+
+    fn tick(&mut self, now: &Now<'_>, answer: Option<Answer>, want: &mut Wanted) -> Move {
+        let Some(supply) = self.supply else {
+            match answer {
+                _ if now.facts.emulated => self.supply = Some(false),
+                None => {
+                    let text = "Is a heater on a supply in place of the device under test? (no: its own power meter is taken for known)";
+                    return Move::Ask(Question::yes_no("heater.supply", text));
+                }
+                Some(answer) => self.supply = Some(answer == Answer::Yes),
+            }
+            return Move::Go(String::new());
+        };
+        if !supply && !now.facts.coupled {
+            let why = "the device under test is not on this plate, and there is no heater: nothing to substitute";
+            return Outcome::not_applicable(why).done();
+        }
+        let part = self.points.len() as f64 / (POWERS - 1) as f64;
+        let target = *self.target.get_or_insert_with(|| near_room(now));
+        want.target = Some(target);
+        want.duty = if supply { 0.0 } else { part };
+        if supply && self.known_w.is_none() {
+            return self.ask_supply(now, part, answer);
+        }
+        let rule = servoed(now, target);
+        let settled = self.settle.get_or_insert_with(|| Settle::new(rule, super::WINDOW_S)).look(now);
+        let point = match settled {
+            Settled::Waiting(words) => return Move::Go(format!("power {} of {POWERS}: {words}", self.points.len() + 1)),
+            Settled::Never(why, point) => {
+                self.points.push(Point { target_degc: Some(target), duty_frac: want.duty, why: why.clone(), ..*point });
+                // What the sink did until then says more than that it could not be held.
+                let why = self.blocked(now.facts).unwrap_or(why);
+                return self.end(Outcome::failed(why));
+            }
+            Settled::Steady(point) => point,
+        };
+        let known_w = if supply { self.known_w } else { point.board_w };
+        self.points.push(Point { target_degc: Some(target), duty_frac: want.duty, known_w, held: true, ..*point });
+        (self.settle, self.known_w) = (None, None);
+        if let Some(why) = self.blocked(now.facts) {
+            return self.end(Outcome::failed(why));
+        }
+        if self.points.len() < POWERS {
+            let words = format!("{} measured", watts(known_w));
+            return Move::Go(words);
+        }
+        self.judge(now.facts, supply)
+    }
+}
+
+impl Heater {
+    fn ask_supply(&mut self, now: &Now<'_>, part: f64, answer: Option<Answer>) -> Move {
+        let number = self.points.len() + 1;
+        let key = |what: &str| format!("heater.power.{number}.{what}");
+        match (self.volts, answer) {
+            (None, Some(Answer::Number(volts))) => self.volts = Some(volts),
+            (Some(volts), Some(Answer::Number(amps))) => {
+                (self.known_w, self.volts) = (Some(volts * amps), None);
+                return Move::Go(String::new());
+            }
+            _ => {
+                let wish = part * now.facts.full_w;
+                let text = format!("Power {number} of {POWERS}: set the heater's supply to about {wish:.0} W. Volts at the heater?");
+                return Move::Ask(Question::number(key("volts_v"), text, (0.0, 500.0), "V"));
+            }
+        }
+        Move::Ask(Question::number(key("amps_a"), "Amperes?", (0.0, 500.0), "A"))
+    }
+
+    /// Heat given off at the sink, W: what went in and what drove it.
+    fn rejected(&self) -> Vec<(f64, f64)> {
+        let of = |p: &Point| Some((p.known_w.or(p.board_w)? + p.tec_w?, p.sink_degc?));
+        self.points.iter().filter_map(of).collect()
+    }
+
+    fn sink_k_w(&self) -> Option<f64> {
+        let rejected = self.rejected();
+        let (first, last) = (rejected.first()?, rejected.last()?);
+        if (last.0 - first.0).abs() < JUDGE_FROM_W {
+            return None;
+        }
+        let two = (last.1 - first.1) / (last.0 - first.0);
+        Some(slope(rejected.iter().copied()).unwrap_or(two))
+    }
+
+    fn blocked(&self, facts: &Facts) -> Option<String> {
+        let (found, believed) = (self.sink_k_w()?, facts.plant.sink_k_w);
+        (found > BLOCKED * believed).then(|| {
+            format!("the heat sink warms by {found:.2} K a watt, {believed:.2} K are believed: is its fan running, are its fins or filters blocked?")
+        })
+    }
+
+    fn judge(&mut self, facts: &Facts, supply: bool) -> Move {
+        let pumped = |p: &Point| {
+            let kelvin = |t: f64| Kelvin::from(Celsius(t));
+            Some((p.known_w?, facts.plant.bank.cooling(p.tec_a?, kelvin(p.plate_degc?), kelvin(p.sink_degc?)).0))
+        };
+        let line: Vec<(f64, f64)> = self.points.iter().filter_map(pumped).collect();
+        let Some(gain) = slope(line.iter().copied()).filter(|_| line.len() == POWERS) else {
+            return self.end(Outcome::failed("power, current or sink temperature are not read: nothing can be compared"));
+        };
+        let mean = |of: fn(&(f64, f64)) -> f64| line.iter().map(of).sum::<f64>() / line.len() as f64;
+        let zero = mean(|p| p.1) - gain * mean(|p| p.0);
+        let largest = line.iter().map(|p| p.0).fold(0.0, f64::max);
+        let crooked = line.iter().map(|p| (p.1 - zero - gain * p.0).abs()).fold(0.0, f64::max) / largest;
+        let by = if supply { "the supply" } else { "the card's own meter" };
+        let why = format!(
+            "the bank as believed takes off {gain:.3} W of each W known by {by} ({} to {} are allowed), straight within {:.1} % of {largest:.0} W",
+            GAIN.start(),
+            GAIN.end(),
+            crooked * 100.0
+        );
+        let good = GAIN.contains(&gain) && crooked <= CROOKED_FRAC;
+        let sink = self.sink_k_w();
+        let outcome = Outcome::judged(good, why).number("gain", gain).number("zero_w", zero).number("crooked_frac", crooked);
+        self.end(outcome.number("sink_k_w", sink).word("known_by", by))
+    }
+
+    fn end(&mut self, outcome: Outcome) -> Move {
+        outcome.points(std::mem::take(&mut self.points)).done()
+    }
+}

@@ -1,0 +1,196 @@
+//! What concerns coolant: leak, flow meter, loss of flow. No instrument driver reads pressure or flow yet, so these are an
+//! operator's figures and the record says so. A dry rig declares itself once.
+
+use crate::commission::procedure::{Move, Outcome, Step, Wanted};
+use crate::commission::question::{Answer, Question};
+use crate::commission::settle::Now;
+use crate::commission::station::Facts;
+
+/// Least time of a leak test, min, and largest part of the pressure that may go meanwhile (our choice: what temperature alone
+/// does to a closed loop in an air-conditioned room stays below it).
+const LEAK_MIN: f64 = 10.0;
+const LEAK_FRAC: f64 = 0.05;
+/// Buckets, their spread, and how far the meter may be off before it is no meter for this loop.
+const BUCKETS: usize = 3;
+const BUCKET_SPREAD_FRAC: f64 = 0.03;
+const FACTOR: std::ops::RangeInclusive<f64> = 0.8..=1.25;
+/// Longest time from loss of flow to heat and output off, s.
+const TRIP_S: f64 = 2.0;
+
+fn number(answer: Option<Answer>) -> Option<f64> {
+    answer.and_then(|a| if let Answer::Number(n) = a { Some(n) } else { None })
+}
+
+const DRY: &str = "declared dry: no coolant in it";
+
+/// A questionnaire: answers in the order of the questions.
+#[derive(Default)]
+struct Sheet {
+    answers: Vec<f64>,
+    dry: Option<bool>,
+}
+
+impl Sheet {
+    /// The next question, or `None` when everything is answered.
+    fn ask(&mut self, now: &Now<'_>, answer: Option<Answer>, questions: impl Fn(usize) -> Option<Question>) -> Option<Move> {
+        match (self.dry.or(now.dry), answer) {
+            (None, None) => {
+                let text = "Is this a dry rig, without any liquid in contact with plate or sink?";
+                return Some(Move::Ask(Question::yes_no("dry", text)));
+            }
+            (None, Some(answer)) => self.dry = Some(answer == Answer::Yes),
+            (known, answer) => {
+                self.dry = known;
+                self.answers.extend(number(answer));
+            }
+        }
+        if self.dry == Some(true) {
+            return Some(Outcome::not_applicable(DRY).by_operator().word("dry", "yes").done());
+        }
+        questions(self.answers.len()).map(Move::Ask)
+    }
+}
+
+/// Leak: pressure over time.
+#[derive(Default)]
+pub(super) struct Leak(Sheet);
+
+impl Step for Leak {
+    fn name(&self) -> &'static str {
+        "leak"
+    }
+
+    fn purpose(&self) -> &'static str {
+        "Nothing is switched on before the loop is known to be tight."
+    }
+
+    fn eta_s(&self, _: &Facts) -> f64 {
+        0.0
+    }
+
+    fn tick(&mut self, now: &Now<'_>, answer: Option<Answer>, _: &mut Wanted) -> Move {
+        let open = self.0.ask(now, answer, |n| {
+            Some(match n {
+                0 => Question::number(
+                    "leak.start_kpa",
+                    "Close the loop, pressurise it with the pump off. Gauge pressure now?",
+                    (1.0, 2000.0),
+                    "kPa",
+                ),
+                1 => Question::number("leak.minutes", format!("Wait {LEAK_MIN} min or more. How long was it?"), (0.0, 10_000.0), "min"),
+                2 => Question::number("leak.end_kpa", "Gauge pressure after that time?", (0.0, 2000.0), "kPa"),
+                3 => Question::number("leak.drops", "Wipe every joint with dry paper. How many were wet?", (0.0, 1000.0), "joints"),
+                _ => return None,
+            })
+        });
+        if let Some(open) = open {
+            return open;
+        }
+        let [start, minutes, end, drops] = self.0.answers[..] else { return Outcome::failed("answers are missing").done() };
+        let lost = (start - end) / start;
+        let why = match () {
+            () if minutes < LEAK_MIN => format!("{minutes} min are too short to see a leak: take {LEAK_MIN}"),
+            () if drops > 0.0 => format!("{drops} joints are wet"),
+            () if lost > LEAK_FRAC => format!("{:.1} % of the pressure went in {minutes} min", lost * 100.0),
+            () => String::new(),
+        };
+        let good = why.is_empty();
+        let why = if good { format!("{:+.1} % of the pressure in {minutes} min, every joint dry", -lost * 100.0) } else { why };
+        Outcome::judged(good, why)
+            .by_operator()
+            .word("dry", "no")
+            .number("start_kpa", start)
+            .number("end_kpa", end)
+            .number("minutes_min", minutes)
+            .number("wet_joints", drops)
+            .done()
+    }
+}
+
+/// Flow meter: buckets against the meter.
+#[derive(Default)]
+pub(super) struct FlowMeter(Sheet);
+
+impl Step for FlowMeter {
+    fn name(&self) -> &'static str {
+        "flow_meter"
+    }
+
+    fn purpose(&self) -> &'static str {
+        "The meter's factor, by bucket, scale and stopwatch."
+    }
+
+    fn eta_s(&self, _: &Facts) -> f64 {
+        0.0
+    }
+
+    fn tick(&mut self, now: &Now<'_>, answer: Option<Answer>, _: &mut Wanted) -> Move {
+        let open = self.0.ask(now, answer, |n| {
+            if n == 0 {
+                let text = "Density of the coolant at its temperature? (water at 25 degC: 997)";
+                return Some(Question::number("flow_meter.density_kg_m3", text, (500.0, 2500.0), "kg/m3"));
+            }
+            let (bucket, what) = ((n - 1) / 3 + 1, (n - 1) % 3);
+            let key = |name: &str| format!("flow_meter.bucket.{bucket}.{name}");
+            (bucket <= BUCKETS).then(|| match what {
+                0 => Question::number(key("kg"), format!("Bucket {bucket}: mass of coolant caught?"), (0.01, 1000.0), "kg"),
+                1 => Question::number(key("s"), "In how many seconds?", (1.0, 3600.0), "s"),
+                _ => Question::number(key("l_min"), "What did the meter read meanwhile?", (0.01, 1000.0), "l/min"),
+            })
+        });
+        if let Some(open) = open {
+            return open;
+        }
+        let Some((density, buckets)) = self.0.answers.split_first() else { return Outcome::failed("answers are missing").done() };
+        let factors: Vec<f64> = buckets.chunks_exact(3).map(|b| b[0] / density * 1e3 / (b[1] / 60.0) / b[2]).collect();
+        let (mean, sd) = mean_sd(&factors);
+        let spread = sd / mean;
+        let good = spread <= BUCKET_SPREAD_FRAC && FACTOR.contains(&mean);
+        let why = format!("true flow is {mean:.4} of what the meter says, {:.1} % spread over {BUCKETS} buckets", spread * 100.0);
+        Outcome::judged(good, why)
+            .by_operator()
+            .number("factor", mean)
+            .number("spread_frac", spread)
+            .number("density_kg_m3", *density)
+            .done()
+    }
+}
+
+/// Loss of flow: time until everything is off.
+#[derive(Default)]
+pub(super) struct FlowTrip(Sheet);
+
+impl Step for FlowTrip {
+    fn name(&self) -> &'static str {
+        "flow_trip"
+    }
+
+    fn purpose(&self) -> &'static str {
+        "Loss of flow must take heat and output off within 2 s."
+    }
+
+    fn eta_s(&self, _: &Facts) -> f64 {
+        0.0
+    }
+
+    fn tick(&mut self, now: &Now<'_>, answer: Option<Answer>, _: &mut Wanted) -> Move {
+        let open = self.0.ask(now, answer, |n| {
+            let text = "With the loop running, stop the pump and film the flow switch and the output's lamp. Seconds from no flow to off?";
+            (n == 0).then(|| Question::number("flow_trip.seconds", text, (0.0, 600.0), "s"))
+        });
+        if let Some(open) = open {
+            return open;
+        }
+        let seconds = self.0.answers.first().copied().unwrap_or(f64::INFINITY);
+        let why = format!("off {seconds} s after the flow was lost, {TRIP_S} s are allowed");
+        Outcome::judged(seconds <= TRIP_S, why).by_operator().number("seconds_s", seconds).done()
+    }
+}
+
+/// Mean and standard deviation of a sample; the latter 0 for one value.
+pub(super) fn mean_sd(values: &[f64]) -> (f64, f64) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let squares: f64 = values.iter().map(|v| (v - mean) * (v - mean)).sum();
+    (mean, if n > 1.0 { (squares / (n - 1.0)).sqrt() } else { 0.0 })
+}

@@ -1,0 +1,319 @@
+//! `profile make`: a complete profile from a few flags: the orbit as typed, the satellite of a profile there is, comments and all.
+//!
+//! The text is read like any other profile before it is written: whatever is wrong with the flags is said in the reader's words, and
+//! no file is left behind that the program would refuse.
+
+use crate::exit::{BadInput, Exit};
+use crate::plan;
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use model::{Body, Profile};
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub(crate) struct MakeArgs {
+    /// Short name of the profile: lower-case letters, digits and hyphens
+    #[arg(long)]
+    name: String,
+    /// File to write; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Replace the file if it is there
+    #[arg(long)]
+    force: bool,
+    /// Family of orbits
+    #[arg(long, value_enum, default_value = "sun-synchronous")]
+    kind: Kind,
+    /// What is orbited: circular and elliptic orbits only
+    #[arg(long, value_enum)]
+    body: Option<Around>,
+    /// Height above the body's (equatorial or mean) radius
+    #[arg(long, allow_negative_numbers = true)]
+    altitude_km: Option<f64>,
+    /// Lowest height of an ellipse
+    #[arg(long, allow_negative_numbers = true)]
+    perigee_altitude_km: Option<f64>,
+    /// Highest height of an ellipse
+    #[arg(long, allow_negative_numbers = true)]
+    apogee_altitude_km: Option<f64>,
+    /// Semi-major axis of an ellipse
+    #[arg(long)]
+    semi_major_axis_km: Option<f64>,
+    /// Eccentricity of an ellipse
+    #[arg(long, allow_negative_numbers = true)]
+    eccentricity: Option<f64>,
+    /// Inclination to the body's equator
+    #[arg(long, allow_negative_numbers = true)]
+    inclination_deg: Option<f64>,
+    /// Local time of the ascending node, hours
+    #[arg(long)]
+    ltan_h: Option<f64>,
+    /// Right ascension of the ascending node
+    #[arg(long, allow_negative_numbers = true)]
+    raan_deg: Option<f64>,
+    /// Argument of perigee
+    #[arg(long, allow_negative_numbers = true)]
+    argument_of_perigee_deg: Option<f64>,
+    /// Mean anomaly at the epoch, of an ellipse
+    #[arg(long, allow_negative_numbers = true)]
+    mean_anomaly_deg: Option<f64>,
+    /// Angle past the ascending node at the epoch, of a circle
+    #[arg(long, allow_negative_numbers = true)]
+    start_deg: Option<f64>,
+    /// East longitude of a geostationary satellite
+    #[arg(long, allow_negative_numbers = true)]
+    longitude_deg: Option<f64>,
+    /// When mission time starts, such as 2026-06-21T00:00:00Z, or `season`: the day of the year with the smallest |beta|
+    #[arg(long, default_value = "season", value_name = "INSTANT")]
+    epoch: String,
+    /// Year that `--epoch season` looks at; this year if left out
+    #[arg(long)]
+    year: Option<i16>,
+    /// Length of a run
+    #[arg(long, default_value_t = 1.0)]
+    duration_orbits: f64,
+    /// One line for people; made from the orbit if left out
+    #[arg(long)]
+    title: Option<String>,
+    /// Profile (name or file) whose satellite to take: every table but the orbit, word for word
+    #[arg(long, value_name = "PROFILE")]
+    like: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+enum Kind {
+    SunSynchronous,
+    Circular,
+    Elliptic,
+    Geostationary,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+enum Around {
+    Earth,
+    Moon,
+}
+
+impl Kind {
+    fn key(self) -> &'static str {
+        match self {
+            Self::SunSynchronous => "sun_synchronous",
+            Self::Circular => "circular",
+            Self::Elliptic => "elliptic",
+            Self::Geostationary => "geostationary",
+        }
+    }
+
+    fn comment(self) -> &'static str {
+        match self {
+            Self::SunSynchronous => "circular; the node follows the mean Sun",
+            Self::Circular | Self::Elliptic => "elements are mean elements; node, perigee and phase drift with oblateness",
+            Self::Geostationary => "as fast as Earth turns, over the equator",
+        }
+    }
+}
+
+pub(crate) fn make(args: &MakeArgs) -> Result<Exit> {
+    let to_file = args.out.as_os_str() != "-";
+    if to_file && !args.force && args.out.exists() {
+        return Err(BadInput(format!("{} is there already: choose another --out, or --force to replace it", args.out.display())).into());
+    }
+    let tables = satellite(args)?;
+    let (epoch, why) = epoch(args, &tables)?;
+    let text = text(args, &epoch, &why, &tables);
+    let profile = read(args, &text)?;
+    if to_file {
+        std::fs::write(&args.out, &text).with_context(|| format!("cannot write {}", args.out.display()))?;
+        let beta = profile.environment.at(0.0).beta_deg;
+        eprintln!(
+            "wrote {}: {}, period {:.1} min, beta {beta:.1} deg at the epoch {}",
+            args.out.display(),
+            profile.title,
+            profile.environment.period_s() / 60.0,
+            profile.epoch
+        );
+    } else {
+        say!("{}", text.trim_end());
+    }
+    Ok(Exit::Done)
+}
+
+fn read(args: &MakeArgs, text: &str) -> Result<Profile> {
+    Profile::parse(&format!("{}.toml", args.name), text).map_err(|problems| {
+        let message = format!(
+            "these flags make no profile (a key such as `altitude_km` is the flag --altitude-km; lines are those of the file that was not \
+             written):\n{problems}"
+        );
+        BadInput(message).into()
+    })
+}
+
+/// The tables of the profile to be like, from the first that is not the orbit's. About another body, its light and glow come from
+/// the shipped profile of that body.
+fn satellite(args: &MakeArgs) -> Result<String> {
+    let moon = args.body == Some(Around::Moon);
+    let at_home = if moon { "lunar-orbit-100" } else { "dawn-dusk-650" };
+    let like = args.like.as_deref().unwrap_or(at_home);
+    let body = plan::parsed(like)?.environment.trajectory().map(model::Trajectory::body);
+    let same = body == Some(if moon { Body::Moon } else { Body::Earth });
+    let mut tables = tables_of(&plan::profile(like)?.text);
+    tables.retain(|(name, _)| name != "orbit" && !name.starts_with("orbit."));
+    if !same {
+        let lit = tables_of(&plan::profile(at_home)?.text);
+        let environment = lit.into_iter().find(|(name, _)| name == "environment");
+        tables.retain(|(name, _)| name != "environment");
+        tables.splice(0..0, environment);
+    }
+    Ok(tables.into_iter().map(|(_, text)| text).collect())
+}
+
+/// Name and text of every table of a TOML file, with the comments right above its header; what precedes the first is left out.
+fn tables_of(text: &str) -> Vec<(String, String)> {
+    let mut tables: Vec<(String, String)> = Vec::new();
+    // Comments and empty lines that may belong to the header that follows.
+    let mut pending = String::new();
+    let mut quoted = false;
+    for line in text.split_inclusive('\n') {
+        let header = line.trim_start().strip_prefix('[').filter(|_| !quoted);
+        let quotes = line.matches("\"\"\"").count() + line.matches("'''").count();
+        if let Some(header) = header {
+            let name = header.trim_start_matches('[').split(']').next().unwrap_or_default().trim().to_owned();
+            // A comment after an empty line is the new table's.
+            let split = pending.rfind("\n\n").map_or(0, |at| at + 2);
+            let (old, new) = pending.split_at(if pending.starts_with('\n') && split == 0 { 1 } else { split });
+            if let Some(last) = tables.last_mut() {
+                last.1 += old;
+            }
+            tables.push((name, format!("{new}{line}")));
+            pending.clear();
+        } else if !quoted && (line.trim().is_empty() || line.trim_start().starts_with('#')) {
+            pending += line;
+        } else {
+            if let Some(last) = tables.last_mut() {
+                last.1 += &pending;
+                last.1 += line;
+            }
+            pending.clear();
+        }
+        quoted ^= quotes % 2 == 1;
+    }
+    if let Some(last) = tables.last_mut() {
+        last.1 += &pending;
+    }
+    tables
+}
+
+/// The epoch as text, and what its comment says.
+fn epoch(args: &MakeArgs, tables: &str) -> Result<(String, String)> {
+    if args.epoch != "season" {
+        let expected = "expected a UTC instant such as 2026-06-21T00:00:00Z, or `season`";
+        let instant: Timestamp = args.epoch.parse().map_err(|_| BadInput(format!("--epoch \"{}\": {expected}", args.epoch)))?;
+        return Ok((instant.to_string(), "mission_s = 0".to_owned()));
+    }
+    let year = args.year.unwrap_or_else(|| Timestamp::now().to_zoned(TimeZone::UTC).year());
+    let first = jiff::civil::Date::new(year, 1, 1).map_err(|_| BadInput(format!("--year {year} is none")))?;
+    // Each day as the epoch, since what is said of the orbit is said of its epoch.
+    let mut best: Option<(f64, String, bool)> = None;
+    for date in first.series(jiff::Span::new().days(1)).take_while(|date| date.year() == year) {
+        let instant = format!("{date}T00:00:00Z");
+        let environment = read(args, &text(args, &instant, "", tables))?.environment;
+        let beta = environment.at(0.0).beta_deg.abs();
+        if best.as_ref().is_none_or(|(least, ..)| beta < *least) {
+            let dark = !environment.shadow_edges(0.0, environment.period_s()).is_empty();
+            best = Some((beta, instant, dark));
+        }
+    }
+    let (_, instant, dark) = best.context("a year without days")?;
+    let then = if dark { "the middle of its eclipses" } else { "even then no eclipse" };
+    Ok((instant, format!("mission_s = 0; the smallest |beta| of {year}: {then}")))
+}
+
+/// The whole file.
+fn text(args: &MakeArgs, epoch: &str, why: &str, tables: &str) -> String {
+    let mut text = String::new();
+    let like = args.like.as_deref().unwrap_or(if args.body == Some(Around::Moon) { "lunar-orbit-100" } else { "dawn-dusk-650" });
+    let title = args.title.clone().unwrap_or_else(|| title(args));
+    let quoted = |words: &str| format!("\"{}\"", words.replace('\\', "\\\\").replace('"', "\\\""));
+    let _ = writeln!(text, "# {}. The satellite is that of {like}.", title.replace(['\n', '\r'], " "));
+    let _ = writeln!(text, "# Every key carries its unit. \"whole satellite\" numbers are scaled to what one accelerator stands for.");
+    let _ = writeln!(text, "schema = 1\nname = {}\ntitle = {}", quoted(&args.name), quoted(&title));
+    let _ = writeln!(text, "duration_orbits = {:?}\n\n[orbit]", args.duration_orbits);
+    let mut line = |key: &str, value: &str, comment: &str| {
+        let assignment = format!("{key} = {value}");
+        let _ = writeln!(text, "{assignment:<32} # {comment}");
+    };
+    line("kind", &quoted(args.kind.key()), args.kind.comment());
+    if let Some(body) = args.body {
+        let name = if body == Around::Moon { "\"moon\"" } else { "\"earth\"" };
+        line("body", name, "inclination and node refer to its equator");
+    }
+    for (key, value, comment) in [
+        ("altitude_km", args.altitude_km, "above the equatorial radius (Earth) or the mean radius (Moon)"),
+        ("perigee_altitude_km", args.perigee_altitude_km, "lowest height above the radius"),
+        ("apogee_altitude_km", args.apogee_altitude_km, "highest height above the radius"),
+        ("semi_major_axis_km", args.semi_major_axis_km, "from the centre"),
+        ("eccentricity", args.eccentricity, "0 is a circle"),
+        ("inclination_deg", args.inclination_deg, "to the body's equator"),
+        ("ltan_h", args.ltan_h, "local time of the ascending node at the epoch"),
+        ("raan_deg", args.raan_deg, "right ascension of the ascending node at the epoch"),
+        ("argument_of_perigee_deg", args.argument_of_perigee_deg, "from the ascending node to perigee, at the epoch"),
+        ("mean_anomaly_deg", args.mean_anomaly_deg, "past perigee at the epoch"),
+        ("start_deg", args.start_deg, "angle past the ascending node at the epoch"),
+        ("longitude_deg", args.longitude_deg, "east"),
+    ] {
+        if let Some(value) = value {
+            line(key, &format!("{value:?}").replace("NaN", "nan"), comment);
+        }
+    }
+    line("epoch", epoch, why);
+    text.push('\n');
+    text.push_str(tables.trim_start_matches('\n'));
+    text
+}
+
+/// The orbit in a few words.
+fn title(args: &MakeArgs) -> String {
+    let km = |value: Option<f64>| value.map_or_else(String::new, |v| format!(", {v} km"));
+    let inclined = args.inclination_deg.map_or_else(String::new, |v| format!(", {v} deg"));
+    let moon = if args.body == Some(Around::Moon) { "Lunar" } else { "" };
+    let family = match args.kind {
+        Kind::SunSynchronous => match args.ltan_h {
+            Some(h) if [6.0, 18.0].contains(&h) => "Dawn-dusk".to_owned(),
+            Some(h) if [0.0, 12.0, 24.0].contains(&h) => "Noon-midnight".to_owned(),
+            Some(h) => format!("Sun-synchronous, node at {h} h"),
+            None => "Sun-synchronous".to_owned(),
+        },
+        Kind::Circular if moon.is_empty() => "Circular".to_owned(),
+        Kind::Circular => "Lunar orbit".to_owned(),
+        Kind::Elliptic if moon.is_empty() => "Elliptic".to_owned(),
+        Kind::Elliptic => "Lunar ellipse".to_owned(),
+        Kind::Geostationary => args.longitude_deg.map_or_else(|| "Geostationary".to_owned(), |v| format!("Geostationary, {v} deg east")),
+    };
+    let heights = match (args.perigee_altitude_km, args.apogee_altitude_km) {
+        (Some(low), Some(high)) => format!(", {low} to {high} km"),
+        _ => format!("{}{}", km(args.altitude_km), km(args.perigee_altitude_km)),
+    };
+    format!("{family}{heights}{inclined}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_come_with_their_comments_and_nothing_is_lost() {
+        let text = "# head\nname = \"x\"\n\n# of the orbit\n[orbit]\na = 1 # one\n\n# of the panel\n# still\n[panel]\nb = '''\n[not a table]\n'''\n# inside\nc = 2\n\n[panel.deep]\nd = 3\n# tail\n";
+        let tables = tables_of(text);
+        let names: Vec<&str> = tables.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["orbit", "panel", "panel.deep"]);
+        assert_eq!(tables.iter().map(|(_, t)| t.as_str()).collect::<String>(), text.split_once("\n\n").expect("a head").1);
+        assert!(tables[1].1.starts_with("# of the panel\n# still\n[panel]"));
+        for (_, shipped) in model::profile::builtin() {
+            let all: String = tables_of(shipped).into_iter().map(|(_, t)| t).collect();
+            assert!(shipped.ends_with(&all) && all.starts_with("[orbit]"));
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Calibration of emulated benches from their own logs: noisy, quantised, by the real driver from the real emulator, as a run writes them.
+
+use crate::flight::{drawn, setup};
+use control::{Commands, Thermal};
+use engine::devices::Devices;
+use engine::memory::MemoryBench;
+use engine::setup::Setup;
+use identify::fit::{Belief, Choice, Fit, fit};
+use identify::log::Log;
+use identify::parameter::Key;
+use record::{Handover, Row, Samples};
+use signal::{Celsius, RunState};
+use std::f64::consts::TAU;
+use std::path::Path;
+use twin::Truth;
+use twin::truth::ROOM_PERIOD_S;
+
+/// What the bench is told for so many seconds: setpoint, if the output is on, and duty.
+type Phase = (u32, Option<f64>, f64);
+
+/// Steps of heat at rest, of setpoint without heat, of both: what an operator would fly to calibrate.
+const STEPS: &[Phase] = &[
+    (300, None, 0.0),
+    (500, None, 0.6),
+    (500, Some(30.0), 0.6),
+    (400, Some(15.0), 0.0),
+    (500, Some(25.0), 1.0),
+    (400, Some(40.0), 0.3),
+    (600, Some(12.0), 0.8),
+    (400, Some(45.0), 0.0),
+    (500, Some(20.0), 0.5),
+    (400, None, 0.0),
+];
+
+/// Flies `phases` on the bench of `truth` and writes what was read as a run writes it.
+fn flown(setup: &Setup, truth: Truth, phases: &[Phase], file: &Path) -> Log {
+    let mut bench = MemoryBench::new(setup, truth).expect("a bench");
+    let mut samples = Samples::create(file, setup.maker.columns(), Handover::Blocks).expect("a file");
+    let mut tick = 0;
+    for (seconds, target, duty) in phases {
+        for _ in 0..*seconds {
+            let look = bench.latest(tick, tick as f64);
+            let mut row = Row::new(0, tick, tick as f64, RunState::Running);
+            for channel in &setup.maker.channels {
+                row.set_reading(*channel, look.readings.get(*channel));
+            }
+            samples.write(&row).expect("room");
+            let thermal = if target.is_some() { Thermal::On } else { Thermal::Off };
+            bench.apply(tick, &Commands { target: target.map(Celsius), thermal, duty: Some(*duty), acknowledge: false });
+            tick += 1;
+        }
+    }
+    samples.sync().expect("room");
+    Log::read(file).expect("our own log")
+}
+
+fn belief(setup: &Setup) -> Belief {
+    Belief { plant: setup.twin.plant.clone(), spreads: setup.twin.spreads, coupled: setup.coupled }
+}
+
+/// What the parameters really are on the bench of `truth`.
+fn true_value(truth: &Truth, key: Key, span_s: f64) -> f64 {
+    match key {
+        // Of the power that was measured.
+        Key::Capture => truth.plant.capture_frac / (1.0 + truth.card.power_gain),
+        Key::Room => {
+            let swing = |s: f64| (TAU * s / ROOM_PERIOD_S + truth.room_phase_rad).sin();
+            let mean = (0..=1000).map(|k| swing(span_s * f64::from(k) / 1000.0)).sum::<f64>() / 1001.0;
+            truth.plant.room.0 + truth.room_offset_k + truth.room_drift_k * mean
+        }
+        Key::PlateOffset => truth.plate_offset_k,
+        Key::SinkOffset => truth.sink_offset_k,
+        Key::DieOffset => truth.card.die_offset_k,
+        // Sensors are read a plant's step before the tick.
+        Key::PlateDelay => twin::plant::STEP_S,
+        Key::DieDelay => 0.0,
+        other => other.of(&truth.plant),
+    }
+}
+
+/// How many standard uncertainties each fitted parameter is from `truth`.
+fn misses(fit: &Fit, truth: &Truth) -> Vec<(Key, f64)> {
+    fit.parameters.iter().map(|f| (f.key, (f.value - true_value(truth, f.key, span_s(STEPS))) / f.sigma)).collect()
+}
+
+fn span_s(phases: &[Phase]) -> f64 {
+    phases.iter().map(|p| f64::from(p.0)).sum()
+}
+
+fn rms<'a>(misses: impl IntoIterator<Item = &'a (Key, f64)>) -> f64 {
+    let (n, sum): (f64, f64) = misses.into_iter().fold((0.0, 0.0), |(n, sum), (_, z)| (n + 1.0, sum + z * z));
+    (sum / n).sqrt()
+}
+
+/// Every fitted parameter of six benches drawn by seed is where its covariance says, and knows more than was believed; the same
+/// figures held against another bench are far off, so that the comparison could have failed.
+#[test]
+fn a_bench_is_found_within_its_stated_uncertainty_and_another_bench_is_not() {
+    let root = tempfile::tempdir().expect("a folder");
+    let found: Vec<(Fit, Truth)> = (1..=6)
+        .map(|seed| {
+            let setup = setup("dawn-dusk-650", seed);
+            let truth = drawn(&setup);
+            let log = flown(&setup, truth.clone(), STEPS, &root.path().join(format!("{seed}.csv")));
+            (fit(&belief(&setup), &[log], &Choice::default()).expect("a fit"), truth)
+        })
+        .collect();
+    let all: Vec<(Key, f64)> = found.iter().flat_map(|(fit, truth)| misses(fit, truth)).collect();
+    let within = all.iter().filter(|(_, z)| z.abs() <= 2.0).count() as f64 / all.len() as f64;
+    assert!(within >= 0.9, "{within} within two standard uncertainties: {all:?}");
+    assert!(all.iter().all(|(_, z)| z.abs() < 4.0), "{all:?}");
+    assert!((0.3..1.5).contains(&rms(&all)), "rms {}: {all:?}", rms(&all));
+    for (n, (fit, _)) in found.iter().enumerate() {
+        for key in [Key::DiePlate, Key::Plate, Key::SinkRoom, Key::Seebeck, Key::Resistance] {
+            let own = fit.parameters.iter().find(|f| f.key == key).expect("fitted");
+            assert!(own.sigma < 0.05 * own.value, "{}: {} +- {}", key.name(), own.value, own.sigma);
+        }
+        let other = &found[(n + 1) % found.len()].1;
+        let wrong = misses(fit, other);
+        assert!(rms(&wrong) > 3.0, "the bench of seed {} passes for another: {wrong:?}", n + 1);
+    }
+}
