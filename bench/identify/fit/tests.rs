@@ -36,7 +36,7 @@ fn believed() -> Belief {
     }
 }
 
-/// `testdata/gls.py` made this log and fitted it: its own plant, one dense covariance instead of a filter, SciPy's least squares. Same
+/// `testdata/gls.py` made this log and fitted it: its own plant, one dense covariance instead of a filter, `SciPy`'s least squares. Same
 /// noise given, both must find the same unknowns with the same standard errors.
 #[test]
 fn another_program_finds_the_same_with_the_same_errors() {
@@ -253,7 +253,7 @@ fn a_log_that_the_plant_does_not_describe_is_refused() {
     assert!(why.contains("reduced chi-square"), "{why}");
 }
 
-/// Heater substitution: known watts in the plate at five levels and more. Fit and steady states find the same UA_loss, independently.
+/// Heater substitution: known watts in the plate at five levels and more. Fit and steady states find the same `UA_loss`, independently.
 #[test]
 fn heater_substitution_finds_the_loss_twice() {
     let bench = Bench::other();
