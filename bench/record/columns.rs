@@ -365,6 +365,8 @@ mod tests {
             ("units/s", "_units_per_s"),
             ("0/1", "_output"),
             ("bits", "_throttle"),
+            ("l/min", "_l_min"),
+            ("1/min", "_rpm"),
         ];
         for &column in Column::ALL {
             let suffix = suffixes.iter().find(|(unit, _)| *unit == column.unit()).map(|s| s.1);
