@@ -3,8 +3,10 @@
 //! What all instruments have is in [`Instrument`]; what only one driver needs is in its variant of [`DriverKind`].
 
 use super::{Role, SafeAction};
+use crate::dialect::Dialect;
 use signal::{Channel, Limits};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// `[instrument.NAME]`: one device behind one port.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +34,7 @@ impl Instrument {
     pub fn lease_s(&self) -> Option<f64> {
         match &self.driver {
             DriverKind::Mecom(mecom) => Some(mecom.lease_s),
+            DriverKind::Line(line) => line.lease_s,
         }
     }
 
@@ -39,6 +42,7 @@ impl Instrument {
     pub fn current_limit_a(&self) -> Option<f64> {
         match &self.driver {
             DriverKind::Mecom(mecom) => Some(mecom.current_limit_a),
+            DriverKind::Line(line) => line.current_limit_a,
         }
     }
 
@@ -46,6 +50,7 @@ impl Instrument {
     pub fn serial_number(&self) -> Option<u32> {
         match &self.driver {
             DriverKind::Mecom(mecom) => mecom.serial_number,
+            DriverKind::Line(line) => line.serial_number.as_ref().and_then(|number| number.parse().ok()),
         }
     }
 
@@ -53,6 +58,7 @@ impl Instrument {
     pub fn expect_serial_number(&mut self, number: u32) {
         match &mut self.driver {
             DriverKind::Mecom(mecom) => _ = mecom.serial_number.get_or_insert(number),
+            DriverKind::Line(line) => _ = line.serial_number.get_or_insert_with(|| number.to_string()),
         }
     }
 
@@ -60,6 +66,7 @@ impl Instrument {
     pub fn mecom(&self) -> Option<&MecomSettings> {
         match &self.driver {
             DriverKind::Mecom(mecom) => Some(mecom),
+            DriverKind::Line(_) => None,
         }
     }
 
@@ -67,6 +74,7 @@ impl Instrument {
     pub fn mecom_mut(&mut self) -> Option<&mut MecomSettings> {
         match &mut self.driver {
             DriverKind::Mecom(mecom) => Some(mecom),
+            DriverKind::Line(_) => None,
         }
     }
 
@@ -91,6 +99,8 @@ impl Instrument {
 pub enum DriverKind {
     /// Meerstetter TEC controller, `MeCom` protocol.
     Mecom(MecomSettings),
+    /// A device that speaks in lines of text, by its dialect.
+    Line(LineSettings),
 }
 
 impl DriverKind {
@@ -98,6 +108,7 @@ impl DriverKind {
     pub const fn word(&self) -> &'static str {
         match self {
             Self::Mecom(_) => "mecom",
+            Self::Line(_) => "line",
         }
     }
 
@@ -105,6 +116,7 @@ impl DriverKind {
     pub fn readings(&self) -> Vec<String> {
         match self {
             Self::Mecom(_) => [OBJECT_TEMPERATURE, SINK_TEMPERATURE].map(str::to_owned).to_vec(),
+            Self::Line(line) => line.dialect.reads.iter().map(|(name, _)| name.clone()).collect(),
         }
     }
 
@@ -112,6 +124,7 @@ impl DriverKind {
     pub fn controls(&self) -> Vec<String> {
         match self {
             Self::Mecom(_) => vec![OBJECT_TEMPERATURE.to_owned()],
+            Self::Line(line) => line.dialect.target.iter().flat_map(|target| target.controls.clone()).collect(),
         }
     }
 
@@ -120,6 +133,7 @@ impl DriverKind {
     pub fn levels(&self) -> Vec<(String, String)> {
         match self {
             Self::Mecom(_) => Vec::new(),
+            Self::Line(line) => line.dialect.levels.iter().map(|(name, rule)| (name.clone(), rule.unit.clone())).collect(),
         }
     }
 
@@ -127,6 +141,7 @@ impl DriverKind {
     pub fn has_output(&self) -> bool {
         match self {
             Self::Mecom(_) => false,
+            Self::Line(line) => line.dialect.output.is_some(),
         }
     }
 }
@@ -151,6 +166,29 @@ pub struct MecomSettings {
     pub device_type: Option<u32>,
     /// Serial number it must report, if declared.
     pub serial_number: Option<u32>,
+}
+
+/// What only a device that speaks in lines needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LineSettings {
+    /// What it speaks.
+    pub dialect: Arc<Dialect>,
+    /// Its address on its line, where it has one.
+    pub address: u8,
+    /// Number of its output, where it has several.
+    pub output: u8,
+    /// The device drops its output if the host is silent for this long, wall seconds, where it can be told to.
+    pub lease_s: Option<f64>,
+    /// Largest current, A. Written and read back where the dialect has a setting for it.
+    pub current_limit_a: Option<f64>,
+    /// Largest voltage, V. Likewise.
+    pub voltage_limit_v: Option<f64>,
+    /// Largest power, W. Likewise.
+    pub power_limit_w: Option<f64>,
+    /// Model it must report, if declared.
+    pub model: Option<String>,
+    /// Serial number it must report, if declared.
+    pub serial_number: Option<String>,
 }
 
 /// Where an instrument is.
