@@ -133,11 +133,11 @@ impl Mecom {
         match task {
             Task::Model => {
                 self.found.model = number;
-                self.check_declared("model", number, self.instrument.device_type, fx);
+                self.check_declared("model", number, self.settings.device_type, fx);
             }
             Task::Serial => {
                 self.found.serial = number;
-                self.check_declared("serial number", number, self.instrument.serial_number, fx);
+                self.check_declared("serial number", number, self.settings.serial_number, fx);
             }
             Task::Firmware => {
                 self.found.known = true;
@@ -212,7 +212,9 @@ impl Mecom {
         } else {
             self.found.error_told = false;
         }
-        if let Some(Job::Poll(tick)) = self.job {
+        if let Some(Job::Poll(tick)) = self.job
+            && self.instrument.servoes()
+        {
             fx.events.push(Event::Reading { tick, channel: Channel::TecOutput, value: f64::from(u8::from(on)) });
         }
         let Some(want) = want else {

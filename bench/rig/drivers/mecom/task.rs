@@ -1,6 +1,6 @@
 //! What the driver does with the device, as short scripts: a job is a list of tasks, a task at most one question.
 
-use crate::config::{Instrument, Quantity};
+use crate::config::{Instrument, MecomSettings, OBJECT_TEMPERATURE};
 use crate::protocol::mecom::{Request, Value, id, parameter};
 use signal::{Celsius, Channel, Tick};
 use std::collections::VecDeque;
@@ -134,48 +134,51 @@ pub(super) fn switch(on: bool) -> [Task; 3] {
 }
 
 /// Everything the device must hold before it may be enabled, each written and read back.
-fn settings(instrument: &Instrument) -> Vec<(u16, Value)> {
+fn settings(instrument: &Instrument, own: &MecomSettings) -> Vec<(u16, Value)> {
     // 2: the temperature controller drives the output, not a fixed current.
     let mut settings = vec![(id::INPUT_SELECTION, Value::Int(2))];
     let mut float = |parameter, value: f64| settings.push((parameter, Value::Float(value as f32)));
-    float(id::CURRENT_LIMIT, instrument.current_limit_a);
-    float(id::VOLTAGE_LIMIT, instrument.voltage_limit_v);
-    float(id::WATCHDOG, instrument.lease_s);
+    float(id::CURRENT_LIMIT, own.current_limit_a);
+    float(id::VOLTAGE_LIMIT, own.voltage_limit_v);
+    float(id::WATCHDOG, own.lease_s);
     if let Some(setpoint) = &instrument.setpoint {
         float(id::TARGET_RAMP, setpoint.rate_k_min / 60.0 * RAMP_MARGIN);
     }
     settings
 }
 
-/// Everything that is measured for a tick.
-fn measurements(instrument: &Instrument) -> impl Iterator<Item = Task> {
-    let declared = instrument.reads.iter().map(|(quantity, channel)| match quantity {
-        Quantity::ObjectTemperature => Task::Measure(id::OBJECT_TEMPERATURE, *channel),
-        Quantity::SinkTemperature => Task::Measure(id::SINK_TEMPERATURE, *channel),
+/// Everything that is measured for a tick, or everything that ever is. Only the controller that holds the servoed temperature tells
+/// of its output: the bench has one column for that.
+fn measurements(instrument: &Instrument, tick: Option<Tick>) -> impl Iterator<Item = Task> {
+    let due = instrument.reads.iter().filter(move |read| tick.is_none_or(|tick| read.due(tick)));
+    let declared = due.map(|read| {
+        let parameter = if read.name == OBJECT_TEMPERATURE { id::OBJECT_TEMPERATURE } else { id::SINK_TEMPERATURE };
+        Task::Measure(parameter, read.channel)
     });
-    declared.chain([
+    let output = [
         Task::Measure(id::OUTPUT_CURRENT, Channel::TecCurrent),
         Task::Measure(id::OUTPUT_VOLTAGE, Channel::TecVoltage),
         Task::Measure(id::TARGET_TEMPERATURE, Channel::TecTarget),
-    ])
+    ];
+    declared.chain(output.into_iter().filter(|_| instrument.servoes()))
 }
 
 /// The script of a job.
-pub(super) fn script(job: Job, instrument: &Instrument) -> VecDeque<Task> {
+pub(super) fn script(job: Job, instrument: &Instrument, own: &MecomSettings) -> VecDeque<Task> {
     match job {
         Job::Open => {
             let mut tasks = VecDeque::from([Task::Identify, Task::Model, Task::Serial, Task::Firmware, Task::Polarity]);
             tasks.extend(switch(false));
-            for (parameter, value) in settings(instrument) {
+            for (parameter, value) in settings(instrument, own) {
                 tasks.push_back(Task::Write { parameter, value, attempts: 2 });
                 tasks.push_back(Task::Verify { parameter, value });
             }
             // A device is ready when what will be polled can be had; until then it would be lost again with every poll.
-            tasks.extend(measurements(instrument));
+            tasks.extend(measurements(instrument, None));
             tasks
         }
-        Job::Poll(_) => {
-            let mut tasks: VecDeque<Task> = measurements(instrument).collect();
+        Job::Poll(tick) => {
+            let mut tasks: VecDeque<Task> = measurements(instrument, Some(tick)).collect();
             tasks.push_back(Task::Enabled);
             tasks.push_back(Task::Output { want: None, looked: 0 });
             tasks
