@@ -1,6 +1,7 @@
 //! The real driver and the emulated device on one line in memory, on virtual time, with everything that happens to lines.
 
 mod bench;
+mod bulk;
 mod denials;
 
 use super::*;

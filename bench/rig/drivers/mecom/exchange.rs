@@ -7,8 +7,6 @@ use crate::protocol::mecom::{Answer, Decoder, Query, Request, Side};
 
 /// Bits on the line for a byte: start, eight, stop.
 const BITS_A_BYTE: f64 = 10.0;
-/// Longest reply a driver of ours waits for, bytes: that of `?IF`, 20 characters in a frame of 12.
-const LONGEST_REPLY: usize = 32;
 
 /// What became of the open question.
 #[derive(Debug, PartialEq)]
@@ -51,7 +49,7 @@ impl Exchange {
         self.sequence = self.sequence.wrapping_add(1);
         let query = Query { address: self.address, sequence: self.sequence, request };
         let bytes = query.encode();
-        let wire_s = (bytes.len() + LONGEST_REPLY) as f64 * BITS_A_BYTE / f64::from(self.baud);
+        let wire_s = (bytes.len() + query.reply_len()) as f64 * BITS_A_BYTE / f64::from(self.baud);
         self.open = Some(Question { query, attempts_left: attempts.saturating_sub(1), deadline_s: now_s + self.timeout_s + wire_s });
         bytes
     }

@@ -161,8 +161,10 @@ fn request() -> impl Strategy<Value = Request> {
 /// A reply as a device would give it, by a seed for its values.
 fn reply(request: &Request, seed: u16) -> Reply {
     match request {
-        _ if seed % 7 == 0 => Reply::Exception(Exception::from_code(seed as u8)),
-        Request::Read { table, count, .. } if table.bits() => Reply::Bits((0..*count).map(|n| n.wrapping_mul(seed) % 3 == 0).collect()),
+        _ if seed.is_multiple_of(7) => Reply::Exception(Exception::from_code(seed as u8)),
+        Request::Read { table, count, .. } if table.bits() => {
+            Reply::Bits((0..*count).map(|n| n.wrapping_mul(seed).is_multiple_of(3)).collect())
+        }
         Request::Read { count, .. } => Reply::Registers((0..*count).map(|n| n.wrapping_mul(seed)).collect()),
         _ => Reply::Written,
     }
