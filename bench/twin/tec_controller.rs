@@ -10,6 +10,7 @@
 mod regulator;
 mod settings;
 
+use crate::wired::Ailment;
 use regulator::Regulator;
 use rig::protocol::mecom::{Bulk, Decoder, Frame, Reply, Request, RequestError, ServerError, Side, Value, id};
 use rig::{Instrument, Setpoint};
@@ -238,7 +239,27 @@ impl TecController {
         self.current_a
     }
 
-    fn watch(&mut self, wall_s: f64) {
+    /// Something befalls it that is not of its line.
+    pub(crate) fn befall(&mut self, wall_s: f64, ailment: Ailment) {
+        match ailment {
+            Ailment::PowerCycle => {}
+            Ailment::Exchanged { serial_number } => self.config.serial_number = serial_number,
+            Ailment::WatchdogFires if self.output_on() => return self.fail(id::WATCHDOG, "watchdog fired"),
+            Ailment::WatchdogFires => return,
+        }
+        self.decoder.clear();
+        self.restart(wall_s);
+    }
+
+    fn restart(&mut self, wall_s: f64) {
+        self.settings = Settings::power_up(&self.config);
+        self.error = None;
+        self.current_a = 0.0;
+        self.restart_until_s = Some(wall_s + RESTART_S);
+        self.events.push("restarting, output off".to_owned());
+    }
+
+    pub(crate) fn watch(&mut self, wall_s: f64) {
         if self.restart_until_s.take_if(|until| wall_s >= *until).is_some() {
             self.events.push("restarted, output off".to_owned());
         }
@@ -302,11 +323,7 @@ impl TecController {
                 Err(ServerError::Instance)
             }
             Request::Reset => {
-                self.settings = Settings::power_up(&self.config);
-                self.error = None;
-                self.current_a = 0.0;
-                self.restart_until_s = Some(wall_s + RESTART_S);
-                self.events.push("restarting, output off".to_owned());
+                self.restart(wall_s);
                 Ok(Reply::Acknowledge)
             }
         }

@@ -8,10 +8,12 @@
 //! answers: only reading back tells.
 
 mod decoder;
+mod map;
 mod message;
 mod value;
 
 pub use decoder::{Decoder, Heard};
+pub use map::{Register, RegisterMap};
 pub use message::{Answer, Exception, MAX_BITS_READ, MAX_REGISTERS_READ, Query, QueryError, Reply, Request, Table};
 pub use value::{Kind, ValueError, WordOrder};
 

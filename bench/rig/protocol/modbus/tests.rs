@@ -261,3 +261,75 @@ proptest! {
         }
     }
 }
+
+const MAP: &str = r#"
+[register.supply]
+table = "input"
+address = 2
+type = "i16"
+scale = 0.1
+unit = "degc"
+[register.return]
+table = "input"
+address = 3
+type = "i16"
+scale = 0.1
+[register.flow]
+table = "input"
+address = 4
+type = "f32"
+word_order = "low_first"
+[register.level]
+table = "input"
+address = 9
+[register.pump]
+table = "coil"
+address = 0
+writable = true
+[register.setpoint]
+address = 100
+type = "i16"
+scale = 0.01
+offset = -10.0
+writable = true
+"#;
+
+fn map(text: &str) -> Result<RegisterMap, signal::Problems> {
+    let document = signal::Document::parse("map.toml", text);
+    let map = RegisterMap::read(&document.root());
+    document.finish(map)
+}
+
+#[test]
+fn a_map_gives_questions_and_values() {
+    let map = map(MAP).unwrap();
+    let read = |table, at, count| Request::Read { table, at, count };
+    let all = ["supply", "return", "flow", "level", "pump"];
+    assert_eq!(
+        map.questions(&all),
+        [read(Table::Coils, 0, 1), read(Table::InputRegisters, 2, 4), read(Table::InputRegisters, 9, 1)],
+        "neighbours in one, holes in none"
+    );
+    let answer = Answer::Registers(vec![0xFFFF, 215, 0x0FDB, 0x4049]);
+    let value = |name: &str| map.get(name).unwrap().value(&answer, 2);
+    assert_eq!((value("supply"), value("return")), (Some(-0.1), Some(21.5)));
+    assert_eq!(value("flow"), Some(f64::from(std::f32::consts::PI)));
+    assert_eq!(value("level"), None, "not in there");
+    let nan = Answer::Registers(vec![0, 0x7FC0]);
+    assert_eq!(map.get("flow").unwrap().value(&nan, 4), None, "no number is no value");
+
+    let setpoint = map.get("setpoint").unwrap();
+    assert_eq!(setpoint.write(20.0), Ok(Request::WriteRegister { at: 100, value: 3000 }));
+    assert!(setpoint.write(f64::NAN).is_err() && setpoint.write(1e6).is_err());
+    assert_eq!(map.get("pump").unwrap().write(1.0), Ok(Request::WriteCoil { at: 0, on: true }));
+}
+
+#[test]
+fn a_map_that_contradicts_itself_is_refused_with_every_reason() {
+    let wrong = "[register.a]\naddress = 5\ntype = \"u32\"\nscale = 0.0\n[register.b]\naddress = 6\n[register.c]\ntable = \"input\"\naddress = 65535\ntype = \"f32\"\nwritable = true\n";
+    let said: Vec<String> = map(wrong).unwrap_err().0.iter().map(ToString::to_string).collect();
+    let said = said.join("\n");
+    for words in ["lies upon \"a\"", "0 makes every value the same", "cannot write this table", "beyond the last address"] {
+        assert!(said.contains(words), "no {words} in {said}");
+    }
+}
