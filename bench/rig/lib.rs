@@ -6,6 +6,7 @@
 //! Not here: what the temperatures should be (the controller), emulated instruments (the twin, which borrows [`protocol`]).
 
 pub mod config;
+mod corrected;
 mod driver;
 pub mod drivers;
 mod error;
@@ -13,8 +14,8 @@ pub mod port;
 pub mod protocol;
 
 pub use config::{
-    AcceleratorRule, ChannelRule, Connection, DriverKind, HeatSource, Instrument, Interface, Ledger, Mass, Quantity, RigFile, Role,
-    SafeAction, ServoNode, Setpoint, builtin,
+    AcceleratorRule, ChannelRule, Connection, Correction, Drive, DriverKind, HeatSource, Instrument, Interface, Ledger, Level, Mass,
+    MecomSettings, Parity, Read, RigFile, Role, SafeAction, Serial, ServoNode, Setpoint, builtin,
 };
-pub use driver::{Command, Driver, Effects, Event, Input, driver_for};
+pub use driver::{ArrayCurve, Command, Driver, Effects, Event, Input, driver_for};
 pub use error::Error;

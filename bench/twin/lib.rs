@@ -7,6 +7,7 @@
 
 pub mod bath;
 pub mod card;
+pub mod desk;
 pub mod host;
 pub mod link;
 pub mod modbus_device;
@@ -20,11 +21,22 @@ pub mod wired;
 pub mod world;
 
 pub use card::{Card, CardReading, CardSpec};
+pub use desk::{Emulated, NotEmulated, Scene};
 pub use link::{CardCommand, CardLink, LinkError, Ready};
 pub use plant::Plant;
 pub use truth::{Doubt, Faults, Spreads, Truth};
 pub use wired::{Ailment, Wired};
 pub use world::{TwinSpec, World};
+
+/// The emulated bench of a rig file as it really is by `truth`, with every instrument that the rig has.
+pub fn world_of(rig: &rig::RigFile, truth: Truth, card: CardSpec, coupled: bool) -> Result<World, NotEmulated> {
+    let servo = rig.servo().or(rig.instruments.first());
+    let mut world = World::new(truth, card, servo.map_or_else(tec_controller::TecController::idle, tec_for), coupled);
+    for (name, device) in desk::beside(rig)? {
+        world.attach(name, device);
+    }
+    Ok(world)
+}
 
 /// The emulated controller that stands in for an instrument of a rig file.
 pub fn tec_for(instrument: &rig::Instrument) -> tec_controller::TecController {

@@ -91,15 +91,22 @@ impl TecConfig {
         let default = Self::default();
         let declared = |value: Option<u32>, otherwise| value.and_then(|v| i32::try_from(v).ok()).unwrap_or(otherwise);
         let ramp = |s: &Setpoint| s.rate_k_min / 60.0 * rig::drivers::RAMP_MARGIN;
+        let ramp_k_s = instrument.setpoint.as_ref().map_or(default.ramp_k_s, ramp);
+        let Some(mecom) = instrument.mecom() else {
+            // Another make's controller on the same bank: its stage is taken to be as strong as the rig lets it be.
+            let current_limit_a = instrument.current_limit_a().unwrap_or(default.rated_current_a);
+            let voltage_limit_v = default.rated_voltage_v;
+            return Self { current_limit_a, voltage_limit_v, ramp_k_s, ..default };
+        };
         Self {
-            device_type: declared(instrument.device_type, default.device_type),
-            serial_number: declared(instrument.serial_number, default.serial_number),
-            address: instrument.address,
-            rated_current_a: default.rated_current_a.max(instrument.current_limit_a),
-            rated_voltage_v: default.rated_voltage_v.max(instrument.voltage_limit_v),
-            current_limit_a: instrument.current_limit_a,
-            voltage_limit_v: instrument.voltage_limit_v,
-            ramp_k_s: instrument.setpoint.as_ref().map_or(default.ramp_k_s, ramp),
+            device_type: declared(mecom.device_type, default.device_type),
+            serial_number: declared(mecom.serial_number, default.serial_number),
+            address: mecom.address,
+            rated_current_a: default.rated_current_a.max(mecom.current_limit_a),
+            rated_voltage_v: default.rated_voltage_v.max(mecom.voltage_limit_v),
+            current_limit_a: mecom.current_limit_a,
+            voltage_limit_v: mecom.voltage_limit_v,
+            ramp_k_s,
             ..default
         }
     }
@@ -153,6 +160,11 @@ impl TecController {
             denials: BTreeMap::new(),
             events: Vec::new(),
         }
+    }
+
+    /// A device that nobody talks to.
+    pub fn idle() -> Self {
+        Self::new(TecConfig::default())
     }
 
     /// What happened since this was last asked, in words, for the emulator's own log.

@@ -4,6 +4,7 @@
 //! memory it is virtual time; in a rehearsal it is the tick.
 
 use crate::card::{Card, CardReading, CardSpec};
+use crate::desk::{Emulated, Placed, Scene};
 use crate::plant::{Plant, STEP_S, Temperatures};
 use crate::tec_controller::{Sensors, TecController};
 use crate::truth::{ROOM_PERIOD_S, Spreads, Truth};
@@ -40,6 +41,8 @@ pub struct World {
     truth: Truth,
     /// The emulated TEC controller.
     pub tec: TecController,
+    /// Every other instrument, by its name in the rig file.
+    desk: Vec<Placed>,
     card: Card,
     temperatures: Temperatures,
     current_a: f64,
@@ -62,7 +65,12 @@ impl World {
         let mut card_rng = ChaCha8Rng::seed_from_u64(truth.seed);
         card_rng.set_stream(2);
         let card = Card::new(card, truth.card.clone(), card_rng);
-        Self { truth, tec, card, temperatures, current_a: 0.0, bench_s: 0.0, coupled, rng }
+        Self { truth, tec, desk: Vec::new(), card, temperatures, current_a: 0.0, bench_s: 0.0, coupled, rng }
+    }
+
+    /// Puts another instrument on the bench.
+    pub fn attach(&mut self, name: String, device: Box<dyn Emulated>) {
+        self.desk.push((name, device));
     }
 
     /// Bench seconds since power-up.
@@ -111,6 +119,10 @@ impl World {
             let board_w = self.card.advance(dt_s, die);
             let heat_w = if self.coupled { board_w } else { 0.0 };
             let room = self.room();
+            let scene = Scene { sensors, room_degc: Celsius::from(room).0, board_w };
+            for (_, device) in &mut self.desk {
+                device.advance(wall_s, dt_s, &scene);
+            }
             self.truth.plant.advance(&mut self.temperatures, dt_s, room, heat_w, self.current_a);
             self.bench_s += dt_s;
         }
@@ -138,6 +150,29 @@ impl World {
     /// Bytes that arrived at the controller, at wall second `wall_s`; returns its reply.
     pub fn receive(&mut self, wall_s: f64, bytes: &[u8]) -> Vec<u8> {
         self.tec.receive(wall_s, bytes)
+    }
+
+    /// Bytes that arrived at the instrument of this name; returns its reply. A name that is none of the others' is the
+    /// controller's.
+    pub fn receive_at(&mut self, name: &str, wall_s: f64, bytes: &[u8]) -> Vec<u8> {
+        match self.desk.iter_mut().find(|(known, _)| known == name) {
+            Some((_, device)) => device.receive(wall_s, bytes, &mut self.tec),
+            None => self.tec.receive(wall_s, bytes),
+        }
+    }
+
+    /// What happened to instruments since this was last asked, in words; those beside the controller by name.
+    pub fn events(&mut self) -> Vec<String> {
+        let mut events = self.tec.events();
+        for (name, device) in &mut self.desk {
+            events.extend(device.events().into_iter().map(|event| format!("{name}: {event}")));
+        }
+        events
+    }
+
+    /// Whether the output of the instrument of this name is on; `None` if it has none of its own.
+    pub fn output_on(&self, name: &str) -> Option<bool> {
+        self.desk.iter().find(|(known, _)| known == name).map_or_else(|| Some(self.tec.output_on()), |(_, device)| device.output_on())
     }
 
     /// Paces the card's workload.

@@ -166,7 +166,9 @@ impl Devices for LiveDevices {
         // Off at once, before anything that can take time.
         for (port, known) in &mut self.ports {
             known.forget_output();
-            port.command(Command::Disable);
+            if let Some(command) = known.safe_command() {
+                port.command(command);
+            }
         }
         for rule in std::mem::take(&mut self.channels) {
             match rule.safe {
@@ -175,18 +177,23 @@ impl Devices for LiveDevices {
                         unconfirmed.push(Unconfirmed { device: rule.role.word().into(), why: "it did not confirm that it stopped".into() });
                     }
                 }
-                SafeAction::On => self.note(Severity::Info, "safe", format!("{}: left on", rule.role.word())),
+                // Of what is only read there is nothing to say, save where it stands for something that runs.
+                SafeAction::On if rule.role.carries_heat_away() => {
+                    self.note(Severity::Info, "safe", format!("{}: left on", rule.role.word()));
+                }
                 // Its instrument was told above and is waited for below.
-                SafeAction::Off => {}
+                SafeAction::On | SafeAction::Off => {}
             }
         }
         let mut again = Instant::now() + DISABLE_AGAIN;
-        while self.ports.iter().any(|(_, known)| known.output_on() != Some(false)) && Instant::now() < deadline {
+        while self.ports.iter().any(|(_, known)| !known.is_safe()) && Instant::now() < deadline {
             match self.events.recv_deadline(deadline.min(again)) {
                 Ok((id, event)) => self.take(id, event),
                 Err(RecvTimeoutError::Timeout) => {
-                    for (port, _) in self.ports.iter().filter(|(_, known)| known.output_on() != Some(false)) {
-                        port.command(Command::Disable);
+                    for (port, known) in self.ports.iter().filter(|(_, known)| !known.is_safe()) {
+                        if let Some(command) = known.safe_command() {
+                            port.command(command);
+                        }
                     }
                     again = Instant::now() + DISABLE_AGAIN;
                 }
@@ -195,11 +202,8 @@ impl Devices for LiveDevices {
             }
         }
         for (port, known) in self.ports.drain(..) {
-            if known.output_on() != Some(false) {
-                let why = known
-                    .lost()
-                    .map_or_else(|| "its output was not confirmed off".to_owned(), |why| format!("output UNKNOWN, link lost: {why}"));
-                unconfirmed.push(Unconfirmed { device: known.name.clone(), why });
+            if !known.is_safe() {
+                unconfirmed.push(Unconfirmed { device: known.name.clone(), why: known.unsafe_words() });
             }
             // The fd closes either way; a thread that hangs is left behind.
             let _ = port.close_within(CLOSE);

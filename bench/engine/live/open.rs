@@ -10,9 +10,8 @@ use accelerator::Spec;
 use record::session::{Bound, BoundKind, Hello, RunCard, VERSION};
 use record::{Column, Columns, Folder};
 use rig::RigFile;
-use rig::config::Connection;
 use rig::driver_for;
-use rig::port::Port;
+use rig::port::{Place, Port};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -127,11 +126,11 @@ pub(super) fn open(bench: &Opening<'_>) -> Result<LiveDevices, RunError> {
     let (tell, events) = crossbeam_channel::unbounded();
     let mut ports = Vec::new();
     for (id, instrument) in bench.rig.instruments.iter().enumerate() {
-        let path = match &instrument.connection {
-            Connection::Port(path) => path.clone(),
-            Connection::Emulated => emulated_port(emulator.as_ref(), &instrument.name)?,
+        let place = match Place::of(&instrument.connection) {
+            Some(place) => place,
+            None => emulated_port(emulator.as_ref(), &instrument.name)?.into(),
         };
-        let port = Port::open(path, instrument.baud, driver_for(instrument)?, tell.clone(), id)?;
+        let port = Port::open(place, instrument.serial, driver_for(instrument)?, tell.clone(), id)?;
         ports.push((port, Known::new(instrument)));
     }
     let source = match bench.accelerator {

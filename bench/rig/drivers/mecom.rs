@@ -19,7 +19,7 @@ mod exchange;
 mod state;
 mod task;
 
-use crate::config::Instrument;
+use crate::config::{Instrument, MecomSettings};
 use crate::driver::{Command, Driver, Effects, Event, Input};
 use crate::error::Error;
 use exchange::{Exchange, Turn};
@@ -34,6 +34,7 @@ const BEYOND_LEASE_S: f64 = 0.5;
 /// The driver of one controller.
 pub struct Mecom {
     instrument: Instrument,
+    settings: MecomSettings,
     line: Exchange,
     link: Link,
     wanted: Wanted,
@@ -55,14 +56,15 @@ pub struct Mecom {
 impl Mecom {
     /// A driver of this instrument, on a closed port.
     pub fn new(instrument: &Instrument) -> Result<Self, Error> {
-        let i = instrument;
-        let numbers = [i.lease_s, i.reply_timeout_s, i.current_limit_a, i.voltage_limit_v];
-        if numbers.iter().any(|n| !n.is_finite() || *n <= 0.0) || i.baud == 0 {
-            let why = "lease, time-out, limits and baud must be above 0".to_owned();
-            return Err(Error::Instrument { instrument: i.name.clone(), why });
+        let (i, refuse) = (instrument, |why: &str| Error::Instrument { instrument: instrument.name.clone(), why: why.to_owned() });
+        let settings = i.mecom().ok_or_else(|| refuse("it is no MeCom controller"))?.clone();
+        let numbers = [settings.lease_s, i.reply_timeout_s, settings.current_limit_a, settings.voltage_limit_v];
+        if numbers.iter().any(|n| !n.is_finite() || *n <= 0.0) || i.serial.baud == 0 {
+            return Err(refuse("lease, time-out, limits and baud must be above 0"));
         }
         Ok(Self {
-            line: Exchange::new(i.address, i.baud, i.reply_timeout_s),
+            line: Exchange::new(settings.address, i.serial, i.reply_timeout_s),
+            settings,
             link: Link::Closed,
             wanted: Wanted::default(),
             job: None,
@@ -78,8 +80,10 @@ impl Mecom {
     }
 
     fn begin(&mut self, job: Job) {
-        self.tasks = task::script(job, &self.instrument);
-        if let (Job::Poll(_), true, Some(bulk)) = (job, self.found.bulk, task::polled_at_once(&self.instrument)) {
+        self.tasks = task::script(job, &self.instrument, &self.settings);
+        if let (Job::Poll(tick), true) = (job, self.found.bulk)
+            && let Some(bulk) = task::polled_at_once(&self.instrument, tick)
+        {
             self.tasks = VecDeque::from([bulk]);
         }
         self.job = Some(job);
@@ -126,7 +130,7 @@ impl Mecom {
         let told = self.link == Link::Silent;
         self.forget(&why, fx);
         self.link = Link::Silent;
-        self.open(if told || self.defied { self.instrument.lease_s + BEYOND_LEASE_S } else { 0.0 });
+        self.open(if told || self.defied { self.settings.lease_s + BEYOND_LEASE_S } else { 0.0 });
         if !told {
             fx.events.push(Event::LinkLost { why });
         }
@@ -152,7 +156,10 @@ impl Mecom {
                 }
             }
             // It crossed with the news that the link is lost: whoever sent it will know, and nothing is refused.
-            Command::Target(_) | Command::Enable | Command::Acknowledge if away => {}
+            Command::Target(_) | Command::Level(_) | Command::Curve(_) | Command::Enable | Command::Acknowledge if away => {}
+            Command::Level(_) | Command::Curve(_) => {
+                fx.events.push(refused("a level", "a TEC controller is given temperatures only"));
+            }
             Command::Target(target) => {
                 let what = format!("a target of {target}");
                 match &self.instrument.setpoint {
@@ -315,7 +322,7 @@ impl Driver for Mecom {
     }
 
     fn describe(&self) -> String {
-        let address = self.instrument.address;
+        let address = self.settings.address;
         if self.found.known {
             format!("TEC-{} serial {} (MeCom address {address})", self.found.model, self.found.serial)
         } else {

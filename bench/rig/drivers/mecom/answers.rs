@@ -5,7 +5,7 @@ use super::state::{Found, Link, status};
 use super::task::{self, Job, Task};
 use crate::driver::{Effects, Event};
 use crate::protocol::mecom::{Answer, ServerError, Value, id, parameter};
-use signal::Channel;
+use signal::{Channel, Tick};
 
 /// Exchanges that fail in a row before the link counts as lost. A device that answers, but not what it is asked, is as good as
 /// silent: nobody sees what it does, and every question renews the lease of its output.
@@ -97,7 +97,7 @@ impl Mecom {
             // One by one it shows which of them cannot be had.
             Some(_) if matches!(task, Task::Bulk(_)) => {
                 self.found.bulk &= not_now;
-                self.tasks = task::polled(&self.instrument).collect();
+                self.tasks = task::polled(&self.instrument, self.polling()).collect();
             }
             Some(Job::Open) if not_now => self.silent(why, fx),
             Some(Job::Open) => self.refuse(why, !self.found.known, fx),
@@ -111,6 +111,11 @@ impl Mecom {
             }
             None => {}
         }
+    }
+
+    /// The tick that is being polled.
+    const fn polling(&self) -> Option<Tick> {
+        if let Some(Job::Poll(tick)) = self.job { Some(tick) } else { None }
     }
 
     fn restarted(&mut self) {
@@ -134,7 +139,7 @@ impl Mecom {
                 self.found.bulk = values.starts_with(&known);
             }
             (Task::Bulk(_), Answer::Many(values)) => {
-                let tasks: Vec<Task> = task::polled(&self.instrument).collect();
+                let tasks: Vec<Task> = task::polled(&self.instrument, self.polling()).collect();
                 for (task, bits) in tasks.into_iter().zip(values) {
                     self.answered(task, Answer::Bits(bits), fx);
                 }
@@ -151,11 +156,11 @@ impl Mecom {
         match task {
             Task::Model => {
                 self.found.model = number;
-                self.check_declared("model", number, self.instrument.device_type, fx);
+                self.check_declared("model", number, self.settings.device_type, fx);
             }
             Task::Serial => {
                 self.found.serial = number;
-                self.check_declared("serial number", number, self.instrument.serial_number, fx);
+                self.check_declared("serial number", number, self.settings.serial_number, fx);
             }
             Task::Firmware => {
                 self.found.known = true;
@@ -230,7 +235,9 @@ impl Mecom {
         } else {
             self.found.error_told = false;
         }
-        if let Some(Job::Poll(tick)) = self.job {
+        if let Some(Job::Poll(tick)) = self.job
+            && self.instrument.servoes()
+        {
             fx.events.push(Event::Reading { tick, channel: Channel::TecOutput, value: f64::from(u8::from(on)) });
         }
         let Some(want) = want else {

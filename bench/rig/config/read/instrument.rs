@@ -1,0 +1,112 @@
+//! What an `[instrument.NAME]` says of itself. What channels make of it is bound later.
+
+use crate::config::{Connection, DriverKind, Instrument, MecomSettings, Parity, Serial, UsbId};
+use signal::Section;
+use std::path::PathBuf;
+
+/// Shortest lease, wall seconds: below it a busy host would lose its output for nothing.
+const SHORTEST_LEASE_S: f64 = 2.0;
+
+/// The words of `driver`.
+#[derive(Clone, Copy)]
+enum Word {
+    Mecom,
+}
+
+pub(super) fn instrument(name: String, section: &Section<'_>) -> Instrument {
+    let word = section.choice("driver", &[("mecom", Word::Mecom)]);
+    let (driver, usual) = match word {
+        Word::Mecom => (DriverKind::Mecom(mecom(section)), Usual { serial: Serial::n81(57_600), reply_timeout_s: 0.1 }),
+    };
+    Instrument {
+        driver,
+        connection: connection(section),
+        serial: serial(section, usual.serial),
+        reply_timeout_s: section.number_or("reply_timeout_s", 0.01..=10.0, usual.reply_timeout_s),
+        reads: Vec::new(),
+        setpoint: None,
+        drive: None,
+        name,
+    }
+}
+
+/// What a driver's devices are found with where the rig does not say.
+struct Usual {
+    serial: Serial,
+    reply_timeout_s: f64,
+}
+
+fn mecom(section: &Section<'_>) -> MecomSettings {
+    let whole = |key: &str, to: i64| section.optional_number(key, 0.0..=to as f64).map(|_| section.integer(key, 0..=to) as u32);
+    MecomSettings {
+        address: section.integer_or("address", 1..=254, 1) as u8,
+        lease_s: section.number("lease_s", SHORTEST_LEASE_S..=60.0),
+        current_limit_a: section.number("current_limit_a", 0.01..=50.0),
+        voltage_limit_v: section.number("voltage_limit_v", 0.1..=60.0),
+        device_type: whole("device_type", 99_999),
+        serial_number: whole("serial_number", i64::from(i32::MAX)),
+    }
+}
+
+fn serial(section: &Section<'_>, usual: Serial) -> Serial {
+    Serial {
+        baud: section.integer_or("baud", 300..=1_000_000, i64::from(usual.baud)) as u32,
+        data_bits: section.integer_or("data_bits", 7..=8, i64::from(usual.data_bits)) as u8,
+        parity: section.choice_or("parity", &[Parity::None, Parity::Even, Parity::Odd].map(|p| (p.word(), p)), usual.parity),
+        stop_bits: section.integer_or("stop_bits", 1..=2, i64::from(usual.stop_bits)) as u8,
+    }
+}
+
+fn connection(section: &Section<'_>) -> Connection {
+    let emulated = section.flag_or("emulated", false);
+    let port = section.optional_text("port", "the path of a serial port, such as \"/dev/serial/by-id/...\"");
+    let tcp = section.optional_text("tcp", "\"host:port\"");
+    let usb = section.optional_section("usb");
+    let ways: Vec<&str> = [("emulated", emulated), ("port", port.is_some()), ("usb", usb.exists()), ("tcp", tcp.is_some())]
+        .into_iter()
+        .filter_map(|(key, there)| there.then_some(key))
+        .collect();
+    match ways[..] {
+        [] => {
+            section.problem(
+                "port",
+                "missing: say where the instrument is: `port`, `usb = { vid, pid, serial }` or `tcp = \"host:port\"`, or `emulated = true`",
+            );
+        }
+        [_] => {}
+        ["emulated", other, ..] => {
+            section.problem(other, "an emulated instrument has no port of its own; remove this, or `emulated`");
+        }
+        [first, second, ..] => section.problem(second, format_args!("the instrument is already found by `{first}`; keep one of the two")),
+    }
+    match (emulated, port, tcp) {
+        (false, Some(port), _) => Connection::Port(path(section, port)),
+        (false, None, Some(tcp)) => Connection::Tcp(address(section, tcp)),
+        (false, None, None) if usb.exists() => Connection::Usb(UsbId {
+            vid: usb.integer("vid", 0..=0xFFFF) as u16,
+            pid: usb.integer("pid", 0..=0xFFFF) as u16,
+            serial: usb.optional_text("serial", "the adapter's serial number, in quotes"),
+        }),
+        (true, ..) | (false, None, None) => Connection::Emulated,
+    }
+}
+
+fn path(section: &Section<'_>, port: String) -> PathBuf {
+    if !port.starts_with('/') {
+        section.problem("port", format_args!("\"{port}\" is no absolute path"));
+    } else if ["/dev/ttyUSB", "/dev/ttyACM"].iter().any(|p| port.starts_with(p)) {
+        section.problem(
+            "port",
+            format_args!("\"{port}\" may be another device after the next replug; use the link to it under /dev/serial/by-id (or by-path)"),
+        );
+    }
+    PathBuf::from(port)
+}
+
+fn address(section: &Section<'_>, tcp: String) -> String {
+    let sound = tcp.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|p| p > 0));
+    if !sound {
+        section.problem("tcp", format_args!("\"{tcp}\" is no address: expected \"host:port\", such as \"192.168.1.26:23\""));
+    }
+    tcp
+}
