@@ -4,6 +4,7 @@
 //! of how a driver goes about it.
 
 use crate::tec_controller::{Sensors, TecController};
+use crate::wired::Ailment;
 use rig::{DriverKind, Instrument, RigFile};
 use thiserror::Error;
 
@@ -30,6 +31,9 @@ pub trait Emulated: Send {
     /// Its output is on; `None` if it has none of its own.
     fn output_on(&self) -> Option<bool>;
 
+    /// Something befalls it at `wall_s`. What it cannot know of leaves it as it is.
+    fn suffer(&mut self, _wall_s: f64, _ailment: Ailment) {}
+
     /// What happened since this was last asked, in words, for the emulator's own log.
     fn events(&mut self) -> Vec<String>;
 }
@@ -50,6 +54,10 @@ impl Emulated for Bystander {
 
     fn output_on(&self) -> Option<bool> {
         Some(self.device.output_on())
+    }
+
+    fn suffer(&mut self, wall_s: f64, ailment: Ailment) {
+        self.device.befall(wall_s, ailment);
     }
 
     fn events(&mut self) -> Vec<String> {

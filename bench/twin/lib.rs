@@ -8,7 +8,9 @@
 pub mod bath;
 pub mod card;
 pub mod desk;
+pub mod faults;
 pub mod host;
+pub mod joined;
 pub mod link;
 pub mod modbus_device;
 pub mod plant;
@@ -22,6 +24,8 @@ pub mod world;
 
 pub use card::{Card, CardReading, CardSpec};
 pub use desk::{Emulated, NotEmulated, Scene};
+pub use faults::Scenario;
+pub use joined::Joined;
 pub use link::{CardCommand, CardLink, LinkError, Ready};
 pub use plant::Plant;
 pub use truth::{Doubt, Faults, Spreads, Truth};

@@ -97,7 +97,7 @@ impl Mecom {
             // One by one it shows which of them cannot be had.
             Some(_) if matches!(task, Task::Bulk(_)) => {
                 self.found.bulk &= not_now;
-                self.tasks = task::polled(&self.instrument, self.polling()).collect();
+                self.tasks = task::polled(&self.instrument, &self.settings, self.polling()).collect();
             }
             Some(Job::Open) if not_now => self.silent(why, fx),
             Some(Job::Open) => self.refuse(why, !self.found.known, fx),
@@ -139,9 +139,12 @@ impl Mecom {
                 self.found.bulk = values.starts_with(&known);
             }
             (Task::Bulk(_), Answer::Many(values)) => {
-                let tasks: Vec<Task> = task::polled(&self.instrument, self.polling()).collect();
+                let tasks: Vec<Task> = task::polled(&self.instrument, &self.settings, self.polling()).collect();
                 for (task, bits) in tasks.into_iter().zip(values) {
                     self.answered(task, Answer::Bits(bits), fx);
+                    if self.polling().is_none() {
+                        break;
+                    }
                 }
             }
             (Task::Verify { parameter, value }, Answer::Bits(bits)) => self.verify(parameter, value, bits, fx),
@@ -204,6 +207,7 @@ impl Mecom {
         let name = parameter(number).map_or("parameter", |p| p.name);
         let why = format!("{name} ({number}) reads back {found} after {wanted} was written");
         match self.job {
+            Some(Job::Poll(_) | Job::Switch { .. }) => self.silent(format!("the controller lost its settings as if restarted, {why}"), fx),
             // It may never have arrived.
             Some(Job::Open) if !self.heard => self.silent(why, fx),
             Some(Job::Open) => self.refuse(why, false, fx),

@@ -170,24 +170,27 @@ fn measurements(instrument: &Instrument, tick: Option<Tick>) -> impl Iterator<It
     declared.chain(output.into_iter().filter(|_| instrument.servoes()))
 }
 
-/// Everything that a poll asks for, one by one: what is measured, then what the output does.
-pub(super) fn polled(instrument: &Instrument, tick: Option<Tick>) -> impl Iterator<Item = Task> {
-    measurements(instrument, tick).chain([Task::Enabled, Task::Output { want: None, looked: 0 }])
+/// Everything that a poll asks for, one by one: what is measured, whether the device still has its lease (one that restarted has
+/// not, nor its limits), what the output does.
+pub(super) fn polled(instrument: &Instrument, own: &MecomSettings, tick: Option<Tick>) -> impl Iterator<Item = Task> {
+    let lease = Task::Verify { parameter: id::WATCHDOG, value: Value::Float(own.lease_s as f32) };
+    measurements(instrument, tick).chain([lease, Task::Enabled, Task::Output { want: None, looked: 0 }])
 }
 
 /// The same in one question, after `first`; `None` if it is too much for one.
-fn bulk(instrument: &Instrument, tick: Option<Tick>, first: &[u16]) -> Option<Bulk> {
+fn bulk(instrument: &Instrument, own: &MecomSettings, tick: Option<Tick>, first: &[u16]) -> Option<Bulk> {
     let number = |task: Task| match task.question() {
         Some((Request::Read { parameter, .. }, _)) => Some(parameter),
         _ => None,
     };
-    let all: Vec<(u16, u8)> = first.iter().copied().chain(polled(instrument, tick).filter_map(number)).map(|n| (n, INSTANCE)).collect();
+    let all: Vec<(u16, u8)> =
+        first.iter().copied().chain(polled(instrument, own, tick).filter_map(number)).map(|n| (n, INSTANCE)).collect();
     Bulk::new(&all)
 }
 
 /// What a poll begins with where bulk reads can be had.
-pub(super) fn polled_at_once(instrument: &Instrument, tick: Tick) -> Option<Task> {
-    bulk(instrument, Some(tick), &[]).map(Task::Bulk)
+pub(super) fn polled_at_once(instrument: &Instrument, own: &MecomSettings, tick: Tick) -> Option<Task> {
+    bulk(instrument, own, Some(tick), &[]).map(Task::Bulk)
 }
 
 /// The script of a job.
@@ -202,15 +205,20 @@ pub(super) fn script(job: Job, instrument: &Instrument, own: &MecomSettings) -> 
             }
             // A device is ready when what will be polled can be had; until then it would be lost again with every poll.
             tasks.extend(measurements(instrument, None));
-            tasks.extend(bulk(instrument, None, &[id::DEVICE_TYPE, id::SERIAL_NUMBER]).map(Task::TryBulk));
+            tasks.extend(bulk(instrument, own, None, &[id::DEVICE_TYPE, id::SERIAL_NUMBER]).map(Task::TryBulk));
             tasks
         }
-        Job::Poll(tick) => polled(instrument, Some(tick)).collect(),
+        Job::Poll(tick) => polled(instrument, own, Some(tick)).collect(),
         Job::Target(target) => {
             let (parameter, value) = (id::TARGET_TEMPERATURE, Value::Float(target.0 as f32));
             VecDeque::from([Task::Write { parameter, value, attempts: 2 }, Task::Verify { parameter, value }])
         }
-        Job::Switch { on, .. } => VecDeque::from(switch(on)),
+        Job::Switch { on: false, .. } => VecDeque::from(switch(false)),
+        Job::Switch { on: true, .. } => {
+            // Read back once more: a device that restarted since it was configured has limits of its own and no lease.
+            let verify = |(parameter, value)| Task::Verify { parameter, value };
+            settings(instrument, own).into_iter().map(verify).chain(switch(true)).collect()
+        }
         Job::Acknowledge => VecDeque::from([Task::RestartIfError]),
     }
 }
