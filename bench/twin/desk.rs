@@ -9,6 +9,7 @@ mod supply;
 mod tec_face;
 
 use crate::tec_controller::{Sensors, TecController};
+use crate::wired::Ailment;
 use others::{Kind, Other};
 use rig::{DriverKind, Instrument, LineSettings, RigFile};
 use supply::{Make, Supply};
@@ -38,6 +39,9 @@ pub trait Emulated: Send {
     /// Its output is on; `None` if it has none of its own.
     fn output_on(&self) -> Option<bool>;
 
+    /// Something befalls it at `wall_s`. What it cannot know of leaves it as it is.
+    fn suffer(&mut self, _wall_s: f64, _ailment: Ailment) {}
+
     /// What happened since this was last asked, in words, for the emulator's own log.
     fn events(&mut self) -> Vec<String>;
 }
@@ -58,6 +62,10 @@ impl Emulated for Bystander {
 
     fn output_on(&self) -> Option<bool> {
         Some(self.device.output_on())
+    }
+
+    fn suffer(&mut self, wall_s: f64, ailment: Ailment) {
+        self.device.befall(wall_s, ailment);
     }
 
     fn events(&mut self) -> Vec<String> {

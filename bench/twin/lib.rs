@@ -5,22 +5,31 @@
 //!
 //! Not here: the controller, recording, anything that knows which of the two plants it is talking to.
 
+pub mod bath;
 pub mod card;
 pub mod desk;
+pub mod faults;
 pub mod host;
+pub mod joined;
 pub mod link;
+pub mod modbus_device;
 pub mod plant;
+pub mod te_controller;
 pub mod tec_controller;
 #[cfg(test)]
 mod testing;
 pub mod truth;
+pub mod wired;
 pub mod world;
 
 pub use card::{Card, CardReading, CardSpec};
 pub use desk::{Emulated, NotEmulated, Scene};
+pub use faults::Scenario;
+pub use joined::Joined;
 pub use link::{CardCommand, CardLink, LinkError, Ready};
 pub use plant::Plant;
 pub use truth::{Doubt, Faults, Spreads, Truth};
+pub use wired::{Ailment, Wired};
 pub use world::{TwinSpec, World};
 
 /// The emulated bench of a rig file as it really is by `truth`, with every instrument that the rig has.

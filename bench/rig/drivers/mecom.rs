@@ -8,6 +8,13 @@
 //! tick, save finite sequences. After silence the device is left alone for longer than the lease before it is tried again: our
 //! questions may reach it though its answers do not reach us, and must not keep its output alive.
 //!
+//! **Restarts** go unseen between two questions, and take limits and lease along: every poll looks whether the lease is still
+//! what was written, and an output is switched on only after every setting was read back again. What is not as it was written
+//! counts as a lost link.
+//!
+//! **Bulk reads** are an order of magnitude less traffic, but known from public catalogues only: on opening, model and serial
+//! number are asked for once more that way, and unless both come back as they were, everything is read one by one.
+//!
 //! **Sign**: positive current cools the plate. Devices can be set either way (parameter 3034); it is read, not set, since it
 //! describes how the modules are wired, and what the device reports is turned around where it says heating.
 
@@ -78,6 +85,11 @@ impl Mecom {
 
     fn begin(&mut self, job: Job) {
         self.tasks = task::script(job, &self.instrument, &self.settings);
+        if let (Job::Poll(tick), true) = (job, self.found.bulk)
+            && let Some(bulk) = task::polled_at_once(&self.instrument, &self.settings, tick)
+        {
+            self.tasks = VecDeque::from([bulk]);
+        }
         self.job = Some(job);
         self.asked = None;
         self.wait_until_s = None;

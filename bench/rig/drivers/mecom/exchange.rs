@@ -6,9 +6,6 @@
 use crate::config::Serial;
 use crate::protocol::mecom::{Answer, Decoder, Query, Request, Side};
 
-/// Longest reply a driver of ours waits for, bytes: that of `?IF`, 20 characters in a frame of 12.
-const LONGEST_REPLY: usize = 32;
-
 /// What became of the open question.
 #[derive(Debug, PartialEq)]
 pub(super) enum Turn {
@@ -50,7 +47,7 @@ impl Exchange {
         self.sequence = self.sequence.wrapping_add(1);
         let query = Query { address: self.address, sequence: self.sequence, request };
         let bytes = query.encode();
-        let wire_s = self.serial.wire_s(bytes.len() + LONGEST_REPLY);
+        let wire_s = self.serial.wire_s(bytes.len() + query.reply_len());
         self.open = Some(Question { query, attempts_left: attempts.saturating_sub(1), deadline_s: now_s + self.timeout_s + wire_s });
         bytes
     }
