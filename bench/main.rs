@@ -84,6 +84,7 @@ fn dispatch(command: Option<Command>) -> anyhow::Result<Exit> {
             )
         }
         Some(Command::Accelerator(AcceleratorCommand::Info)) => verbs::files::accelerator_info(),
+        Some(Command::Workload(command)) => verbs::workload::workload(&command),
         Some(Command::Columns) => verbs::files::columns(),
         Some(Command::Completions { shell }) => verbs::files::completions(shell),
         Some(Command::Man) => verbs::files::man(),

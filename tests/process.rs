@@ -14,3 +14,4 @@ mod operators;
 mod screens;
 mod sweep;
 mod verbs;
+mod workload;

@@ -136,7 +136,12 @@ fn manifest(setup: &Setup, program: Program, folder: &Folder, columns: &Columns,
             coupled: setup.coupled,
             notes: setup.identity.as_ref().map(|i| i.notes.clone()).unwrap_or_default(),
         },
-        workload: WorkloadCard { name: setup.workload.to_string(), unit: setup.unit.clone() },
+        workload: WorkloadCard {
+            name: setup.workload.to_string(),
+            unit: setup.unit.clone(),
+            description: String::new(),
+            figures: BTreeMap::new(),
+        },
         masses: masses(setup),
         commissioning: setup.commissioned.as_ref().map(|c| crate::manifest::Commissioning {
             id: c.id.clone(),

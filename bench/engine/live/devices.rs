@@ -10,6 +10,7 @@ use rig::Command;
 use rig::config::{ChannelRule, SafeAction};
 use rig::port::Port;
 use signal::{Channel, Origin, Reading, Severity, Snapshot, Tick};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use workload::Workload;
 
@@ -44,6 +45,8 @@ pub(crate) struct LiveDevices {
     pub(crate) source_lost: bool,
     /// The rig's channels with their declared safe actions.
     pub(crate) channels: Vec<ChannelRule>,
+    /// What the workload said it is, and its figures, when it was stopped.
+    pub(crate) work_said: (String, BTreeMap<String, f64>),
 }
 
 impl LiveDevices {
@@ -99,7 +102,14 @@ impl LiveDevices {
                 }
             }
         }
-        if let Some(Source::Real { workload, .. }) = &self.source {
+        if let Some(Source::Real { workload, .. }) = &mut self.source {
+            let remarks = workload.remarks();
+            self.notes.extend(remarks.into_iter().map(|message| Event {
+                severity: Severity::Info,
+                kind: "workload",
+                who: "engine".into(),
+                message,
+            }));
             if let Some(units) = workload.units() {
                 snapshot.set(Channel::WorkUnits, Reading::good(units, bench_s, Origin::Measured));
             }
@@ -111,7 +121,10 @@ impl LiveDevices {
     fn stop_workload(&mut self, within: Duration) -> bool {
         match self.source.take() {
             Some(Source::Virtual(mut card)) => card.stop(Instant::now() + CLOSE.min(within)),
-            Some(Source::Real { workload, .. }) => workload.stop(CLOSE.min(within)),
+            Some(Source::Real { workload, .. }) => {
+                self.work_said = (workload.describe(), workload.figures());
+                workload.stop(CLOSE.min(within))
+            }
             None => true,
         }
     }

@@ -142,7 +142,8 @@ pub(super) fn open(bench: &Opening<'_>) -> Result<LiveDevices, RunError> {
             let device = real.open(Path::new("/"))?;
             let accelerator =
                 RealAccelerator::start(device).map_err(|source| RunError::System { doing: "start the accelerator's thread", source })?;
-            Bench::Real { accelerator, workload: bench.workload.start(bench.seed, &bench.environment)? }
+            let start = workload::Start { seed: bench.seed, environment: &bench.environment, program: Some(bench.program) };
+            Bench::Real { accelerator, workload: bench.workload.start(&start)? }
         }
     };
     Ok(LiveDevices {
@@ -157,6 +158,7 @@ pub(super) fn open(bench: &Opening<'_>) -> Result<LiveDevices, RunError> {
         identities: Vec::new(),
         source_lost: false,
         channels: bench.rig.channels.clone(),
+        work_said: Default::default(),
     })
 }
 
