@@ -2,6 +2,7 @@
 
 use super::accelerator::{Heard, RealAccelerator, VirtualCard};
 use super::emulator::Emulator;
+use super::guardian::Guarded;
 use crate::devices::{Devices, Look, Unconfirmed};
 use crate::instrument::{Known, status};
 use control::{Commands, Event};
@@ -33,6 +34,8 @@ pub(crate) struct LiveDevices {
     pub(crate) ports: Vec<(Port, Known)>,
     pub(crate) events: Receiver<(usize, rig::Event)>,
     pub(crate) source: Option<Source>,
+    /// What is set on it, until it is put back.
+    pub(crate) settings: Option<Guarded>,
     pub(crate) emulator: Option<Emulator>,
     /// Bench second 0, and bench seconds a wall second: readings carry the time they were taken at, not the time they were due.
     pub(crate) origin: Instant,
@@ -99,7 +102,9 @@ impl LiveDevices {
                 }
             }
         }
-        if let Some(Source::Real { workload, .. }) = &self.source {
+        if let Some(Source::Real { accelerator, workload }) = &self.source {
+            let remarks = accelerator.remarks().into_iter();
+            self.notes.extend(remarks.map(|r| Event { severity: r.severity, kind: r.kind, who: "accelerator".into(), message: r.message }));
             if let Some(units) = workload.units() {
                 snapshot.set(Channel::WorkUnits, Reading::good(units, bench_s, Origin::Measured));
             }
@@ -178,6 +183,12 @@ impl Devices for LiveDevices {
                 SafeAction::On => self.note(Severity::Info, "safe", format!("{}: left on", rule.role.word())),
                 // Its instrument was told above and is waited for below.
                 SafeAction::Off => {}
+            }
+        }
+        if let Some(settings) = self.settings.take() {
+            match settings.restore(within) {
+                Ok(()) => self.note(Severity::Info, "settings", "the accelerator's settings are what they were, read back".into()),
+                Err(why) => unconfirmed.push(Unconfirmed { device: "accelerator settings".into(), why }),
             }
         }
         let mut again = Instant::now() + DISABLE_AGAIN;
