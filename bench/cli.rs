@@ -268,4 +268,17 @@ pub(crate) enum RigCommand {
 pub(crate) enum AcceleratorCommand {
     /// What was found on this machine, and why not more
     Info,
+    /// Find out what the power sensor of a device really does: update period, window, aliasing, counter, cost of polling
+    Check(crate::verbs::device::CheckArgs),
+    /// Put the settings of a GPU back when the engine that changed them dies; started by `run`
+    #[command(hide = true)]
+    Guard {
+        /// Index or UUID of the GPU
+        gpu: String,
+        /// What to put back
+        original: accelerator::nvml::Original,
+        /// Where to write what was done
+        #[arg(long)]
+        log: PathBuf,
+    },
 }

@@ -4,6 +4,7 @@ pub(crate) mod attach;
 pub(crate) mod calibrate;
 pub(crate) mod check;
 pub(crate) mod commission;
+pub(crate) mod device;
 pub(crate) mod emulate;
 pub(crate) mod files;
 pub(crate) mod import;

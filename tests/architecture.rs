@@ -25,6 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const DOORS: &[(&str, &[&str])] = &[
     ("serialport", &["rig", "twin"]),
     ("nvml-wrapper", &["accelerator"]),
+    ("nvml-wrapper-sys", &["accelerator"]),
     ("csv", &["record"]),
     ("ratatui", &["tui"]),
     ("crossterm", &["tui"]),

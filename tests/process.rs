@@ -9,6 +9,7 @@ mod bench;
 mod faults;
 mod flights;
 mod full_disk;
+mod gpu;
 mod imports;
 mod operators;
 mod screens;

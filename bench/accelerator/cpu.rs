@@ -50,11 +50,10 @@ impl Cpu {
         let identity = Identity {
             spec: "cpu".to_owned(),
             name: sensors::cpu_name(root).unwrap_or_else(|| "host CPU".to_owned()),
-            uuid: None,
-            serial: None,
             driver: sensors::kernel(root),
             full_w: rapl.as_ref().and_then(Rapl::limit_w),
             notes,
+            ..Identity::default()
         };
         Self { root: root.to_owned(), identity, rapl, thermometer, clocks, opened: Instant::now(), last: None, load: None }
     }

@@ -74,7 +74,14 @@ fn device(out: &mut String, accelerator: &mut dyn Accelerator) {
         }
     }
     if let Some(w) = identity.full_w {
-        line(out, format_args!("    {:<12}{w:.1} W", "power limit"));
+        let range = identity.limits_w.map_or(String::new(), |(low, high)| format!(", can be set from {low:.0} to {high:.0} W"));
+        line(out, format_args!("    {:<12}{w:.1} W{range}", "power limit"));
+    }
+    for (name, value) in &identity.facts {
+        line(out, format_args!("    {name:<12} {value}"));
+    }
+    for busy in identity.processes.iter().flatten() {
+        line(out, format_args!("    used by {busy}: it disturbs every measurement, and an unattended run does not start beside it"));
     }
     match accelerator.sample() {
         Ok(sample) => line(out, format_args!("    {:<12}{}", "now", now(&sample))),
@@ -93,6 +100,7 @@ fn now(sample: &Sample) -> String {
         sample.power_instant_w.map(|v| format!("{v:.1} W this instant")),
         sample.energy_j.map(|v| format!("{v:.1} J counted")),
         sample.die_degc.map(|v| format!("die {v:.0} °C")),
+        sample.die_margin_k.map(|v| format!("{v:.0} K below slowdown")),
         sample.memory_degc.map(|v| format!("memory {v:.0} °C")),
         sample.core_mhz.map(|v| format!("core {v:.0} MHz")),
         sample.memory_mhz.map(|v| format!("memory {v:.0} MHz")),

@@ -2,21 +2,28 @@
 //! The only floor that knows nvml-wrapper.
 //!
 //! Not here: the twin's virtual card (it belongs to the twin), polling threads and time-outs (the engine owns them, [`Accelerator::sample`] may
-//! block), power that somebody declared instead of reading it (`assume_w`, the engine again), and **any setting**: nothing in this crate changes
-//! a limit, a clock or a mode.
+//! block), and power that somebody declared instead of reading it (`assume_w`, the engine again). Nothing but `nvml::Held` changes a limit or a
+//! clock, and nothing at all a mode.
 //!
 //! A value that cannot be read is `None`. It is never 0 and never the last one.
 
 pub mod cpu;
+mod health;
 pub mod info;
 pub mod nvml;
 pub mod rapl;
 mod sensors;
 mod spec;
 pub mod throttle;
+pub mod trace;
+mod watch;
 
+pub use health::Health;
 pub use spec::{Gpu, Spec};
+pub use watch::Remark;
 
+use signal::Channel;
+use std::fmt;
 use thiserror::Error;
 
 /// What one look at an accelerator found. Each value is `None` where the device, driver or permissions do not give it.
@@ -35,12 +42,18 @@ pub struct Sample {
     pub die_degc: Option<f64>,
     /// Memory temperature, °C.
     pub memory_degc: Option<f64>,
+    /// Kelvin until the driver begins to slow the die down.
+    pub die_margin_k: Option<f64>,
+    /// Kelvin until the driver begins to slow the memory down.
+    pub memory_margin_k: Option<f64>,
     /// Core (streaming multiprocessor) clock, MHz; for a CPU the mean of its cores.
     pub core_mhz: Option<f64>,
     /// Memory clock, MHz.
     pub memory_mhz: Option<f64>,
     /// Share of the last sample period in which the device was at work, %.
     pub utilisation_pct: Option<f64>,
+    /// Share of it in which memory was read or written, %.
+    pub memory_busy_pct: Option<f64>,
     /// NVML clock-event reasons as bits; [`throttle::words`] puts them in words.
     pub throttle_bits: Option<u64>,
 }
@@ -60,6 +73,23 @@ impl Sample {
         (self.energy_epoch == earlier.energy_epoch && now >= before).then_some(now - before)
     }
 
+    /// Every value with the channel it belongs to. Board power is not among them: what stands for a tick is made of several samples.
+    pub fn readings(&self) -> [(Channel, Option<f64>); 11] {
+        [
+            (Channel::AveragePower, self.power_w),
+            (Channel::InstantPower, self.power_instant_w),
+            (Channel::BoardEnergy, self.energy_j),
+            (Channel::Die, self.die_degc),
+            (Channel::Memory, self.memory_degc),
+            (Channel::DieMargin, self.die_margin_k),
+            (Channel::MemoryMargin, self.memory_margin_k),
+            (Channel::CoreClock, self.core_mhz),
+            (Channel::MemoryClock, self.memory_mhz),
+            (Channel::Utilisation, self.utilisation_pct),
+            (Channel::MemoryBusy, self.memory_busy_pct),
+        ]
+    }
+
     /// True if not a single value could be read.
     pub fn is_empty(&self) -> bool {
         *self == Self { energy_epoch: self.energy_epoch, ..Self::default() }
@@ -69,20 +99,51 @@ impl Sample {
 /// Which device this is, for the manifest and for people.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Identity {
-    /// How to ask for this very device again: `nvml:0`, `cpu`.
+    /// How to ask for this very device again: `nvml:GPU-…`, `cpu`.
     pub spec: String,
     /// The maker's name of it.
     pub name: String,
-    /// NVML's UUID.
+    /// NVML's UUID, of the instance if it is one.
     pub uuid: Option<String>,
+    /// UUID of the board.
+    pub board_uuid: Option<String>,
     /// Serial number on the board.
     pub serial: Option<String>,
     /// Driver and its version.
     pub driver: Option<String>,
     /// The most power it may draw, W, as the device itself states (power limit in force).
     pub full_w: Option<f64>,
+    /// Least and most power limit that the board takes, W.
+    pub limits_w: Option<(f64, f64)>,
+    /// The power limit it comes with, W.
+    pub default_limit_w: Option<f64>,
+    /// Versions, bus, thresholds: name and value.
+    pub facts: Vec<(String, String)>,
+    /// Who else uses it; `None` where nobody can say.
+    pub processes: Option<Vec<Busy>>,
     /// What an operator should know: which values are missing and what to do, which source a value comes from.
     pub notes: Vec<String>,
+}
+
+/// A process that uses the device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Busy {
+    /// Its id, as the driver has it.
+    pub pid: u32,
+    /// Its name, where it can be seen from here.
+    pub name: Option<String>,
+    /// Device memory it holds, bytes.
+    pub bytes: Option<u64>,
+}
+
+impl fmt::Display for Busy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (process {}", self.name.as_deref().unwrap_or("a process that cannot be seen from here"), self.pid)?;
+        if let Some(bytes) = self.bytes {
+            write!(f, ", {} MiB", bytes >> 20)?;
+        }
+        f.write_str(")")
+    }
 }
 
 /// A device that can be asked how it is. One owner, one thread.
@@ -93,6 +154,16 @@ pub trait Accelerator: Send {
     /// Reads everything once. Blocks as long as the driver does, which with a sick GPU can be for ever: call it on its own thread.
     /// An error means that the device is gone or unusable; a value it merely does not offer is `None` in the sample.
     fn sample(&mut self) -> Result<Sample, Error>;
+
+    /// Reads once what changes slowly. May take a tenth of a second: not at every sample.
+    fn health(&mut self) -> Result<Health, Error> {
+        Ok(Health::default())
+    }
+
+    /// What happened since the last call that belongs into the log.
+    fn remarks(&mut self) -> Vec<Remark> {
+        Vec::new()
+    }
 }
 
 /// Why an accelerator cannot be had or has gone.

@@ -23,10 +23,11 @@ pub enum Gpu {
     Index(u32),
     /// By UUID, which stays with the board.
     Uuid(String),
+    /// One instance of a board (MIG), by its UUID.
+    Instance(String),
 }
 
-const CHOICES: &str =
-    "expected `virtual` (the twin's card), `nvml:0` (a real NVIDIA GPU by index), `nvml:GPU-…` (by UUID) or `cpu` (this host)";
+const CHOICES: &str = "expected `virtual` (the twin's card), `nvml:0` (a real NVIDIA GPU by index), `nvml:GPU-…` or `nvml:MIG-…` (by UUID) or `cpu` (this host)";
 
 impl Spec {
     /// Opens the device. `root` is the root of the file system that sensors are looked for in, `/` outside tests.
@@ -54,14 +55,7 @@ impl FromStr for Spec {
         match (kind.to_ascii_lowercase().as_str(), which) {
             ("virtual", None) => Ok(Self::Virtual),
             ("cpu", None) => Ok(Self::Cpu),
-            ("nvml", Some(which)) => gpu(which).map(Self::Nvml).ok_or_else(|| {
-                let hint = if which.starts_with("MIG-") {
-                    "a MIG instance cannot be measured by itself, name its board"
-                } else {
-                    "no such GPU name"
-                };
-                unknown(format!("{hint}: {CHOICES}"))
-            }),
+            ("nvml", Some(which)) => gpu(which).map(Self::Nvml).ok_or_else(|| unknown(format!("no such GPU name: {CHOICES}"))),
             ("nvml", None) => Err(unknown(format!("which GPU? {CHOICES}"))),
             ("virtual" | "cpu", Some(_)) => Err(unknown(format!("nothing may follow `{kind}`: {CHOICES}"))),
             ("gpu" | "nvidia" | "cuda", which) => {
@@ -75,9 +69,13 @@ impl FromStr for Spec {
 
 /// UUIDs are passed on as they are: which ones exist only the driver knows.
 fn gpu(which: &str) -> Option<Gpu> {
+    // Before R470 an instance was MIG-GPU-<uuid>/<gpu instance>/<compute instance>.
+    let sound = |rest: &str| !rest.is_empty() && rest.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '/'));
     if let Some(rest) = which.strip_prefix("GPU-") {
-        let sound = !rest.is_empty() && rest.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-        return sound.then(|| Gpu::Uuid(which.to_owned()));
+        return (sound(rest) && !rest.contains('/')).then(|| Gpu::Uuid(which.to_owned()));
+    }
+    if let Some(rest) = which.strip_prefix("MIG-") {
+        return sound(rest).then(|| Gpu::Instance(which.to_owned()));
     }
     let digits = !which.is_empty() && which.bytes().all(|b| b.is_ascii_digit());
     digits.then(|| which.parse().ok().map(Gpu::Index)).flatten()
@@ -87,7 +85,7 @@ impl fmt::Display for Gpu {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Index(index) => write!(f, "{index}"),
-            Self::Uuid(uuid) => f.write_str(uuid),
+            Self::Uuid(uuid) | Self::Instance(uuid) => f.write_str(uuid),
         }
     }
 }
@@ -116,6 +114,8 @@ mod tests {
             ("nvml:0", Spec::Nvml(Gpu::Index(0))),
             ("nvml:15", Spec::Nvml(Gpu::Index(15))),
             ("nvml:GPU-1b4e28ba-2fa1-11d2-883f-0016d3cca427", Spec::Nvml(Gpu::Uuid(uuid))),
+            ("nvml:MIG-1b4e28ba", Spec::Nvml(Gpu::Instance("MIG-1b4e28ba".to_owned()))),
+            ("nvml:MIG-GPU-1b4e28ba/7/0", Spec::Nvml(Gpu::Instance("MIG-GPU-1b4e28ba/7/0".to_owned()))),
         ] {
             assert_eq!(text.parse::<Spec>().expect(text), spec);
             assert_eq!(spec.to_string(), text);
@@ -131,7 +131,8 @@ mod tests {
             ("nvml:-1", "no such GPU name"),
             ("nvml:99999999999", "no such GPU name"),
             ("nvml:GPU-", "no such GPU name"),
-            ("nvml:MIG-1b4e28ba", "name its board"),
+            ("nvml:MIG-", "no such GPU name"),
+            ("nvml:GPU-a/b", "no such GPU name"),
             ("gpu", "perhaps `nvml:0`?"),
             ("cuda:3", "perhaps `nvml:3`?"),
             ("cpu:2", "nothing may follow `cpu`"),

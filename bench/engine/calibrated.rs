@@ -64,7 +64,11 @@ impl Setup {
 
     /// What whoever flies this should hear first.
     pub fn cautions(&self) -> Vec<String> {
-        self.calibrated.iter().filter_map(|c| c.calibration.stale(c.at)).collect()
+        let stale = self.calibrated.iter().filter_map(|c| c.calibration.stale(c.at));
+        let others = self.identity.iter().flat_map(|i| i.processes.iter().flatten());
+        stale
+            .chain(others.map(|busy| format!("the accelerator is also used by {busy}: its power and heat are in every figure of this run")))
+            .collect()
     }
 }
 

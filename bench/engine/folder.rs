@@ -3,6 +3,7 @@
 
 use crate::band::Band;
 use crate::calibrated::RangeWatch;
+use crate::characterise;
 use crate::commission::PlanWatch;
 use crate::manifest::{AcceleratorCard, ColumnCard, Host, Manifest, Plan, Program, Sealed, Segment, WorkloadCard};
 use crate::rehearse::{Rehearsal, rehearse};
@@ -135,6 +136,13 @@ fn manifest(setup: &Setup, program: Program, folder: &Folder, columns: &Columns,
             origin: if setup.accelerator.is_real() { "measured".into() } else { "simulated".into() },
             coupled: setup.coupled,
             notes: setup.identity.as_ref().map(|i| i.notes.clone()).unwrap_or_default(),
+            facts: setup.identity.as_ref().map(facts).unwrap_or_default(),
+            checked: setup
+                .identity
+                .as_ref()
+                .zip(characterise::folder())
+                .and_then(|(i, folder)| characterise::latest(&folder, i))
+                .map(|k| k.checked),
         },
         workload: WorkloadCard {
             name: setup.workload.to_string(),
@@ -159,6 +167,22 @@ fn manifest(setup: &Setup, program: Program, folder: &Folder, columns: &Columns,
         segments: vec![Segment { number: 0, started: started.to_string() }],
         columns: columns.iter().map(|c| (c.name().to_owned(), column_card(setup, c))).collect(),
     }
+}
+
+/// Everything a real device says of itself that does not change.
+fn facts(identity: &accelerator::Identity) -> BTreeMap<String, String> {
+    let watts = |w: f64| format!("{w} W");
+    let said = [
+        ("UUID", identity.uuid.clone()),
+        ("board UUID", identity.board_uuid.clone()),
+        ("serial", identity.serial.clone()),
+        ("driver", identity.driver.clone()),
+        ("power limit", identity.full_w.map(watts)),
+        ("default power limit", identity.default_limit_w.map(watts)),
+        ("range of power limits", identity.limits_w.map(|(low, high)| format!("{low} to {high} W"))),
+    ];
+    let said = said.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    said.chain(identity.facts.iter().cloned()).collect()
 }
 
 fn masses(setup: &Setup) -> BTreeMap<String, f64> {

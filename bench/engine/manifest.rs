@@ -154,6 +154,12 @@ pub struct AcceleratorCard {
     /// What could not be read, and why.
     #[serde(default)]
     pub notes: Vec<String>,
+    /// Serial number, UUID, driver, versions, limits and thresholds, as far as the device says.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub facts: BTreeMap<String, String>,
+    /// What its power sensor was found to do, if it was ever checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checked: Option<crate::characterise::Checked>,
 }
 
 /// The work.

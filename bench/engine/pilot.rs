@@ -1,10 +1,11 @@
 //! Flies the control law on some devices, tick by tick, and makes the rows. Knows no wall clock: the caller says when a tick is.
 
-use crate::devices::{Devices, Look};
+use crate::devices::Devices;
+use crate::ledger::Ledger;
 use crate::row::{RowMaker, Stamp};
 use control::{Commands, Event, Input, Law, Output, State};
 use record::Row;
-use signal::{Channel, Request, Tick};
+use signal::{Request, Tick};
 
 /// A flight under way.
 pub struct Pilot {
@@ -12,7 +13,7 @@ pub struct Pilot {
     state: State,
     maker: RowMaker,
     tick: Tick,
-    integral_j: Option<f64>,
+    ledger: Ledger,
 }
 
 /// What one tick brought.
@@ -29,7 +30,7 @@ impl Pilot {
     /// At tick 0.
     pub fn new(law: Law, maker: RowMaker) -> Self {
         let state = State::new(&law);
-        Self { law, state, maker, tick: 0, integral_j: None }
+        Self { law, state, maker, tick: 0, ledger: Ledger::default() }
     }
 
     /// The law being flown.
@@ -65,7 +66,7 @@ impl Pilot {
         self.tick += Tick::from(missed);
         let now = stamp(self.tick);
         let look = devices.latest(self.tick, now.bench_s);
-        self.integrate(&look, missed + 1);
+        self.ledger.update(&look.readings, self.law.dt_s * f64::from(missed + 1));
         let input = Input {
             tick: self.tick,
             missed,
@@ -75,19 +76,11 @@ impl Pilot {
             requests,
         };
         let output = control::step(&self.law, &mut self.state, &input);
-        rows.push(self.maker.row(self.tick, now, &look, &output, self.integral_j));
+        rows.push(self.maker.row(self.tick, now, &look, &output, self.ledger));
         let mut events = look.events;
         events.extend(output.events.iter().cloned());
         self.tick += 1;
         Ticked { rows, output, events }
-    }
-
-    /// Power readings summed up beside the counter: the two are compared, not mixed.
-    fn integrate(&mut self, look: &Look, ticks: u32) {
-        if let Some(power) = look.readings.usable(Channel::BoardPower) {
-            let energy = if self.integral_j.is_none() { 0.0 } else { power * self.law.dt_s * f64::from(ticks) };
-            *self.integral_j.get_or_insert(0.0) += energy;
-        }
     }
 
     /// Lets the commands of the last tick out to the devices.

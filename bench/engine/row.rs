@@ -1,6 +1,7 @@
 //! One tick's look and output become one row. The only place that knows which figure goes into which column.
 
 use crate::devices::Look;
+use crate::ledger::Ledger;
 use control::Output;
 use model::flight::FlightView;
 use model::tec::Bank;
@@ -89,7 +90,7 @@ impl RowMaker {
     }
 
     /// The row of one tick.
-    pub fn row(&self, tick: Tick, stamp: Stamp, look: &Look, output: &Output, integral_j: Option<f64>) -> Row {
+    pub fn row(&self, tick: Tick, stamp: Stamp, look: &Look, output: &Output, energy: Ledger) -> Row {
         let mut row = self.gap(tick, stamp, output.state);
         let view = &output.view;
         row.mission_s = view.mission_s;
@@ -136,7 +137,8 @@ impl RowMaker {
         row.set(Column::RigSetpointDegc, view.setpoint.map(|t| t.0));
         self.derived(&mut row, look);
 
-        row.set(Column::AccelIntegralJ, integral_j);
+        row.set(Column::AccelIntegralJ, energy.integral_j);
+        row.set(Column::AccelEnergyGapJ, energy.gap_j());
         row.set(Column::WorkUnits, view.work_units);
         row.set(Column::WorkUnitsPerS, view.work_rate);
         row.set(Column::WorkDutyFrac, view.duty);

@@ -2,7 +2,8 @@
 //! start found. Opens no serial port; a real accelerator is asked once who it is.
 
 use crate::row::{self, RowMaker};
-use accelerator::{Identity, Spec};
+use accelerator::nvml::{Held, Library, Settings};
+use accelerator::{Health, Identity, Sample, Spec};
 use control::{Cycle, Governor, Law, LawError, Patience, Servo, SetpointLaw, Staging, Trip};
 use model::Profile;
 use model::flight::FlightModel;
@@ -158,6 +159,10 @@ impl Setup {
             )));
         }
         let identity = if spec.is_real() { Some(ask(&spec, options.assume_w.or(rig.accelerator.assume_w))?) } else { None };
+        settable(&rig, &spec)?;
+        if options.unattended {
+            alone(identity.as_ref())?;
+        }
         let coupled = rig.accelerator.coupled && rig.accelerator.default.parse::<Spec>().is_ok_and(|d| d.is_real() == spec.is_real());
 
         let emulated = rig.emulated();
@@ -291,6 +296,11 @@ impl Setup {
         })
     }
 
+    /// What the rig file asks to set on the device under test.
+    pub fn settings(&self) -> Settings {
+        settings(&self.rig)
+    }
+
     /// Some part of the bench is emulated: no verdict is ever drawn.
     pub fn simulated(&self) -> bool {
         !self.simulated_because.is_empty()
@@ -333,6 +343,11 @@ fn ticks(bench_s: f64, dt_s: f64) -> u32 {
     (bench_s / dt_s).ceil().clamp(1.0, f64::from(u32::MAX)) as u32
 }
 
+/// A workload by the word that was typed: for whoever needs work without a run.
+pub fn work(text: &str) -> Result<workload::Spec, SetupError> {
+    Ok(text.parse()?)
+}
+
 /// A rig file with what it says of the twin; every problem at once.
 pub fn parse_rig(file: &str, text: &str) -> Result<(RigFile, TwinSpec), Problems> {
     let document = Document::parse(file, text);
@@ -372,7 +387,9 @@ pub(crate) fn power_range(
                     "the GPU does not say its power limit: declare full_w (and idle_w) in [accelerator] of the rig file".into(),
                 )
             })?;
-            (declared.idle_w.unwrap_or(full * IDLE_FRAC), full)
+            // Idle does not shrink with the limit.
+            let limit = declared.settings.power_limit_w.unwrap_or(full);
+            (declared.idle_w.unwrap_or(full * IDLE_FRAC), full.min(limit))
         }
         Spec::Cpu => {
             let full = assume_w.or(identity.and_then(|i| i.full_w)).unwrap_or(CPU_FULL_W);
@@ -426,6 +443,36 @@ pub(crate) fn ask(spec: &Spec, assume_w: Option<f64>) -> Result<Identity, SetupE
     Ok(identity)
 }
 
+fn settings(rig: &RigFile) -> Settings {
+    let asked = rig.accelerator.settings;
+    Settings { power_limit_w: asked.power_limit_w, locked_mhz: asked.locked_mhz }
+}
+
+/// Refuses what the device cannot be set to, before anything is opened.
+fn settable(rig: &RigFile, spec: &Spec) -> Result<(), SetupError> {
+    let wanted = settings(rig);
+    match spec {
+        _ if wanted.is_none() => Ok(()),
+        Spec::Nvml(gpu) => Held::prepare(Library::find()?, gpu, wanted).map(drop).map_err(|e| SetupError::Options(e.to_string())),
+        other => Err(SetupError::Options(format!(
+            "[accelerator.settings] of the rig \"{}\" sets an NVIDIA GPU, and this run is on \"{other}\": remove the table or choose nvml:0",
+            rig.name
+        ))),
+    }
+}
+
+/// Refuses to share the device where nobody watches: what others draw and heat would be taken for this run's.
+fn alone(identity: Option<&Identity>) -> Result<(), SetupError> {
+    let others: Vec<String> = identity.and_then(|i| i.processes.as_ref()).into_iter().flatten().map(ToString::to_string).collect();
+    if others.is_empty() {
+        return Ok(());
+    }
+    Err(SetupError::Options(format!(
+        "something else uses the accelerator: {}; end it, choose another --accelerator, or run attended without --unattended",
+        others.join(", ")
+    )))
+}
+
 /// Channels a row has, by what is read.
 fn channels(spec: &Spec, rig: &RigFile) -> Vec<Channel> {
     let mut channels =
@@ -440,7 +487,13 @@ fn channels(spec: &Spec, rig: &RigFile) -> Vec<Channel> {
     ]);
     match spec {
         Spec::Virtual => channels.extend([Channel::MemoryClock, Channel::ThrottleReasons]),
-        Spec::Nvml(_) => channels.extend([Channel::Memory, Channel::MemoryClock, Channel::ThrottleReasons]),
+        Spec::Nvml(_) => {
+            channels.extend([Channel::Memory, Channel::MemoryClock, Channel::ThrottleReasons]);
+            channels.extend(Sample::default().readings().map(|(channel, _)| channel));
+            channels.extend(Health::default().readings().map(|(channel, _)| channel));
+            channels.sort_unstable();
+            channels.dedup();
+        }
         Spec::Cpu => {}
     }
     let more: Vec<Channel> = rig.channels_read().filter(|c| !channels.contains(c)).collect();

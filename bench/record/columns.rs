@@ -168,6 +168,31 @@ columns! {
     AccelMemoryMhz "accel_memory_mhz" "MHz" 1 Bookkeeping MemoryClock "Memory clock.";
     AccelUtilisationPct "accel_utilisation_pct" "%" 1 Bookkeeping Utilisation "Utilisation as the driver reports it.";
     AccelThrottle "accel_throttle" "bits" 0 Bookkeeping ThrottleReasons "Throttle (clock event) reason bits as a number.";
+    AccelInstantW "accel_instant_w" "W" 3 Bookkeeping InstantPower "Board power at the newest instant the driver looked; repeats keep the time they were first seen.";
+    AccelAverageW "accel_average_w" "W" 3 Bookkeeping AveragePower "Board power as the driver averages it over about a second.";
+    AccelEnergyGapJ "accel_energy_gap_j" "J" 3 Derived - "The energy counter less integrated power since the run began: two ways to the same figure, never mixed.";
+    AccelLimitW "accel_limit_w" "W" 3 Bookkeeping PowerLimit "Power limit in force.";
+    AccelDieMarginK "accel_die_margin_k" "K" 1 Bookkeeping DieMargin "Margin until the driver begins to slow the die down, from T.Limit or else from the slowdown threshold.";
+    AccelMemoryMarginK "accel_memory_margin_k" "K" 1 Bookkeeping MemoryMargin "Margin until the driver begins to slow the memory down, where it says from where.";
+    AccelPerformanceState "accel_performance_state" "state" 0 Bookkeeping PerformanceState "Performance state: 0 is the fastest.";
+    AccelPowerViolationS "accel_power_violation_s" "s" 3 Bookkeeping PowerViolation "Time the clocks were held down by power since the driver was loaded.";
+    AccelThermalViolationS "accel_thermal_violation_s" "s" 3 Bookkeeping ThermalViolation "Time the clocks were held down by temperature.";
+    AccelBoardViolationS "accel_board_violation_s" "s" 3 Bookkeeping BoardViolation "Time the clocks were held down by the board's own limit.";
+    AccelReliabilityViolationS "accel_reliability_violation_s" "s" 3 Bookkeeping ReliabilityViolation "Time the clocks were held down for reliability.";
+    AccelMemoryBusyPct "accel_memory_busy_pct" "%" 1 Bookkeeping MemoryBusy "Share of time in which memory was read or written.";
+    AccelMemoryUsedMib "accel_memory_used_mib" "MiB" 0 Bookkeeping MemoryUsed "Memory in use.";
+    AccelPcieSentMbS "accel_pcie_sent_mb_s" "MB/s" 2 Bookkeeping PcieSent "From the board to the host.";
+    AccelPcieReceivedMbS "accel_pcie_received_mb_s" "MB/s" 2 Bookkeeping PcieReceived "From the host to the board.";
+    AccelPcieGenerationCount "accel_pcie_generation_count" "count" 0 Bookkeeping PcieGeneration "Generation of the PCI Express link.";
+    AccelPcieLanesCount "accel_pcie_lanes_count" "count" 0 Bookkeeping PcieLanes "Lanes of the PCI Express link.";
+    AccelPcieReplaysCount "accel_pcie_replays_count" "count" 0 Bookkeeping PcieReplays "PCI Express replays since the driver was loaded.";
+    AccelFanPct "accel_fan_pct" "%" 0 Bookkeeping Fan "Fastest fan of the board; empty where it has none.";
+    AccelEccCorrectedCount "accel_ecc_corrected_count" "count" 0 Bookkeeping EccCorrected "Memory errors corrected since the driver was loaded.";
+    AccelEccUncorrectedCount "accel_ecc_uncorrected_count" "count" 0 Bookkeeping EccUncorrected "Memory errors that could not be corrected since the driver was loaded.";
+    AccelRetiredPagesCount "accel_retired_pages_count" "count" 0 Bookkeeping RetiredPages "Memory pages retired for good.";
+    AccelRemappedRowsCount "accel_remapped_rows_count" "count" 0 Bookkeeping RemappedRows "Memory rows remapped for good.";
+    AccelRepairPendingCount "accel_repair_pending_count" "count" 0 Bookkeeping RepairPending "1 if a retirement or remapping waits for a reset.";
+    AccelXid "accel_xid" "code" 0 Bookkeeping Xid "Code of the last critical error (Xid) seen since the run began; empty if there was none.";
     WorkUnits "work_units" "units" 3 Derived WorkUnits "Work done since the workload started, in its own units.";
     WorkUnitsPerS "work_units_per_s" "units/s" 4 Predicted - "Work rate over the tick, per bench second.";
     WorkDutyFrac "work_duty_frac" "1" 5 Command - "Part of full load the workload is paced to.";
@@ -367,6 +392,12 @@ mod tests {
             ("bits", "_throttle"),
             ("l/min", "_l_min"),
             ("1/min", "_rpm"),
+            ("s", "_s"),
+            ("MiB", "_mib"),
+            ("MB/s", "_mb_s"),
+            ("count", "_count"),
+            ("state", "_state"),
+            ("code", "_xid"),
         ];
         for &column in Column::ALL {
             let suffix = suffixes.iter().find(|(unit, _)| *unit == column.unit()).map(|s| s.1);

@@ -146,6 +146,17 @@ pub struct AcceleratorRule {
     pub leakage_w_k: f64,
     /// The interlock trips above this die temperature, °C.
     pub trip_max_degc: f64,
+    /// What a run may change about it.
+    pub settings: DeviceSettings,
+}
+
+/// `[accelerator.settings]`: what is set before a run and put back after it. Nothing is touched without it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct DeviceSettings {
+    /// Board power limit, W.
+    pub power_limit_w: Option<f64>,
+    /// Lowest and highest core clock, MHz.
+    pub locked_mhz: Option<(u32, u32)>,
 }
 
 /// `[mass.NAME]`: something on the bench that was weighed.

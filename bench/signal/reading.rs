@@ -179,6 +179,54 @@ channels! {
     MeterPower,
     /// Board energy of the accelerator by that meter, J since some moment before the run.
     MeterEnergy,
+    /// Board power at the newest instant the driver looked, W. Not to be integrated.
+    InstantPower,
+    /// Board power as the driver averages it over about a second, W.
+    AveragePower,
+    /// Power limit in force, W.
+    PowerLimit,
+    /// Kelvin until the driver begins to slow the die down.
+    DieMargin,
+    /// Kelvin until the driver begins to slow the memory down.
+    MemoryMargin,
+    /// Performance state, 0 (fastest) to 15.
+    PerformanceState,
+    /// Time the clocks were held down by power since the driver was loaded, s.
+    PowerViolation,
+    /// Time the clocks were held down by temperature, s.
+    ThermalViolation,
+    /// Time the clocks were held down by the board's own limit, s.
+    BoardViolation,
+    /// Time the clocks were held down for reliability, s.
+    ReliabilityViolation,
+    /// Share of time in which memory was read or written, %.
+    MemoryBusy,
+    /// Memory in use, MiB.
+    MemoryUsed,
+    /// From the board to the host, MB/s.
+    PcieSent,
+    /// From the host to the board, MB/s.
+    PcieReceived,
+    /// Generation of the PCI Express link.
+    PcieGeneration,
+    /// Lanes of the PCI Express link.
+    PcieLanes,
+    /// PCI Express replays since the driver was loaded.
+    PcieReplays,
+    /// Fastest fan of the board, % of its speed.
+    Fan,
+    /// Memory errors corrected since the driver was loaded.
+    EccCorrected,
+    /// Memory errors that could not be corrected since the driver was loaded.
+    EccUncorrected,
+    /// Memory pages retired for good.
+    RetiredPages,
+    /// Memory rows remapped for good.
+    RemappedRows,
+    /// 1 if a retirement or remapping waits for a reset, else 0.
+    RepairPending,
+    /// Code of the last critical error (Xid) seen.
+    Xid,
 }
 
 impl Channel {

@@ -1,18 +1,27 @@
 //! The genuine nvml-wrapper against a stub library compiled on the spot. A host without a C compiler cannot build it: those tests then say so.
 
+use super::card::watts;
 use super::*;
-use crate::Spec;
+use crate::{Accelerator, Sample, Spec};
 use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
 
-/// Compiles the stub with `defines`; `None`, loudly, where there is no C compiler.
+mod state;
+
+/// The first GPU of the stub.
+const GPU0: &str = "GPU-5700b000-0000-4000-8000-000000000000";
+/// GPU 0 at a constant 312.5 W.
+const CONSTANT: &str = "POWER_MW=312500";
+
+/// Compiles the stub with `defines`, its folder beside it; `None`, loudly, where there is no C compiler.
 fn stub(defines: &[&str]) -> Option<(TempDir, OsString)> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let library = folder.path().join("libnvidia-ml.so.1");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/stub_nvml.c");
     let mut cc = Command::new("cc");
-    cc.args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).args(defines.iter().map(|d| format!("-D{d}")));
+    cc.args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).args(defines.iter().map(|d| format!("-D{d}"))).arg("-lm");
+    cc.arg(format!("-DSTATE=\"{}\"", folder.path().display()));
     match cc.output() {
         Ok(output) => assert!(output.status.success(), "cc: {}", String::from_utf8_lossy(&output.stderr)),
         Err(e) => {
@@ -34,7 +43,7 @@ fn first(defines: &[&str]) -> Option<Card> {
 
 #[test]
 fn values_come_through_the_real_wrapper_in_our_units() {
-    let Some(mut card) = first(&[]) else { return };
+    let Some(mut card) = first(&[CONSTANT]) else { return };
     let sample = card.sample().expect("a sample");
     assert_eq!(
         Sample { energy_j: None, ..sample },
@@ -45,15 +54,18 @@ fn values_come_through_the_real_wrapper_in_our_units() {
             energy_epoch: 0,
             die_degc: Some(63.0),
             memory_degc: Some(71.0),
+            die_margin_k: Some(24.0),
+            memory_margin_k: Some(24.0),
             core_mhz: Some(1755.0),
             memory_mhz: Some(2619.0),
             utilisation_pct: Some(97.0),
+            memory_busy_pct: Some(41.0),
             throttle_bits: Some(4),
         }
     );
     assert!(sample.energy_j.expect("a counter") >= 9000.0);
     let identity = card.identity();
-    assert_eq!(identity.spec.parse::<Spec>().expect("a spec"), Spec::Nvml(Gpu::Index(0)));
+    assert_eq!(identity.spec.parse::<Spec>().expect("a spec"), Spec::Nvml(Gpu::Uuid(GPU0.to_owned())));
     assert_eq!(identity.name, "Stub GPU (no hardware)");
     assert_eq!(identity.driver.as_deref(), Some("NVIDIA 570.00.stub"));
     assert_eq!(identity.serial.as_deref(), Some("1650000000042"));
@@ -62,10 +74,10 @@ fn values_come_through_the_real_wrapper_in_our_units() {
 
 #[test]
 fn a_gpu_is_found_by_uuid_and_a_wrong_one_names_how_many_there_are() {
-    let Some((_folder, path)) = stub(&[]) else { return };
+    let Some((_folder, path)) = stub(&[CONSTANT]) else { return };
     let library = Library::open_first(&[path]).expect("the stub opens");
     let mut second = library.gpu(&Gpu::Uuid("GPU-5700b000-0000-4000-8000-000000000001".to_owned())).expect("by UUID");
-    assert_eq!(second.identity().spec, "nvml:1");
+    assert_eq!(second.identity().spec, "nvml:GPU-5700b000-0000-4000-8000-000000000001");
     assert_eq!(second.sample().expect("a sample").power_w, Some(81.0));
     for gpu in [Gpu::Index(2), Gpu::Uuid("GPU-0".to_owned())] {
         let message = library.gpu(&gpu).expect_err("no such GPU").to_string();
@@ -76,7 +88,7 @@ fn a_gpu_is_found_by_uuid_and_a_wrong_one_names_how_many_there_are() {
 #[test]
 fn what_is_refused_is_missing_and_not_zero() {
     for code in ["3", "4", "10", "999"] {
-        let Some(mut card) = first(&[&format!("REFUSE={code}")]) else { return };
+        let Some(mut card) = first(&[CONSTANT, &format!("REFUSE={code}")]) else { return };
         let sample = card.sample().expect("the die can still be read");
         assert_eq!(sample, Sample { die_degc: Some(63.0), ..Sample::default() }, "return code {code}");
         assert_eq!(card.identity().full_w, None);
@@ -86,7 +98,7 @@ fn what_is_refused_is_missing_and_not_zero() {
 
 #[test]
 fn symbols_an_old_driver_lacks_are_missing_values() {
-    let Some(mut card) = first(&["NO_FIELDS", "NO_ENERGY", "NO_ENFORCED", "NO_THROTTLE"]) else { return };
+    let Some(mut card) = first(&[CONSTANT, "NO_FIELDS", "NO_ENERGY", "NO_ENFORCED", "NO_THROTTLE"]) else { return };
     let sample = card.sample().expect("a sample");
     assert_eq!(sample.power_w, Some(312.5), "nvmlDeviceGetPowerUsage instead of the average field");
     assert_eq!((sample.energy_j, sample.memory_degc, sample.throttle_bits, sample.power_instant_w), (None, None, None, None));
@@ -96,8 +108,8 @@ fn symbols_an_old_driver_lacks_are_missing_values() {
 #[test]
 fn a_lost_gpu_is_an_error_in_words() {
     for (code, words) in [("15", "fell off the bus"), ("16", "reset")] {
-        // Opening asks about a dozen things; the GPU survives that and a sample or two.
-        let Some(mut card) = first(&["LOST_AFTER=24", &format!("LOST_CODE={code}")]) else { return };
+        // Opening asks about some dozens of things; the GPU survives that and a sample or two.
+        let Some(mut card) = first(&["LOST_AFTER=80", &format!("LOST_CODE={code}")]) else { return };
         let outcome = (0..10).map(|_| card.sample()).find(Result::is_err).expect("it is lost within ten samples");
         let message = outcome.expect_err("lost").to_string();
         assert!(message.contains(words) && message.contains("Stub GPU") && message.contains("Xid"), "{message}");

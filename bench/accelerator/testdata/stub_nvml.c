@@ -1,23 +1,34 @@
-/* A stand-in for libnvidia-ml.so.1: the getters that orbitbench calls, after NVIDIA's NVML API reference (signatures, units, return codes).
- * It follows that reference, not our driver; whatever it answers, a real library could answer. Built by the tests with
- *   cc -shared -fPIC -o libnvidia-ml.so.1 stub_nvml.c [-D...]
- * and good for trying the whole bench without a GPU: ORBITBENCH_NVML=./libnvidia-ml.so.1
+/* A stand-in for libnvidia-ml.so.1, written after NVIDIA's NVML API reference (signatures, units, return codes) and not after our driver:
+ * whatever it answers, a real library could answer. It models what the reference and arXiv 2312.02741 say of the readings: power that is
+ * looked at for 25 ms of every 100 ms, an average over a second, a counter in millijoules. Built by the tests with
+ *   cc -shared -fPIC -o libnvidia-ml.so.1 stub_nvml.c -lm [-D...]
+ * and good for trying the whole bench without a GPU: ORBITBENCH_NVML=./libnvidia-ml.so.1 STUB_NVML=/some/folder
  *
+ * The folder is the driver that outlives its users, one small text file a value, `gpu<index>.<name>`; what is not there has its default.
+ * Read: load (0..1), die (degC), memory_die, throttle (bits), tlimit (1: thresholds as T.Limit only), xid (an event whenever it changes),
+ *   ecc_corrected, ecc_uncorrected, remapped, remap_pending, retired, processes (lines "pid bytes"), mig (instances), counter_reset (the
+ *   counter starts anew whenever it changes), fault: lost, reset, hang, zero, no_permission, deaf (setters do nothing and say SUCCESS)
+ * Written by the setters: limit_mw, locked ("min max"); a line a call in `log`.
+ *
+ * -DSTATE=\"folder\"      instead of STUB_NVML
  * -DDEVICES=n            GPUs present (2)
  * -DINIT=code            what nvmlInit_v2 returns
  * -DLOST_AFTER=n         every device call after the n-th returns LOST_CODE (NVML_ERROR_GPU_IS_LOST)
  * -DLOST_CODE=code
  * -DREFUSE=code          everything optional returns this
- * -DPOWER_MW=n           power of GPU 0; the energy counter integrates it
+ * -DPOWER_MW=n           constant power of GPU 0 instead of the model: average 1 W, instant 2 W above it
+ * -DMEMORY_DEGC=n       memory temperature
+ * -DTHROTTLE=bits        instead of the file
  * -DENERGY_SEQUENCE=...  energy counter values in turn instead
- * -DTHROTTLE=bits
- * -DMEMORY_DEGC=n
  * -DNO_FIELDS -DNO_ENERGY -DNO_ENFORCED -DNO_THROTTLE   leaves the symbol out, as an old driver does
- * Not for anything that sets: there are no setters here.
  */
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
+#include <pthread.h>
 
 #ifndef DEVICES
 #define DEVICES 2
@@ -31,59 +42,206 @@
 #ifndef LOST_CODE
 #define LOST_CODE 15
 #endif
-#ifndef POWER_MW
-#define POWER_MW 312500
-#endif
-#ifndef THROTTLE
-#define THROTTLE 0x4ULL
-#endif
 #ifndef MEMORY_DEGC
 #define MEMORY_DEGC 71
 #endif
+#ifndef STATE
+#define STATE getenv("STUB_NVML")
+#endif
+
+enum { MAX_MIG = 7 };
+/* A 700 W board: milliwatts. */
+static const double IDLE_W = 80.0, FULL_W = 700.0, MIN_W = 200.0;
+static const unsigned MAX_MHZ = 1980, MIN_MHZ = 345;
+static const double STEP_S = 0.005, UPDATE_S = 0.1, WINDOW_S = 0.025, RISE_S = 0.02, WARM_S = 5.0, COOLANT_DEGC = 30.0, K_W = 0.047;
 
 typedef int nvmlReturn_t;
-enum { SUCCESS = 0, UNINITIALIZED = 1, INVALID_ARGUMENT = 2, NOT_SUPPORTED = 3, NOT_FOUND = 6, INSUFFICIENT_SIZE = 7 };
+enum {
+    SUCCESS = 0, UNINITIALIZED = 1, INVALID_ARGUMENT = 2, NOT_SUPPORTED = 3, NO_PERMISSION = 4, NOT_FOUND = 6, INSUFFICIENT_SIZE = 7,
+    TIMEOUT = 10, GPU_IS_LOST = 15, RESET_REQUIRED = 16, ARGUMENT_VERSION_MISMATCH = 25
+};
 
-struct nvmlDevice_st { unsigned int index; };
+struct nvmlDevice_st { unsigned index; int instance; };
 typedef struct nvmlDevice_st *nvmlDevice_t;
-typedef struct { unsigned int gpu, memory; } nvmlUtilization_t;
-typedef union {
-    double dVal;
-    int siVal;
-    unsigned int uiVal;
-    unsigned long ulVal;
-    unsigned long long ullVal;
-    signed long long sllVal;
-} nvmlValue_t;
-typedef struct {
-    unsigned int fieldId;
-    unsigned int scopeId;
-    long long timestamp;
-    long long latencyUsec;
-    int valueType; /* NVML_VALUE_TYPE_DOUBLE 0, UNSIGNED_INT 1, UNSIGNED_LONG 2, UNSIGNED_LONG_LONG 3 */
-    nvmlReturn_t nvmlReturn;
-    nvmlValue_t value;
-} nvmlFieldValue_t;
+typedef struct { unsigned gpu, memory; } nvmlUtilization_t;
+typedef union { double dVal; int siVal; unsigned uiVal; unsigned long ulVal; unsigned long long ullVal; signed long long sllVal; unsigned short usVal; } nvmlValue_t;
+typedef struct { unsigned fieldId, scopeId; long long timestamp, latencyUsec; int valueType; nvmlReturn_t nvmlReturn; nvmlValue_t value; } nvmlFieldValue_t;
+enum { TYPE_UNSIGNED_INT = 1, TYPE_UNSIGNED_LONG_LONG = 3, TYPE_SIGNED_INT = 5 };
+typedef struct { unsigned version; unsigned long long total, reserved, free, used; } nvmlMemory_v2_t;
+typedef struct { unsigned long long referenceTime, violationTime; } nvmlViolationTime_t;
+typedef struct { unsigned version; int marginTemperature; } nvmlMarginTemperature_v1_t;
+typedef struct { unsigned pid; unsigned long long usedGpuMemory; unsigned gpuInstanceId, computeInstanceId; } nvmlProcessInfo_t;
+typedef struct { char busIdLegacy[16]; unsigned domain, bus, device, pciDeviceId, pciSubSystemId; char busId[32]; } nvmlPciInfo_t;
+typedef struct { nvmlDevice_t device; unsigned long long eventType, eventData; unsigned gpuInstanceId, computeInstanceId; } nvmlEventData_t;
+struct nvmlEventSet_st { unsigned long long mask[DEVICES + 1]; long xid[DEVICES + 1]; };
+typedef struct nvmlEventSet_st *nvmlEventSet_t;
 
-static struct nvmlDevice_st devices[DEVICES + 1];
+static struct nvmlDevice_st devices[(DEVICES + 1) * (MAX_MIG + 1)];
 static int initialised;
 static long calls;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-static inline double seconds(void)
+static double seconds(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+/* The file of a value; false if there is none. */
+static int text_of(unsigned gpu, const char *name, char *out, size_t length)
+{
+    const char *state = STATE;
+    char path[512];
+    if (state == NULL)
+        return 0;
+    snprintf(path, sizeof path, "%s/gpu%u.%s", state, gpu, name);
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        return 0;
+    size_t n = fread(out, 1, length - 1, file);
+    out[n] = 0;
+    fclose(file);
+    return n > 0;
+}
+
+static double value_of(unsigned gpu, const char *name, double otherwise)
+{
+    char text[64];
+    char *end;
+    if (!text_of(gpu, name, text, sizeof text))
+        return otherwise;
+    double value = strtod(text, &end);
+    return end == text ? otherwise : value;
+}
+
+static void keep(unsigned gpu, const char *name, const char *text)
+{
+    const char *state = STATE;
+    char path[512], fresh[560];
+    if (state == NULL)
+        return;
+    snprintf(path, sizeof path, "%s/gpu%u.%s", state, gpu, name);
+    snprintf(fresh, sizeof fresh, "%s.%d", path, (int)getpid());
+    FILE *file = fopen(fresh, "w");
+    if (file == NULL)
+        return;
+    fputs(text, file);
+    fclose(file);
+    rename(fresh, path);
+}
+
+static void note(unsigned gpu, const char *text)
+{
+    const char *state = STATE;
+    char path[512];
+    if (state == NULL)
+        return;
+    snprintf(path, sizeof path, "%s/log", state);
+    FILE *file = fopen(path, "a");
+    if (file == NULL)
+        return;
+    fprintf(file, "gpu%u %s\n", gpu, text);
+    fclose(file);
+}
+
+static int fault(unsigned gpu, const char *word)
+{
+    char text[64];
+    return text_of(gpu, "fault", text, sizeof text) && strncmp(text, word, strlen(word)) == 0;
+}
+
+/* What a board is and what its sensors last said. */
+static struct Board {
+    double now_s, power_w, die_degc, true_j, window_j, window_s;
+    double second[200]; /* the last second in steps */
+    unsigned at;
+    double instant_w, average_w, counter_j, next_update_s, capped_s, hot_s, reset;
+} boards[DEVICES + 1];
+
+static double load_of(unsigned gpu)
+{
+    double load = value_of(gpu, "load", 0.0);
+    return load < 0 ? 0 : load > 1 ? 1 : load;
+}
+
+static double limit_w(unsigned gpu) { return value_of(gpu, "limit_mw", FULL_W * 1e3) / 1e3; }
+
+static unsigned locked_mhz(unsigned gpu)
+{
+    char text[64];
+    unsigned low, high;
+    return text_of(gpu, "locked", text, sizeof text) && sscanf(text, "%u %u", &low, &high) == 2 ? high : MAX_MHZ;
+}
+
+static double demand_w(unsigned gpu)
+{
+    double clock = (double)locked_mhz(gpu) / MAX_MHZ;
+    return IDLE_W + load_of(gpu) * (FULL_W - IDLE_W) * clock * clock;
+}
+
+static double slowdown_degc(void) { return 87.0; }
+
+/* First-order power and die temperature, and the sensor's own cycle. */
+static void advance(unsigned gpu)
+{
+    struct Board *b = &boards[gpu];
+    double now = seconds();
+    if (b->now_s == 0.0) {
+        *b = (struct Board){.now_s = now, .power_w = IDLE_W, .die_degc = COOLANT_DEGC + K_W * IDLE_W, .instant_w = IDLE_W, .average_w = IDLE_W,
+                            .counter_j = 9000.0, .true_j = 9000.0, .next_update_s = now + UPDATE_S, .reset = value_of(gpu, "counter_reset", 0)};
+        for (unsigned i = 0; i < 200; i++)
+            b->second[i] = IDLE_W;
+    }
+    double wanted = demand_w(gpu), limit = limit_w(gpu), target = wanted < limit ? wanted : limit;
+    double reset = value_of(gpu, "counter_reset", b->reset);
+    if (reset != b->reset) {
+        b->reset = reset;
+        b->true_j = b->counter_j = 0.0;
+    }
+    if (now - b->now_s > 60.0)
+        b->now_s = b->next_update_s = now - 60.0;
+    while (b->now_s + STEP_S <= now) {
+        b->now_s += STEP_S;
+        b->power_w += (target - b->power_w) * (1.0 - exp(-STEP_S / RISE_S));
+        b->die_degc += (COOLANT_DEGC + K_W * b->power_w - b->die_degc) * (STEP_S / WARM_S);
+        b->true_j += b->power_w * STEP_S;
+        b->second[b->at++ % 200] = b->power_w;
+        if (wanted > limit)
+            b->capped_s += STEP_S;
+        if (b->die_degc >= slowdown_degc())
+            b->hot_s += STEP_S;
+        if (b->now_s > b->next_update_s - WINDOW_S) {
+            b->window_j += b->power_w * STEP_S;
+            b->window_s += STEP_S;
+        }
+        if (b->now_s >= b->next_update_s) {
+            b->next_update_s += UPDATE_S;
+            b->instant_w = b->window_s > 0 ? b->window_j / b->window_s : b->power_w;
+            b->window_j = b->window_s = 0.0;
+            double sum = 0;
+            for (unsigned i = 0; i < 200; i++)
+                sum += b->second[i];
+            b->average_w = sum / 200.0;
+            b->counter_j = b->true_j;
+        }
+    }
+}
+
 static nvmlReturn_t check(nvmlDevice_t device, const void *out)
 {
     if (!initialised)
         return UNINITIALIZED;
-    if (device < devices || device >= devices + DEVICES || out == NULL)
+    if (device < devices || device >= devices + sizeof devices / sizeof *devices || out == NULL)
         return INVALID_ARGUMENT;
     if (LOST_AFTER >= 0 && ++calls > LOST_AFTER)
         return LOST_CODE;
+    while (fault(device->index, "hang"))
+        usleep(10000);
+    if (fault(device->index, "lost"))
+        return GPU_IS_LOST;
+    if (fault(device->index, "reset"))
+        return RESET_REQUIRED;
     return SUCCESS;
 }
 
@@ -97,7 +255,14 @@ static nvmlReturn_t check_optional(nvmlDevice_t device, const void *out)
     return code;
 }
 
-static nvmlReturn_t put(char *out, unsigned int length, const char *text)
+/* What belongs to a board is not to be had of a MIG instance. */
+static nvmlReturn_t check_board(nvmlDevice_t device, const void *out)
+{
+    nvmlReturn_t code = check_optional(device, out);
+    return code == SUCCESS && device->instance > 0 ? NOT_SUPPORTED : code;
+}
+
+static nvmlReturn_t put(char *out, unsigned length, const char *text)
 {
     if (length < strlen(text) + 1)
         return INSUFFICIENT_SIZE;
@@ -105,19 +270,62 @@ static nvmlReturn_t put(char *out, unsigned int length, const char *text)
     return SUCCESS;
 }
 
-static const char *uuid_of(nvmlDevice_t device)
+static const char *uuid_of(nvmlDevice_t device, char text[96])
 {
-    static char text[96];
-    snprintf(text, sizeof text, "GPU-5700b000-0000-4000-8000-%012u", device->index);
+    if (device->instance > 0)
+        snprintf(text, 96, "MIG-5700b000-0000-4000-8000-%011u%u", device->index, (unsigned)device->instance);
+    else
+        snprintf(text, 96, "GPU-5700b000-0000-4000-8000-%012u", device->index);
     return text;
 }
 
-static unsigned int power_mw(nvmlDevice_t device) { return device->index == 0 ? POWER_MW : 80000; }
+enum Power { USAGE, AVERAGE, INSTANT };
+
+static unsigned power_mw(unsigned gpu, enum Power which)
+{
+    if (fault(gpu, "zero"))
+        return 0;
+#ifdef POWER_MW
+    return (gpu == 0 ? POWER_MW : 80000) + (which == INSTANT ? 2000 : which == AVERAGE ? 1000 : 0);
+#endif
+    pthread_mutex_lock(&lock);
+    advance(gpu);
+    double w = which == INSTANT ? boards[gpu].instant_w : boards[gpu].average_w;
+    pthread_mutex_unlock(&lock);
+    return (unsigned)(w * 1e3);
+}
+
+static int die_degc(unsigned gpu)
+{
+#ifdef POWER_MW
+    return (int)value_of(gpu, "die", 63);
+#endif
+    pthread_mutex_lock(&lock);
+    advance(gpu);
+    double die = boards[gpu].die_degc;
+    pthread_mutex_unlock(&lock);
+    return (int)value_of(gpu, "die", die);
+}
+
+#define GET(name, type, checked, expression)                                                                                                \
+    nvmlReturn_t name(nvmlDevice_t device, type *out)                                                                                       \
+    {                                                                                                                                       \
+        nvmlReturn_t code = checked(device, out);                                                                                           \
+        if (code == SUCCESS)                                                                                                                \
+            *out = (expression);                                                                                                            \
+        return code;                                                                                                                        \
+    }
+#define TEXT(name, checked, expression)                                                                                                     \
+    nvmlReturn_t name(nvmlDevice_t device, char *out, unsigned length)                                                                      \
+    {                                                                                                                                       \
+        nvmlReturn_t code = checked(device, out);                                                                                           \
+        return code == SUCCESS ? put(out, length, expression) : code;                                                                       \
+    }
 
 nvmlReturn_t nvmlInit_v2(void)
 {
-    for (unsigned int i = 0; i < DEVICES; i++)
-        devices[i].index = i;
+    for (unsigned i = 0; i < sizeof devices / sizeof *devices; i++)
+        devices[i] = (struct nvmlDevice_st){.index = i / (MAX_MIG + 1), .instance = (int)(i % (MAX_MIG + 1))};
     initialised = INIT == 0;
     return INIT;
 }
@@ -130,12 +338,19 @@ nvmlReturn_t nvmlShutdown(void)
 
 const char *nvmlErrorString(nvmlReturn_t code) { return code == SUCCESS ? "Success" : "an error of the stub"; }
 
-nvmlReturn_t nvmlSystemGetDriverVersion(char *version, unsigned int length)
+nvmlReturn_t nvmlSystemGetDriverVersion(char *version, unsigned length) { return initialised ? put(version, length, "570.00.stub") : UNINITIALIZED; }
+
+nvmlReturn_t nvmlSystemGetNVMLVersion(char *version, unsigned length) { return initialised ? put(version, length, "12.570.00.stub") : UNINITIALIZED; }
+
+nvmlReturn_t nvmlSystemGetCudaDriverVersion(int *version)
 {
-    return initialised ? put(version, length, "570.00.stub") : UNINITIALIZED;
+    *version = 12080;
+    return SUCCESS;
 }
 
-nvmlReturn_t nvmlDeviceGetCount_v2(unsigned int *count)
+nvmlReturn_t nvmlSystemGetCudaDriverVersion_v2(int *version) { return nvmlSystemGetCudaDriverVersion(version); }
+
+nvmlReturn_t nvmlDeviceGetCount_v2(unsigned *count)
 {
     if (!initialised)
         return UNINITIALIZED;
@@ -143,137 +358,281 @@ nvmlReturn_t nvmlDeviceGetCount_v2(unsigned int *count)
     return SUCCESS;
 }
 
-nvmlReturn_t nvmlDeviceGetHandleByIndex_v2(unsigned int index, nvmlDevice_t *device)
+nvmlReturn_t nvmlDeviceGetHandleByIndex_v2(unsigned index, nvmlDevice_t *device)
 {
     if (!initialised)
         return UNINITIALIZED;
     if (index >= DEVICES || device == NULL)
         return INVALID_ARGUMENT;
-    *device = &devices[index];
+    *device = &devices[index * (MAX_MIG + 1)];
     return SUCCESS;
+}
+
+static unsigned instances(unsigned gpu)
+{
+    double n = value_of(gpu, "mig", 0);
+    return n < 0 ? 0 : n > MAX_MIG ? MAX_MIG : (unsigned)n;
 }
 
 nvmlReturn_t nvmlDeviceGetHandleByUUID(const char *uuid, nvmlDevice_t *device)
 {
+    char text[96];
     if (!initialised)
         return UNINITIALIZED;
-    for (unsigned int i = 0; i < DEVICES; i++)
-        if (strcmp(uuid, uuid_of(&devices[i])) == 0) {
+    for (unsigned i = 0; i < DEVICES * (MAX_MIG + 1); i++)
+        if (strcmp(uuid, uuid_of(&devices[i], text)) == 0 && devices[i].instance <= (int)instances(devices[i].index)) {
             *device = &devices[i];
             return SUCCESS;
         }
     return NOT_FOUND;
 }
 
-nvmlReturn_t nvmlDeviceGetIndex(nvmlDevice_t device, unsigned int *index)
+TEXT(nvmlDeviceGetName, check, device->instance > 0 ? "Stub GPU MIG 1g.10gb (no hardware)" : "Stub GPU (no hardware)")
+nvmlReturn_t nvmlDeviceGetUUID(nvmlDevice_t device, char *out, unsigned length)
 {
-    nvmlReturn_t code = check(device, index);
-    if (code == SUCCESS)
-        *index = device->index;
-    return code;
+    char text[96];
+    nvmlReturn_t code = check(device, out);
+    return code == SUCCESS ? put(out, length, uuid_of(device, text)) : code;
+}
+TEXT(nvmlDeviceGetSerial, check_board, "1650000000042")
+TEXT(nvmlDeviceGetVbiosVersion, check_board, "96.00.00.00.01")
+TEXT(nvmlDeviceGetInforomImageVersion, check_board, "G520.0200.00.05")
+GET(nvmlDeviceGetIndex, unsigned, check_board, device->index)
+GET(nvmlDeviceGetNumGpuCores, unsigned, check_board, 16896)
+GET(nvmlDeviceGetPersistenceMode, int, check_board, 1)
+GET(nvmlDeviceGetPerformanceState, int, check_board, load_of(device->index) > 0 ? 0 : 8)
+
+nvmlReturn_t nvmlDeviceGetPciInfo_v3(nvmlDevice_t device, nvmlPciInfo_t *pci)
+{
+    nvmlReturn_t code = check_board(device, pci);
+    if (code != SUCCESS)
+        return code;
+    memset(pci, 0, sizeof *pci);
+    pci->bus = 0x10 + device->index;
+    pci->pciDeviceId = 0x233510de;
+    snprintf(pci->busIdLegacy, sizeof pci->busIdLegacy, "0000:%02X:00.0", pci->bus);
+    snprintf(pci->busId, sizeof pci->busId, "00000000:%02X:00.0", pci->bus);
+    return SUCCESS;
 }
 
-nvmlReturn_t nvmlDeviceGetName(nvmlDevice_t device, char *name, unsigned int length)
-{
-    nvmlReturn_t code = check(device, name);
-    return code == SUCCESS ? put(name, length, "Stub GPU (no hardware)") : code;
-}
+/* Power: limits, the reading, the counter. */
 
-nvmlReturn_t nvmlDeviceGetUUID(nvmlDevice_t device, char *uuid, unsigned int length)
-{
-    nvmlReturn_t code = check(device, uuid);
-    return code == SUCCESS ? put(uuid, length, uuid_of(device)) : code;
-}
-
-nvmlReturn_t nvmlDeviceGetSerial(nvmlDevice_t device, char *serial, unsigned int length)
-{
-    nvmlReturn_t code = check_optional(device, serial);
-    return code == SUCCESS ? put(serial, length, "1650000000042") : code;
-}
-
-#ifndef NO_ENFORCED
-nvmlReturn_t nvmlDeviceGetEnforcedPowerLimit(nvmlDevice_t device, unsigned int *limit)
-{
-    nvmlReturn_t code = check_optional(device, limit);
-    if (code == SUCCESS)
-        *limit = 600000;
-    return code;
-}
+#ifdef POWER_MW
+#define ENFORCED 600000
+#else
+#define ENFORCED (unsigned)(limit_w(device->index) * 1e3)
 #endif
+#ifndef NO_ENFORCED
+GET(nvmlDeviceGetEnforcedPowerLimit, unsigned, check_board, ENFORCED)
+#endif
+GET(nvmlDeviceGetPowerManagementLimit, unsigned, check_board, (unsigned)(limit_w(device->index) * 1e3))
+GET(nvmlDeviceGetPowerManagementDefaultLimit, unsigned, check_board, (unsigned)(FULL_W * 1e3))
+GET(nvmlDeviceGetPowerUsage, unsigned, check_board, power_mw(device->index, USAGE))
 
-nvmlReturn_t nvmlDeviceGetPowerManagementLimit(nvmlDevice_t device, unsigned int *limit)
+nvmlReturn_t nvmlDeviceGetPowerManagementLimitConstraints(nvmlDevice_t device, unsigned *low, unsigned *high)
 {
-    nvmlReturn_t code = check_optional(device, limit);
-    if (code == SUCCESS)
-        *limit = 700000;
+    nvmlReturn_t code = check_board(device, low);
+    if (code == SUCCESS) {
+        *low = (unsigned)(MIN_W * 1e3);
+        *high = (unsigned)(FULL_W * 1e3);
+    }
     return code;
 }
 
-nvmlReturn_t nvmlDeviceGetPowerUsage(nvmlDevice_t device, unsigned int *milliwatts)
+/* Root only, says the reference. */
+static nvmlReturn_t may_set(nvmlDevice_t device)
 {
-    nvmlReturn_t code = check_optional(device, milliwatts);
-    if (code == SUCCESS)
-        *milliwatts = power_mw(device);
+    nvmlReturn_t code = check_board(device, device);
+    return code == SUCCESS && fault(device->index, "no_permission") ? NO_PERMISSION : code;
+}
+
+nvmlReturn_t nvmlDeviceSetPowerManagementLimit(nvmlDevice_t device, unsigned limit)
+{
+    char text[64];
+    nvmlReturn_t code = may_set(device);
+    if (code != SUCCESS)
+        return code;
+    if (limit < MIN_W * 1e3 || limit > FULL_W * 1e3)
+        return INVALID_ARGUMENT;
+    snprintf(text, sizeof text, "limit %u", limit);
+    note(device->index, text);
+    snprintf(text, sizeof text, "%u", limit);
+    if (!fault(device->index, "deaf"))
+        keep(device->index, "limit_mw", text);
+    return SUCCESS;
+}
+
+nvmlReturn_t nvmlDeviceSetGpuLockedClocks(nvmlDevice_t device, unsigned low, unsigned high)
+{
+    char text[64];
+    nvmlReturn_t code = may_set(device);
+    if (code != SUCCESS)
+        return code;
+    if (low > high || high > MAX_MHZ || low < MIN_MHZ)
+        return INVALID_ARGUMENT;
+    snprintf(text, sizeof text, "lock %u %u", low, high);
+    note(device->index, text);
+    if (!fault(device->index, "deaf"))
+        keep(device->index, "locked", text + 5);
+    return SUCCESS;
+}
+
+nvmlReturn_t nvmlDeviceResetGpuLockedClocks(nvmlDevice_t device)
+{
+    nvmlReturn_t code = may_set(device);
+    if (code == SUCCESS) {
+        note(device->index, "unlock");
+        keep(device->index, "locked", " ");
+    }
     return code;
 }
 
 #ifndef NO_ENERGY
-/* Millijoules since the driver was loaded, in steps of 100 ms. */
 nvmlReturn_t nvmlDeviceGetTotalEnergyConsumption(nvmlDevice_t device, unsigned long long *millijoules)
 {
-    nvmlReturn_t code = check_optional(device, millijoules);
+    nvmlReturn_t code = check_board(device, millijoules);
     if (code != SUCCESS)
         return code;
+    if (fault(device->index, "zero")) {
+        *millijoules = 0;
+        return SUCCESS;
+    }
 #ifdef ENERGY_SEQUENCE
     static const unsigned long long sequence[] = {ENERGY_SEQUENCE};
-    static unsigned int at;
-    unsigned int last = sizeof sequence / sizeof *sequence - 1;
+    static unsigned at;
+    unsigned last = sizeof sequence / sizeof *sequence - 1;
     *millijoules = sequence[at < last ? at++ : last];
 #else
-    static double start;
-    if (start == 0.0)
-        start = seconds();
-    unsigned long long ticks = (unsigned long long)((seconds() - start) * 10.0);
-    *millijoules = 9000000ULL + ticks * power_mw(device) / 10;
+    pthread_mutex_lock(&lock);
+    advance(device->index);
+    *millijoules = (unsigned long long)(boards[device->index].counter_j * 1e3);
+    pthread_mutex_unlock(&lock);
 #endif
     return SUCCESS;
 }
 #endif
 
-nvmlReturn_t nvmlDeviceGetTemperature(nvmlDevice_t device, int sensor, unsigned int *degc)
+/* Temperatures. */
+
+nvmlReturn_t nvmlDeviceGetTemperature(nvmlDevice_t device, int sensor, unsigned *degc)
 {
     nvmlReturn_t code = check(device, degc);
     if (code == SUCCESS && sensor != 0)
         return INVALID_ARGUMENT;
+    if (code == SUCCESS && device->instance > 0)
+        return NOT_SUPPORTED;
     if (code == SUCCESS)
-        *degc = 63;
+        *degc = (unsigned)die_degc(device->index);
     return code;
 }
 
-nvmlReturn_t nvmlDeviceGetClockInfo(nvmlDevice_t device, int clock, unsigned int *mhz)
+/* Shutdown, slowdown, memory, GPU: newer boards give them as T.Limit only. */
+nvmlReturn_t nvmlDeviceGetTemperatureThreshold(nvmlDevice_t device, int which, unsigned *degc)
 {
-    nvmlReturn_t code = check_optional(device, mhz);
+    static const unsigned absolute[] = {92, 87, 95, 83};
+    nvmlReturn_t code = check_board(device, degc);
+    if (code != SUCCESS)
+        return code;
+    if (which < 0 || which > 3)
+        return NOT_SUPPORTED;
+    if (value_of(device->index, "tlimit", 0) != 0)
+        return NOT_SUPPORTED;
+    *degc = absolute[which];
+    return SUCCESS;
+}
+
+/* How far the GPU is from where it begins to slow down: 0 at its maximum operating temperature. */
+nvmlReturn_t nvmlDeviceGetMarginTemperature(nvmlDevice_t device, nvmlMarginTemperature_v1_t *margin)
+{
+    nvmlReturn_t code = check_board(device, margin);
+    if (code != SUCCESS)
+        return code;
+    if (margin->version != (sizeof *margin | 1u << 24))
+        return ARGUMENT_VERSION_MISMATCH;
+    if (value_of(device->index, "tlimit", 0) == 0)
+        return NOT_SUPPORTED;
+    margin->marginTemperature = 83 - die_degc(device->index);
+    return SUCCESS;
+}
+
+/* Clocks and what holds them. */
+
+nvmlReturn_t nvmlDeviceGetClockInfo(nvmlDevice_t device, int clock, unsigned *mhz)
+{
+    nvmlReturn_t code = check_board(device, mhz);
+    if (code != SUCCESS)
+        return code;
+#ifdef POWER_MW
+    *mhz = clock == 2 ? 2619 : 1755;
+#else
+    *mhz = clock == 2 ? 2619 : load_of(device->index) > 0 ? locked_mhz(device->index) : MIN_MHZ;
+#endif
+    return SUCCESS;
+}
+
+nvmlReturn_t nvmlDeviceGetMaxClockInfo(nvmlDevice_t device, int clock, unsigned *mhz)
+{
+    nvmlReturn_t code = check_board(device, mhz);
     if (code == SUCCESS)
-        *mhz = clock == 2 ? 2619 : 1755;
+        *mhz = clock == 2 ? 2619 : MAX_MHZ;
     return code;
 }
 
 #ifndef NO_THROTTLE
 nvmlReturn_t nvmlDeviceGetCurrentClocksThrottleReasons(nvmlDevice_t device, unsigned long long *reasons)
 {
-    nvmlReturn_t code = check_optional(device, reasons);
-    if (code == SUCCESS)
-        *reasons = THROTTLE;
-    return code;
+    nvmlReturn_t code = check_board(device, reasons);
+    if (code != SUCCESS)
+        return code;
+#ifdef THROTTLE
+    *reasons = THROTTLE;
+    return SUCCESS;
+#endif
+    char text[64];
+    unsigned gpu = device->index;
+#ifdef POWER_MW
+    unsigned long long bits = 4;
+#else
+    unsigned long long bits = load_of(gpu) == 0 ? 1 : demand_w(gpu) > limit_w(gpu) ? 4 : 0;
+#endif
+    if (die_degc(gpu) >= slowdown_degc())
+        bits = 0x20;
+    *reasons = text_of(gpu, "throttle", text, sizeof text) ? strtoull(text, NULL, 0) : bits;
+    return SUCCESS;
+}
+nvmlReturn_t nvmlDeviceGetCurrentClocksEventReasons(nvmlDevice_t device, unsigned long long *reasons)
+{
+    return nvmlDeviceGetCurrentClocksThrottleReasons(device, reasons);
 }
 #endif
 
+nvmlReturn_t nvmlDeviceGetViolationStatus(nvmlDevice_t device, int policy, nvmlViolationTime_t *time)
+{
+    nvmlReturn_t code = check_board(device, time);
+    if (code != SUCCESS)
+        return code;
+    if (policy < 0 || policy > 11)
+        return INVALID_ARGUMENT;
+    pthread_mutex_lock(&lock);
+    advance(device->index);
+    struct Board *b = &boards[device->index];
+    time->referenceTime = (unsigned long long)(b->now_s * 1e6);
+    time->violationTime = (unsigned long long)((policy == 0 ? b->capped_s : policy == 1 ? b->hot_s : 0.0) * 1e9);
+    pthread_mutex_unlock(&lock);
+    return SUCCESS;
+}
+
 nvmlReturn_t nvmlDeviceGetUtilizationRates(nvmlDevice_t device, nvmlUtilization_t *rates)
 {
-    nvmlReturn_t code = check_optional(device, rates);
-    if (code == SUCCESS)
-        *rates = (nvmlUtilization_t){.gpu = 97, .memory = 41};
-    return code;
+    nvmlReturn_t code = check_board(device, rates);
+    if (code != SUCCESS)
+        return code;
+#ifdef POWER_MW
+    *rates = (nvmlUtilization_t){.gpu = 97, .memory = 41};
+#else
+    *rates = (nvmlUtilization_t){.gpu = (unsigned)(load_of(device->index) * 100), .memory = (unsigned)(load_of(device->index) * 42)};
+#endif
+    return SUCCESS;
 }
 
 #ifndef NO_FIELDS
@@ -283,25 +642,57 @@ nvmlReturn_t nvmlDeviceGetFieldValues(nvmlDevice_t device, int count, nvmlFieldV
     nvmlReturn_t code = check(device, values);
     if (code != SUCCESS)
         return code;
+    if (count < 1)
+        return INVALID_ARGUMENT;
+    unsigned gpu = device->index;
     for (int i = 0; i < count; i++) {
         nvmlFieldValue_t *v = &values[i];
         v->timestamp = (long long)time(NULL) * 1000000;
         v->latencyUsec = 1;
-        v->valueType = 1;
+        v->valueType = TYPE_UNSIGNED_INT;
         v->nvmlReturn = SUCCESS;
+        memset(&v->value, 0, sizeof v->value);
 #ifdef REFUSE
         v->nvmlReturn = REFUSE;
         continue;
 #endif
+        if (device->instance > 0) {
+            v->nvmlReturn = NOT_SUPPORTED;
+            continue;
+        }
+        int tlimit = value_of(gpu, "tlimit", 0) != 0;
         switch (v->fieldId) {
         case 82: /* NVML_FI_DEV_MEMORY_TEMP, degrees Celsius */
-            v->value.uiVal = MEMORY_DEGC;
+            v->value.uiVal = (unsigned)value_of(gpu, "memory_die", MEMORY_DEGC);
+            break;
+        case 142: /* NVML_FI_DEV_REMAPPED_COR, _UNC, _PENDING, _FAILURE */
+            v->value.uiVal = 0;
+            break;
+        case 143:
+            v->value.uiVal = (unsigned)value_of(gpu, "remapped", 0);
+            break;
+        case 144:
+            v->value.uiVal = (unsigned)value_of(gpu, "remap_pending", 0);
+            break;
+        case 145:
+            v->value.uiVal = 0;
             break;
         case 185: /* NVML_FI_DEV_POWER_AVERAGE, milliwatts */
-            v->value.uiVal = power_mw(device) + 1000;
+            v->value.uiVal = power_mw(gpu, AVERAGE);
             break;
         case 186: /* NVML_FI_DEV_POWER_INSTANT, milliwatts */
-            v->value.uiVal = power_mw(device) + 2000;
+            v->value.uiVal = power_mw(gpu, INSTANT);
+            break;
+        case 193: /* NVML_FI_DEV_TEMPERATURE_SHUTDOWN_TLIMIT, _SLOWDOWN, _MEM_MAX, _GPU_MAX: degrees Celsius against T.Limit, signed */
+        case 194:
+        case 195:
+        case 196:
+            if (!tlimit) {
+                v->nvmlReturn = NOT_SUPPORTED;
+                break;
+            }
+            v->valueType = TYPE_SIGNED_INT;
+            v->value.siVal = v->fieldId == 193 ? -8 : v->fieldId == 194 ? -4 : 0;
             break;
         default:
             v->nvmlReturn = NOT_SUPPORTED;
@@ -310,3 +701,219 @@ nvmlReturn_t nvmlDeviceGetFieldValues(nvmlDevice_t device, int count, nvmlFieldV
     return SUCCESS;
 }
 #endif
+
+/* Memory, bus, fans, errors. */
+
+nvmlReturn_t nvmlDeviceGetMemoryInfo_v2(nvmlDevice_t device, nvmlMemory_v2_t *memory)
+{
+    nvmlReturn_t code = check_optional(device, memory);
+    if (code != SUCCESS)
+        return code;
+    if (memory->version != (sizeof *memory | 2u << 24))
+        return ARGUMENT_VERSION_MISMATCH;
+    unsigned long long gib = 1ULL << 30;
+    memory->total = device->instance > 0 ? 10 * gib : 80 * gib;
+    memory->reserved = gib / 2;
+    memory->used = 4 * gib;
+    memory->free = memory->total - memory->used - memory->reserved;
+    return SUCCESS;
+}
+
+GET(nvmlDeviceGetCurrPcieLinkGeneration, unsigned, check_board, 5)
+GET(nvmlDeviceGetCurrPcieLinkWidth, unsigned, check_board, 16)
+GET(nvmlDeviceGetMaxPcieLinkGeneration, unsigned, check_board, 5)
+GET(nvmlDeviceGetMaxPcieLinkWidth, unsigned, check_board, 16)
+GET(nvmlDeviceGetPcieReplayCounter, unsigned, check_board, (unsigned)value_of(device->index, "replays", 0))
+/* A board that is cooled by somebody else's fans has none. */
+GET(nvmlDeviceGetNumFans, unsigned, check_board, (unsigned)value_of(device->index, "fans", 0))
+
+nvmlReturn_t nvmlDeviceGetFanSpeed_v2(nvmlDevice_t device, unsigned fan, unsigned *percent)
+{
+    nvmlReturn_t code = check_board(device, percent);
+    if (code != SUCCESS)
+        return code;
+    if (fan >= (unsigned)value_of(device->index, "fans", 0))
+        return INVALID_ARGUMENT;
+    *percent = 40 + fan;
+    return SUCCESS;
+}
+
+nvmlReturn_t nvmlDeviceGetPcieThroughput(nvmlDevice_t device, int counter, unsigned *kb_s)
+{
+    nvmlReturn_t code = check_board(device, kb_s);
+    if (code == SUCCESS)
+        *kb_s = counter == 0 ? 12000 : 34000;
+    return code;
+}
+
+nvmlReturn_t nvmlDeviceGetEccMode(nvmlDevice_t device, int *current, int *pending)
+{
+    nvmlReturn_t code = check_board(device, current);
+    if (code == SUCCESS)
+        *current = *pending = 1;
+    return code;
+}
+
+nvmlReturn_t nvmlDeviceGetTotalEccErrors(nvmlDevice_t device, int type, int counter, unsigned long long *count)
+{
+    nvmlReturn_t code = check_board(device, count);
+    if (code != SUCCESS)
+        return code;
+    if (type < 0 || type > 1 || counter < 0 || counter > 1)
+        return INVALID_ARGUMENT;
+    *count = (unsigned long long)value_of(device->index, type == 0 ? "ecc_corrected" : "ecc_uncorrected", 0);
+    return SUCCESS;
+}
+
+/* Boards that remap rows retire no pages. */
+nvmlReturn_t nvmlDeviceGetRetiredPages_v2(nvmlDevice_t device, int cause, unsigned *count, unsigned long long *addresses, unsigned long long *times)
+{
+    nvmlReturn_t code = check_board(device, count);
+    if (code != SUCCESS)
+        return code;
+    double retired = value_of(device->index, "retired", -1);
+    if (retired < 0)
+        return NOT_SUPPORTED;
+    unsigned there = cause == 1 ? (unsigned)retired : 0, room = *count;
+    *count = there;
+    if (room < there || addresses == NULL)
+        return there == 0 ? SUCCESS : INSUFFICIENT_SIZE;
+    for (unsigned i = 0; i < there; i++) {
+        addresses[i] = 0x1000ULL * i;
+        times[i] = 0;
+    }
+    return SUCCESS;
+}
+
+nvmlReturn_t nvmlDeviceGetRetiredPagesPendingStatus(nvmlDevice_t device, int *pending)
+{
+    nvmlReturn_t code = check_board(device, pending);
+    if (code != SUCCESS)
+        return code;
+    if (value_of(device->index, "retired", -1) < 0)
+        return NOT_SUPPORTED;
+    *pending = 0;
+    return SUCCESS;
+}
+
+/* Who else is on it. */
+
+nvmlReturn_t nvmlDeviceGetComputeRunningProcesses_v3(nvmlDevice_t device, unsigned *count, nvmlProcessInfo_t *infos)
+{
+    char text[1024];
+    nvmlReturn_t code = check_optional(device, count);
+    if (code != SUCCESS)
+        return code;
+    unsigned there = 0, room = *count;
+    if (text_of(device->index, "processes", text, sizeof text)) {
+        for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+            nvmlProcessInfo_t info = {.gpuInstanceId = 0xffffffff, .computeInstanceId = 0xffffffff};
+            if (sscanf(line, "%u %llu", &info.pid, &info.usedGpuMemory) < 1)
+                continue;
+            if (there < room && infos != NULL)
+                infos[there] = info;
+            there++;
+        }
+    }
+    *count = there;
+    return there > room ? INSUFFICIENT_SIZE : SUCCESS;
+}
+
+nvmlReturn_t nvmlDeviceGetGraphicsRunningProcesses_v3(nvmlDevice_t device, unsigned *count, nvmlProcessInfo_t *infos)
+{
+    (void)infos;
+    nvmlReturn_t code = check_optional(device, count);
+    if (code == SUCCESS)
+        *count = 0;
+    return code;
+}
+
+/* Multi-instance GPUs. */
+
+nvmlReturn_t nvmlDeviceGetMigMode(nvmlDevice_t device, unsigned *current, unsigned *pending)
+{
+    nvmlReturn_t code = check_board(device, current);
+    if (code == SUCCESS)
+        *current = *pending = instances(device->index) > 0;
+    return code;
+}
+
+GET(nvmlDeviceGetMaxMigDeviceCount, unsigned, check_board, MAX_MIG)
+GET(nvmlDeviceIsMigDeviceHandle, unsigned, check, device->instance > 0)
+
+nvmlReturn_t nvmlDeviceGetMigDeviceHandleByIndex(nvmlDevice_t device, unsigned index, nvmlDevice_t *mig)
+{
+    nvmlReturn_t code = check_board(device, mig);
+    if (code != SUCCESS)
+        return code;
+    if (index >= instances(device->index))
+        return NOT_FOUND;
+    *mig = device + 1 + index;
+    return SUCCESS;
+}
+
+nvmlReturn_t nvmlDeviceGetDeviceHandleFromMigDeviceHandle(nvmlDevice_t mig, nvmlDevice_t *device)
+{
+    nvmlReturn_t code = check(mig, device);
+    if (code != SUCCESS)
+        return code;
+    if (mig->instance == 0)
+        return INVALID_ARGUMENT;
+    *device = mig - mig->instance;
+    return SUCCESS;
+}
+
+/* Events. */
+
+enum { EVENT_XID = 8, EVENTS = 0x1 | 0x2 | 0x8 };
+
+nvmlReturn_t nvmlEventSetCreate(nvmlEventSet_t *set)
+{
+    if (!initialised)
+        return UNINITIALIZED;
+    *set = calloc(1, sizeof **set);
+    return SUCCESS;
+}
+
+GET(nvmlDeviceGetSupportedEventTypes, unsigned long long, check_board, EVENTS)
+
+nvmlReturn_t nvmlDeviceRegisterEvents(nvmlDevice_t device, unsigned long long types, nvmlEventSet_t set)
+{
+    nvmlReturn_t code = check_board(device, set);
+    if (code != SUCCESS)
+        return code;
+    if (types & ~(unsigned long long)EVENTS)
+        return NOT_SUPPORTED;
+    set->mask[device->index] = types;
+    set->xid[device->index] = (long)value_of(device->index, "xid", 0);
+    return SUCCESS;
+}
+
+nvmlReturn_t nvmlEventSetWait_v2(nvmlEventSet_t set, nvmlEventData_t *data, unsigned timeout_ms)
+{
+    if (!initialised)
+        return UNINITIALIZED;
+    if (set == NULL || data == NULL)
+        return INVALID_ARGUMENT;
+    double until = seconds() + timeout_ms / 1e3;
+    for (;;) {
+        for (unsigned i = 0; i < DEVICES; i++) {
+            long xid = (long)value_of(i, "xid", 0);
+            if ((set->mask[i] & EVENT_XID) && xid != 0 && xid != set->xid[i]) {
+                set->xid[i] = xid;
+                *data = (nvmlEventData_t){.device = &devices[i * (MAX_MIG + 1)], .eventType = EVENT_XID, .eventData = (unsigned long long)xid,
+                                          .gpuInstanceId = 0xffffffff, .computeInstanceId = 0xffffffff};
+                return SUCCESS;
+            }
+        }
+        if (seconds() >= until)
+            return TIMEOUT;
+        usleep(5000);
+    }
+}
+
+nvmlReturn_t nvmlEventSetFree(nvmlEventSet_t set)
+{
+    free(set);
+    return SUCCESS;
+}

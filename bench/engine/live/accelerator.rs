@@ -1,10 +1,11 @@
 //! The accelerator's own thread: a real one is polled ten times a second and averaged over each tick; the virtual card is asked
 //! once a tick. A device library that hangs hangs here, and nobody waits for it without a deadline.
 
+use super::poll::Gathered;
 use crate::card::card_readings;
-use accelerator::Accelerator;
+use accelerator::{Accelerator, Remark};
 use crossbeam_channel::{Receiver, Sender, bounded};
-use signal::{Channel, Origin, Reading};
+use signal::{Channel, Reading};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -15,8 +16,8 @@ use twin::{CardCommand, CardLink, CardReading};
 const POLL: Duration = Duration::from_millis(100);
 /// An exchange with the virtual card fails after this.
 const CARD_TIMEOUT: Duration = Duration::from_secs(2);
-/// A real reading older than this is no reading of this tick.
-const FRESH: Duration = Duration::from_millis(1500);
+/// Polls between two looks at what changes slowly: a second, for some of it takes the driver 20 ms.
+const SLOW_EVERY: u64 = 10;
 
 /// What the source says at one tick.
 pub(crate) enum Heard {
@@ -117,72 +118,66 @@ fn exchange(link: &mut Option<CardLink>, socket: &Path, command: CardCommand) ->
     Ok(reading)
 }
 
-/// Sums of the samples since the last tick.
+/// What the polling thread shares.
 #[derive(Default)]
-struct Gathered {
-    newest: Option<(Instant, accelerator::Sample)>,
-    power: (f64, u32),
+struct Shared {
+    gathered: Gathered,
+    remarks: Vec<Remark>,
     lost: Option<String>,
 }
 
 /// A real accelerator on its polling thread.
 pub(crate) struct RealAccelerator {
-    gathered: Arc<Mutex<Gathered>>,
+    shared: Arc<Mutex<Shared>>,
 }
 
 impl RealAccelerator {
     pub(crate) fn start(mut device: Box<dyn Accelerator>) -> std::io::Result<Self> {
-        let gathered = Arc::new(Mutex::new(Gathered::default()));
-        let shared = Arc::downgrade(&gathered);
+        let shared = Arc::new(Mutex::new(Shared::default()));
+        let weak = Arc::downgrade(&shared);
         thread::Builder::new().name("accelerator".into()).spawn(move || {
+            let mut due = Instant::now();
             // Ends when the engine lets go, at the latest one poll later.
-            while let Some(gathered) = shared.upgrade() {
-                let sampled = device.sample();
+            for poll in 0_u64.. {
+                let sampled = device.sample().map(|sample| (Instant::now(), sample));
+                // The slow readings come after the fast ones, whose time they would spoil.
+                let health = if poll % SLOW_EVERY == 0 && sampled.is_ok() { device.health().map(Some) } else { Ok(None) };
+                let looked = Instant::now();
+                let remarks = device.remarks();
+                let Some(shared) = weak.upgrade() else { return };
                 {
-                    let mut gathered = gathered.lock().unwrap_or_else(PoisonError::into_inner);
-                    match sampled {
-                        Ok(sample) => {
-                            if let Some(power) = sample.power_instant_w.or(sample.power_w) {
-                                gathered.power.0 += power;
-                                gathered.power.1 += 1;
+                    let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
+                    shared.remarks.extend(remarks);
+                    match sampled.and_then(|(at, sample)| Ok((at, sample, health?))) {
+                        Ok((at, sample, health)) => {
+                            shared.gathered.sample(at, &sample);
+                            if let Some(health) = health {
+                                shared.gathered.health(looked, &health);
                             }
-                            gathered.newest = Some((Instant::now(), sample));
-                            gathered.lost = None;
+                            shared.lost = None;
                         }
-                        Err(why) => gathered.lost = Some(why.to_string()),
+                        Err(why) => shared.lost = Some(why.to_string()),
                     }
                 }
-                drop(gathered);
-                thread::sleep(POLL);
+                drop(shared);
+                due = (due + POLL).max(Instant::now());
+                thread::sleep(due.saturating_duration_since(Instant::now()));
             }
         })?;
-        Ok(Self { gathered })
+        Ok(Self { shared })
     }
 
     /// What was gathered since the last call; `bench_of` turns a moment into bench seconds.
     pub(crate) fn hear(&self, bench_of: impl Fn(Instant) -> f64) -> Heard {
-        let mut gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(why) = &gathered.lost {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(why) = &shared.lost {
             return Heard::Lost(why.clone());
         }
-        let Some((at, sample)) = gathered.newest.filter(|(at, _)| at.elapsed() < FRESH) else {
-            return Heard::Nothing;
-        };
-        let bench_s = bench_of(at);
-        let (sum, count) = std::mem::take(&mut gathered.power);
-        let mean = if count > 0 { Some(sum / f64::from(count)) } else { sample.power_w };
-        let reading = |value: Option<f64>| {
-            value.map_or_else(|| Reading::gap(bench_s, Origin::Measured), |v| Reading::good(v, bench_s, Origin::Measured))
-        };
-        Heard::Readings(vec![
-            (Channel::BoardPower, reading(mean)),
-            (Channel::BoardEnergy, reading(sample.energy_j)),
-            (Channel::Die, reading(sample.die_degc)),
-            (Channel::Memory, reading(sample.memory_degc)),
-            (Channel::CoreClock, reading(sample.core_mhz)),
-            (Channel::MemoryClock, reading(sample.memory_mhz)),
-            (Channel::Utilisation, reading(sample.utilisation_pct)),
-            (Channel::ThrottleReasons, reading(sample.throttle_bits.map(|b| b as f64))),
-        ])
+        shared.gathered.take(Instant::now(), bench_of).map_or(Heard::Nothing, Heard::Readings)
+    }
+
+    /// What happened to it since the last call.
+    pub(crate) fn remarks(&self) -> Vec<Remark> {
+        std::mem::take(&mut self.shared.lock().unwrap_or_else(PoisonError::into_inner).remarks)
     }
 }

@@ -32,6 +32,8 @@ pub fn commission(
         accelerator: &station.accelerator,
         workload: &station.workload,
         coupled: station.facts.coupled,
+        // A rig is commissioned with the device as it is.
+        settings: accelerator::nvml::Settings::default(),
         speed: station.speed,
         dt_s: station.facts.dt_s,
         seed: station.order.seed,

@@ -2,6 +2,7 @@
 
 use super::accelerator::{Heard, RealAccelerator, VirtualCard};
 use super::emulator::Emulator;
+use super::guardian::Guarded;
 use crate::devices::{Devices, Look, Unconfirmed};
 use crate::instrument::{Known, status};
 use control::{Commands, Event};
@@ -34,6 +35,8 @@ pub(crate) struct LiveDevices {
     pub(crate) ports: Vec<(Port, Known)>,
     pub(crate) events: Receiver<(usize, rig::Event)>,
     pub(crate) source: Option<Source>,
+    /// What is set on it, until it is put back.
+    pub(crate) settings: Option<Guarded>,
     pub(crate) emulator: Option<Emulator>,
     /// Bench second 0, and bench seconds a wall second: readings carry the time they were taken at, not the time they were due.
     pub(crate) origin: Instant,
@@ -102,7 +105,7 @@ impl LiveDevices {
                 }
             }
         }
-        if let Some(Source::Real { workload, .. }) = &mut self.source {
+        if let Some(Source::Real { accelerator, workload }) = &mut self.source {
             let remarks = workload.remarks();
             self.notes.extend(remarks.into_iter().map(|message| Event {
                 severity: Severity::Info,
@@ -110,6 +113,8 @@ impl LiveDevices {
                 who: "engine".into(),
                 message,
             }));
+            let remarks = accelerator.remarks().into_iter();
+            self.notes.extend(remarks.map(|r| Event { severity: r.severity, kind: r.kind, who: "accelerator".into(), message: r.message }));
             if let Some(units) = workload.units() {
                 snapshot.set(Channel::WorkUnits, Reading::good(units, bench_s, Origin::Measured));
             }
@@ -196,6 +201,12 @@ impl Devices for LiveDevices {
                 }
                 // Its instrument was told above and is waited for below.
                 SafeAction::On | SafeAction::Off => {}
+            }
+        }
+        if let Some(settings) = self.settings.take() {
+            match settings.restore(within) {
+                Ok(()) => self.note(Severity::Info, "settings", "the accelerator's settings are what they were, read back".into()),
+                Err(why) => unconfirmed.push(Unconfirmed { device: "accelerator settings".into(), why }),
             }
         }
         let mut again = Instant::now() + DISABLE_AGAIN;

@@ -7,12 +7,15 @@ mod accelerator;
 mod commission;
 mod devices;
 mod emulator;
+mod guardian;
 mod open;
+mod poll;
 mod recorder;
 mod socket;
 
 pub use commission::{CommissionOptions, commission};
 pub use emulator::{EmulatorError, Launch};
+pub use guardian::{GuardError, guard};
 pub use socket::{folder as socket_folder, make_folder as make_socket_folder, path_of as socket_path};
 
 use crate::calibrated::{RangeWatch, caution};
@@ -115,6 +118,9 @@ pub enum RunError {
     /// The accelerator is not there.
     #[error(transparent)]
     Accelerator(#[from] ::accelerator::Error),
+    /// Its settings cannot be made.
+    #[error(transparent)]
+    Settings(#[from] GuardError),
     /// The workload cannot be started.
     #[error(transparent)]
     Workload(#[from] workload::Error),

@@ -3,10 +3,12 @@
 use super::accelerator::{RealAccelerator, VirtualCard};
 use super::devices::{LiveDevices, Source as Bench};
 use super::emulator::{Emulator, EmulatorError, Launch};
+use super::guardian::{self, Guarded};
 use super::{RunError, RunOptions, socket};
 use crate::instrument::Known;
 use crate::setup::{Setup, Source};
 use accelerator::Spec;
+use accelerator::nvml::Settings;
 use record::session::{Bound, BoundKind, Hello, RunCard, VERSION};
 use record::{Column, Columns, Folder};
 use rig::RigFile;
@@ -71,6 +73,8 @@ pub(super) struct Opening<'a> {
     pub(super) accelerator: &'a Spec,
     pub(super) workload: &'a workload::Spec,
     pub(super) coupled: bool,
+    /// What is set on the device under test while the bench is open.
+    pub(super) settings: Settings,
     pub(super) speed: f64,
     pub(super) dt_s: f64,
     pub(super) seed: u64,
@@ -94,6 +98,7 @@ pub(super) fn devices(setup: &Setup, options: &RunOptions, folder: &Folder) -> R
         accelerator: &setup.accelerator,
         workload: &setup.workload,
         coupled: setup.coupled,
+        settings: setup.settings(),
         speed: setup.speed,
         dt_s: setup.law.dt_s,
         seed: setup.options.seed,
@@ -133,6 +138,13 @@ pub(super) fn open(bench: &Opening<'_>) -> Result<LiveDevices, RunError> {
         let port = Port::open(place, instrument.serial, driver_for(instrument)?, tell.clone(), id)?;
         ports.push((port, Known::new(instrument)));
     }
+    let settings = match bench.accelerator {
+        Spec::Nvml(gpu) if !bench.settings.is_none() => {
+            let log = guardian::log_of(bench.log.parent().unwrap_or(Path::new(".")));
+            Some(Guarded::apply(bench.program, gpu, bench.settings, &log)?)
+        }
+        _ => None,
+    };
     let source = match bench.accelerator {
         Spec::Virtual => {
             let ready = &emulator.as_ref().ok_or_else(|| no_emulator("card"))?.ready;
@@ -146,15 +158,23 @@ pub(super) fn open(bench: &Opening<'_>) -> Result<LiveDevices, RunError> {
             Bench::Real { accelerator, workload: bench.workload.start(&start)? }
         }
     };
+    let made = settings.as_ref().map(|_| control::Event {
+        severity: signal::Severity::Info,
+        kind: "settings",
+        who: "engine".into(),
+        message: format!("set and read back: {}; put back at the end, by a guardian if need be", bench.settings),
+    });
+    let notes = made.into_iter().collect();
     Ok(LiveDevices {
         ports,
+        settings,
         events,
         source: Some(source),
         emulator,
         origin: Instant::now(),
         speed: bench.speed,
         tick_wall: Duration::from_secs_f64(bench.dt_s / bench.speed),
-        notes: Vec::new(),
+        notes,
         identities: Vec::new(),
         source_lost: false,
         channels: bench.rig.channels.clone(),

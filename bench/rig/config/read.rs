@@ -4,8 +4,8 @@ mod channel;
 mod instrument;
 
 use super::{
-    AcceleratorRule, CalibrationRule, CommissioningRule, Connection, HeatSource, Instrument, Interface, Ledger, Mass, RigFile, ServoNode,
-    Waiver,
+    AcceleratorRule, CalibrationRule, CommissioningRule, Connection, DeviceSettings, HeatSource, Instrument, Interface, Ledger, Mass,
+    RigFile, ServoNode, Waiver,
 };
 use channel::channels;
 use instrument::instrument;
@@ -59,10 +59,15 @@ fn interface(section: &Section<'_>) -> Interface {
 
 fn accelerator(section: &Section<'_>, instruments: &[Instrument]) -> AcceleratorRule {
     let default = section.text("default", "\"virtual\", \"cpu\" or \"nvml:0\"");
-    let nvml = default.strip_prefix("nvml:").is_some_and(|n| n.parse::<u32>().is_ok());
+    let nvml = default
+        .strip_prefix("nvml:")
+        .is_some_and(|n| n.parse::<u32>().is_ok() || ["GPU-", "MIG-"].iter().any(|p| n.len() > p.len() && n.starts_with(p)));
     let virtual_card = default == "virtual";
     if !default.is_empty() && !nvml && !virtual_card && default != "cpu" {
-        section.problem("default", format_args!("\"{default}\" is not known: expected \"virtual\", \"cpu\" or \"nvml:\" and a number"));
+        section.problem(
+            "default",
+            format_args!("\"{default}\" is not known: expected \"virtual\", \"cpu\" or \"nvml:\" and a number or UUID"),
+        );
     }
     let rule = AcceleratorRule {
         coupled: section.flag_or("coupled", true),
@@ -71,8 +76,12 @@ fn accelerator(section: &Section<'_>, instruments: &[Instrument]) -> Accelerator
         assume_w: section.optional_number("assume_w", WATTS),
         leakage_w_k: section.number_or("leakage_w_k", 0.0..=100.0, 0.0),
         trip_max_degc: section.number("trip_max_degc", 30.0..=120.0),
+        settings: settings(&section.optional_section("settings")),
         default,
     };
+    if rule.settings != DeviceSettings::default() && !nvml && !rule.default.is_empty() {
+        section.problem("settings", "only an NVIDIA GPU has settings: remove [accelerator.settings], or say default = \"nvml:0\"");
+    }
     let emulated = !instruments.is_empty() && instruments.iter().all(|i| i.connection == Connection::Emulated);
     if rule.coupled && emulated && !virtual_card && !rule.default.is_empty() {
         section.problem("coupled", "a real accelerator cannot sit on an emulated plate; say `coupled = false`");
@@ -86,6 +95,20 @@ fn accelerator(section: &Section<'_>, instruments: &[Instrument]) -> Accelerator
         section.problem("idle_w", format_args!("{idle} is not below full_w = {full}"));
     }
     rule
+}
+
+fn settings(section: &Section<'_>) -> DeviceSettings {
+    let clock = |key: &str| section.optional_number(key, 1.0..=10_000.0);
+    let (low, high) = (clock("locked_min_mhz"), clock("locked_max_mhz"));
+    let locked_mhz = match (low, high) {
+        (None, None) => None,
+        (low, Some(high)) if low.is_none_or(|l| l <= high) => Some((low.unwrap_or(high) as u32, high as u32)),
+        _ => {
+            section.problem("locked_min_mhz", "needs a locked_max_mhz that is not below it");
+            None
+        }
+    };
+    DeviceSettings { power_limit_w: section.optional_number("power_limit_w", 1.0..=5000.0), locked_mhz }
 }
 
 fn mass(name: String, section: &Section<'_>) -> Mass {

@@ -1,0 +1,222 @@
+//! What the stub's folder makes it do: faults, errors, instances, other processes, settings that outlive their process.
+
+use super::*;
+use crate::Remark;
+use signal::{Channel, Severity};
+use std::fs;
+
+/// A stub with a folder of its own.
+struct Bench {
+    folder: TempDir,
+    library: Library,
+}
+
+impl Bench {
+    fn new(defines: &[&str]) -> Option<Self> {
+        let (folder, path) = stub(defines)?;
+        Some(Self { library: Library::open_first(&[path]).expect("the stub opens"), folder })
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.folder.path().join(name), text).expect("written");
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.folder.path().join(name)).unwrap_or_default().trim().to_owned()
+    }
+
+    fn card(&self) -> Card {
+        self.library.gpu(&Gpu::Index(0)).expect("GPU 0 opens")
+    }
+
+    fn hold(&self, power_limit_w: Option<f64>, locked_mhz: Option<(u32, u32)>) -> Result<Held, SettingsError> {
+        Held::prepare(self.library, &Gpu::Index(0), Settings { power_limit_w, locked_mhz })
+    }
+}
+
+fn kinds(remarks: &[Remark]) -> Vec<(Severity, &str)> {
+    remarks.iter().map(|r| (r.severity, r.kind)).collect()
+}
+
+#[test]
+fn slow_readings_come_with_their_channels() {
+    let Some(bench) = Bench::new(&[]) else { return };
+    bench.write("gpu0.remapped", "3");
+    bench.write("gpu0.fans", "2");
+    let health = bench.card().health().expect("health");
+    let get = |channel| health.readings().into_iter().find(|(c, _)| *c == channel).expect("there").1;
+    for (channel, value) in [
+        (Channel::PowerLimit, Some(700.0)),
+        (Channel::PerformanceState, Some(8.0)),
+        (Channel::PowerViolation, Some(0.0)),
+        (Channel::MemoryUsed, Some(4096.0)),
+        (Channel::PcieSent, Some(12.0)),
+        (Channel::PcieReceived, Some(34.0)),
+        (Channel::PcieGeneration, Some(5.0)),
+        (Channel::PcieLanes, Some(16.0)),
+        (Channel::Fan, Some(41.0)),
+        (Channel::EccCorrected, Some(0.0)),
+        // A board that remaps rows retires no pages: missing, not 0.
+        (Channel::RetiredPages, None),
+        (Channel::RemappedRows, Some(3.0)),
+        (Channel::RepairPending, Some(0.0)),
+        (Channel::Xid, None),
+    ] {
+        assert_eq!(get(channel), value, "{channel:?}");
+    }
+}
+
+#[test]
+fn margins_come_from_tlimit_where_there_are_no_thresholds() {
+    let Some(bench) = Bench::new(&[CONSTANT]) else { return };
+    assert_eq!(bench.card().sample().expect("a sample").die_margin_k, Some(87.0 - 63.0));
+    bench.write("gpu0.tlimit", "1");
+    let mut card = bench.card();
+    // T.Limit is 83 - 63 = 20 K, and the slowdown comes 4 K later.
+    let sample = card.sample().expect("a sample");
+    assert_eq!((sample.die_margin_k, sample.memory_margin_k), (Some(24.0), None));
+    assert!(card.identity().facts.contains(&("shutdown".to_owned(), "-8 K against T.Limit".to_owned())), "{:?}", card.identity().facts);
+}
+
+#[test]
+fn errors_and_throttling_are_remarked_in_words() {
+    let Some(bench) = Bench::new(&[CONSTANT]) else { return };
+    bench.write("gpu0.throttle", "0");
+    let mut card = bench.card();
+    card.sample().expect("a sample");
+    card.health().expect("health");
+    assert!(card.remarks().is_empty());
+    bench.write("gpu0.throttle", "0x20");
+    bench.write("gpu0.xid", "48");
+    bench.write("gpu0.ecc_uncorrected", "1");
+    card.sample().expect("a sample");
+    let health = card.health().expect("health");
+    let remarks = card.remarks();
+    assert_eq!(kinds(&remarks), [(Severity::Alarm, "xid"), (Severity::Warning, "throttle"), (Severity::Alarm, "ecc")]);
+    assert!(remarks[0].message.contains("double-bit"), "{remarks:?}");
+    assert_eq!(health.xid, Some(48));
+}
+
+#[test]
+fn a_counter_that_starts_anew_is_a_new_epoch() {
+    let Some(bench) = Bench::new(&[]) else { return };
+    let mut card = bench.card();
+    let before = card.sample().expect("a sample");
+    bench.write("gpu0.counter_reset", "1");
+    // The first value of a counter that starts at 0 is not told from a glitch; the next one is.
+    let mut after = card.sample().expect("a sample");
+    while after.energy_j.is_none() {
+        after = card.sample().expect("a sample");
+    }
+    assert_eq!(after.energy_since(&before), None);
+    assert_eq!(kinds(&card.remarks()), [(Severity::Warning, "counter")]);
+}
+
+#[test]
+fn a_gpu_that_is_lost_comes_back_as_it_was() {
+    let Some(bench) = Bench::new(&[]) else { return };
+    let mut card = bench.card();
+    bench.write("gpu0.fault", "lost");
+    assert!(card.sample().expect_err("lost").to_string().contains("fell off the bus"));
+    assert!(card.health().is_err());
+    bench.write("gpu0.fault", "none");
+    assert!(card.sample().is_ok());
+}
+
+#[test]
+fn zeros_are_no_readings() {
+    let Some(bench) = Bench::new(&[]) else { return };
+    let mut card = bench.card();
+    bench.write("gpu0.fault", "zero");
+    let sample = card.sample().expect("a sample");
+    assert_eq!((sample.power_w, sample.power_instant_w, sample.energy_j), (None, None, None));
+}
+
+#[test]
+fn an_instance_is_measured_on_its_board() {
+    let Some(bench) = Bench::new(&[CONSTANT]) else { return };
+    let uuid = "MIG-5700b000-0000-4000-8000-000000000002".to_owned();
+    assert!(bench.library.gpu(&Gpu::Instance(uuid.clone())).is_err(), "MIG is off");
+    bench.write("gpu0.mig", "3");
+    let mut instance = bench.library.gpu(&Gpu::Instance(uuid.clone())).expect("an instance");
+    assert_eq!(instance.sample().expect("a sample").power_w, Some(313.5), "the board's");
+    let identity = instance.identity();
+    assert_eq!((identity.uuid.as_deref(), identity.board_uuid.as_deref()), (Some(uuid.as_str()), Some(GPU0)));
+    assert!(identity.name.contains("MIG") && identity.notes.iter().any(|n| n.contains("other instances must idle")));
+    assert_eq!(identity.spec.parse::<Spec>().expect("a spec"), Spec::Nvml(Gpu::Instance(uuid.clone())));
+    let board = bench.card();
+    assert!(board.identity().notes.iter().any(|n| n.contains(&uuid)), "{:?}", board.identity().notes);
+}
+
+#[test]
+fn whoever_uses_the_card_is_named() {
+    let Some(bench) = Bench::new(&[]) else { return };
+    assert_eq!(bench.card().identity().processes, Some(Vec::new()));
+    bench.write("gpu0.processes", &format!("{} 1073741824\n4194304 0\n", std::process::id()));
+    let processes = bench.card().identity().processes.clone().expect("known");
+    assert_eq!(processes.len(), 2);
+    assert!(processes[0].name.is_some() && processes[1].name.is_none());
+    assert!(processes[0].to_string().contains("1024 MiB"), "{}", processes[0]);
+    let Some(bench) = Bench::new(&["REFUSE=4"]) else { return };
+    assert_eq!(bench.card().identity().processes, None, "nobody can say");
+}
+
+#[test]
+fn settings_are_read_back_and_put_back() {
+    let Some(bench) = Bench::new(&[]) else { return };
+    bench.write("gpu0.limit_mw", "650000");
+    let mut held = bench.hold(Some(500.0), Some((345, 1200))).expect("within range");
+    assert_eq!(bench.read("log"), "", "nothing is changed before it is said");
+    assert_eq!(held.original(), Original { limit_mw: Some(650_000), unlock: true });
+    held.apply().expect("set");
+    assert_eq!((bench.read("gpu0.limit_mw").as_str(), bench.read("gpu0.locked").as_str()), ("500000", "345 1200"));
+    held.set_power_limit(300.0).expect("within range");
+    assert!(matches!(held.set_power_limit(100.0), Err(SettingsError::Range { .. })));
+    assert!(matches!(held.set_power_limit(f64::NAN), Err(SettingsError::Range { .. })));
+    drop(held);
+    assert_eq!((bench.read("gpu0.limit_mw").as_str(), bench.read("gpu0.locked").as_str()), ("650000", ""));
+    assert_eq!(bench.read("log").lines().last(), Some("gpu0 limit 650000"));
+}
+
+#[test]
+fn what_the_board_cannot_do_is_refused_before_anything_is_changed() {
+    let Some(bench) = Bench::new(&[]) else { return };
+    for (limit, clocks, word) in [
+        (Some(199.0), None, "200 W to 700 W"),
+        (Some(701.0), None, "200 W to 700 W"),
+        (Some(f64::NAN), None, "power limit"),
+        (None, Some((345, 5000)), "1980 MHz"),
+        (None, Some((1500, 1200)), "lowest locked clock"),
+        (None, Some((0, 0)), "locked clock"),
+    ] {
+        let why = bench.hold(limit, clocks).expect_err("out of range").to_string();
+        assert!(why.contains(word) && why.contains("rig file"), "{why}");
+    }
+    assert_eq!(bench.read("log"), "");
+}
+
+#[test]
+fn a_refusal_says_what_to_do_and_a_deaf_driver_is_found_out() {
+    let Some(bench) = Bench::new(&[]) else { return };
+    bench.write("gpu0.fault", "no_permission");
+    let why = bench.hold(Some(500.0), None).expect("within range").apply().expect_err("not root").to_string();
+    assert!(why.contains("root") && why.contains("nvidia-smi -i 0 -pl"), "{why}");
+    bench.write("gpu0.fault", "deaf");
+    let why = bench.hold(Some(500.0), None).expect("within range").apply().expect_err("not taken").to_string();
+    assert!(why.contains("500 W") && why.contains("700 W") && why.contains("something else"), "{why}");
+    assert_eq!(bench.read("gpu0.limit_mw"), "");
+}
+
+#[test]
+fn a_guardian_puts_back_what_another_process_left() {
+    let Some(bench) = Bench::new(&[]) else { return };
+    let mut held = bench.hold(Some(400.0), Some((345, 1000))).expect("within range");
+    held.apply().expect("set");
+    let left: Original = held.original().to_string().parse().expect("as it goes to the guardian");
+    std::mem::forget(held);
+    put_back(bench.library, &Gpu::Uuid(GPU0.to_owned()), left).expect("put back");
+    assert_eq!((bench.read("gpu0.limit_mw").as_str(), bench.read("gpu0.locked").as_str()), ("700000", ""));
+    for nonsense in ["", "700000", "x,unlock", "1,lock"] {
+        assert!(nonsense.parse::<Original>().is_err());
+    }
+}

@@ -1,0 +1,116 @@
+//! A check in real time: the device, its work, a clock, and where the result is kept.
+
+use super::store::{file_of, folder, keep};
+use super::{Checked, Effort, Procedure, Subject};
+use accelerator::{Accelerator, Sample, Spec};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use workload::Workload;
+
+/// The work's lease is renewed this often.
+const RENEW: Duration = Duration::from_millis(500);
+/// How long the work may take to stop.
+const STOP: Duration = Duration::from_secs(5);
+
+/// What is to be checked.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// The device.
+    pub accelerator: Spec,
+    /// What loads it.
+    pub workload: workload::Spec,
+    /// A short one.
+    pub quick: bool,
+    /// Seed of phases and of the work.
+    pub seed: u64,
+    /// Ourselves: guards a command that loads the device.
+    pub program: Option<PathBuf>,
+    /// Where to keep it; the state folder if `None`.
+    pub out: Option<PathBuf>,
+}
+
+struct Live {
+    device: Box<dyn Accelerator>,
+    work: Box<dyn Workload>,
+    origin: Instant,
+    duty: f64,
+    renewed: Instant,
+}
+
+impl Live {
+    fn renew(&mut self) {
+        if self.renewed.elapsed() >= RENEW {
+            self.work.set_duty(self.duty);
+            self.renewed = Instant::now();
+        }
+    }
+}
+
+impl Subject for Live {
+    fn now_s(&self) -> f64 {
+        self.origin.elapsed().as_secs_f64()
+    }
+
+    fn wait_until(&mut self, s: f64) {
+        loop {
+            self.renew();
+            let left = s - self.now_s();
+            if left <= 0.0 {
+                return;
+            }
+            std::thread::sleep(Duration::from_secs_f64(left).min(RENEW));
+        }
+    }
+
+    fn look(&mut self) -> Result<Sample, String> {
+        self.renew();
+        self.device.sample().map_err(|e| e.to_string())
+    }
+
+    fn work(&mut self, on: bool) {
+        self.duty = f64::from(u8::from(on));
+        self.work.set_duty(self.duty);
+        self.renewed = Instant::now();
+    }
+
+    fn units(&self) -> Option<f64> {
+        self.work.units()
+    }
+
+    fn healthy(&self) -> Result<(), String> {
+        self.work.healthy()
+    }
+}
+
+/// Checks a device and keeps what was found; returns it, and where it is kept.
+///
+/// # Errors
+/// In words: the device or its work cannot be had or goes, somebody else uses it, or the result cannot be written.
+pub fn check(order: &Order, tell: &mut dyn FnMut(&str)) -> Result<(Checked, Option<PathBuf>), String> {
+    let device = order.accelerator.open(Path::new("/")).map_err(|e| e.to_string())?;
+    let identity = device.identity().clone();
+    if let Some(busy) = identity.processes.iter().flatten().next() {
+        return Err(format!("{} is used by {busy}: nothing can be found out about it beside other work; end that first", identity.name));
+    }
+    let work = order
+        .workload
+        .start(&workload::Start { seed: order.seed, environment: &[], program: order.program.as_deref() })
+        .map_err(|e| e.to_string())?;
+    let works = order.workload != workload::Spec::None;
+    let described = work.describe();
+    let mut live = Live { device, work, origin: Instant::now(), duty: 0.0, renewed: Instant::now() };
+    let effort = if order.quick { Effort::QUICK } else { Effort::FULL };
+    let found = Procedure::new(&mut live, order.seed, tell).run(&effort, works);
+    live.work(false);
+    let stopped = live.work.stop(STOP);
+    let found = found?;
+    if !stopped {
+        return Err("the work did not stop: look for what is left of it".to_owned());
+    }
+    let checked = Checked::new(&found, &identity, &described, order.quick, jiff::Timestamp::now());
+    let file = order.out.clone().or_else(|| folder().map(|f| file_of(&f, &identity)));
+    if let Some(file) = &file {
+        keep(file, &checked)?;
+    }
+    Ok((checked, file))
+}

@@ -1,0 +1,303 @@
+//! `accelerator check`: what the power sensor of the device at hand really does, found by loading it: update period and averaging window of the
+//! power reading, tick of the energy counter, counter against integral, idle power, what a fixed pacing period does to the reading, and
+//! what polling costs in throughput.
+//!
+//! The procedure here knows no clock and no device ([`Subject`]); `live` has both, the tests have virtual time. It changes no setting.
+
+mod live;
+mod report;
+mod store;
+
+pub use live::{Order, check};
+pub use report::{Checked, Figure};
+pub use store::{Kept, folder, latest};
+
+use accelerator::Sample;
+use accelerator::trace::{self, Estimate, Step};
+
+/// Time between two polls while the sensor itself is looked at, s.
+const POLL_S: f64 = 0.005;
+/// Time between two polls in a run, s.
+const RUN_POLL_S: f64 = 0.1;
+/// The period that pacing must keep away from is the sensor's own; this is what pacing does instead, s.
+const PACED_S: f64 = 2.0;
+/// Power must rise by this factor for a step to be one.
+const LEAST_RISE: f64 = 1.1;
+
+/// A device with its work, and a clock.
+pub trait Subject {
+    /// Now, s.
+    fn now_s(&self) -> f64;
+    /// Waits until then; the work goes on.
+    fn wait_until(&mut self, s: f64);
+    /// One look.
+    ///
+    /// # Errors
+    /// If the device is gone.
+    fn look(&mut self) -> Result<Sample, String>;
+    /// Works flat out, or not at all.
+    fn work(&mut self, on: bool);
+    /// Work done since the start; `None` where nobody counts.
+    fn units(&self) -> Option<f64>;
+    /// What is wrong with the work, if something is.
+    ///
+    /// # Errors
+    /// In words.
+    fn healthy(&self) -> Result<(), String>;
+}
+
+/// How thorough it is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Effort {
+    /// Idle baseline, s.
+    pub idle_s: f64,
+    /// Steps of the load.
+    pub steps: u32,
+    /// Each aliasing trial, s.
+    pub alias_s: f64,
+    /// Aliasing trials of each kind, at random phase.
+    pub trials: u32,
+    /// Steady load for counter against integral, s.
+    pub steady_s: f64,
+    /// Pairs of blocks with and without polling.
+    pub pairs: u32,
+    /// Length of such a block, s.
+    pub block_s: f64,
+}
+
+impl Effort {
+    /// About four minutes.
+    pub const FULL: Self = Self { idle_s: 15.0, steps: 40, alias_s: 8.0, trials: 4, steady_s: 60.0, pairs: 6, block_s: 4.0 };
+    /// Under half a minute: enough to see that it works, not to quote.
+    pub const QUICK: Self = Self { idle_s: 2.0, steps: 10, alias_s: 2.0, trials: 2, steady_s: 4.0, pairs: 2, block_s: 1.0 };
+}
+
+/// What was found. Each is `None` where the device does not say, or no work was there to load it with.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Findings {
+    /// Power with no work, W, by blocks of a second.
+    pub idle_w: Option<Estimate>,
+    /// Power under full load, W.
+    pub load_w: Option<f64>,
+    /// Period of the power reading, s.
+    pub period_s: Option<f64>,
+    /// Its averaging window, s; an upper bound, the board's rise time is in it.
+    pub window_s: Option<Estimate>,
+    /// From command to full reading, s.
+    pub settling_s: Option<Estimate>,
+    /// Period of the energy counter, s.
+    pub counter_period_s: Option<f64>,
+    /// Mean power by the counter over integrated power under steady load, less one.
+    pub counter_gap: Option<f64>,
+    /// Error of integrated power when the load alternates with the sensor's period: the largest of the trials, of the mean by the counter.
+    pub aliased: Option<f64>,
+    /// The same with periods of two to three seconds at random.
+    pub jittered: Option<f64>,
+    /// Loss of throughput by polling as in a run.
+    pub overhead: Option<Estimate>,
+    /// Looks that brought no power although the device has it, of all.
+    pub missing: f64,
+}
+
+/// Times, s, and readings.
+type Points = Vec<(f64, f64)>;
+
+struct Trace {
+    power: Points,
+    energy: Points,
+}
+
+/// The procedure.
+pub struct Procedure<'a> {
+    subject: &'a mut dyn Subject,
+    tell: &'a mut dyn FnMut(&str),
+    looks: u32,
+    blind: u32,
+    /// A seed for phases: a small linear congruential generator (Knuth) is random enough to be out of step with a sensor.
+    phase: u64,
+}
+
+impl<'a> Procedure<'a> {
+    /// On this device; `tell` hears what is being done.
+    pub fn new(subject: &'a mut dyn Subject, seed: u64, tell: &'a mut dyn FnMut(&str)) -> Self {
+        Self { subject, tell, looks: 0, blind: 0, phase: seed }
+    }
+
+    /// Everything, in order.
+    ///
+    /// # Errors
+    /// If the device or its work is gone.
+    pub fn run(mut self, effort: &Effort, works: bool) -> Result<Findings, String> {
+        let mut found = Findings::default();
+        (self.tell)("idle baseline");
+        self.subject.work(false);
+        self.pause(1.5);
+        let idle = self.trace(effort.idle_s, POLL_S)?;
+        found.idle_w = Estimate::of(&by_second(&idle.power));
+        found.period_s = trace::update_period_s(&idle.power);
+        found.counter_period_s = trace::update_period_s(&idle.energy);
+        if works {
+            self.loaded(effort, &mut found)?;
+        }
+        found.missing = f64::from(self.blind) / f64::from(self.looks.max(1));
+        Ok(found)
+    }
+
+    fn loaded(&mut self, effort: &Effort, found: &mut Findings) -> Result<(), String> {
+        (self.tell)("steady load: counter against integral");
+        self.subject.work(true);
+        self.pause(2.0);
+        let steady = self.trace(effort.steady_s, RUN_POLL_S / 2.0)?;
+        self.subject.healthy()?;
+        found.load_w = trace::mean(&steady.power);
+        found.counter_gap = trace::counter_w(&steady.energy).zip(found.load_w).map(|(counted, integrated)| counted / integrated - 1.0);
+        let (Some(idle), Some(load)) = (found.idle_w.map(|e| e.mean), found.load_w) else { return Ok(()) };
+        if load < idle * LEAST_RISE {
+            return Err(format!(
+                "the work raises the power from {idle:.1} W to {load:.1} W only: does it run on this device? see --workload"
+            ));
+        }
+        (self.tell)("step response");
+        let steps = self.steps(effort.steps, idle, load)?;
+        let period_s = found.period_s.or_else(|| trace::update_period_s(&steps.1));
+        found.period_s = period_s;
+        found.window_s = period_s.and_then(|period| trace::window_s(&steps.0, period));
+        found.settling_s = Estimate::of(&steps.0.iter().map(|s| s.settled_s).collect::<Vec<_>>());
+        if let Some(period_s) = period_s {
+            (self.tell)("aliasing: the load in step with the sensor");
+            found.aliased = self.alternating(effort, |_| period_s)?;
+            (self.tell)("aliasing: the load as it is paced in a run");
+            found.jittered = self.alternating(effort, |u| PACED_S * (1.0 + u / 2.0))?;
+        }
+        (self.tell)("cost of polling");
+        found.overhead = self.overhead(effort)?;
+        self.subject.work(false);
+        Ok(())
+    }
+
+    /// Uniform in 0..1.
+    fn random(&mut self) -> f64 {
+        self.phase = self.phase.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.phase >> 33) as f64 / f64::from(1_u32 << 31)
+    }
+
+    fn pause(&mut self, s: f64) {
+        let until = self.subject.now_s() + s;
+        self.subject.wait_until(until);
+    }
+
+    fn trace(&mut self, length_s: f64, poll_s: f64) -> Result<Trace, String> {
+        let end = self.subject.now_s() + length_s;
+        self.trace_until(end, poll_s)
+    }
+
+    fn trace_until(&mut self, end_s: f64, poll_s: f64) -> Result<Trace, String> {
+        let mut found = Trace { power: Vec::new(), energy: Vec::new() };
+        let mut due = self.subject.now_s();
+        while self.subject.now_s() < end_s {
+            let sample = self.subject.look()?;
+            let at = self.subject.now_s();
+            self.looks += 1;
+            match sample.power_instant_w.or(sample.power_w) {
+                Some(w) => found.power.push((at, w)),
+                None => self.blind += 1,
+            }
+            found.energy.extend(sample.energy_j.map(|j| (at, j)));
+            due = (due + poll_s).max(at);
+            self.subject.wait_until(due.min(end_s));
+        }
+        Ok(found)
+    }
+
+    /// Steps up and down, each at random phase, and the whole trace.
+    fn steps(&mut self, count: u32, idle: f64, load: f64) -> Result<(Vec<Step>, Points), String> {
+        let (mut found, mut whole) = (Vec::new(), Vec::new());
+        // The averaged reading of a device without an instant one takes a second.
+        let length_s = 1.6;
+        let mut on = true;
+        for _ in 0..count {
+            on = !on;
+            let wait = self.random() * 0.2;
+            self.pause(wait);
+            let mut part = self.trace(POLL_S, POLL_S)?.power;
+            let at_s = self.subject.now_s();
+            self.subject.work(on);
+            part.extend(self.trace(length_s, POLL_S)?.power);
+            let (from, to) = if on { (idle, load) } else { (load, idle) };
+            found.extend(trace::step(&part, at_s, from, to));
+            whole.extend(part);
+        }
+        Ok((found, whole))
+    }
+
+    /// Half load by switching with the periods that `period` makes of a random number; the largest error of integrated power against the counter.
+    fn alternating(&mut self, effort: &Effort, period: impl Fn(f64) -> f64) -> Result<Option<f64>, String> {
+        let mut worst: Option<f64> = None;
+        for _ in 0..effort.trials {
+            let phase = self.random() * 0.1;
+            self.pause(phase);
+            let end = self.subject.now_s() + effort.alias_s;
+            let mut all = Trace { power: Vec::new(), energy: Vec::new() };
+            // Switching times follow from the first, so that lateness does not add up to another period.
+            let mut next = self.subject.now_s();
+            while self.subject.now_s() < end {
+                let u = self.random();
+                let length = period(u);
+                for on in [true, false] {
+                    self.subject.work(on);
+                    next += length / 2.0;
+                    let part = self.trace_until(next.min(end), POLL_S.min(length / 8.0))?;
+                    all.power.extend(part.power);
+                    all.energy.extend(part.energy);
+                }
+            }
+            if let Some((integrated, counted)) = trace::mean(&all.power).zip(trace::counter_w(&all.energy)) {
+                let error = integrated / counted - 1.0;
+                worst = Some(worst.map_or(error, |w| if error.abs() > w.abs() { error } else { w }));
+            }
+        }
+        Ok(worst)
+    }
+
+    /// Throughput with and without polling in pairs of blocks, their order turned around each time so that a drift does not count.
+    fn overhead(&mut self, effort: &Effort) -> Result<Option<Estimate>, String> {
+        self.subject.work(true);
+        self.pause(2.0);
+        let mut losses = Vec::new();
+        for pair in 0..effort.pairs {
+            let mut rates = [None; 2];
+            for polled in if pair % 2 == 0 { [true, false] } else { [false, true] } {
+                let (from_s, before) = (self.subject.now_s(), self.subject.units());
+                if polled {
+                    self.trace(effort.block_s, RUN_POLL_S)?;
+                } else {
+                    self.subject.wait_until(from_s + effort.block_s);
+                }
+                let span = self.subject.now_s() - from_s;
+                rates[usize::from(polled)] = self.subject.units().zip(before).map(|(after, before)| (after - before) / span);
+            }
+            if let [Some(alone), Some(polled)] = rates
+                && alone > 0.0
+            {
+                losses.push(1.0 - polled / alone);
+            }
+            self.subject.healthy()?;
+        }
+        Ok(Estimate::of(&losses))
+    }
+}
+
+/// Means by the second: independent enough for an interval, which single readings of one average are not.
+fn by_second(trace: &[(f64, f64)]) -> Vec<f64> {
+    let Some(first) = trace.first() else { return Vec::new() };
+    let mut blocks: Vec<Vec<(f64, f64)>> = Vec::new();
+    for t in trace {
+        let at = (t.0 - first.0) as usize;
+        blocks.resize_with(blocks.len().max(at + 1), Vec::new);
+        blocks[at].push(*t);
+    }
+    blocks.iter().filter_map(|block| trace::mean(block)).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,127 @@
+//! The procedure on a board of virtual time: 80 W and 400 W, looked at for 25 ms of every 100 ms, 20 000 units a second, of which a look costs 4.
+
+use super::*;
+
+struct Board {
+    now: f64,
+    on: bool,
+    power: f64,
+    joules: f64,
+    units: f64,
+    window: (f64, u32),
+    shown: (f64, f64),
+    updated: f64,
+    /// Looks before it falls off the bus.
+    looks: u32,
+    rise_s: f64,
+    noise: f64,
+}
+
+impl Board {
+    fn new() -> Self {
+        Self {
+            now: 0.0,
+            on: false,
+            power: 80.0,
+            joules: 0.0,
+            units: 0.0,
+            window: (0.0, 0),
+            shown: (80.0, 0.0),
+            updated: 0.0,
+            looks: u32::MAX,
+            rise_s: 0.002,
+            noise: 0.0,
+        }
+    }
+
+    fn advance(&mut self, dt: f64) {
+        const STEP: f64 = 0.001;
+        let end = self.now + dt;
+        while self.now + STEP <= end + 1e-9 {
+            self.now += STEP;
+            let target = if self.on { 400.0 } else { 80.0 };
+            self.power += (target - self.power) * (STEP / self.rise_s).min(1.0);
+            self.joules += self.power * STEP;
+            self.units += if self.on { 20_000.0 * STEP } else { 0.0 };
+            if self.now > self.updated + 0.075 {
+                self.window = (self.window.0 + self.power, self.window.1 + 1);
+            }
+            if self.now >= self.updated + 0.1 {
+                self.updated += 0.1;
+                self.noise = (self.noise + 0.618) % 1.0;
+                self.shown = (self.window.0 / f64::from(self.window.1.max(1)) + 0.1 * self.noise, self.joules);
+                self.window = (0.0, 0);
+            }
+        }
+        self.now = end;
+    }
+}
+
+impl Subject for Board {
+    fn now_s(&self) -> f64 {
+        self.now
+    }
+
+    fn wait_until(&mut self, s: f64) {
+        let dt = s - self.now;
+        if dt > 0.0 {
+            self.advance(dt);
+        }
+    }
+
+    fn look(&mut self) -> Result<Sample, String> {
+        self.looks = self.looks.checked_sub(1).ok_or("it fell off the bus")?;
+        self.advance(0.001);
+        self.units -= if self.on { 4.0 } else { 0.0 };
+        Ok(Sample { power_instant_w: Some(self.shown.0), energy_j: Some(self.shown.1), ..Sample::default() })
+    }
+
+    fn work(&mut self, on: bool) {
+        self.on = on;
+    }
+
+    fn units(&self) -> Option<f64> {
+        Some(self.units)
+    }
+
+    fn healthy(&self) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_sensor_is_found_out() {
+    let mut board = Board::new();
+    let found = Procedure::new(&mut board, 7, &mut |_| {}).run(&Effort::FULL, true).expect("it stays");
+    let near = |value: Option<f64>, expected: f64, within: f64| {
+        assert!(value.is_some_and(|v| (v - expected).abs() <= within), "{value:?} is not {expected}: {found:?}");
+    };
+    near(found.idle_w.map(|e| e.mean), 80.0, 0.2);
+    near(found.load_w, 400.0, 0.5);
+    near(found.period_s, 0.1, 0.006);
+    near(found.counter_period_s, 0.1, 0.006);
+    let window = found.window_s.expect("steps");
+    assert!(window.holds(0.025) && window.half_width < 0.02, "{window:?}");
+    near(found.counter_gap, 0.0, 0.005);
+    // In step with its sensor the board may be shown anywhere between idle and load; as paced, within the noise of a few cycles.
+    assert!(found.aliased.expect("trials").abs() > 0.2, "{found:?}");
+    assert!(found.jittered.expect("trials").abs() < 0.05, "{found:?}");
+    // Ten looks a second at 4 units each of 20 000, and a millisecond each.
+    near(found.overhead.map(|e| e.mean), 0.002, 0.002);
+    assert_eq!(found.missing, 0.0);
+}
+
+#[test]
+fn without_work_the_idle_figures_remain() {
+    let mut board = Board::new();
+    let found = Procedure::new(&mut board, 1, &mut |_| {}).run(&Effort::QUICK, false).expect("it stays");
+    assert!(found.idle_w.is_some() && found.period_s.is_some());
+    assert_eq!((found.load_w, found.window_s, found.overhead), (None, None, None));
+}
+
+#[test]
+fn a_device_that_goes_ends_it() {
+    let mut board = Board { looks: 1000, ..Board::new() };
+    let why = Procedure::new(&mut board, 1, &mut |_| {}).run(&Effort::QUICK, true).expect_err("lost");
+    assert!(why.contains("fell off the bus"), "{why}");
+}

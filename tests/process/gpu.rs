@@ -1,0 +1,219 @@
+//! Real processes on a GPU that is none: the stub of `bench/accelerator/testdata` behind the genuine NVML wrapper. Settings that must be put
+//! back whatever becomes of the engine, other processes on the card, and what it says on the way.
+
+use super::bench::{Bench, Process, eventually};
+use crate::skipped;
+use record::{Column, EVENTS, SAMPLES, read_events, read_rows};
+use rustix::process::Signal;
+use signal::Severity;
+use std::path::Path;
+use std::process::Command;
+
+/// The second GPU: nobody may mistake it for the first.
+const GPU: &str = "GPU-5700b000-0000-4000-8000-000000000001";
+
+/// A bench with the stub library and a rig that sets the power limit and the clocks.
+struct Stubbed {
+    bench: Bench,
+}
+
+impl Stubbed {
+    /// `None`, loudly, where there is no C compiler.
+    fn new() -> Option<Self> {
+        let bench = Bench::new();
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/accelerator/testdata/stub_nvml.c");
+        let built = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(bench.path("nvml.so")).arg(source).arg("-lm").output();
+        match built {
+            Ok(output) => assert!(output.status.success(), "cc: {}", String::from_utf8_lossy(&output.stderr)),
+            Err(why) => {
+                skipped("runs on the NVML stub", &format!("no C compiler ({why})"));
+                return None;
+            }
+        }
+        std::fs::create_dir(bench.path("driver")).expect("room");
+        let (_, rig) = rig::builtin().iter().find(|(name, _)| *name == "gpu-only").expect("shipped");
+        let settings = "\n[accelerator.settings]\npower_limit_w = 500\nlocked_min_mhz = 345\nlocked_max_mhz = 1200\n";
+        bench.write("set.toml", &format!("{rig}{settings}"));
+        Some(Self { bench })
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        self.bench.write(&format!("driver/gpu1.{name}"), text);
+    }
+
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.bench.path("driver").join(name)).unwrap_or_default().trim().to_owned()
+    }
+
+    fn command(&self, arguments: &str) -> Command {
+        let mut command = self.bench.command(arguments);
+        command.env("ORBITBENCH_NVML", self.bench.path("nvml.so")).env("STUB_NVML", self.bench.path("driver"));
+        command
+    }
+
+    fn fly(&self, rig: &str, more: &str) -> (Process, String) {
+        let mut engine =
+            Process::spawn(&mut self.command(&format!("run --headless --rig {rig} --accelerator nvml:{GPU} --workload none {more}")));
+        let heard = engine.hear("orbitbench attach ");
+        let name = heard.split("orbitbench attach ").nth(1).map(|n| n.trim_end_matches('`').to_owned());
+        (engine, name.expect("the name of the run"))
+    }
+
+    fn set(&self) -> bool {
+        self.read("gpu1.limit_mw") == "500000" && self.read("gpu1.locked") == "345 1200"
+    }
+
+    fn put_back(&self) -> bool {
+        self.read("gpu1.limit_mw") == "650000" && self.read("gpu1.locked").is_empty()
+    }
+}
+
+#[test]
+fn settings_are_put_back_when_the_engine_is_killed() {
+    let Some(stub) = Stubbed::new() else { return };
+    stub.write("limit_mw", "650000");
+    let (engine, name) = stub.fly("set.toml", "");
+    assert!(stub.set(), "{} {}", stub.read("gpu1.limit_mw"), stub.read("gpu1.locked"));
+    engine.kill();
+    eventually("the guardian's work", || stub.put_back().then_some(()));
+    let log = stub.bench.path("logs").join(name).join("guardian.log");
+    eventually("its words", || std::fs::read_to_string(&log).ok().filter(|text| text.contains("what they were")));
+    assert!(!stub.read("log").contains("gpu0"), "another GPU was touched: {}", stub.read("log"));
+}
+
+#[test]
+fn settings_are_put_back_when_the_run_is_stopped() {
+    let Some(stub) = Stubbed::new() else { return };
+    stub.write("limit_mw", "650000");
+    let (engine, name) = stub.fly("set.toml", "");
+    let mut screen = stub.bench.attach(&name);
+    assert_eq!(screen.hello.run.full_w, 500.0, "a board that may draw 500 W has 500 W at full load");
+    screen.row("a tick", |row| row.get(Column::AccelLimitW) == Some(500.0));
+    engine.signal(Signal::TERM);
+    let ended = engine.end().with(0);
+    assert!(ended.line(0).contains("SAFE CONFIRMED") && stub.put_back(), "{ended:?}");
+    let (events, _) = read_events(&stub.bench.folder(&name).file(EVENTS)).expect("events");
+    let told: Vec<&str> = events.iter().filter(|e| e.kind == "settings").map(|e| e.message.as_str()).collect();
+    assert!(told.len() == 2 && told[0].contains("power limit 500 W") && told[1].contains("read back"), "{told:?}");
+}
+
+#[test]
+fn a_setting_that_is_refused_stops_the_run_before_it_begins() {
+    let Some(stub) = Stubbed::new() else { return };
+    stub.write("fault", "no_permission");
+    let ended =
+        Process::spawn(&mut stub.command(&format!("run --headless --rig set.toml --accelerator nvml:{GPU} --workload none"))).end().with(3);
+    assert!(ended.err.contains("only root may") && ended.err.contains(GPU), "{}", ended.err);
+    let ended = Process::spawn(&mut stub.command("run --headless --rig set.toml --accelerator virtual")).end().with(3);
+    assert!(ended.err.contains("sets an NVIDIA GPU"), "{}", ended.err);
+}
+
+#[test]
+fn nobody_watches_so_nobody_else_may_be_on_the_card() {
+    let Some(stub) = Stubbed::new() else { return };
+    stub.write("processes", &format!("{} 1048576\n", std::process::id()));
+    let run = format!("run --headless --rig gpu-only --accelerator nvml:{GPU} --workload none");
+    let ended = Process::spawn(&mut stub.command(&format!("{run} --unattended"))).end().with(3);
+    assert!(ended.err.contains(&format!("process {}", std::process::id())) && ended.err.contains("something else uses"), "{}", ended.err);
+    let info = Process::spawn(&mut stub.command("accelerator info")).end().with(0);
+    assert!(info.out.contains("used by") && info.out.contains("VBIOS"), "{}", info.out);
+    let (_engine, name) = stub.fly("gpu-only", "");
+    stub.bench.attach(&name).row("a tick", |row| row.get(Column::AccelPowerW).is_some());
+}
+
+#[test]
+fn what_happens_to_the_card_is_in_the_log_in_words() {
+    let Some(stub) = Stubbed::new() else { return };
+    let (engine, name) = stub.fly("gpu-only", "");
+    let mut screen = stub.bench.attach(&name);
+    let row = screen.row("a tick", |row| row.get(Column::AccelPcieLanesCount).is_some() && row.get(Column::AccelEnergyGapJ).is_some());
+    assert_eq!((row.get(Column::AccelFanPct), row.get(Column::AccelXid)), (None, None), "missing is missing");
+    stub.write("xid", "79");
+    stub.write("ecc_uncorrected", "2");
+    stub.write("throttle", "0x40");
+    for (kind, words) in [("xid", "fallen off the bus"), ("throttle", "thermal slowdown"), ("ecc", "could not be corrected")] {
+        let told = eventually(words, || {
+            let (events, _) = read_events(&stub.bench.folder(&name).file(EVENTS)).ok()?;
+            events.into_iter().find(|e| e.kind == kind && e.message.contains(words))
+        });
+        assert!(told.severity >= Severity::Warning && told.who == "accelerator", "{told:?}");
+    }
+    screen.row("the code", |row| row.get(Column::AccelXid) == Some(79.0));
+    stub.write("fault", "lost");
+    let lost = screen.event("accelerator", "fell off the bus");
+    assert_eq!(lost.severity, Severity::Warning);
+    let row = screen.row("a row without it", |row| row.get(Column::AccelDieDegc).is_none());
+    assert_eq!(row.get(Column::AccelPowerW), None);
+    engine.signal(Signal::TERM);
+    let _ = engine.end();
+    let samples = read_rows(&stub.bench.folder(&name).file(SAMPLES)).expect("samples");
+    assert!(samples.columns.contains(Column::AccelPowerViolationS));
+}
+
+/// The stub's load as somebody's own command: its duty goes into the stub's folder, and it counts the time it was on.
+const WORK: &str = r#"#!/bin/sh
+while read -r line; do
+    duty=${line##*:}
+    duty=${duty%\}*}
+    printf '%s' "$duty" > "$STUB_NVML/gpu1.load.new" && mv "$STUB_NVML/gpu1.load.new" "$STUB_NVML/gpu1.load"
+    echo '{"t":1,"units":100,"unit":"line"}'
+done
+"#;
+
+#[test]
+fn a_sensor_is_characterised_and_the_run_carries_it() {
+    let Some(stub) = Stubbed::new() else { return };
+    stub.bench.write("work.sh", WORK);
+    let home = stub.bench.path("state");
+    let with_state = |mut command: Command| {
+        command.env("XDG_STATE_HOME", &home);
+        command
+    };
+    let mut command = with_state(stub.command(&format!("accelerator check nvml:{GPU} --quick --toml --workload")));
+    command.arg("command:sh work.sh");
+    let ended = Process::spawn(&mut command).end().with(0);
+    let found: toml::Table = ended.out.parse().expect("TOML");
+    // Loose bounds: this machine may be busy; the method itself is tested on virtual time.
+    let idle = found["idle_w"]["mean"].as_float().expect("idle power");
+    assert!((60.0..200.0).contains(&idle), "{idle}");
+    assert!(found["load_w"].as_float().is_some_and(|w| w > 400.0), "{found}");
+    let period = found["update_period_s"].as_float().expect("a period");
+    assert!((0.05..0.25).contains(&period), "{period}");
+    assert!(found.contains_key("window_s") && found.contains_key("aliased_frac") && found.contains_key("polling_cost_frac"), "{found}");
+    assert_eq!(stub.read("log"), "", "a check sets nothing");
+
+    let run = format!("run --headless --rig gpu-only --accelerator nvml:{GPU} --workload none");
+    let mut engine = Process::spawn(&mut with_state(stub.command(&run)));
+    let heard = engine.hear("orbitbench attach ");
+    let name = heard.split("orbitbench attach ").nth(1).map(|n| n.trim_end_matches('`').to_owned()).expect("a name");
+    let manifest: toml::Table = stub.bench.folder(&name).text(record::RUN).expect("a manifest").parse().expect("TOML");
+    assert_eq!(manifest["accelerator"]["checked"]["update_period_s"].as_float(), Some(period));
+    assert_eq!(manifest["accelerator"]["facts"]["board UUID"].as_str(), Some(GPU));
+}
+
+#[test]
+fn a_check_beside_other_work_is_refused() {
+    let Some(stub) = Stubbed::new() else { return };
+    stub.write("processes", "4194304 1048576\n");
+    let ended = Process::spawn(&mut stub.command(&format!("accelerator check nvml:{GPU} --quick"))).end().with(3);
+    assert!(ended.err.contains("end that first"), "{}", ended.err);
+}
+
+/// The one command for a machine with a GPU, on the stub: it must not be broken on the day there is one.
+#[test]
+fn the_script_for_a_real_gpu_runs() {
+    let Some(stub) = Stubbed::new() else { return };
+    stub.bench.write("work.sh", WORK);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/gpu/check.sh");
+    let mut command = stub.bench.dressed(Command::new("sh"), "");
+    command.arg(script).arg(super::bench::PROGRAM).arg(format!("nvml:{GPU}"));
+    command.env("ORBITBENCH_NVML", stub.bench.path("nvml.so")).env("STUB_NVML", stub.bench.path("driver"));
+    command.env("OUT", stub.bench.path("evidence")).env("ORBITBENCH_GPU_RUN_S", "4").env("ORBITBENCH_GPU_QUICK", "1");
+    command.env("ORBITBENCH_GPU_WORK", "command:sh work.sh");
+    let ended = Process::spawn(&mut command).end().with(0);
+    let summary = std::fs::read_to_string(stub.bench.path("evidence/summary.txt")).expect("a summary");
+    for step in ["ok      info", "ok      check", "ok      run"] {
+        assert!(summary.contains(step), "{summary}{}", ended.err);
+    }
+    assert!(ended.out.contains("accel_pcie_lanes_count"), "{}", ended.out);
+}
