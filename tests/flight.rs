@@ -18,9 +18,13 @@ fn builtin(list: &[(&str, &str)], name: &str) -> Source {
 }
 
 pub(crate) fn setup(profile: &str, seed: u64) -> Setup {
+    setup_on(profile, "twin", seed)
+}
+
+pub(crate) fn setup_on(profile: &str, rig: &str, seed: u64) -> Setup {
     let options = Options {
         profile: builtin(model::profile::builtin(), profile),
-        rig: builtin(rig::builtin(), "twin"),
+        rig: builtin(rig::builtin(), rig),
         accelerator: None,
         workload: None,
         duration_s: None,

@@ -153,7 +153,7 @@ fn supplies_become_solar_arrays() {
     let curve = ArrayCurve { isc_a: 2.0, imp_a: 1.8, vmp_v: 28.0, voc_v: 32.0 };
     for dialect in ["keysight-e4360", "chroma-62000h"] {
         let supply = format!("{MECOM}[instrument.sas]\ndriver = \"line\"\ndialect = \"{dialect}\"\nemulated = true\n");
-        let array = "[channel.array_simulator]\ninstrument = \"sas\"\nreads_v = \"voltage\"\nreads_a = \"current\"\nsafe = \"off\"\n";
+        let array = "[channel.array_simulator]\nfull_isc_a = 2.0\nfull_voc_v = 32.0\ninstrument = \"sas\"\nreads_v = \"voltage\"\nreads_a = \"current\"\nsafe = \"off\"\n";
         let mut pair = Pair::of(&rig(&supply, "object_temperature", array), "sas");
         assert_eq!(pair.told(Command::Curve(curve)), [], "{dialect}");
         pair.goes(Command::Enable, true);
