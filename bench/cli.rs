@@ -231,6 +231,12 @@ pub(crate) enum RigCommand {
         /// A name from `rig list` or a TOML file
         rig: String,
     },
+    /// Find out what answers on serial ports, by identify queries only: `?IF`, and `*IDN?`, `VERSION`, `TYPE`, `{M1B****`,
+    /// `hwrev`, `I4`, `ID?` for the dialects that ship. Prints instrument tables to start a rig file from
+    Probe {
+        /// Ports; every USB adapter if left out
+        ports: Vec<PathBuf>,
+    },
     /// Find out from logs what a rig is: fit its plant, sensors and delays, with uncertainties
     Calibrate(crate::verbs::calibrate::CalibrateArgs),
     /// Commission a rig: a guided procedure whose record real hardware needs before it runs

@@ -74,6 +74,7 @@ fn dispatch(command: Option<Command>) -> anyhow::Result<Exit> {
         Some(Command::Profile(ProfileCommand::Trade(args))) => verbs::masses::trade(&args),
         Some(Command::Rig(RigCommand::List)) => verbs::files::list_rigs(),
         Some(Command::Rig(RigCommand::Check { rig })) => verbs::files::check_rig(&rig),
+        Some(Command::Rig(RigCommand::Probe { ports })) => verbs::probe::run(&ports),
         Some(Command::Rig(RigCommand::Calibrate(args))) => verbs::calibrate::calibrate(&args),
         Some(Command::Rig(RigCommand::Commission(args))) => verbs::commission::commission(&args),
         Some(Command::Rig(RigCommand::Emulate { rig, folder, log, speed, seed, calibration, uncoupled, with_parent })) => {

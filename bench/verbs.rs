@@ -12,6 +12,7 @@ pub(crate) mod judge;
 pub(crate) mod make;
 pub(crate) mod masses;
 pub(crate) mod plot;
+pub(crate) mod probe;
 pub(crate) mod rehearse;
 pub(crate) mod run;
 pub(crate) mod sweep;

@@ -18,13 +18,17 @@ fn builtin(list: &[(&str, &str)], name: &str) -> Source {
 }
 
 pub(crate) fn setup(profile: &str, seed: u64) -> Setup {
-    setup_for(profile, seed, None)
+    setup_for(profile, "twin", seed, None)
 }
 
-fn setup_for(profile: &str, seed: u64, duration_s: Option<f64>) -> Setup {
+pub(crate) fn setup_on(profile: &str, rig: &str, seed: u64) -> Setup {
+    setup_for(profile, rig, seed, None)
+}
+
+fn setup_for(profile: &str, rig: &str, seed: u64, duration_s: Option<f64>) -> Setup {
     let options = Options {
         profile: builtin(model::profile::builtin(), profile),
-        rig: builtin(rig::builtin(), "twin"),
+        rig: builtin(rig::builtin(), rig),
         accelerator: None,
         workload: None,
         duration_s,
@@ -41,7 +45,7 @@ fn setup_for(profile: &str, seed: u64, duration_s: Option<f64>) -> Setup {
 #[test]
 fn every_shipped_profile_flies_on_the_shipped_rig() {
     for (name, _) in model::profile::builtin() {
-        let setup = setup_for(name, 1, Some(3600.0));
+        let setup = setup_for(name, "twin", 1, Some(3600.0));
         let told = engine::rehearse::rehearse(&setup, |_| Ok::<(), std::convert::Infallible>(())).unwrap_or_else(|never| match never {});
         assert!(told.flown, "{name}: {}", told.end);
     }

@@ -6,6 +6,7 @@
 mod architecture;
 mod calibration;
 mod flight;
+mod instruments;
 mod peers;
 mod process;
 mod silence;

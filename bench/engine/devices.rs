@@ -29,8 +29,20 @@ pub struct Unconfirmed {
     pub why: String,
 }
 
+/// Sunlight on the satellite's array at one tick.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sunlight {
+    /// Flux on the array over that of one sun.
+    pub suns: f64,
+    /// Temperature of the array, °C, where the flight model has it.
+    pub array_degc: Option<f64>,
+}
+
 /// A bench of some kind.
 pub trait Devices {
+    /// The sunlight that what stands for Sun and array shall show from the next commands on. Benches without such do nothing.
+    fn sunlight(&mut self, _sun: Sunlight) {}
+
     /// Readings of `tick`, which is `bench_s` bench seconds after the start. May wait for a fraction of a tick, never longer.
     fn latest(&mut self, tick: Tick, bench_s: f64) -> Look;
     /// Hands out the commands of `tick`; doing so renews the leases.

@@ -1,8 +1,10 @@
 //! What the engine knows of one instrument from its driver's events. Shared by the live bench and the one in memory, so that
 //! both believe the same things for the same reasons.
 
+use crate::devices::Sunlight;
 use control::{Commands, Event, Instruments, Thermal};
 use rig::Command;
+use rig::config::SunRule;
 use signal::{Celsius, Channel, Origin, Quality, Reading, Severity, Snapshot, Tick};
 use std::collections::BTreeMap;
 
@@ -15,6 +17,10 @@ pub(crate) struct Known {
     part: Part,
     /// What its output is given when it is switched on; told anew whenever it is ready again.
     start: Option<f64>,
+    /// How its output follows sunlight, and the newest of that.
+    sun: Option<(SunRule, Option<Sunlight>)>,
+    /// What it was last given for it.
+    given: Option<Command>,
     /// Ticks between two readings of a channel, where that is not 1.
     every: BTreeMap<Channel, u32>,
     origin: Origin,
@@ -66,6 +72,8 @@ impl Known {
                 None => Part::None,
             },
             start: instrument.drive.as_ref().and_then(|d| d.level.as_ref()).map(|level| level.start),
+            sun: instrument.drive.as_ref().and_then(|d| d.sun).map(|rule| (rule, None)),
+            given: None,
             every: instrument.reads.iter().filter(|r| r.every > 1).map(|r| (r.channel, r.every)).collect(),
             origin: if emulated { Origin::Simulated } else { Origin::Measured },
             ready: false,
@@ -144,7 +152,7 @@ impl Known {
                     Part::Carrier | Part::None => "ready: identified, settings read back",
                 };
                 let told = tell(Severity::Info, "link", words.into());
-                (self.ready, self.lost, self.target) = (true, None, None);
+                (self.ready, self.lost, self.target, self.given) = (true, None, None, None);
                 told
             }
             rig::Event::Reading { tick, channel, value } => {
@@ -218,7 +226,8 @@ impl Known {
         // What is wanted was decided in knowledge of it.
         self.untold = None;
         let thermal = wanted.thermal == Thermal::On;
-        let on = thermal || self.part == Part::Carrier;
+        let shine = self.shine();
+        let on = (thermal && (self.sun.is_none() || shine.is_some())) || self.part == Part::Carrier;
         if wanted.acknowledge {
             self.was_lost = self.lost.is_some();
             if self.standing.take().is_some() {
@@ -237,8 +246,12 @@ impl Known {
             commands.push(Command::Target(target));
             self.target = Some(target);
         }
+        if let Some(command) = shine.filter(|command| thermal && self.given.is_none_or(|given| differ(&given, command))) {
+            commands.push(command);
+            self.given = Some(command);
+        }
         if self.output_on != Some(on) {
-            if let Some(start) = self.start.filter(|_| on && self.patience == 0) {
+            if let Some(start) = self.start.filter(|_| on && self.patience == 0 && self.sun.is_none()) {
                 commands.push(Command::Level(start));
             }
             if self.patience == 0 {
@@ -249,6 +262,40 @@ impl Known {
             }
         }
         commands
+    }
+}
+
+impl Known {
+    /// The sunlight of the mission, for what stands for Sun or array.
+    pub(crate) fn sunlight(&mut self, now: Sunlight) {
+        if let Some((_, sun)) = &mut self.sun {
+            *sun = Some(now);
+        }
+    }
+
+    /// What its output shall show of it; `None` in the dark, and where it shows nothing of the Sun.
+    fn shine(&self) -> Option<Command> {
+        let (rule, Some(Sunlight { suns, array_degc })) = self.sun? else { return None };
+        let lit = suns >= DARK_SUNS;
+        match rule {
+            SunRule::Lamp { full } => lit.then_some(Command::Level(full * suns.min(1.0))),
+            SunRule::Array { .. } => rule.curve(suns, array_degc).filter(|_| lit).map(Command::Curve),
+        }
+    }
+}
+
+/// Light of which nothing is shown any more: supplies refuse curves of next to no current.
+const DARK_SUNS: f64 = 0.01;
+
+/// What an output shows is given anew once it is off by more than this part.
+const SUN_STEP_FRAC: f64 = 0.005;
+
+fn differ(a: &Command, b: &Command) -> bool {
+    let apart = |a: f64, b: f64| (a - b).abs() > SUN_STEP_FRAC * a.abs().max(b.abs());
+    match (a, b) {
+        (Command::Level(a), Command::Level(b)) => apart(*a, *b),
+        (Command::Curve(a), Command::Curve(b)) => apart(a.isc_a, b.isc_a) || apart(a.voc_v, b.voc_v),
+        _ => true,
     }
 }
 

@@ -3,7 +3,7 @@
 //! Here live the fault tests: cables are pulled, benches are drawn by seed, belief is falsified. Nothing waits.
 
 use crate::card::card_readings;
-use crate::devices::{Devices, Look, Unconfirmed};
+use crate::devices::{Devices, Look, Sunlight, Unconfirmed};
 use crate::instrument::{Known, status};
 use crate::pilot::Pilot;
 use crate::row::Stamp;
@@ -169,6 +169,10 @@ impl Devices for MemoryBench {
         }
         let instruments = status(self.seats.iter().map(|seat| &seat.known));
         Look { readings, instruments, workload_fault: None, events: std::mem::take(&mut self.notes) }
+    }
+
+    fn sunlight(&mut self, sun: Sunlight) {
+        self.seats.iter_mut().for_each(|seat| seat.known.sunlight(sun));
     }
 
     fn apply(&mut self, _tick: Tick, commands: &Commands) {

@@ -1,11 +1,11 @@
 //! Flies the control law on some devices, tick by tick, and makes the rows. Knows no wall clock: the caller says when a tick is.
 
-use crate::devices::Devices;
+use crate::devices::{Devices, Look, Sunlight};
 use crate::ledger::Ledger;
 use crate::row::{RowMaker, Stamp};
 use control::{Commands, Event, Input, Law, Output, State};
 use record::Row;
-use signal::{Request, Tick};
+use signal::{Celsius, Channel, Request, Tick};
 
 /// A flight under way.
 pub struct Pilot {
@@ -76,6 +76,8 @@ impl Pilot {
             requests,
         };
         let output = control::step(&self.law, &mut self.state, &input);
+        let array_degc = output.view.flight.array.map(|array| Celsius::from(array).0);
+        devices.sunlight(Sunlight { suns: output.view.env.array_w_m2 / rig::config::SUN_W_M2, array_degc });
         rows.push(self.maker.row(self.tick, now, &look, &output, self.ledger));
         let mut events = look.events;
         events.extend(output.events.iter().cloned());

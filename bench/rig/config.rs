@@ -15,7 +15,7 @@ pub use channel::{ChannelRule, Kind, Role, SafeAction};
 pub use commissioning::CommissioningRule;
 pub use instrument::{
     Connection, Correction, Drive, DriverKind, Instrument, Level, LineSettings, MecomSettings, OBJECT_TEMPERATURE, Parity, Read,
-    SINK_TEMPERATURE, Serial, Setpoint, UsbId,
+    SINK_TEMPERATURE, SUN_W_M2, Serial, Setpoint, SunRule, UsbId,
 };
 use signal::Section;
 pub use waiver::Waiver;
@@ -25,7 +25,13 @@ pub fn builtin() -> &'static [(&'static str, &'static str)] {
     &[
         ("twin", include_str!("../../rigs/twin.toml")),
         ("gpu-only", include_str!("../../rigs/gpu-only.toml")),
+        ("desk", include_str!("../../rigs/desk.toml")),
         ("meerstetter", include_str!("../../rigs/meerstetter.toml")),
+        ("arroyo", include_str!("../../rigs/arroyo.toml")),
+        ("circulator", include_str!("../../rigs/circulator.toml")),
+        ("sinara", include_str!("../../rigs/sinara.toml")),
+        ("solar", include_str!("../../rigs/solar.toml")),
+        ("homemade", include_str!("../../rigs/homemade.toml")),
     ]
 }
 

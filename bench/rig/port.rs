@@ -8,6 +8,7 @@
 //! Not here: what the bytes mean, and what to do about a lost link.
 
 mod link;
+pub mod probe;
 
 use crate::config::Serial;
 use crate::driver::{Command, Driver, Effects, Event, Input};

@@ -129,3 +129,5 @@ fn speaks(line: &LineSettings) -> Option<Box<dyn Emulated>> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod unplugged;

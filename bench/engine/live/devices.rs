@@ -3,7 +3,7 @@
 use super::accelerator::{Heard, RealAccelerator, VirtualCard};
 use super::emulator::Emulator;
 use super::guardian::Guarded;
-use crate::devices::{Devices, Look, Unconfirmed};
+use crate::devices::{Devices, Look, Sunlight, Unconfirmed};
 use crate::instrument::{Known, status};
 use control::{Commands, Event};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
@@ -157,6 +157,10 @@ impl Devices for LiveDevices {
         }
         let workload_fault = self.hear_source(deadline, &mut readings);
         Look { readings, instruments: status(self.ports.iter().map(|(_, k)| k)), workload_fault, events: std::mem::take(&mut self.notes) }
+    }
+
+    fn sunlight(&mut self, sun: Sunlight) {
+        self.ports.iter_mut().for_each(|(_, known)| known.sunlight(sun));
     }
 
     fn apply(&mut self, _tick: Tick, commands: &Commands) {

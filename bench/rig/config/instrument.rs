@@ -4,6 +4,7 @@
 
 use super::{Role, SafeAction};
 use crate::dialect::Dialect;
+use crate::driver::ArrayCurve;
 use signal::{Channel, Limits};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -134,6 +135,14 @@ impl DriverKind {
         match self {
             Self::Mecom(_) => Vec::new(),
             Self::Line(line) => line.dialect.levels.iter().map(|(name, rule)| (name.clone(), rule.unit.clone())).collect(),
+        }
+    }
+
+    /// It can be made a solar array.
+    pub fn simulates_arrays(&self) -> bool {
+        match self {
+            Self::Mecom(_) => false,
+            Self::Line(line) => line.dialect.curve.is_some(),
         }
     }
 
@@ -334,6 +343,38 @@ pub struct Drive {
     pub level: Option<Level>,
     /// What happens to it when the bench goes safe.
     pub safe: SafeAction,
+    /// How it follows the sunlight of the mission, if it stands for the Sun or for the array.
+    pub sun: Option<SunRule>,
+}
+
+/// One sun, W/m²: the nominal total solar irradiance (IAU 2015 resolution B3).
+pub const SUN_W_M2: f64 = 1361.0;
+
+/// How an output follows sunlight.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum SunRule {
+    /// A lamp: its level is proportional to the light, and this at one sun.
+    Lamp {
+        /// In the unit of the level.
+        full: f64,
+    },
+    /// A solar-array simulator: currents are proportional to the light, voltages fall with temperature.
+    Array {
+        /// Curve at one sun and 25 °C.
+        full: ArrayCurve,
+        /// Relative change of voltages a kelvin, 1/K; negative for every real array.
+        voltage_per_k: f64,
+    },
+}
+
+impl SunRule {
+    /// The curve in this light; an array of unknown temperature is at 25 °C.
+    pub fn curve(self, suns: f64, array_degc: Option<f64>) -> Option<ArrayCurve> {
+        let Self::Array { full, voltage_per_k } = self else { return None };
+        let volts = 1.0 + voltage_per_k * (array_degc.unwrap_or(25.0) - 25.0);
+        let curve = ArrayCurve { isc_a: full.isc_a * suns, imp_a: full.imp_a * suns, vmp_v: full.vmp_v * volts, voc_v: full.voc_v * volts };
+        (suns > 0.0 && volts > 0.0 && curve.isc_a.is_finite() && curve.voc_v.is_finite()).then_some(curve)
+    }
 }
 
 /// What an output is made to give.

@@ -67,8 +67,22 @@ fn every_embedded_rig_reads_and_is_named_as_its_file() {
         let rig = read(text).unwrap_or_else(|p| panic!("{name}: {}", p.join("\n")));
         assert_eq!(rig.name, *name);
         assert!(rig.channel(Role::Plate).is_some());
-        assert_eq!(rig.emulated(), *name != "meerstetter");
-        assert!(crate::driver_for(&rig.instruments[0]).is_ok());
+        assert_eq!(rig.emulated(), ["twin", "gpu-only", "desk"].contains(name));
+        assert!(rig.servo().is_some(), "{name}");
+        for instrument in &rig.instruments {
+            assert!(crate::driver_for(instrument).is_ok(), "{name}: {}", instrument.name);
+        }
+        // A supply or a circulator that no host commands any more goes on, and somebody must answer for that.
+        assert_eq!(
+            rig.refuses_unattended().len(),
+            match *name {
+                "arroyo" | "circulator" | "sinara" => 1,
+                "solar" => 2,
+                _ => 0,
+            },
+            "{name}: {:?}",
+            rig.refuses_unattended()
+        );
     }
     let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../rigs")).unwrap();
     let files = folder.filter(|f| f.as_ref().is_ok_and(|f| f.path().extension().is_some_and(|e| e == "toml"))).count();
@@ -178,6 +192,59 @@ fn a_channel_may_be_corrected_and_read_seldom() {
     assert_eq!((read.correction, read.every), (Correction { gain: 1.01, offset: -0.2 }, 5));
     assert!((read.correction.invert(read.correction.apply(31.7)) - 31.7).abs() < 1e-12);
     assert_eq!((0..11).filter(|tick| read.due(*tick)).count(), 3);
+}
+
+const LINE: &str = "[instrument.psu]\ndriver = \"line\"\ndialect = \"scpi-supply\"\nemulated = true\ncurrent_limit_a = 2.0\n[channel.heater]\n\
+    instrument = \"psu\"\nreads_v = \"voltage\"\ndrives = \"voltage\"\nmin_v = 0.0\nmax_v = 24.0\nsafe = \"off\"\n";
+
+#[test]
+fn what_a_dialect_needs_and_offers_is_held_against_the_rig() {
+    let text = format!("{SOUND}{LINE}");
+    let rig = read(&text).unwrap_or_else(|p| panic!("{}", p.join("\n")));
+    let drive = rig.instrument("psu").unwrap().drive.clone().unwrap();
+    assert_eq!((drive.role, drive.safe, drive.level.unwrap().start), (Role::Heater, SafeAction::Off, 0.0));
+    assert!(rig.refuses_unattended()[0].contains("psu has no lease"));
+    let waived = text.replacen("[interface]", "[waiver]\nwho = \"A. Person\"\nwhen = \"2026-11-28\"\nwhy = \"a relay\"\n[interface]", 1);
+    assert_eq!(read(&waived).unwrap().refuses_unattended(), Vec::<String>::new());
+    for (sound, broken, words) in [
+        ("current_limit_a = 2.0", "", "sets `current_limit_a` and cannot do without"),
+        ("current_limit_a = 2.0", "current_limit_a = 2.0\nlease_s = 3.0", "has no line that would set this"),
+        ("dialect = \"scpi-supply\"", "dialect = \"scpi\"", "\"scpi\" is not known: expected one of arroyo"),
+        ("dialect = \"scpi-supply\"", "dialect = \"no/such.toml\"", "cannot read no/such.toml"),
+        ("dialect = \"scpi-supply\"", "", "missing `dialect`"),
+        ("reads_v = \"voltage\"", "reads_v = \"volts\"", "instrument \"psu\" reads voltage, current"),
+        ("drives = \"voltage\"", "drives = \"current\"", "can be given voltage"),
+        ("max_v = 24.0", "", "missing `max_v`"),
+        ("max_v = 24.0", "max_w = 24.0", "`max_w`"),
+        ("max_v = 24.0", "max_v = 24.0\nstart_v = 30.0", "30 is outside min_v = 0 and max_v = 24"),
+        ("drives = \"voltage\"", "drives = \"voltage\"\nswitched = false", "nothing can be set on an output that is not switched"),
+    ] {
+        let problems = read(&text.replacen(sound, broken, 1)).expect_err(broken).join("\n");
+        assert!(problems.contains(words), "after {broken:?}, no {words:?} in\n{problems}");
+    }
+}
+
+#[test]
+fn a_dialect_beside_the_rig_file_is_read_and_its_problems_told_with_their_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, supply) = crate::dialect::builtin().iter().find(|(name, _)| *name == "scpi-supply").unwrap();
+    std::fs::write(folder.path().join("mine.toml"), supply).unwrap();
+    std::fs::write(
+        folder.path().join("broken.toml"),
+        supply.replacen("ask = \"CURR?\"", "ask = \"CURR{x}?\"", 1).replacen("unit = \"v\"", "unit = \"kg\"", 1),
+    )
+    .unwrap();
+    let file = folder.path().join("rig.toml").display().to_string();
+    let told = |dialect: &str| {
+        let text = format!("{SOUND}{}", LINE.replacen("scpi-supply", dialect, 1));
+        let doc = Document::parse(file.clone(), &text);
+        let rig = RigFile::read(&doc.root());
+        doc.finish(rig).map_err(|problems| problems.to_string())
+    };
+    assert!(told("mine.toml").is_ok());
+    let problems = told("broken.toml").unwrap_err();
+    assert!(problems.contains("broken.toml:20:7: `setup.current_limit.ask`: {x} is not known here"), "{problems}");
+    assert!(problems.contains("\"kg\" is not known: expected one of `v`"), "both at once:\n{problems}");
 }
 
 #[test]

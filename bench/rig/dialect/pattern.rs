@@ -161,6 +161,11 @@ impl Pattern {
         named.filter(|name| *name != "*")
     }
 
+    /// How many letters of it stand fast: the more, the more particular.
+    pub fn letters(&self) -> usize {
+        self.0.iter().map(|piece| if let Piece::Text(text) = piece { text.len() } else { 0 }).sum()
+    }
+
     /// What the whole line says, if it looks like this.
     pub fn find(&self, line: &str) -> Option<Found> {
         let (mut found, mut rest) = (Found::new(), line);

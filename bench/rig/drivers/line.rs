@@ -377,7 +377,8 @@ impl Line {
         } else if let Some(curve) = wanted.curve.take() {
             Job::Curve(curve)
         } else if std::mem::take(&mut wanted.enable) {
-            let needs = self.instrument.servoes() || self.instrument.drive.as_ref().is_some_and(|d| d.level.is_some());
+            let drive = self.instrument.drive.as_ref();
+            let needs = self.instrument.servoes() || drive.is_some_and(|d| d.level.is_some() || d.sun.is_some());
             if needs && !self.known.set {
                 let why = "switching the output on: nothing was set since the instrument was configured".to_owned();
                 fx.events.push(Event::Refused { why });

@@ -101,8 +101,10 @@ impl Supply {
 
     fn unit(&mut self, unit: &str) -> Option<String> {
         let query = unit.contains('?');
-        let header = unit.split([' ', '?']).next().unwrap_or_default();
-        let arguments = unit[header.len()..].trim_start_matches('?').trim();
+        let written = unit.split([' ', '?']).next().unwrap_or_default();
+        let arguments = unit[written.len()..].trim_start_matches('?').trim();
+        let header: Vec<&str> = written.split(':').map(short).collect();
+        let header = &*header.join(":");
         let word = arguments.split(',').next().unwrap_or_default().trim();
         let number = word.parse::<f64>().ok().filter(|n| n.is_finite());
         let (volts, amps) = self.measure();
@@ -116,8 +118,8 @@ impl Supply {
                 };
                 Some(format!("{who},{},1.4-5.0-1.0", self.serial))
             }
-            ("MEAS:VOLT" | "MEASURE:VOLTAGE", true, _) => shown(volts),
-            ("MEAS:CURR" | "MEASURE:CURRENT", true, _) => shown(amps),
+            ("MEAS:VOLT", true, _) => shown(volts),
+            ("MEAS:CURR", true, _) => shown(amps),
             ("VOLT", true, _) => shown(self.set_v),
             ("CURR", true, _) => shown(self.limit_a),
             ("VOLT", false, Some(value)) if (0.0..=60.0).contains(&value) => {
@@ -129,12 +131,12 @@ impl Supply {
                 None
             }
             ("VOLT" | "CURR", false, _) => self.fail(-222, "Data out of range"),
-            ("OUTP" | "CONFIGURE:OUTPUT", true, _) => Some(match (self.make, self.on) {
+            ("OUTP" | "CONF:OUTP", true, _) => Some(match (self.make, self.on) {
                 (Make::Chroma, true) => "ON".to_owned(),
                 (Make::Chroma, false) => "OFF".to_owned(),
                 (_, on) => format!("{}", u8::from(on)),
             }),
-            ("OUTP" | "CONFIGURE:OUTPUT", false, _) => {
+            ("OUTP" | "CONF:OUTP", false, _) => {
                 match word {
                     "ON" | "1" => self.switch(true),
                     "OFF" | "0" => self.switch(false),
@@ -142,7 +144,7 @@ impl Supply {
                 }
                 None
             }
-            ("SYST:ERR" | "SYSTEM:ERROR", true, _) => {
+            ("SYST:ERR", true, _) => {
                 let (code, words) = self.errors.pop_front().unwrap_or((0, "No error"));
                 Some(format!("{code:+},\"{words}\""))
             }
@@ -166,7 +168,7 @@ impl Supply {
                     _ => None,
                 },
             ),
-            Make::Chroma => ("OUTPUT:MODE", ["SAS:ISC", "SAS:IMP", "SAS:VMP", "SAS:VOC"].iter().position(|known| *known == header)),
+            Make::Chroma => ("OUTP:MODE", ["SAS:ISC", "SAS:IMP", "SAS:VMP", "SAS:VOC"].iter().position(|known| *known == header)),
             Make::Scpi | Make::Korad => return self.fail(-113, "Undefined header"),
         };
         if header == mode {
@@ -218,6 +220,17 @@ impl Supply {
                 Vec::new()
             }
         }
+    }
+}
+
+/// The short form of a SCPI keyword, as every device must take the long one too.
+fn short(keyword: &str) -> &str {
+    let long = ["MEASURE", "VOLTAGE", "CURRENT", "OUTPUT", "SYSTEM", "ERROR", "CONFIGURE"];
+    // Four letters, or three where the fourth is a vowel.
+    match long.iter().find(|known| **known == keyword) {
+        Some(&"ERROR") => "ERR",
+        Some(_) => &keyword[..4],
+        None => keyword,
     }
 }
 

@@ -31,14 +31,20 @@ trip_min_degc = 0.0
 trip_max_degc = 75.0
 "#;
 
-const MECOM: &str = "[instrument.tec]\ndriver = \"mecom\"\nemulated = true\nlease_s = 3.0\ncurrent_limit_a = 8.0\nvoltage_limit_v = 16.0\n";
+pub(super) const MECOM: &str =
+    "[instrument.tec]\ndriver = \"mecom\"\nemulated = true\nlease_s = 3.0\ncurrent_limit_a = 8.0\nvoltage_limit_v = 16.0\n";
 
-fn rig(instruments: &str, plate_reads: &str, channels: &str) -> RigFile {
+pub(super) fn rig(instruments: &str, plate_reads: &str, channels: &str) -> RigFile {
     let text = format!("{HEAD}{instruments}{PLATE}reads = \"{plate_reads}\"\n{channels}");
     let document = Document::parse("rig.toml", &text);
     let rig = RigFile::read(&document.root());
     document.finish(rig).unwrap_or_else(|problems| panic!("{problems}\n{text}"))
 }
+
+pub(super) const HEATER: &str =
+    "[instrument.heat]\ndriver = \"line\"\ndialect = \"homemade\"\nemulated = true\nlease_s = 4.0\nserial_number = \"0007\"\n";
+
+pub(super) const HEATER_CHANNEL: &str = "[channel.heater]\ninstrument = \"heat\"\nreads_w = \"power\"\ndrives = \"power\"\nmin_w = 0.0\nmax_w = 20.0\nsafe = \"off\"\n[channel.ambient]\ninstrument = \"heat\"\nreads = \"temperature\"\n";
 
 struct Pair {
     driver: Box<dyn Driver>,
@@ -49,7 +55,8 @@ struct Pair {
     events: Vec<Event>,
 }
 
-const SCENE: Scene = Scene { sensors: Sensors { object_degc: 24.5, sink_degc: 30.0, voltage_v: 4.0 }, room_degc: 22.0, board_w: 66.0 };
+pub(super) const SCENE: Scene =
+    Scene { sensors: Sensors { object_degc: 24.5, sink_degc: 30.0, voltage_v: 4.0 }, room_degc: 22.0, board_w: 66.0 };
 
 impl Pair {
     fn of(rig: &RigFile, name: &str) -> Self {
@@ -153,7 +160,7 @@ fn supplies_become_solar_arrays() {
     let curve = ArrayCurve { isc_a: 2.0, imp_a: 1.8, vmp_v: 28.0, voc_v: 32.0 };
     for dialect in ["keysight-e4360", "chroma-62000h"] {
         let supply = format!("{MECOM}[instrument.sas]\ndriver = \"line\"\ndialect = \"{dialect}\"\nemulated = true\n");
-        let array = "[channel.array_simulator]\ninstrument = \"sas\"\nreads_v = \"voltage\"\nreads_a = \"current\"\nsafe = \"off\"\n";
+        let array = "[channel.array_simulator]\nfull_isc_a = 2.0\nfull_voc_v = 32.0\ninstrument = \"sas\"\nreads_v = \"voltage\"\nreads_a = \"current\"\nsafe = \"off\"\n";
         let mut pair = Pair::of(&rig(&supply, "object_temperature", array), "sas");
         assert_eq!(pair.told(Command::Curve(curve)), [], "{dialect}");
         pair.goes(Command::Enable, true);
@@ -176,11 +183,7 @@ fn a_meter_reads_the_board() {
 
 #[test]
 fn home_made_firmware_has_a_lease_that_really_switches_off() {
-    let heater = format!(
-        "{MECOM}[instrument.heat]\ndriver = \"line\"\ndialect = \"homemade\"\nemulated = true\nlease_s = 4.0\nserial_number = \"0007\"\n"
-    );
-    let channel = "[channel.heater]\ninstrument = \"heat\"\nreads_w = \"power\"\ndrives = \"power\"\nmin_w = 0.0\nmax_w = 20.0\nsafe = \"off\"\n[channel.ambient]\ninstrument = \"heat\"\nreads = \"temperature\"\n";
-    let mut pair = Pair::of(&rig(&heater, "object_temperature", channel), "heat");
+    let mut pair = Pair::of(&rig(&format!("{MECOM}{HEATER}"), "object_temperature", HEATER_CHANNEL), "heat");
     pair.told(Command::Level(10.0));
     // The five seconds that this lets pass are longer than the lease.
     pair.feed(Input::Command(Command::Enable));

@@ -1,6 +1,7 @@
 //! What a `[channel.NAME]` says, held against its role and against what its instrument can do.
 
-use crate::config::{ChannelRule, Correction, Drive, Instrument, Kind, Level, Read, Role, SafeAction, Setpoint};
+use crate::config::{ChannelRule, Correction, Drive, Instrument, Kind, Level, Read, Role, SafeAction, Setpoint, SunRule};
+use crate::driver::ArrayCurve;
 use signal::{Channel, Limits, Section};
 use std::ops::RangeInclusive;
 
@@ -252,9 +253,36 @@ fn drive(section: &Section<'_>, rule: &ChannelRule, instrument: &mut Instrument)
         return None;
     }
     let level = wanted.and_then(|name| level(section, name, instrument));
-    let drive = Drive { role: rule.role, level, safe: rule.safe };
+    let sun = sun(section, rule.role, instrument, level.as_ref());
+    let drive = Drive { role: rule.role, level, safe: rule.safe, sun };
     instrument.drive = Some(drive.clone());
     Some(drive)
+}
+
+/// How the output follows sunlight: an array simulator must say, a lamp may.
+fn sun(section: &Section<'_>, role: Role, instrument: &Instrument, level: Option<&Level>) -> Option<SunRule> {
+    match (role, level) {
+        (Role::ArraySimulator, _) if !instrument.driver.simulates_arrays() => {
+            section.problem("instrument", format_args!("\"{}\" cannot be made a solar array", instrument.name));
+            None
+        }
+        (Role::ArraySimulator, _) => {
+            let (isc_a, voc_v) = (section.number("full_isc_a", 0.01..=1000.0), section.number("full_voc_v", 0.1..=1000.0));
+            // Of crystalline and triple-junction cells alike, near enough for a curve that is to be fitted anyway (assumed).
+            let (current, voltage) = (section.number_or("imp_frac", 0.5..=0.99, 0.94), section.number_or("vmp_frac", 0.5..=0.99, 0.86));
+            let full = ArrayCurve { isc_a, imp_a: isc_a * current, vmp_v: voc_v * voltage, voc_v };
+            Some(SunRule::Array { full, voltage_per_k: section.number_or("voltage_frac_k", -0.02..=0.0, 0.0) })
+        }
+        (Role::SunLamp, Some(level)) => {
+            let key = format!("full_{}", level.unit);
+            let full = section.optional_number(&key, ANY)?;
+            if !level.limits.contains(full) {
+                section.problem(&key, format_args!("{full} is outside {} to {}", level.limits.min(), level.limits.max()));
+            }
+            Some(SunRule::Lamp { full })
+        }
+        _ => None,
+    }
 }
 
 fn level(section: &Section<'_>, name: String, instrument: &Instrument) -> Option<Level> {

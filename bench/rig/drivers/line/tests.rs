@@ -90,7 +90,7 @@ fn instrument(safe: SafeAction) -> Instrument {
         reply_timeout_s: 0.2,
         reads: vec![Read::plain("power", Channel::HeaterPower)],
         setpoint: None,
-        drive: Some(Drive { role: Role::Heater, level: Some(level), safe }),
+        drive: Some(Drive { role: Role::Heater, level: Some(level), safe, sun: None }),
     }
 }
 

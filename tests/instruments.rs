@@ -1,0 +1,59 @@
+//! Benches of several instruments: flown in memory, hosted on pseudo-terminals, and with peers that we did not write at either end.
+
+mod peers;
+
+use crate::flight::{drawn, setup_on};
+use control::End;
+use engine::memory::{MemoryBench, fly};
+use record::{Column, Row};
+use signal::{Channel, Severity};
+
+/// Five emulated instruments fly together: what each reads is in the rows, the array simulator follows the Sun, and at the end all is
+/// off but the fan.
+#[test]
+fn a_bench_of_five_instruments_flies_and_leaves_the_fan_on() {
+    let mut setup = setup_on("dawn-dusk-650", "desk", 3);
+    setup.law.duration_s = 2400.0;
+    assert!(setup.maker.channels.contains(&Channel::MeterPower));
+    let mut bench = MemoryBench::new(&setup, drawn(&setup)).expect("a bench");
+    let flown = fly(&setup, &mut bench, |_, _, _| Vec::new());
+    assert_eq!((flown.end, flown.unconfirmed), (End::Done, vec![]));
+    let alarms: Vec<_> = flown.events.iter().filter(|(_, event)| event.severity >= Severity::Alarm).collect();
+    assert!(alarms.is_empty(), "{alarms:?}");
+    for name in ["tec", "array", "heater"] {
+        assert_eq!(bench.world().output_on(name), Some(false), "{name}");
+    }
+    assert_eq!(bench.world().output_on("fan"), Some(true), "it runs when everything else has stopped");
+    let flying: Vec<&Row> = flown.rows.iter().filter(|row| row.mission_s.is_some_and(|s| s > 10.0)).collect();
+    let read = |row: &Row, column| row.get(column).unwrap_or_else(|| panic!("no {} at tick {}", column.name(), row.tick));
+    for row in &flying {
+        let (meter, board) = (read(row, Column::RigMeterW), read(row, Column::AccelPowerW));
+        assert!((meter - board).abs() < 5.0, "the meter says {meter} W, the card {board} W at tick {}", row.tick);
+        assert!((15.0..30.0).contains(&read(row, Column::RigAmbientDegc)));
+    }
+    // 2 A at one sun into 12 Ω: what the array gives follows the light on it.
+    let off: Vec<f64> =
+        flying.iter().skip(5).map(|row| (read(row, Column::RigArrayA) - 2.0 * read(row, Column::EnvArrayWM2) / 1361.0).abs()).collect();
+    assert!(off.iter().all(|a| *a < 0.05), "{:?}", off.iter().copied().fold(0.0, f64::max));
+}
+
+/// One cable of five is pulled: which one is said, everything goes off by the other paths, and what hangs on it is unknown.
+#[test]
+fn one_pulled_cable_of_five_is_told_by_name() {
+    let mut setup = setup_on("dawn-dusk-650", "desk", 4);
+    setup.law.duration_s = 1200.0;
+    let mut bench = MemoryBench::new(&setup, drawn(&setup)).expect("a bench");
+    let mut pulled_at = None;
+    let flown = fly(&setup, &mut bench, |tick, bench, state| {
+        if state == signal::RunState::Running && pulled_at.is_none() {
+            pulled_at = Some(tick);
+            assert!(bench.unplug_one("heater"));
+        }
+        Vec::new()
+    });
+    assert!(matches!(flown.end, End::Tripped(_)), "{:?}", flown.end);
+    assert!(flown.events.iter().any(|(_, event)| event.who == "heater" && event.kind == "link"), "{:?}", flown.events);
+    let left: Vec<&str> = flown.unconfirmed.iter().map(|u| u.device.as_str()).collect();
+    assert_eq!(left, ["heater"], "a lost link never means off");
+    assert_eq!((bench.world().output_on("tec"), bench.world().output_on("array")), (Some(false), Some(false)));
+}
