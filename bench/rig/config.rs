@@ -14,8 +14,8 @@ pub use calibration::CalibrationRule;
 pub use channel::{ChannelRule, Kind, Role, SafeAction};
 pub use commissioning::CommissioningRule;
 pub use instrument::{
-    Connection, Correction, Drive, DriverKind, Instrument, Level, MecomSettings, OBJECT_TEMPERATURE, Parity, Read, SINK_TEMPERATURE,
-    Serial, Setpoint, UsbId,
+    Connection, Correction, Drive, DriverKind, EXTERNAL_SENSOR, INTERNAL_SENSOR, Instrument, Level, MecomSettings, ModbusSettings,
+    NeslabSettings, OBJECT_TEMPERATURE, Parity, Read, SINK_TEMPERATURE, Serial, Setpoint, TetechSettings, UsbId,
 };
 use signal::Section;
 pub use waiver::Waiver;

@@ -5,7 +5,7 @@
 
 use crate::config::{DriverKind, Instrument};
 use crate::corrected::Corrected;
-use crate::drivers::Mecom;
+use crate::drivers::{Mecom, modbus, neslab, tetech};
 use crate::error::Error;
 use signal::{Celsius, Channel, Tick};
 
@@ -146,5 +146,8 @@ pub trait Driver: Send {
 pub fn driver_for(instrument: &Instrument) -> Result<Box<dyn Driver>, Error> {
     Corrected::around(instrument, |instrument| match &instrument.driver {
         DriverKind::Mecom(_) => Ok(Box::new(Mecom::new(instrument)?) as Box<dyn Driver>),
+        DriverKind::Modbus(_) => modbus(instrument),
+        DriverKind::Neslab(_) => neslab(instrument),
+        DriverKind::Tetech(_) => tetech(instrument),
     })
 }

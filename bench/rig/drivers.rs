@@ -1,5 +1,12 @@
 //! Drivers of instruments, one a protocol. Not here: ports, threads, clocks.
 
 mod mecom;
+mod modbus;
+mod neslab;
+mod tetech;
+mod unnumbered;
 
 pub use mecom::{Mecom, RAMP_MARGIN};
+pub(crate) use modbus::modbus;
+pub(crate) use neslab::neslab;
+pub(crate) use tetech::tetech;

@@ -3,6 +3,8 @@
 //! An emulated instrument is a peer of the driver, not its mirror: it knows its protocol from the device's side and shares nothing
 //! of how a driver goes about it.
 
+mod binary;
+
 use crate::tec_controller::{Sensors, TecController};
 use crate::wired::Ailment;
 use rig::{DriverKind, Instrument, RigFile};
@@ -95,5 +97,8 @@ fn stand_in(instrument: &Instrument) -> Result<Option<Box<dyn Emulated>>, NotEmu
     match &instrument.driver {
         DriverKind::Mecom(_) if instrument.servoes() => Ok(None),
         DriverKind::Mecom(_) => Ok(Some(Box::new(Bystander { device: crate::tec_for(instrument) }))),
+        DriverKind::Modbus(settings) => Ok(Some(Box::new(binary::Registers::of(instrument, settings)))),
+        DriverKind::Neslab(settings) => Ok(Some(Box::new(binary::Circulator::of(instrument, settings.address)))),
+        DriverKind::Tetech(settings) => Ok(Some(Box::new(binary::TeFace::of(instrument, *settings)))),
     }
 }
