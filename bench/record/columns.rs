@@ -138,11 +138,11 @@ columns! {
     RigOutput "rig_output" "0/1" 0 Bookkeeping TecOutput "1 while the TEC controller says its output is on.";
     RigPumpedW "rig_pumped_w" "W" 4 Derived - "Heat taken off the plate, by the believed Peltier equations from measured current and temperatures.";
     RigRDiePlateKW "rig_r_die_plate_k_w" "K/W" 5 Predicted - "Thermal resistance from die to plate: (die - plate) / board power.";
-    RigSupplyDegc "rig_supply_degc" "°C" 4 Predicted CoolantSupply "Coolant entering the bench's cold plate.";
-    RigReturnDegc "rig_return_degc" "°C" 4 Predicted CoolantReturn "Coolant leaving the bench's cold plate.";
-    RigRadiatorDegc "rig_radiator_degc" "°C" 4 Predicted Radiator "The bench's radiator.";
+    RigSupplyDegc "rig_supply_degc" "°C" 4 Bookkeeping CoolantSupply "Coolant entering the bench's cold plate.";
+    RigReturnDegc "rig_return_degc" "°C" 4 Bookkeeping CoolantReturn "Coolant leaving the bench's cold plate.";
+    RigRadiatorDegc "rig_radiator_degc" "°C" 4 Bookkeeping Radiator "The bench's radiator.";
     RigHumidityPct "rig_humidity_pct" "%" 2 Environment Humidity "Relative humidity of the room.";
-    RigFlowLMin "rig_flow_l_min" "l/min" 4 Predicted Flow "Coolant flow.";
+    RigFlowLMin "rig_flow_l_min" "l/min" 4 Bookkeeping Flow "Coolant flow.";
     RigHeaterV "rig_heater_v" "V" 4 Bookkeeping HeaterVoltage "Voltage across the heater.";
     RigHeaterA "rig_heater_a" "A" 4 Bookkeeping HeaterCurrent "Current through the heater.";
     RigHeaterW "rig_heater_w" "W" 4 Bookkeeping HeaterPower "Power of the heater: test support, never charged to orbit.";
@@ -157,7 +157,7 @@ columns! {
     RigAuxW "rig_aux_w" "W" 4 Bookkeeping AuxPower "Power of the auxiliary supply.";
     RigFanRpm "rig_fan_rpm" "1/min" 1 Bookkeeping FanSpeed "Speed of the fan.";
     RigPumpRpm "rig_pump_rpm" "1/min" 1 Bookkeeping PumpSpeed "Speed of the pump.";
-    RigMeterW "rig_meter_w" "W" 4 Predicted MeterPower "Board power by the external meter, slot and cable.";
+    RigMeterW "rig_meter_w" "W" 4 Bookkeeping MeterPower "Board power by the external meter, slot and cable.";
     RigMeterJ "rig_meter_j" "J" 3 Bookkeeping MeterEnergy "Board energy by the external meter.";
     AccelPowerW "accel_power_w" "W" 4 Predicted BoardPower "Board power of the accelerator over the tick.";
     AccelEnergyJ "accel_energy_j" "J" 3 Bookkeeping BoardEnergy "The accelerator's own energy counter.";

@@ -14,8 +14,8 @@ pub use calibration::CalibrationRule;
 pub use channel::{ChannelRule, Kind, Role, SafeAction};
 pub use commissioning::CommissioningRule;
 pub use instrument::{
-    Connection, Correction, Drive, DriverKind, EXTERNAL_SENSOR, INTERNAL_SENSOR, Instrument, Level, MecomSettings, ModbusSettings,
-    NeslabSettings, OBJECT_TEMPERATURE, Parity, Read, SINK_TEMPERATURE, Serial, Setpoint, TetechSettings, UsbId,
+    Connection, Correction, Drive, DriverKind, EXTERNAL_SENSOR, INTERNAL_SENSOR, Instrument, Level, LineSettings, MecomSettings,
+    ModbusSettings, NeslabSettings, OBJECT_TEMPERATURE, Parity, Read, SINK_TEMPERATURE, Serial, Setpoint, TetechSettings, UsbId,
 };
 use signal::Section;
 pub use waiver::Waiver;
@@ -26,6 +26,9 @@ pub fn builtin() -> &'static [(&'static str, &'static str)] {
         ("twin", include_str!("../../rigs/twin.toml")),
         ("gpu-only", include_str!("../../rigs/gpu-only.toml")),
         ("meerstetter", include_str!("../../rigs/meerstetter.toml")),
+        ("modbus", include_str!("../../rigs/modbus.toml")),
+        ("neslab", include_str!("../../rigs/neslab.toml")),
+        ("tetech", include_str!("../../rigs/tetech.toml")),
     ]
 }
 

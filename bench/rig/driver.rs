@@ -5,7 +5,7 @@
 
 use crate::config::{DriverKind, Instrument};
 use crate::corrected::Corrected;
-use crate::drivers::{Mecom, modbus, neslab, tetech};
+use crate::drivers::{Line, Mecom, modbus, neslab, tetech};
 use crate::error::Error;
 use signal::{Celsius, Channel, Tick};
 
@@ -149,5 +149,6 @@ pub fn driver_for(instrument: &Instrument) -> Result<Box<dyn Driver>, Error> {
         DriverKind::Modbus(_) => modbus(instrument),
         DriverKind::Neslab(_) => neslab(instrument),
         DriverKind::Tetech(_) => tetech(instrument),
+        DriverKind::Line(_) => Ok(Box::new(Line::new(instrument)?)),
     })
 }

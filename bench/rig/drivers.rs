@@ -1,11 +1,13 @@
 //! Drivers of instruments, one a protocol. Not here: ports, threads, clocks.
 
+mod line;
 mod mecom;
 mod modbus;
 mod neslab;
 mod tetech;
 mod unnumbered;
 
+pub use line::Line;
 pub use mecom::{Mecom, RAMP_MARGIN};
 pub(crate) use modbus::modbus;
 pub(crate) use neslab::neslab;

@@ -4,10 +4,17 @@
 //! of how a driver goes about it.
 
 mod binary;
+mod lines;
+mod others;
+mod supply;
+mod tec_face;
 
 use crate::tec_controller::{Sensors, TecController};
 use crate::wired::Ailment;
-use rig::{DriverKind, Instrument, RigFile};
+use others::{Kind, Other};
+use rig::{DriverKind, Instrument, LineSettings, RigFile};
+use supply::{Make, Supply};
+use tec_face::TecFace;
 use thiserror::Error;
 
 /// What an emulated instrument may know of the bench at one moment.
@@ -92,7 +99,6 @@ pub fn beside(rig: &RigFile) -> Result<Vec<Placed>, NotEmulated> {
     Ok(desk)
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "a driver whose devices nothing here stands in for says so")]
 fn stand_in(instrument: &Instrument) -> Result<Option<Box<dyn Emulated>>, NotEmulated> {
     match &instrument.driver {
         DriverKind::Mecom(_) if instrument.servoes() => Ok(None),
@@ -100,5 +106,30 @@ fn stand_in(instrument: &Instrument) -> Result<Option<Box<dyn Emulated>>, NotEmu
         DriverKind::Modbus(settings) => Ok(Some(Box::new(binary::Registers::of(instrument, settings)))),
         DriverKind::Neslab(settings) => Ok(Some(Box::new(binary::Circulator::of(instrument, settings.address)))),
         DriverKind::Tetech(settings) => Ok(Some(Box::new(binary::TeFace::of(instrument, *settings)))),
+        DriverKind::Line(line) => speaks(line).map(Some).ok_or_else(|| NotEmulated {
+            instrument: instrument.name.clone(),
+            why: format!("nothing here speaks the dialect \"{}\" from the device's side", line.dialect.name),
+        }),
     }
 }
+
+/// A device that speaks this dialect. What the dialect's file says it says is not looked at: a device that agreed with it by
+/// construction would prove nothing.
+fn speaks(line: &LineSettings) -> Option<Box<dyn Emulated>> {
+    let serial = line.serial_number.as_deref().unwrap_or("4242");
+    Some(match line.dialect.name.as_str() {
+        "arroyo" => Box::new(TecFace::new(line.model.as_deref().unwrap_or("5240"), serial)),
+        "scpi-supply" => Box::new(Supply::new(Make::Scpi, serial)),
+        "keysight-e4360" => Box::new(Supply::new(Make::E4360, serial)),
+        "chroma-62000h" => Box::new(Supply::new(Make::Chroma, serial)),
+        "korad" => Box::new(Supply::new(Make::Korad, serial)),
+        "julabo" => Box::new(Other::new(Kind::Julabo, serial)),
+        "yokogawa-wt" => Box::new(Other::new(Kind::Yokogawa, serial)),
+        "mt-sics" => Box::new(Other::new(Kind::Scale, serial)),
+        "homemade" => Box::new(Other::new(Kind::Homemade, serial)),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests;

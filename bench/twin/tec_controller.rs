@@ -182,6 +182,16 @@ impl TecController {
         f64::from(self.settings.target_degc)
     }
 
+    /// The current demanded of its output, A; positive cools.
+    pub fn current_a(&self) -> f64 {
+        self.current_a
+    }
+
+    /// Sets the current limit as [`Self::receive`] would. False if it is refused.
+    pub fn limit_current(&mut self, amps: f64) -> bool {
+        self.settings.write(&self.config, id::CURRENT_LIMIT, Value::Float(amps as f32).bits()).is_ok()
+    }
+
     /// Sets the target as [`Self::receive`] would; refused like there if it is no temperature.
     pub fn set_target(&mut self, degc: f64) {
         // A refused value leaves the target as it was, which the caller reads back like any host.

@@ -3,10 +3,12 @@
 //! What all instruments have is in [`Instrument`]; what only one driver needs is in its variant of [`DriverKind`].
 
 use super::{Role, SafeAction};
+use crate::dialect::Dialect;
 use crate::protocol::modbus::RegisterMap;
 use crate::protocol::tetech::Model;
 use signal::{Channel, Limits};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// `[instrument.NAME]`: one device behind one port.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +38,7 @@ impl Instrument {
             DriverKind::Mecom(mecom) => Some(mecom.lease_s),
             DriverKind::Modbus(modbus) => modbus.lease.as_ref().map(|(_, lease_s)| *lease_s),
             DriverKind::Neslab(_) | DriverKind::Tetech(_) => None,
+            DriverKind::Line(line) => line.lease_s,
         }
     }
 
@@ -44,6 +47,7 @@ impl Instrument {
         match &self.driver {
             DriverKind::Mecom(mecom) => Some(mecom.current_limit_a),
             DriverKind::Modbus(_) | DriverKind::Neslab(_) | DriverKind::Tetech(_) => None,
+            DriverKind::Line(line) => line.current_limit_a,
         }
     }
 
@@ -53,6 +57,7 @@ impl Instrument {
             DriverKind::Mecom(mecom) => mecom.serial_number,
             DriverKind::Modbus(modbus) => modbus.identity.as_ref().map(|(_, number)| *number),
             DriverKind::Neslab(_) | DriverKind::Tetech(_) => None,
+            DriverKind::Line(line) => line.serial_number.as_ref().and_then(|number| number.parse().ok()),
         }
     }
 
@@ -62,6 +67,7 @@ impl Instrument {
             DriverKind::Mecom(mecom) => _ = mecom.serial_number.get_or_insert(number),
             // Its number is declared with its register, or it tells none.
             DriverKind::Modbus(_) | DriverKind::Neslab(_) | DriverKind::Tetech(_) => {}
+            DriverKind::Line(line) => _ = line.serial_number.get_or_insert_with(|| number.to_string()),
         }
     }
 
@@ -108,6 +114,8 @@ pub enum DriverKind {
     Neslab(NeslabSettings),
     /// TE Technology controller.
     Tetech(TetechSettings),
+    /// A device that speaks in lines of text, by its dialect.
+    Line(LineSettings),
 }
 
 impl DriverKind {
@@ -118,6 +126,7 @@ impl DriverKind {
             Self::Modbus(_) => "modbus",
             Self::Neslab(_) => "neslab",
             Self::Tetech(_) => "tetech",
+            Self::Line(_) => "line",
         }
     }
 
@@ -127,6 +136,7 @@ impl DriverKind {
             Self::Mecom(_) | Self::Tetech(_) => [OBJECT_TEMPERATURE, SINK_TEMPERATURE].map(str::to_owned).to_vec(),
             Self::Modbus(modbus) => modbus.map.registers.iter().map(|r| r.name.clone()).collect(),
             Self::Neslab(_) => [INTERNAL_SENSOR, EXTERNAL_SENSOR].map(str::to_owned).to_vec(),
+            Self::Line(line) => line.dialect.reads.iter().map(|(name, _)| name.clone()).collect(),
         }
     }
 
@@ -136,6 +146,7 @@ impl DriverKind {
             Self::Mecom(_) | Self::Tetech(_) => vec![OBJECT_TEMPERATURE.to_owned()],
             Self::Modbus(modbus) => modbus.controls.iter().cloned().collect(),
             Self::Neslab(_) => [INTERNAL_SENSOR, EXTERNAL_SENSOR].map(str::to_owned).to_vec(),
+            Self::Line(line) => line.dialect.target.iter().flat_map(|target| target.controls.clone()).collect(),
         }
     }
 
@@ -148,6 +159,7 @@ impl DriverKind {
                 let writable = modbus.map.registers.iter().filter(|r| r.writable && !r.table.bits() && !r.unit.is_empty());
                 writable.map(|r| (r.name.clone(), r.unit.clone())).collect()
             }
+            Self::Line(line) => line.dialect.levels.iter().map(|(name, rule)| (name.clone(), rule.unit.clone())).collect(),
         }
     }
 
@@ -156,6 +168,7 @@ impl DriverKind {
         match self {
             Self::Mecom(_) | Self::Neslab(_) | Self::Tetech(_) => false,
             Self::Modbus(modbus) => modbus.output.is_some(),
+            Self::Line(line) => line.dialect.output.is_some(),
         }
     }
 }
@@ -220,6 +233,29 @@ pub struct TetechSettings {
     pub model: Model,
     /// Counts a kelvin: 100, or 10 in some firmware of the TC-48-20.
     pub scale: f64,
+}
+
+/// What only a device that speaks in lines needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LineSettings {
+    /// What it speaks.
+    pub dialect: Arc<Dialect>,
+    /// Its address on its line, where it has one.
+    pub address: u8,
+    /// Number of its output, where it has several.
+    pub output: u8,
+    /// The device drops its output if the host is silent for this long, wall seconds, where it can be told to.
+    pub lease_s: Option<f64>,
+    /// Largest current, A. Written and read back where the dialect has a setting for it.
+    pub current_limit_a: Option<f64>,
+    /// Largest voltage, V. Likewise.
+    pub voltage_limit_v: Option<f64>,
+    /// Largest power, W. Likewise.
+    pub power_limit_w: Option<f64>,
+    /// Model it must report, if declared.
+    pub model: Option<String>,
+    /// Serial number it must report, if declared.
+    pub serial_number: Option<String>,
 }
 
 /// Where an instrument is.

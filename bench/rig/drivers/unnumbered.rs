@@ -480,7 +480,7 @@ impl<D: Dialect> Unnumbered<D> {
                 Some(Job::Open) => self.silent(now_s, why, fx),
                 // Written and read back a while ago: it restarted, or another stands in its place.
                 Some(Job::Poll(_) | Job::Switch(_)) => {
-                    self.silent(now_s, format!("the device lost its settings as if restarted, {why}"), fx)
+                    self.silent(now_s, format!("the device lost its settings as if restarted, {why}"), fx);
                 }
                 Some(job) if !self.heard => self.fail(now_s, job, &why, fx),
                 Some(job) => {

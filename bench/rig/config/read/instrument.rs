@@ -1,12 +1,14 @@
 //! What an `[instrument.NAME]` says of itself. What channels make of it is bound later.
 
 use crate::config::{
-    Connection, DriverKind, Instrument, MecomSettings, ModbusSettings, NeslabSettings, Parity, Serial, TetechSettings, UsbId,
+    Connection, DriverKind, Instrument, LineSettings, MecomSettings, ModbusSettings, NeslabSettings, Parity, Serial, TetechSettings, UsbId,
 };
+use crate::dialect::{self, Dialect};
 use crate::protocol::modbus::RegisterMap;
 use crate::protocol::tetech::Model;
 use signal::Section;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Shortest lease, wall seconds: below it a busy host would lose its output for nothing.
 const SHORTEST_LEASE_S: f64 = 2.0;
@@ -18,10 +20,12 @@ enum Word {
     Modbus,
     Neslab,
     Tetech,
+    Line,
 }
 
 pub(super) fn instrument(name: String, section: &Section<'_>) -> Instrument {
-    let words = [("mecom", Word::Mecom), ("modbus", Word::Modbus), ("neslab", Word::Neslab), ("tetech", Word::Tetech)];
+    let words =
+        [("mecom", Word::Mecom), ("line", Word::Line), ("modbus", Word::Modbus), ("neslab", Word::Neslab), ("tetech", Word::Tetech)];
     let word = section.choice("driver", &words);
     let (driver, usual) = match word {
         Word::Mecom => (DriverKind::Mecom(mecom(section)), Usual { serial: Serial::n81(57_600), reply_timeout_s: 0.1 }),
@@ -30,6 +34,12 @@ pub(super) fn instrument(name: String, section: &Section<'_>) -> Instrument {
         Word::Tetech => {
             let settings = tetech(section);
             (DriverKind::Tetech(settings), Usual { serial: Serial::n81(settings.model.baud()), reply_timeout_s: 0.2 })
+        }
+        Word::Line => {
+            let settings = line(section);
+            let rules = &settings.dialect.line;
+            let usual = Usual { serial: rules.serial, reply_timeout_s: rules.reply_timeout_s };
+            (DriverKind::Line(settings), usual)
         }
     };
     Instrument {
@@ -93,6 +103,62 @@ fn neslab(section: &Section<'_>) -> NeslabSettings {
 fn tetech(section: &Section<'_>) -> TetechSettings {
     let models = [("TC-36-25", Model::Tc3625), ("TC-48-20", Model::Tc4820), ("TC-720", Model::Tc720)];
     TetechSettings { model: section.choice("model", &models), scale: section.number_or("scale", 1.0..=1000.0, 100.0) }
+}
+
+fn line(section: &Section<'_>) -> LineSettings {
+    let dialect = spoken(section);
+    // Without a dialect nothing is known of what it would need: that one problem is enough.
+    let (needed, optional) = dialect.as_ref().map(Dialect::parameters).unwrap_or_default();
+    let number = |key: &str, range: std::ops::RangeInclusive<f64>| {
+        let value = section.optional_number(key, range);
+        if let Some(dialect) = &dialect {
+            if value.is_some() && !needed.contains(&key) && !optional.contains(&key) {
+                section.problem(key, format_args!("the dialect \"{}\" has no line that would set this; remove it", dialect.name));
+            }
+            if !section.has(key) && needed.contains(&key) {
+                section.problem(key, format_args!("missing: the dialect \"{}\" sets `{key}` and cannot do without", dialect.name));
+            }
+        }
+        value
+    };
+    let lease_s = number("lease_s", SHORTEST_LEASE_S..=3600.0);
+    let (current_limit_a, voltage_limit_v) = (number("current_limit_a", 0.001..=1000.0), number("voltage_limit_v", 0.01..=1000.0));
+    LineSettings {
+        lease_s,
+        current_limit_a,
+        voltage_limit_v,
+        power_limit_w: number("power_limit_w", 0.01..=1e5),
+        address: section.integer_or("address", 0..=254, 1) as u8,
+        output: section.integer_or("output", 0..=99, 1) as u8,
+        model: section.optional_text("model", "the model it must report"),
+        serial_number: section.optional_text("serial_number", "the serial number it must report, in quotes"),
+        dialect: Arc::new(dialect.unwrap_or_else(Dialect::silent)),
+    }
+}
+
+/// The dialect: one that ships, or a file beside the rig's.
+fn spoken(section: &Section<'_>) -> Option<Dialect> {
+    let wanted = section.text("dialect", "the name of a dialect, or the path of one relative to this file");
+    let parsed = if let Some((_, text)) = dialect::builtin().iter().find(|(name, _)| *name == wanted) {
+        Dialect::parse(&wanted, text)
+    } else if Path::new(&wanted).extension().is_some_and(|extension| extension == "toml") {
+        let path = Path::new(section.file()).parent().unwrap_or(Path::new("")).join(&wanted);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Dialect::parse(&path.display().to_string(), &text),
+            Err(why) => {
+                section.problem("dialect", format_args!("cannot read {}: {why}", path.display()));
+                return None;
+            }
+        }
+    } else {
+        if section.has("dialect") {
+            let known: Vec<&str> = dialect::builtin().iter().map(|(name, _)| *name).collect();
+            let known = known.join(", ");
+            section.problem("dialect", format_args!("\"{wanted}\" is not known: expected one of {known}, or the path of a .toml file"));
+        }
+        return None;
+    };
+    parsed.map_err(|problems| section.problem("dialect", format_args!("the dialect has problems:\n{problems}"))).ok()
 }
 
 fn serial(section: &Section<'_>, usual: Serial) -> Serial {
