@@ -261,6 +261,9 @@ pub(crate) enum RigCommand {
         /// Emulate the bench that this calibration found, within its uncertainty: the seed draws from its covariance
         #[arg(long, value_name = "FILE")]
         calibration: Option<PathBuf>,
+        /// What goes wrong with lines, devices and plant: a scenario file
+        #[arg(long, value_name = "FILE")]
+        faults: Option<PathBuf>,
         /// Nothing heats the plate: the device under test is elsewhere
         #[arg(long)]
         uncoupled: bool,

@@ -77,11 +77,11 @@ fn dispatch(command: Option<Command>) -> anyhow::Result<Exit> {
         Some(Command::Rig(RigCommand::Probe { ports })) => verbs::probe::run(&ports),
         Some(Command::Rig(RigCommand::Calibrate(args))) => verbs::calibrate::calibrate(&args),
         Some(Command::Rig(RigCommand::Commission(args))) => verbs::commission::commission(&args),
-        Some(Command::Rig(RigCommand::Emulate { rig, folder, log, speed, seed, calibration, uncoupled, with_parent })) => {
+        Some(Command::Rig(RigCommand::Emulate { rig, folder, log, speed, seed, calibration, faults, uncoupled, with_parent })) => {
             verbs::emulate::emulate(
                 &rig,
                 verbs::emulate::Where { folder, log },
-                verbs::emulate::What { speed, seed, calibration, uncoupled, with_parent },
+                verbs::emulate::What { speed, seed, calibration, faults, uncoupled, with_parent },
             )
         }
         Some(Command::Accelerator(AcceleratorCommand::Info)) => verbs::files::accelerator_info(),

@@ -1,5 +1,5 @@
-//! Peers that we did not write, at the other end of what we make: `SciPy` over a run folder, a third-party `MeCom` client over the
-//! emulated controller's pseudo-terminal.
+//! Peers that we did not write, at the other end of what we make: `SciPy` over a run folder, third-party `MeCom` and Modbus clients
+//! over emulated devices' pseudo-terminals, our Modbus driver on a third party's device.
 //!
 //! `ORBITBENCH_PEERS` names a Python that has the packages of `tests/peers/requirements.txt`. Without it these checks are skipped,
 //! and say so where it is seen.
@@ -72,14 +72,89 @@ fn scipy_agrees_with_a_flight() {
 #[test]
 fn mecompyapi_drives_the_emulated_controller() {
     let Some(python) = python("mecompyapi on the emulated controller") else { return };
+    drives(&python, "peers/mecompyapi_drive.py", "twin", "tec");
+}
+
+/// minimalmodbus drives the emulated module of the Modbus rig, from its values to its watchdog.
+#[test]
+fn minimalmodbus_drives_the_emulated_module() {
+    let Some(python) = python("minimalmodbus on the emulated Modbus module") else { return };
+    drives(&python, "peers/minimalmodbus_drive.py", "modbus", "io");
+}
+
+/// Emulates a rig and lets a client that we did not write drive one of its instruments.
+fn drives(python: &Path, client: &str, rig: &str, instrument: &str) {
     let root = tempfile::tempdir().expect("a folder");
     let mut emulator = Command::new(env!("CARGO_BIN_EXE_orbitbench"));
-    emulator.args(["rig", "emulate", "twin", "--folder"]).arg(root.path()).stdout(Stdio::piped());
+    emulator.args(["rig", "emulate", rig, "--folder"]).arg(root.path()).stdout(Stdio::piped());
     let mut emulator = emulator.spawn().expect("an emulator");
     let mut ready = String::new();
     BufReader::new(emulator.stdout.take().expect("piped")).read_line(&mut ready).expect("its word");
-    let driven = script(&python, "peers/mecompyapi_drive.py", &[&root.path().join("tec")]);
+    let driven = script(python, client, &[&root.path().join(instrument)]);
     emulator.kill().expect("it is there");
     emulator.wait().expect("our child");
     assert_eq!(driven.status.code(), Some(0), "{ready}{}", words(&driven));
+}
+
+/// Our Modbus driver on a device that pymodbus makes: identified, read, set, switched and read back; another unit is refused.
+#[test]
+fn our_modbus_driver_drives_pymodbus() {
+    let Some(python) = python("our Modbus driver on a device by pymodbus") else { return };
+    let rigs = rig::builtin();
+    let (_, text) = rigs.iter().find(|(name, _)| *name == "modbus").expect("it ships");
+    let document = signal::Document::parse("modbus.toml", text);
+    let file = rig::RigFile::read(&document.root());
+    let io = file.instrument("io").expect("it is in there");
+    // A pseudo-terminal has no parity.
+    let io = rig::Instrument { serial: rig::Serial::n81(19_200), reply_timeout_s: 1.0, ..io.clone() };
+
+    let events = on_pymodbus(&python, &io, &[rig::Command::Level(1500.0), rig::Command::Enable, rig::Command::Poll { tick: 1 }]);
+    let reading = |channel, value| rig::Event::Reading { tick: 1, channel, value };
+    for wanted in [
+        rig::Event::OutputConfirmed { on: false },
+        rig::Event::Ready,
+        rig::Event::OutputConfirmed { on: true },
+        reading(signal::Channel::Ambient, -1.5),
+        reading(signal::Channel::FanSpeed, 20_000.0),
+        rig::Event::PollDone { tick: 1 },
+    ] {
+        assert!(events.contains(&wanted), "no {wanted:?} in {events:?}");
+    }
+
+    let mut other = io.clone();
+    if let rig::DriverKind::Modbus(settings) = &mut other.driver {
+        settings.identity = Some(("serial".to_owned(), 7));
+    }
+    let events = on_pymodbus(&python, &other, &[]);
+    assert!(events.iter().any(|e| matches!(e, rig::Event::Refused { why } if why.contains("4242"))), "{events:?}");
+}
+
+/// What a driver tells of the device that pymodbus serves, until it was polled or refused.
+fn on_pymodbus(python: &Path, instrument: &rig::Instrument, commands: &[rig::Command]) -> Vec<rig::Event> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/pymodbus_serve.py");
+    let mut server = Command::new(python);
+    server.arg("-B").arg(path).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut server = server.spawn().expect("a server");
+    let mut place = String::new();
+    BufReader::new(server.stdout.take().expect("piped")).read_line(&mut place).expect("its word");
+    let (sender, told) = crossbeam_channel::unbounded();
+    let driver = rig::driver_for(instrument).expect("a driver");
+    let port = rig::port::Port::open(PathBuf::from(place.trim()), instrument.serial, driver, sender, 0).expect("a port");
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let mut events = Vec::new();
+    while let Ok((_, event)) = told.recv_deadline(deadline) {
+        if event == rig::Event::Ready {
+            for command in commands {
+                port.command(*command);
+            }
+        }
+        let over = matches!(event, rig::Event::Refused { .. } | rig::Event::PollDone { .. } | rig::Event::LinkLost { .. });
+        events.push(event);
+        if over {
+            break;
+        }
+    }
+    drop(server.stdin.take());
+    server.wait().expect("our child");
+    events
 }

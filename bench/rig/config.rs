@@ -14,8 +14,9 @@ pub use calibration::CalibrationRule;
 pub use channel::{ChannelRule, Kind, Role, SafeAction};
 pub use commissioning::CommissioningRule;
 pub use instrument::{
-    Connection, Correction, Drive, DriverKind, Instrument, Level, LineSettings, MecomSettings, OBJECT_TEMPERATURE, Parity, Read,
-    SINK_TEMPERATURE, SUN_W_M2, Serial, Setpoint, SunRule, UsbId,
+    Connection, Correction, Drive, DriverKind, EXTERNAL_SENSOR, INTERNAL_SENSOR, Instrument, Level, LineSettings, MecomSettings,
+    ModbusSettings, NeslabSettings, OBJECT_TEMPERATURE, Parity, Read, SINK_TEMPERATURE, SUN_W_M2, Serial, Setpoint, SunRule,
+    TetechSettings, UsbId,
 };
 use signal::Section;
 pub use waiver::Waiver;
@@ -32,6 +33,9 @@ pub fn builtin() -> &'static [(&'static str, &'static str)] {
         ("sinara", include_str!("../../rigs/sinara.toml")),
         ("solar", include_str!("../../rigs/solar.toml")),
         ("homemade", include_str!("../../rigs/homemade.toml")),
+        ("modbus", include_str!("../../rigs/modbus.toml")),
+        ("neslab", include_str!("../../rigs/neslab.toml")),
+        ("tetech", include_str!("../../rigs/tetech.toml")),
     ]
 }
 

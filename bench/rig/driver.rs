@@ -5,7 +5,7 @@
 
 use crate::config::{DriverKind, Instrument};
 use crate::corrected::Corrected;
-use crate::drivers::{Line, Mecom};
+use crate::drivers::{Line, Mecom, modbus, neslab, tetech};
 use crate::error::Error;
 use signal::{Celsius, Channel, Tick};
 
@@ -146,6 +146,9 @@ pub trait Driver: Send {
 pub fn driver_for(instrument: &Instrument) -> Result<Box<dyn Driver>, Error> {
     Corrected::around(instrument, |instrument| match &instrument.driver {
         DriverKind::Mecom(_) => Ok(Box::new(Mecom::new(instrument)?) as Box<dyn Driver>),
+        DriverKind::Modbus(_) => modbus(instrument),
+        DriverKind::Neslab(_) => neslab(instrument),
+        DriverKind::Tetech(_) => tetech(instrument),
         DriverKind::Line(_) => Ok(Box::new(Line::new(instrument)?)),
     })
 }

@@ -2,6 +2,13 @@
 
 mod line;
 mod mecom;
+mod modbus;
+mod neslab;
+mod tetech;
+mod unnumbered;
 
 pub use line::Line;
 pub use mecom::{Mecom, RAMP_MARGIN};
+pub(crate) use modbus::modbus;
+pub(crate) use neslab::neslab;
+pub(crate) use tetech::tetech;

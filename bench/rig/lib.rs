@@ -16,7 +16,8 @@ pub mod protocol;
 
 pub use config::{
     AcceleratorRule, ChannelRule, Connection, Correction, Drive, DriverKind, HeatSource, Instrument, Interface, Ledger, Level,
-    LineSettings, Mass, MecomSettings, Parity, Read, RigFile, Role, SafeAction, Serial, ServoNode, Setpoint, builtin,
+    LineSettings, Mass, MecomSettings, ModbusSettings, NeslabSettings, Parity, Read, RigFile, Role, SafeAction, Serial, ServoNode,
+    Setpoint, TetechSettings, builtin,
 };
 pub use driver::{ArrayCurve, Command, Driver, Effects, Event, Input, driver_for};
 pub use error::Error;

@@ -3,6 +3,7 @@
 //! An emulated instrument is a peer of the driver, not its mirror: it knows its protocol from the device's side and shares nothing
 //! of how a driver goes about it.
 
+mod binary;
 mod lines;
 mod others;
 mod supply;
@@ -102,6 +103,9 @@ fn stand_in(instrument: &Instrument) -> Result<Option<Box<dyn Emulated>>, NotEmu
     match &instrument.driver {
         DriverKind::Mecom(_) if instrument.servoes() => Ok(None),
         DriverKind::Mecom(_) => Ok(Some(Box::new(Bystander { device: crate::tec_for(instrument) }))),
+        DriverKind::Modbus(settings) => Ok(Some(Box::new(binary::Registers::of(instrument, settings)))),
+        DriverKind::Neslab(settings) => Ok(Some(Box::new(binary::Circulator::of(instrument, settings.address)))),
+        DriverKind::Tetech(settings) => Ok(Some(Box::new(binary::TeFace::of(instrument, *settings)))),
         DriverKind::Line(line) => speaks(line).map(Some).ok_or_else(|| NotEmulated {
             instrument: instrument.name.clone(),
             why: format!("nothing here speaks the dialect \"{}\" from the device's side", line.dialect.name),

@@ -3,6 +3,7 @@
 //! Time here is the wall's times the speed. At speed 1 replies are paced to the baud rate; faster, as fast as the pty allows.
 //! The watchdog goes by wall time always: a host that is gone is gone at any speed.
 
+use crate::faults::{Line, Parcel, Scenario, Way};
 use crate::link::{CardCommand, READY_FILE, Ready, VERSION};
 use crate::world::World;
 use rig::Serial;
@@ -38,6 +39,8 @@ pub struct HostOptions {
     pub seed: u64,
     /// Instruments by name, each on a pty of its own, and the line that it is paced to at speed 1.
     pub instruments: Vec<(String, Serial)>,
+    /// What goes wrong, by wall time.
+    pub faults: Scenario,
     /// Bench seconds a wall second.
     pub speed: f64,
     /// End some time after standard input closes: the engine that started this emulator is gone.
@@ -71,6 +74,7 @@ pub enum HostError {
 struct Shared {
     world: Mutex<World>,
     log: Mutex<File>,
+    faults: Scenario,
     start: Instant,
     speed: f64,
     stop: AtomicBool,
@@ -84,6 +88,7 @@ impl Shared {
     fn now(&self) -> (f64, MutexGuard<'_, World>) {
         let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
         let wall_s = self.start.elapsed().as_secs_f64();
+        world.ail(self.faults.ailing(wall_s));
         world.advance(wall_s, wall_s * self.speed);
         (wall_s, world)
     }
@@ -114,16 +119,12 @@ pub fn host(world: World, options: &HostOptions, ready: impl FnOnce(&Ready)) -> 
     lock.try_lock().map_err(|_| HostError::Taken { folder: options.folder.clone() })?;
     let log_path = options.log.clone().unwrap_or_else(|| options.folder.join("emulator.log"));
     let log = File::options().create(true).append(true).open(&log_path).map_err(file_error(&log_path))?;
-    let (mut masters, mut slaves, mut ports) = (Vec::new(), Vec::new(), BTreeMap::new());
+    let (mut outlets, mut ports) = (Vec::new(), BTreeMap::new());
     for (name, serial) in &options.instruments {
-        let (mut master, slave) = TTYPort::pair()?;
-        master.set_timeout(READ_WAIT)?;
-        let device = PathBuf::from(slave.name().unwrap_or_default());
-        let link = options.folder.join(name);
-        replace_link(&device, &link).map_err(file_error(&link))?;
-        ports.insert(name.clone(), link);
-        masters.push((name.clone(), *serial, device, master));
-        slaves.push(slave);
+        let mut outlet = Outlet { name: name.clone(), serial: *serial, link: options.folder.join(name), ends: None };
+        outlet.plug()?;
+        ports.insert(name.clone(), outlet.link.clone());
+        outlets.push(outlet);
     }
     let socket = options.folder.join("card.sock");
     let _ = std::fs::remove_file(&socket);
@@ -132,6 +133,7 @@ pub fn host(world: World, options: &HostOptions, ready: impl FnOnce(&Ready)) -> 
     let shared = Arc::new(Shared {
         world: Mutex::new(world),
         log: Mutex::new(log),
+        faults: options.faults.clone(),
         start: Instant::now(),
         speed: options.speed,
         stop: AtomicBool::new(false),
@@ -143,16 +145,15 @@ pub fn host(world: World, options: &HostOptions, ready: impl FnOnce(&Ready)) -> 
     let ready_path = options.folder.join(READY_FILE);
     let text = serde_json::to_string(&said).unwrap_or_default();
     std::fs::write(&ready_path, text).map_err(file_error(&ready_path))?;
-    for (name, _, device, _) in &masters {
-        shared.note(0.0, &format!("emulator up: {name} on {} at speed {}", device.display(), options.speed));
+    for outlet in &outlets {
+        shared.note(0.0, &format!("emulator up: {} on {} at speed {}", outlet.name, outlet.device().display(), options.speed));
     }
 
     let cards = Arc::clone(&shared);
     thread::spawn(move || serve_cards(&cards, &listener));
-    for (name, serial, _, mut master) in masters {
+    for outlet in outlets {
         let shared = Arc::clone(&shared);
-        let paced = (options.speed <= 1.0).then_some(serial);
-        thread::spawn(move || serve_serial(&shared, &name, &mut master, paced));
+        thread::spawn(move || serve_serial(&shared, outlet));
     }
     if options.with_parent {
         let parent = Arc::clone(&shared);
@@ -169,8 +170,6 @@ pub fn host(world: World, options: &HostOptions, ready: impl FnOnce(&Ready)) -> 
         }
         thread::sleep(BEAT);
     }
-    // Our own slave ends keep the ptys open while clients come and go; they may close now.
-    drop(slaves);
     Ok(())
 }
 
@@ -191,27 +190,108 @@ fn expire_card(shared: &Shared, world: &mut World) {
     }
 }
 
-fn serve_serial(shared: &Shared, name: &str, master: &mut TTYPort, paced: Option<Serial>) {
+/// Where an instrument's cable is plugged in: a pseudo-terminal behind a link. Our own slave end keeps it open while clients come
+/// and go.
+struct Outlet {
+    name: String,
+    serial: Serial,
+    link: PathBuf,
+    ends: Option<(TTYPort, TTYPort)>,
+}
+
+impl Outlet {
+    /// Makes the link lead to a new pseudo-terminal, as a replugged adapter is a new device.
+    fn plug(&mut self) -> Result<(), HostError> {
+        let (master, slave) = TTYPort::pair()?;
+        let device = PathBuf::from(slave.name().unwrap_or_default());
+        let path = self.link.clone();
+        replace_link(&device, &self.link).map_err(|source| HostError::File { path, source })?;
+        self.ends = Some((master, slave));
+        Ok(())
+    }
+
+    fn unplug(&mut self) {
+        // The ends first: whoever still has the port open hears the hang-up before the link is gone.
+        self.ends = None;
+        let _ = std::fs::remove_file(&self.link);
+    }
+
+    fn device(&self) -> PathBuf {
+        self.ends.as_ref().and_then(|(_, slave)| slave.name()).map(PathBuf::from).unwrap_or_default()
+    }
+
+    /// What a client sent within this time.
+    fn read(&mut self, buffer: &mut [u8], within: Duration) -> usize {
+        let Some((master, _)) = &mut self.ends else {
+            thread::sleep(within.min(BEAT));
+            return 0;
+        };
+        match master.set_timeout(within).map_err(std::io::Error::from).and_then(|()| master.read(buffer)) {
+            Ok(n) => n,
+            Err(e) if e.kind() == std::io::ErrorKind::TimedOut => 0,
+            Err(_) => {
+                thread::sleep(BEAT);
+                0
+            }
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some((master, _)) = &mut self.ends
+            && master.write_all(bytes).is_err()
+        {
+            thread::sleep(BEAT);
+        }
+    }
+}
+
+/// Moves bytes between one outlet and its instrument over a line with its faults. At speed 1 bytes take the wire's time.
+fn serve_serial(shared: &Shared, mut outlet: Outlet) {
+    let byte_s = if shared.speed <= 1.0 { outlet.serial.wire_s(1) } else { 0.0 };
+    let mut line = Line::new(&shared.faults, &outlet.name, byte_s);
     let mut buffer = [0_u8; 512];
     while !shared.stop.load(Ordering::Relaxed) {
-        match master.read(&mut buffer) {
-            Ok(n) => {
-                let reply = {
-                    let (wall_s, mut world) = shared.now();
-                    let reply = world.receive_at(name, wall_s, &buffer[..n]);
-                    shared.drain_events(&mut world);
-                    reply
-                };
-                if let Some(serial) = paced {
-                    // Request and reply both take the wire's time.
-                    thread::sleep(Duration::from_secs_f64(serial.wire_s(n + reply.len())));
-                }
-                if !reply.is_empty() && master.write_all(&reply).is_err() {
-                    thread::sleep(BEAT);
-                }
+        let now_s = shared.start.elapsed().as_secs_f64();
+        if line.plugged(now_s) != outlet.ends.is_some() {
+            let said = if outlet.ends.is_some() {
+                outlet.unplug();
+                "cable out".to_owned()
+            } else {
+                outlet.plug().map_or_else(|why| why.to_string(), |()| "cable in".to_owned())
+            };
+            shared.note(now_s * shared.speed, &format!("{}: {said}", outlet.name));
+        }
+        for (ailment, says) in line.ailments(now_s) {
+            let (wall_s, mut world) = shared.now();
+            world.suffer(&outlet.name, wall_s, ailment);
+            shared.drain_events(&mut world);
+            line.send(now_s, Way::ToHost, &says);
+        }
+        deliver(shared, &mut outlet, &mut line);
+        let until = line.next_s(now_s).map_or(READ_WAIT, |at| Duration::try_from_secs_f64(at - now_s).unwrap_or_default());
+        let n = outlet.read(&mut buffer, until.min(READ_WAIT));
+        line.send(shared.start.elapsed().as_secs_f64(), Way::ToDevice, &buffer[..n]);
+        deliver(shared, &mut outlet, &mut line);
+    }
+}
+
+/// Hands over whatever has arrived, and the answers to it.
+fn deliver(shared: &Shared, outlet: &mut Outlet, line: &mut Line) {
+    loop {
+        let arrived = line.due(shared.start.elapsed().as_secs_f64());
+        if arrived.is_empty() {
+            return;
+        }
+        for Parcel { way, bytes, .. } in arrived {
+            if way == Way::ToHost {
+                outlet.write(&bytes);
+                continue;
             }
-            Err(e) if e.kind() == std::io::ErrorKind::TimedOut => {}
-            Err(_) => thread::sleep(BEAT),
+            let (wall_s, mut world) = shared.now();
+            let reply = world.receive_at(&outlet.name, wall_s, &bytes);
+            shared.drain_events(&mut world);
+            drop(world);
+            line.send(wall_s, Way::ToHost, &reply);
         }
     }
 }

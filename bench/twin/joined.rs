@@ -155,4 +155,6 @@ impl<D: Wired> Joined<D> {
 }
 
 #[cfg(test)]
+mod on_ptys;
+#[cfg(test)]
 mod tests;

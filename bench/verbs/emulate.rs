@@ -6,8 +6,8 @@ use anyhow::Result;
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
-use twin::Truth;
 use twin::host::{HostOptions, host};
+use twin::{Scenario, Truth};
 
 /// Where the emulator's links and log go.
 pub(crate) struct Where {
@@ -20,12 +20,13 @@ pub(crate) struct What {
     pub(crate) speed: f64,
     pub(crate) seed: u64,
     pub(crate) calibration: Option<PathBuf>,
+    pub(crate) faults: Option<PathBuf>,
     pub(crate) uncoupled: bool,
     pub(crate) with_parent: bool,
 }
 
 pub(crate) fn emulate(wanted: &str, at: Where, how: What) -> Result<Exit> {
-    let What { speed, seed, calibration, uncoupled, with_parent } = how;
+    let What { speed, seed, calibration, faults, uncoupled, with_parent } = how;
     if !(speed.is_finite() && speed > 0.0) {
         return Err(BadInput(format!("--speed {speed} is not above 0")).into());
     }
@@ -44,12 +45,22 @@ pub(crate) fn emulate(wanted: &str, at: Where, how: What) -> Result<Exit> {
     };
     let world = twin::world_of(&rig, truth, spec.card, rig.accelerator.coupled && !uncoupled).map_err(|why| BadInput(why.to_string()))?;
     let lease_s = rig.instruments.iter().filter_map(rig::Instrument::lease_s).fold(0.0, f64::max);
+    let faults = match &faults {
+        None => Scenario::calm(),
+        Some(file) => {
+            let text = std::fs::read_to_string(file).map_err(|why| BadInput(format!("cannot read {}: {why}", file.display())))?;
+            let instruments: Vec<_> = rig.instruments.iter().map(|i| (i.name.clone(), i.serial_number())).collect();
+            let name = file.display().to_string();
+            Scenario::parse(&name, &text, &instruments).map_err(|problems| BadInput(format!("the scenario has problems:\n{problems}")))?
+        }
+    };
     let options = HostOptions {
         folder: at.folder,
         log: at.log,
         rig: rig.name.clone(),
         seed,
         instruments: rig.instruments.iter().map(|i| (i.name.clone(), i.serial)).collect(),
+        faults,
         speed,
         with_parent,
         linger: Duration::from_secs_f64(lease_s + 2.0),

@@ -5,6 +5,8 @@
 use super::{Role, SafeAction};
 use crate::dialect::Dialect;
 use crate::driver::ArrayCurve;
+use crate::protocol::modbus::RegisterMap;
+use crate::protocol::tetech::Model;
 use signal::{Channel, Limits};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,6 +37,8 @@ impl Instrument {
     pub fn lease_s(&self) -> Option<f64> {
         match &self.driver {
             DriverKind::Mecom(mecom) => Some(mecom.lease_s),
+            DriverKind::Modbus(modbus) => modbus.lease.as_ref().map(|(_, lease_s)| *lease_s),
+            DriverKind::Neslab(_) | DriverKind::Tetech(_) => None,
             DriverKind::Line(line) => line.lease_s,
         }
     }
@@ -43,6 +47,7 @@ impl Instrument {
     pub fn current_limit_a(&self) -> Option<f64> {
         match &self.driver {
             DriverKind::Mecom(mecom) => Some(mecom.current_limit_a),
+            DriverKind::Modbus(_) | DriverKind::Neslab(_) | DriverKind::Tetech(_) => None,
             DriverKind::Line(line) => line.current_limit_a,
         }
     }
@@ -51,6 +56,8 @@ impl Instrument {
     pub fn serial_number(&self) -> Option<u32> {
         match &self.driver {
             DriverKind::Mecom(mecom) => mecom.serial_number,
+            DriverKind::Modbus(modbus) => modbus.identity.as_ref().map(|(_, number)| *number),
+            DriverKind::Neslab(_) | DriverKind::Tetech(_) => None,
             DriverKind::Line(line) => line.serial_number.as_ref().and_then(|number| number.parse().ok()),
         }
     }
@@ -59,6 +66,8 @@ impl Instrument {
     pub fn expect_serial_number(&mut self, number: u32) {
         match &mut self.driver {
             DriverKind::Mecom(mecom) => _ = mecom.serial_number.get_or_insert(number),
+            // Its number is declared with its register, or it tells none.
+            DriverKind::Modbus(_) | DriverKind::Neslab(_) | DriverKind::Tetech(_) => {}
             DriverKind::Line(line) => _ = line.serial_number.get_or_insert_with(|| number.to_string()),
         }
     }
@@ -67,7 +76,7 @@ impl Instrument {
     pub fn mecom(&self) -> Option<&MecomSettings> {
         match &self.driver {
             DriverKind::Mecom(mecom) => Some(mecom),
-            DriverKind::Line(_) => None,
+            _ => None,
         }
     }
 
@@ -75,7 +84,7 @@ impl Instrument {
     pub fn mecom_mut(&mut self) -> Option<&mut MecomSettings> {
         match &mut self.driver {
             DriverKind::Mecom(mecom) => Some(mecom),
-            DriverKind::Line(_) => None,
+            _ => None,
         }
     }
 
@@ -100,6 +109,12 @@ impl Instrument {
 pub enum DriverKind {
     /// Meerstetter TEC controller, `MeCom` protocol.
     Mecom(MecomSettings),
+    /// Modbus-RTU device with a register map.
+    Modbus(ModbusSettings),
+    /// NESLAB circulator, NC protocol.
+    Neslab(NeslabSettings),
+    /// TE Technology controller.
+    Tetech(TetechSettings),
     /// A device that speaks in lines of text, by its dialect.
     Line(LineSettings),
 }
@@ -109,6 +124,9 @@ impl DriverKind {
     pub const fn word(&self) -> &'static str {
         match self {
             Self::Mecom(_) => "mecom",
+            Self::Modbus(_) => "modbus",
+            Self::Neslab(_) => "neslab",
+            Self::Tetech(_) => "tetech",
             Self::Line(_) => "line",
         }
     }
@@ -116,7 +134,9 @@ impl DriverKind {
     /// Names of what it can read, as `reads = "NAME"` in a channel may ask for them.
     pub fn readings(&self) -> Vec<String> {
         match self {
-            Self::Mecom(_) => [OBJECT_TEMPERATURE, SINK_TEMPERATURE].map(str::to_owned).to_vec(),
+            Self::Mecom(_) | Self::Tetech(_) => [OBJECT_TEMPERATURE, SINK_TEMPERATURE].map(str::to_owned).to_vec(),
+            Self::Modbus(modbus) => modbus.map.registers.iter().map(|r| r.name.clone()).collect(),
+            Self::Neslab(_) => [INTERNAL_SENSOR, EXTERNAL_SENSOR].map(str::to_owned).to_vec(),
             Self::Line(line) => line.dialect.reads.iter().map(|(name, _)| name.clone()).collect(),
         }
     }
@@ -124,7 +144,9 @@ impl DriverKind {
     /// Names of the readings that its own regulator can hold at a target.
     pub fn controls(&self) -> Vec<String> {
         match self {
-            Self::Mecom(_) => vec![OBJECT_TEMPERATURE.to_owned()],
+            Self::Mecom(_) | Self::Tetech(_) => vec![OBJECT_TEMPERATURE.to_owned()],
+            Self::Modbus(modbus) => modbus.controls.iter().cloned().collect(),
+            Self::Neslab(_) => [INTERNAL_SENSOR, EXTERNAL_SENSOR].map(str::to_owned).to_vec(),
             Self::Line(line) => line.dialect.target.iter().flat_map(|target| target.controls.clone()).collect(),
         }
     }
@@ -133,7 +155,11 @@ impl DriverKind {
     /// the keys of a rig file.
     pub fn levels(&self) -> Vec<(String, String)> {
         match self {
-            Self::Mecom(_) => Vec::new(),
+            Self::Mecom(_) | Self::Neslab(_) | Self::Tetech(_) => Vec::new(),
+            Self::Modbus(modbus) => {
+                let writable = modbus.map.registers.iter().filter(|r| r.writable && !r.table.bits() && !r.unit.is_empty());
+                writable.map(|r| (r.name.clone(), r.unit.clone())).collect()
+            }
             Self::Line(line) => line.dialect.levels.iter().map(|(name, rule)| (name.clone(), rule.unit.clone())).collect(),
         }
     }
@@ -141,7 +167,7 @@ impl DriverKind {
     /// It can be made a solar array.
     pub fn simulates_arrays(&self) -> bool {
         match self {
-            Self::Mecom(_) => false,
+            Self::Mecom(_) | Self::Modbus(_) | Self::Neslab(_) | Self::Tetech(_) => false,
             Self::Line(line) => line.dialect.curve.is_some(),
         }
     }
@@ -149,7 +175,8 @@ impl DriverKind {
     /// It has an output that a channel other than the servoed one may switch.
     pub fn has_output(&self) -> bool {
         match self {
-            Self::Mecom(_) => false,
+            Self::Mecom(_) | Self::Neslab(_) | Self::Tetech(_) => false,
+            Self::Modbus(modbus) => modbus.output.is_some(),
             Self::Line(line) => line.dialect.output.is_some(),
         }
     }
@@ -175,6 +202,46 @@ pub struct MecomSettings {
     pub device_type: Option<u32>,
     /// Serial number it must report, if declared.
     pub serial_number: Option<u32>,
+}
+
+/// A bath's own sensor.
+pub const INTERNAL_SENSOR: &str = "internal_temperature";
+/// The sensor that is plugged into a bath.
+pub const EXTERNAL_SENSOR: &str = "external_temperature";
+
+/// What only a Modbus device needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModbusSettings {
+    /// Address on its line, 1 to 247.
+    pub address: u8,
+    /// `[instrument.NAME.register.*]`: what it has.
+    pub map: RegisterMap,
+    /// Name of the register or coil that switches its output, if it has one.
+    pub output: Option<String>,
+    /// Name of the register that holds its target, if it regulates.
+    pub target: Option<String>,
+    /// Name of the register of the temperature that it regulates.
+    pub controls: Option<String>,
+    /// Name of the register that holds its watchdog's time, and what is written there, s.
+    pub lease: Option<(String, f64)>,
+    /// Name of the register that holds its serial number, and what that must be.
+    pub identity: Option<(String, u32)>,
+}
+
+/// What only a NESLAB circulator needs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NeslabSettings {
+    /// Address on RS-485, 1 to 100; `None` on RS-232.
+    pub address: Option<u16>,
+}
+
+/// What only a TE Technology controller needs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TetechSettings {
+    /// Which.
+    pub model: Model,
+    /// Counts a kelvin: 100, or 10 in some firmware of the TC-48-20.
+    pub scale: f64,
 }
 
 /// What only a device that speaks in lines needs.

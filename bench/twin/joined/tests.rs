@@ -205,3 +205,32 @@ fn another_unit_is_refused_until_the_right_one_is_back() {
         assert_eq!(outcome.lies, [""; 0]);
     }
 }
+
+/// Says what its controller wants to hear and sends nothing: the watching must find it out.
+struct Liar(Box<dyn Driver>);
+
+impl Driver for Liar {
+    fn step(&mut self, now_s: f64, input: Input<'_>) -> rig::Effects {
+        if matches!(input, Input::Command(Command::Disable)) {
+            return rig::Effects { events: vec![Event::OutputConfirmed { on: false }], ..rig::Effects::default() };
+        }
+        self.0.step(now_s, input)
+    }
+
+    fn describe(&self) -> String {
+        self.0.describe()
+    }
+}
+
+#[test]
+fn a_driver_that_lies_is_found_out() {
+    let mut run = families::joined(&Scenario::calm(), |driver| Box::new(Liar(driver)));
+    run.pass(1.0);
+    for command in [Command::Target(signal::Celsius(20.0)), Command::Enable] {
+        run.command(command);
+    }
+    run.pass(1.0);
+    assert_eq!((run.lies.len(), run.device.output_on()), (0, true));
+    run.command(Command::Disable);
+    assert_ne!(run.lies, [""; 0]);
+}

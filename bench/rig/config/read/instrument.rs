@@ -1,7 +1,11 @@
 //! What an `[instrument.NAME]` says of itself. What channels make of it is bound later.
 
-use crate::config::{Connection, DriverKind, Instrument, LineSettings, MecomSettings, Parity, Serial, UsbId};
+use crate::config::{
+    Connection, DriverKind, Instrument, LineSettings, MecomSettings, ModbusSettings, NeslabSettings, Parity, Serial, TetechSettings, UsbId,
+};
 use crate::dialect::{self, Dialect};
+use crate::protocol::modbus::RegisterMap;
+use crate::protocol::tetech::Model;
 use signal::Section;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,13 +17,24 @@ const SHORTEST_LEASE_S: f64 = 2.0;
 #[derive(Clone, Copy)]
 enum Word {
     Mecom,
+    Modbus,
+    Neslab,
+    Tetech,
     Line,
 }
 
 pub(super) fn instrument(name: String, section: &Section<'_>) -> Instrument {
-    let word = section.choice("driver", &[("mecom", Word::Mecom), ("line", Word::Line)]);
+    let words =
+        [("mecom", Word::Mecom), ("line", Word::Line), ("modbus", Word::Modbus), ("neslab", Word::Neslab), ("tetech", Word::Tetech)];
+    let word = section.choice("driver", &words);
     let (driver, usual) = match word {
         Word::Mecom => (DriverKind::Mecom(mecom(section)), Usual { serial: Serial::n81(57_600), reply_timeout_s: 0.1 }),
+        Word::Modbus => (DriverKind::Modbus(modbus(section)), Usual { serial: Serial::n81(9600), reply_timeout_s: 0.3 }),
+        Word::Neslab => (DriverKind::Neslab(neslab(section)), Usual { serial: Serial::n81(19_200), reply_timeout_s: 0.2 }),
+        Word::Tetech => {
+            let settings = tetech(section);
+            (DriverKind::Tetech(settings), Usual { serial: Serial::n81(settings.model.baud()), reply_timeout_s: 0.2 })
+        }
         Word::Line => {
             let settings = line(section);
             let rules = &settings.dialect.line;
@@ -55,6 +70,39 @@ fn mecom(section: &Section<'_>) -> MecomSettings {
         device_type: whole("device_type", 99_999),
         serial_number: whole("serial_number", i64::from(i32::MAX)),
     }
+}
+
+fn modbus(section: &Section<'_>) -> ModbusSettings {
+    let map = RegisterMap::read(section);
+    let named = |key: &str, writable: bool| {
+        let name = section.optional_text(key, "the NAME of a register")?;
+        match map.get(&name) {
+            None => section.problem(key, format_args!("\"{name}\" is no register of this instrument")),
+            Some(register) if writable && !register.writable => {
+                section.problem(key, format_args!("register \"{name}\" must be `writable = true` for this"));
+            }
+            Some(_) => {}
+        }
+        Some(name)
+    };
+    let target = named("target", true);
+    let controls = named("controls", false);
+    if target.is_some() != controls.is_some() {
+        section.problem("target", "a device that regulates needs both: `target`, and the temperature it `controls`");
+    }
+    let lease = named("lease", true).map(|name| (name, section.number("lease_s", SHORTEST_LEASE_S..=3600.0)));
+    let identity = named("serial_register", false).map(|name| (name, section.integer("serial_number", 0..=i64::from(u32::MAX)) as u32));
+    let output = named("output", true);
+    ModbusSettings { address: section.integer("address", 1..=247) as u8, map, output, target, controls, lease, identity }
+}
+
+fn neslab(section: &Section<'_>) -> NeslabSettings {
+    NeslabSettings { address: section.has("address").then(|| section.integer("address", 1..=100) as u16) }
+}
+
+fn tetech(section: &Section<'_>) -> TetechSettings {
+    let models = [("TC-36-25", Model::Tc3625), ("TC-48-20", Model::Tc4820), ("TC-720", Model::Tc720)];
+    TetechSettings { model: section.choice("model", &models), scale: section.number_or("scale", 1.0..=1000.0, 100.0) }
 }
 
 fn line(section: &Section<'_>) -> LineSettings {

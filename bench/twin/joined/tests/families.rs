@@ -1,8 +1,11 @@
 //! Every driver with its emulated device, as one kind of thing.
 
+mod others;
+
 use super::super::*;
 use crate::faults::Scenario;
 use crate::tec_controller::{Sensors, TecConfig, TecController};
+use rig::protocol::tetech::Model;
 use rig::{Connection, DriverKind, Instrument, MecomSettings, Read, Serial, Setpoint};
 use signal::{Celsius, Channel, Limits};
 
@@ -35,6 +38,24 @@ pub(super) const FAMILIES: &[Family] = &[
         tells_answers_apart: true,
         identifies: true,
         join: |scenario| mecom(scenario, 600),
+    },
+    Family { name: "modbus", lease_s: 3.0, watchdog: true, tells_answers_apart: false, identifies: true, join: others::modbus },
+    Family { name: "neslab", lease_s: 3.0, watchdog: false, tells_answers_apart: false, identifies: false, join: others::neslab },
+    Family {
+        name: "tetech TC-36-25",
+        lease_s: 3.0,
+        watchdog: false,
+        tells_answers_apart: false,
+        identifies: false,
+        join: |scenario| others::tetech(scenario, Model::Tc3625),
+    },
+    Family {
+        name: "tetech TC-720",
+        lease_s: 3.0,
+        watchdog: false,
+        tells_answers_apart: false,
+        identifies: false,
+        join: |scenario| others::tetech(scenario, Model::Tc720),
     },
 ];
 
@@ -105,26 +126,41 @@ pub(super) fn setpoint() -> Setpoint {
     Setpoint { limits: Limits::new(5.0, 60.0).unwrap(), rate_k_min: 8.0 }
 }
 
-fn mecom(scenario: &Scenario, firmware_version: i32) -> Box<dyn Run> {
-    let instrument = Instrument {
+/// An instrument that holds the plate, by what its driver calls that and the heat sink.
+pub(super) fn instrument(driver: DriverKind, baud: u32, plate: &str, sink: &str) -> Instrument {
+    Instrument {
         name: "tec".to_owned(),
-        driver: DriverKind::Mecom(MecomSettings {
-            address: 1,
-            lease_s: 3.0,
-            current_limit_a: 8.0,
-            voltage_limit_v: 16.0,
-            device_type: Some(1090),
-            serial_number: Some(4242),
-        }),
+        driver,
         connection: Connection::Emulated,
-        serial: Serial::n81(57_600),
+        serial: Serial::n81(baud),
         reply_timeout_s: 0.1,
-        reads: vec![Read::plain("object_temperature", Channel::Plate), Read::plain("sink_temperature", Channel::Sink)],
+        reads: vec![Read::plain(plate, Channel::Plate), Read::plain(sink, Channel::Sink)],
         setpoint: Some(setpoint()),
         drive: None,
+    }
+}
+
+/// A controller of today, behind whatever is made of its driver.
+pub(super) fn joined(scenario: &Scenario, around: fn(Box<dyn Driver>) -> Box<dyn Driver>) -> Joined<TecController> {
+    join(scenario, 600, around)
+}
+
+fn mecom(scenario: &Scenario, firmware_version: i32) -> Box<dyn Run> {
+    Box::new(join(scenario, firmware_version, |driver| driver))
+}
+
+fn join(scenario: &Scenario, firmware_version: i32, around: fn(Box<dyn Driver>) -> Box<dyn Driver>) -> Joined<TecController> {
+    let settings = MecomSettings {
+        address: 1,
+        lease_s: 3.0,
+        current_limit_a: 8.0,
+        voltage_limit_v: 16.0,
+        device_type: Some(1090),
+        serial_number: Some(4242),
     };
+    let instrument = instrument(DriverKind::Mecom(settings), 57_600, "object_temperature", "sink_temperature");
     let device = TecController::new(TecConfig { firmware_version, ..TecConfig::default() });
     let line = Line::new(scenario, "tec", instrument.serial.wire_s(1));
     let plant = |device: &mut TecController, now_s| _ = device.control(now_s, 0.0, AT_25);
-    Box::new(Joined::new(rig::driver_for(&instrument).unwrap(), device, line, Box::new(plant)))
+    Joined::new(around(rig::driver_for(&instrument).unwrap()), device, line, Box::new(plant))
 }

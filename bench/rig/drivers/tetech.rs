@@ -1,0 +1,196 @@
+//! TE Technology's controllers.
+//!
+//! **They have no watchdog**: a host that dies leaves their output on. Shutting down on alarms is switched on where the model has a
+//! code for it, and what is set is kept out of the EEPROM, which bears a million writes. Running unattended needs a waiver. They
+//! tell neither model nor serial number: a TC-720 behind the port of a TC-48-20 is not found out. A TC-48-20 has no known code that
+//! switches its output, so it is only read.
+
+use super::unnumbered::{Dialect, Job, Question, Traits, Unnumbered, Verdict};
+use crate::config::{DriverKind, Instrument, OBJECT_TEMPERATURE, Read};
+use crate::driver::{Driver, Event};
+use crate::error::Error;
+use crate::protocol::tetech::{Alarm, Answer, Codes, Model, Query};
+use signal::{Channel, Tick};
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Task {
+    /// Read the temperature: somebody is there and speaks this layout.
+    Probe,
+    Write(u8, i32),
+    Verify(u8, i32),
+    /// Read whether the output is on.
+    Output(u8),
+    Measure(u8, Channel),
+    Alarms(u8),
+}
+
+struct Tetech {
+    name: String,
+    model: Model,
+    codes: Codes,
+    scale: f64,
+    reads: Vec<Read>,
+    servoes: bool,
+    switches: bool,
+    safe_is_on: bool,
+    alarms: i32,
+}
+
+/// The driver of an instrument whose rig file says `driver = "tetech"`.
+pub(crate) fn tetech(instrument: &Instrument) -> Result<Box<dyn Driver>, Error> {
+    let refuse = |why: String| Error::Instrument { instrument: instrument.name.clone(), why };
+    let DriverKind::Tetech(settings) = &instrument.driver else { return Err(refuse("it is no TE Technology controller".to_owned())) };
+    let codes = Codes::of(settings.model);
+    if instrument.switches() && codes.output_write.is_none() {
+        return Err(refuse(format!("no known code switches the output of a {}: it can only be read", settings.model.name())));
+    }
+    let dialect = Tetech {
+        name: instrument.name.clone(),
+        model: settings.model,
+        codes,
+        scale: settings.scale,
+        reads: instrument.reads.clone(),
+        servoes: instrument.servoes(),
+        switches: instrument.switches(),
+        safe_is_on: instrument.safe_is_on(),
+        alarms: 0,
+    };
+    Ok(Box::new(Unnumbered::new(dialect, Traits::of(instrument))))
+}
+
+impl Tetech {
+    fn counts(&self, value: f64) -> i32 {
+        (value * self.scale).round() as i32
+    }
+
+    fn readings(&self, tick: Option<Tick>) -> Vec<Task> {
+        let due = self.reads.iter().filter(|r| tick.is_none_or(|t| r.due(t)));
+        let code = |read: &Read| if read.name == OBJECT_TEMPERATURE { Some(self.codes.temperature) } else { self.codes.second };
+        let declared = due.filter_map(|read| Some(Task::Measure(code(read)?, read.channel)));
+        declared.chain(self.servoes.then_some(Task::Measure(self.codes.set_read, Channel::TecTarget))).collect()
+    }
+
+    /// What must be as it was written before the output is switched on: written by the first code, read by the second.
+    fn settings(&self) -> impl Iterator<Item = (u8, u8, i32)> {
+        let eeprom = self.codes.eeprom_write.zip(self.codes.eeprom_read).map(|(write, read)| (write, read, 0));
+        let shutdown = self.codes.shutdown_write.zip(self.codes.shutdown_read).map(|(write, read)| (write, read, 1));
+        eeprom.into_iter().chain(shutdown).filter(|_| self.switches)
+    }
+
+    fn switch(&self, on: bool) -> Vec<Task> {
+        let codes = self.codes.output_write.zip(self.codes.output_read).filter(|_| self.switches);
+        codes.map(|(write, read)| vec![Task::Write(write, i32::from(on)), Task::Output(read)]).unwrap_or_default()
+    }
+
+    fn query(&self, task: Task) -> Result<Query, String> {
+        match task {
+            Task::Probe => Ok(Query::read(self.model, self.codes.temperature)),
+            Task::Verify(code, _) | Task::Output(code) | Task::Measure(code, _) | Task::Alarms(code) => Ok(Query::read(self.model, code)),
+            Task::Write(code, value) => Query::write(self.model, code, value).map_err(|why| why.to_string()),
+        }
+    }
+}
+
+impl Dialect for Tetech {
+    type Task = Task;
+
+    fn script(&self, job: Job) -> Vec<Task> {
+        let mut tasks = Vec::new();
+        match job {
+            Job::Open => {
+                tasks.push(Task::Probe);
+                if self.safe_is_on {
+                    tasks.extend(self.codes.output_read.map(Task::Output));
+                } else {
+                    tasks.extend(self.switch(false));
+                }
+                tasks.extend(self.settings().flat_map(|(write, read, value)| [Task::Write(write, value), Task::Verify(read, value)]));
+                tasks.extend(self.readings(None));
+            }
+            Job::Poll(tick) => {
+                tasks.extend(self.settings().map(|(_, read, value)| Task::Verify(read, value)));
+                tasks.extend(self.readings(Some(tick)));
+                tasks.push(Task::Alarms(self.codes.alarms));
+                tasks.extend(self.codes.output_read.filter(|_| self.switches).map(Task::Output));
+            }
+            Job::Target(target) => {
+                let counts = self.counts(target);
+                tasks.extend([Task::Write(self.codes.set_write, counts), Task::Verify(self.codes.set_read, counts)]);
+            }
+            Job::Switch(true) => {
+                tasks.extend(self.settings().map(|(_, read, value)| Task::Verify(read, value)));
+                tasks.extend(self.switch(true));
+            }
+            Job::Switch(false) => tasks.extend(self.switch(false)),
+            Job::Acknowledge => tasks.extend(self.codes.clear_write.map(|code| Task::Write(code, 1))),
+            Job::Level(_) => {}
+        }
+        tasks
+    }
+
+    fn question(&self, task: &Task) -> Result<Question, String> {
+        let query = self.query(*task)?;
+        let on = matches!(task, Task::Write(code, 1) if Some(*code) == self.codes.output_write);
+        Ok(Question { bytes: query.encode(), reply_len: query.reply_len(), attempts: if on { 1 } else { 2 } })
+    }
+
+    fn take(&mut self, task: &Task, heard: &[u8], tick: Option<Tick>, told: &mut Vec<Event>) -> Option<Verdict> {
+        let value = match self.query(*task).ok()?.find(heard)? {
+            Answer::Damaged => return Some(Verdict::NotNow(format!("{}: the device heard a damaged request", self.words(task)))),
+            Answer::Value(value) => value,
+        };
+        Some(match *task {
+            Task::Probe => {
+                told.push(Event::Identified { device: format!("{} (as declared: it tells neither model nor number)", self.model.name()) });
+                Verdict::Fine
+            }
+            Task::Verify(code, wanted) if value != wanted => {
+                Verdict::Mismatch(format!("code {code:02x} reads back {value} after {wanted} was written"))
+            }
+            Task::Write(..) | Task::Verify(..) => Verdict::Fine,
+            Task::Measure(_, channel) => {
+                // An open input reads at the end of the range.
+                let usable = value.abs() < i32::from(i16::MAX);
+                let reading = tick.filter(|_| usable).map(|tick| Event::Reading { tick, channel, value: f64::from(value) / self.scale });
+                told.extend(reading);
+                Verdict::Fine
+            }
+            Task::Alarms(_) => {
+                if value != 0 && value != self.alarms {
+                    told.push(Event::DeviceError { number: value, words: format!("alarm: {}", Alarm(value).words()) });
+                }
+                self.alarms = value;
+                Verdict::Fine
+            }
+            Task::Output(_) => {
+                let on = value != 0;
+                if let Some(tick) = tick.filter(|_| self.servoes) {
+                    told.push(Event::Reading { tick, channel: Channel::TecOutput, value: f64::from(u8::from(on)) });
+                }
+                Verdict::Output(on)
+            }
+        })
+    }
+
+    fn writes(&self, task: &Task) -> bool {
+        matches!(task, Task::Write(..))
+    }
+
+    fn words(&self, task: &Task) -> String {
+        match task {
+            Task::Probe => "reading its temperature".to_owned(),
+            Task::Write(code, value) => format!("writing {value} by code {code:02x}"),
+            Task::Verify(code, _) | Task::Measure(code, _) => format!("reading code {code:02x}"),
+            Task::Output(_) => "reading whether its output is on".to_owned(),
+            Task::Alarms(_) => "reading its alarms".to_owned(),
+        }
+    }
+
+    fn forget(&mut self) {
+        self.alarms = 0;
+    }
+
+    fn describe(&self) -> String {
+        format!("\"{}\", a {}", self.name, self.model.name())
+    }
+}
