@@ -81,7 +81,7 @@ fn spec(text: &str) -> Result<Spec> {
 fn list() -> Result<Exit> {
     for (name, what) in [
         ("virtual", "the virtual card's tokens, with the twin"),
-        ("cpu[:MODEL][:THREADS][:TASK]", "the built-in transformer on the host: decode, prefill or mixed; tokens"),
+        ("cpu[:MODEL][:THREADS][:TASK]", "the built-in transformer on the host: decode, prefill, mixed or train; tokens"),
         ("openai:URL[,key=value]", "load for an OpenAI-compatible server, tokens by its usage"),
         ("openai:FILE.toml", "the same from a file, which may start the server, too"),
         ("command:LINE", "a shell command of yours that speaks JSON lines, its own units"),

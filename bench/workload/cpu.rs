@@ -2,8 +2,9 @@
 //!
 //! Not here: what is computed (`generate`) and when (`pace`); this file owns the threads and the clock between them.
 
-use crate::generate::{Generator, Known, Sampling, Task};
+use crate::generate::{Done, Generator, Known, Sampling, Task, Wrong};
 use crate::pace::{Pace, Phase, leased};
+use crate::train::Trainer;
 use crate::transformer::{Config, Preset, Weights};
 use crate::{Error, LEASE, Workload, gguf};
 use std::fmt;
@@ -70,6 +71,10 @@ impl Model {
 
 /// Bytes that a plan needs: weights once, keys and values for each sequence (and one more, for checks) of each thread.
 fn needed(config: &Config, plan: &Plan) -> u64 {
+    if plan.task == Task::Train {
+        // Weights, gradient and two means for each thread, and the weights they begin with.
+        return (4 * config.parameters() * (4 * plan.threads + 1)) as u64;
+    }
     let sequences = plan.threads * (plan.model.batch(config) + 1);
     (4 * config.parameters() + sequences * config.sequence_bytes()) as u64
 }
@@ -203,11 +208,15 @@ impl Cpu {
                     Ok::<_, String>((Arc::new(weights), Arc::new(known)))
                 });
                 match ready {
+                    Ok((weights, _)) if plan.task == Task::Train => {
+                        let mut trainer = Trainer::new((**weights).clone(), seed.wrapping_add((index as u64) << 32));
+                        work(&ended.0, Pace::new(seed), || trainer.step());
+                    }
                     Ok((weights, known)) => {
                         let own_seed = seed.wrapping_add((index as u64) << 32);
                         let mut generator = Generator::with(Arc::clone(weights), batch, Sampling::Seeded, own_seed, plan.task);
                         generator.check_against(Arc::clone(known));
-                        work(&ended.0, Pace::new(seed), generator);
+                        work(&ended.0, Pace::new(seed), || generator.step());
                     }
                     Err(why) => {
                         ended.0.control().failure.get_or_insert_with(|| why.clone());
@@ -230,14 +239,14 @@ impl Cpu {
     }
 }
 
-fn work(shared: &Shared, pace: Pace, mut generator: Generator) {
+fn work(shared: &Shared, pace: Pace, mut step: impl FnMut() -> Result<Done, Wrong>) {
     let mut control = shared.control();
     while !control.stop {
         let now_s = shared.now_s();
         match pace.at(now_s, leased(control.duty, control.renewed_s, shared.lease_s, now_s)) {
             Phase::Work { .. } => {
                 drop(control);
-                let outcome = generator.step();
+                let outcome = step();
                 if let Ok(done) = outcome {
                     shared.input.fetch_add(done.input as u64, Ordering::Relaxed);
                     shared.output.fetch_add(done.output as u64, Ordering::Relaxed);
@@ -382,6 +391,15 @@ mod tests {
         let cpu = start(PATIENCE);
         cpu.shared.control().running += 1;
         assert!(!stop(cpu, Duration::from_millis(1)));
+    }
+
+    #[test]
+    fn training_is_counted_too() {
+        let mut cpu = Cpu::start_leased(&Plan { threads: 1, ..plan(Task::Train) }, 1, PATIENCE).expect("threads");
+        cpu.set_duty(1.0);
+        wait_for("steps", || cpu.units().is_some_and(|u| u >= 128.0));
+        assert_eq!((cpu.healthy(), cpu.input_units()), (Ok(()), Some(0.0)));
+        assert!(stop(cpu, PATIENCE));
     }
 
     #[test]

@@ -204,14 +204,14 @@ impl Scratch {
     }
 }
 
-fn rotary(c: &Config) -> Vec<(f32, f32)> {
+pub(crate) fn rotary(c: &Config) -> Vec<(f32, f32)> {
     let half = c.head_width() / 2;
     let angle = |position: usize, i: usize| position as f32 * c.rotary_base.powf(-(i as f32) / half as f32);
     (0..c.context).flat_map(|p| (0..half).map(move |i| angle(p, i))).map(|a| (a.cos(), a.sin())).collect()
 }
 
 /// Root mean square normalisation of each row (arXiv 1910.07467).
-fn normalise(x: &[f32], gains: &[f32], epsilon: f32, out: &mut [f32]) {
+pub(crate) fn normalise(x: &[f32], gains: &[f32], epsilon: f32, out: &mut [f32]) {
     for (x, out) in x.chunks_exact(gains.len()).zip(out.chunks_exact_mut(gains.len())) {
         let mean_square = sum(x.len(), |i| x[i] * x[i]) / x.len() as f32;
         let scale = 1.0 / (mean_square + epsilon).sqrt();
@@ -234,7 +234,7 @@ fn sum(n: usize, term: impl Fn(usize) -> f32) -> f32 {
 }
 
 /// Turns the pairs (i, i + half) of a head by the position's angles (arXiv 2104.09864, in the order of Llama's checkpoints).
-fn turn(head: &mut [f32], angles: &[(f32, f32)]) {
+pub(crate) fn turn(head: &mut [f32], angles: &[(f32, f32)]) {
     let (low, high) = head.split_at_mut(angles.len());
     for ((a, b), (cos, sin)) in low.iter_mut().zip(high).zip(angles) {
         (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);

@@ -45,11 +45,13 @@ pub enum Task {
     Prefill,
     /// Prompts of a quarter of the context, answers of the rest, both at once, as servers do it.
     Mixed,
+    /// Steps of training (`train`), not of a generator: bound by arithmetic, forward and back.
+    Train,
 }
 
 impl Task {
     /// Every one.
-    pub const ALL: &'static [Self] = &[Self::Decode, Self::Prefill, Self::Mixed];
+    pub const ALL: &'static [Self] = &[Self::Decode, Self::Prefill, Self::Mixed, Self::Train];
 
     /// As it is typed.
     pub const fn name(self) -> &'static str {
@@ -57,13 +59,14 @@ impl Task {
             Self::Decode => "decode",
             Self::Prefill => "prefill",
             Self::Mixed => "mixed",
+            Self::Train => "train",
         }
     }
 
     /// Tokens of a prompt.
     const fn prompt(self, context: usize) -> usize {
         match self {
-            Self::Decode => 4,
+            Self::Decode | Self::Train => 4,
             Self::Prefill => context - 1,
             Self::Mixed => context / 4,
         }
@@ -92,6 +95,14 @@ pub enum Wrong {
     Different {
         /// Distance, as a share of the answer's length.
         share: f64,
+    },
+    /// Training that does not learn what can be learned.
+    #[error("the loss went from {first:.3} to {last:.3} in training on what can be learned: this machine computes wrongly")]
+    Unlearned {
+        /// Loss at first.
+        first: f64,
+        /// Loss of late.
+        last: f64,
     },
 }
 
@@ -164,7 +175,7 @@ impl Generator {
         assert!(prompt > 0 && c.context > prompt, "the context must hold more than a prompt");
         let ends = match task {
             Task::Prefill => prompt..prompt,
-            Task::Decode | Task::Mixed => prompt..c.context,
+            Task::Decode | Task::Mixed | Task::Train => prompt..c.context,
         };
         let sequences = (0..batch).map(|i| {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -412,7 +423,7 @@ mod tests {
 
     #[test]
     fn a_checkpoint_goes_on_with_the_same_tokens() {
-        for task in Task::ALL {
+        for task in &[Task::Decode, Task::Prefill, Task::Mixed] {
             let mut first = generator(7, Sampling::Seeded, 3, *task);
             answers(&mut first, 17);
             let mut saved = Vec::new();

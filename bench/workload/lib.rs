@@ -19,6 +19,7 @@ mod product;
 mod reference;
 pub mod serve;
 mod spec;
+pub mod train;
 pub mod transformer;
 
 pub use spec::{Spec, Start};

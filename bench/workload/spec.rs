@@ -45,7 +45,7 @@ pub struct Start<'a> {
     pub program: Option<&'a Path>,
 }
 
-const CHOICES: &str = "expected `virtual` (the twin's card), `cpu` or `cpu:tiny:2:mixed` (the built-in transformer or a GGUF file on so many host threads: decode, prefill or mixed), \
+const CHOICES: &str = "expected `virtual` (the twin's card), `cpu` or `cpu:tiny:2:mixed` (the built-in transformer or a GGUF file on so many host threads: decode, prefill, mixed or train), \
                        `openai:http://HOST:PORT/v1,concurrency=8` or `openai:FILE.toml` (load for a server), \
                        `command:…` (a shell command of yours that speaks JSON lines) or `none` (only observe)";
 
@@ -108,7 +108,7 @@ fn openai(text: &str) -> Result<Spec, Error> {
 
 fn presets() -> String {
     let names: Vec<&str> = Preset::ALL.iter().map(|p| p.name()).collect();
-    format!("there are the models {} (or a .gguf file), the tasks decode, prefill and mixed,", names.join(", "))
+    format!("there are the models {} (or a .gguf file), the tasks decode, prefill, mixed and train,", names.join(", "))
 }
 
 /// Model, threads and task, each at most once, in any order.

@@ -192,7 +192,7 @@ impl Preset {
 }
 
 /// The weights of one block.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Layer {
     pub(crate) norm_attention: Vec<f32>,
     /// Queries, keys and values side by side.
@@ -205,7 +205,7 @@ pub(crate) struct Layer {
 }
 
 /// The weights of a model.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Weights {
     pub(crate) config: Config,
     /// One row a token.
