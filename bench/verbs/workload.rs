@@ -81,15 +81,15 @@ fn spec(text: &str) -> Result<Spec> {
 fn list() -> Result<Exit> {
     for (name, what) in [
         ("virtual", "the virtual card's tokens, with the twin"),
-        ("cpu[:MODEL][:THREADS]", "the built-in transformer on the host, tokens"),
+        ("cpu[:MODEL][:THREADS][:TASK]", "the built-in transformer on the host: decode, prefill, mixed or train; tokens"),
         ("openai:URL[,key=value]", "load for an OpenAI-compatible server, tokens by its usage"),
         ("openai:FILE.toml", "the same from a file, which may start the server, too"),
         ("command:LINE", "a shell command of yours that speaks JSON lines, its own units"),
         ("none", "none of ours: the bench only observes"),
     ] {
-        say!("{name:<24} {what}");
+        say!("{name:<28} {what}");
     }
-    say!("\nmodels of `cpu`:");
+    say!("\nmodels of `cpu` (or a .gguf file of a Llama-shaped model):");
     for preset in Preset::ALL {
         let c = preset.config();
         let millions = c.parameters() as f64 / 1e6;

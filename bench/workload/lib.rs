@@ -9,16 +9,17 @@ pub mod command;
 pub mod cpu;
 pub mod decoder;
 pub mod generate;
+mod gguf;
 pub mod guard;
 pub mod latency;
 pub mod none;
 pub mod openai;
 pub mod pace;
 mod product;
-#[cfg(test)]
 mod reference;
 pub mod serve;
 mod spec;
+pub mod train;
 pub mod transformer;
 
 pub use spec::{Spec, Start};
@@ -101,6 +102,26 @@ pub enum Error {
         name: String,
         /// What is wrong with it.
         why: std::env::VarError,
+    },
+    /// A model's file cannot be used.
+    #[error("cannot use the model {file}: {why}")]
+    Model {
+        /// Its path.
+        file: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The host has too little memory.
+    #[error(
+        "cannot work on cpu:{plan}: it needs {needed_gb:.1} GB, and {available_gb:.1} GB are to be had; choose a smaller model or fewer threads"
+    )]
+    Memory {
+        /// What was planned.
+        plan: String,
+        /// What that takes.
+        needed_gb: f64,
+        /// What there is.
+        available_gb: f64,
     },
     /// The command could not be started.
     #[error("cannot start the workload command `{command}`: {why}")]

@@ -30,6 +30,19 @@ impl Matrix {
         );
     }
 
+    /// Adds the gradient of the weights: `self += xᵀ * dy`, with a row of `x` (inputs) for each row of `dy` (outputs).
+    pub(crate) fn learn(&mut self, x: &[f32], dy: &[f32]) {
+        let rows = x.len() / self.inputs;
+        let mut turned = vec![0.0; x.len()];
+        for (row, x) in x.chunks_exact(self.inputs).enumerate() {
+            for (i, x) in x.iter().enumerate() {
+                turned[i * rows + row] = *x;
+            }
+        }
+        let weights = Weights { data: dy, inputs: rows, outputs: self.outputs, per_input: self.outputs, per_output: 1 };
+        multiply(weights, &turned, &mut self.data, Into::Add);
+    }
+
     /// `out[row] (+)= x[row] * selfᵀ`: the matrix the other way round, for an embedding that is the output head too.
     pub(crate) fn apply_transposed(&self, x: &[f32], out: &mut [f32], into: Into) {
         multiply(
@@ -99,6 +112,13 @@ mod tests {
         let mut back = vec![0.0; 2];
         m.apply_transposed(&[1.0, 0.0, -1.0], &mut back, Into::Replace);
         assert_eq!(back, [-2.0, -2.0]);
+    }
+
+    #[test]
+    fn a_gradient_is_the_sum_of_outer_products() {
+        let mut m = Matrix { data: vec![1.0; 6], inputs: 2, outputs: 3 };
+        m.learn(&[1.0, 2.0, 0.0, 3.0], &[1.0, 10.0, 100.0, 1.0, 1.0, 1.0]);
+        assert_eq!(m.data, [2.0, 11.0, 101.0, 6.0, 24.0, 204.0]);
     }
 
     #[test]

@@ -1,40 +1,52 @@
-//! The same transformer as plain loops in f64: no cache, no batch, no `gemm`; each call computes the whole sequence anew. For tests only.
+//! The same transformer as plain loops in f64: no cache, no batch, no `gemm`; each call computes the whole sequence anew. Slow: for tests, and for the answer
+//! that work under way is checked against.
 
 use crate::product::Matrix;
-use crate::transformer::{NORM_EPSILON, ROTARY_BASE, Weights};
+use crate::transformer::{Config, Weights};
 
 type Rows = Vec<Vec<f64>>;
 
 fn times(x: &[f64], m: &Matrix) -> Vec<f64> {
-    (0..m.outputs).map(|o| (0..m.inputs).map(|i| x[i] * f64::from(m.data[i * m.outputs + o])).sum()).collect()
+    let mut out = vec![0.0; m.outputs];
+    for (x, row) in x.iter().zip(m.data.chunks_exact(m.outputs)) {
+        for (out, w) in out.iter_mut().zip(row) {
+            *out += x * f64::from(*w);
+        }
+    }
+    out
 }
 
-fn norm(x: &[f64], gains: &[f32]) -> Vec<f64> {
+fn norm(x: &[f64], gains: &[f32], epsilon: f32) -> Vec<f64> {
     let mean_square = x.iter().map(|v| v * v).sum::<f64>() / x.len() as f64;
-    x.iter().zip(gains).map(|(v, g)| v / (mean_square + f64::from(NORM_EPSILON)).sqrt() * f64::from(*g)).collect()
+    x.iter().zip(gains).map(|(v, g)| v / (mean_square + f64::from(epsilon)).sqrt() * f64::from(*g)).collect()
 }
 
 /// A head's vector at `position`: dimension `i` and its partner are a complex number, turned.
-fn rotated(head: &[f64], position: usize) -> Vec<f64> {
+fn rotated(head: &[f64], position: usize, base: f32) -> Vec<f64> {
     let half = head.len() / 2;
     let mut out = vec![0.0; head.len()];
     for i in 0..half {
-        let angle = position as f64 / f64::from(ROTARY_BASE).powf(2.0 * i as f64 / head.len() as f64);
+        let angle = position as f64 / f64::from(base).powf(2.0 * i as f64 / head.len() as f64);
         out[i] = head[i] * angle.cos() - head[i + half] * angle.sin();
         out[i + half] = head[i] * angle.sin() + head[i + half] * angle.cos();
     }
     out
 }
 
-fn attention(qkv: &Rows, heads: usize, width: usize) -> Rows {
-    let d = width / heads;
-    let part = |row: usize, which: usize, head: usize| &qkv[row][which * width + head * d..][..d];
+fn attention(qkv: &Rows, c: &Config) -> Rows {
+    let (width, heads, d) = (c.width, c.heads, c.head_width());
+    let shared = heads * d / c.kv_width();
+    // Queries, then keys, then values; a head of keys and values serves several of queries.
+    let part = |row: usize, which: usize, head: usize| match which {
+        0 => &qkv[row][head * d..][..d],
+        _ => &qkv[row][width + (which - 1) * c.kv_width() + head / shared * d..][..d],
+    };
     let mut out = vec![vec![0.0; width]; qkv.len()];
     for (row, mixed) in out.iter_mut().enumerate() {
         for head in 0..heads {
-            let q = rotated(part(row, 0, head), row);
+            let q = rotated(part(row, 0, head), row, c.rotary_base);
             let score = |past: usize| {
-                let k = rotated(part(past, 1, head), past);
+                let k = rotated(part(past, 1, head), past, c.rotary_base);
                 (q.iter().zip(k).map(|(a, b)| a * b).sum::<f64>() / (d as f64).sqrt()).exp()
             };
             let scores: Vec<f64> = (0..=row).map(score).collect();
@@ -61,24 +73,25 @@ pub(crate) fn logits(w: &Weights, tokens: &[u32]) -> Vec<f64> {
     let row = |t: &u32| (0..c.width).map(|i| f64::from(w.embedding.data[*t as usize * c.width + i])).collect();
     let mut x: Rows = tokens.iter().map(row).collect();
     for layer in &w.layers {
-        let qkv: Rows = x.iter().map(|x| times(&norm(x, &layer.norm_attention), &layer.qkv)).collect();
-        let mixed = attention(&qkv, c.heads, c.width);
+        let qkv: Rows = x.iter().map(|x| times(&norm(x, &layer.norm_attention, c.epsilon), &layer.qkv)).collect();
+        let mixed = attention(&qkv, &c);
         add(&mut x, mixed.iter().map(|m| times(m, &layer.out)));
         let forward = |x: &Vec<f64>| {
-            let gate_up = times(&norm(x, &layer.norm_forward), &layer.gate_up);
+            let gate_up = times(&norm(x, &layer.norm_forward, c.epsilon), &layer.gate_up);
             let gated: Vec<f64> = (0..c.hidden).map(|i| gate_up[i] / (1.0 + (-gate_up[i]).exp()) * gate_up[c.hidden + i]).collect();
             times(&gated, &layer.down)
         };
         let forwarded: Rows = x.iter().map(forward).collect();
         add(&mut x, forwarded.into_iter());
     }
-    let last = norm(x.last().expect("at least one token"), &w.norm);
+    let last = norm(x.last().map_or(&[][..], Vec::as_slice), &w.norm, c.epsilon);
     match &w.head {
         Some(head) => times(&last, head),
         None => (0..c.vocabulary).map(|t| (0..c.width).map(|i| last[i] * f64::from(w.embedding.data[t * c.width + i])).sum()).collect(),
     }
 }
 
+#[cfg(test)]
 /// `count` tokens after `prompt`, each the likeliest.
 pub(crate) fn greedy(w: &Weights, prompt: &[u32], count: usize) -> Vec<u32> {
     let mut tokens = prompt.to_vec();

@@ -1,7 +1,8 @@
 //! What was typed after `--workload`, and the way from there to work being done.
 
 use crate::command::{Command, Options};
-use crate::cpu::Cpu;
+use crate::cpu::{Cpu, Model, Plan};
+use crate::generate::Task;
 use crate::none::Observe;
 use crate::openai::{Config, OpenAi};
 use crate::transformer::Preset;
@@ -20,13 +21,8 @@ pub enum Spec {
     Virtual,
     /// None of ours; somebody else loads the accelerator: `none`.
     None,
-    /// The built-in transformer on the host: `cpu`, `cpu:2` (threads), `cpu:small`, `cpu:small:2`.
-    Cpu {
-        /// Size of the model.
-        preset: Preset,
-        /// Threads, each with its own batch.
-        threads: usize,
-    },
+    /// The built-in transformer on the host: `cpu`, `cpu:2` (threads), `cpu:small:2:prefill`, `cpu:model.gguf:mixed`.
+    Cpu(Plan),
     /// Somebody's own command: `command:python3 mine.py`.
     Command(String),
     /// Load for an OpenAI-compatible server: `openai:http://127.0.0.1:8080/v1,concurrency=8` or `openai:load.toml`.
@@ -49,7 +45,7 @@ pub struct Start<'a> {
     pub program: Option<&'a Path>,
 }
 
-const CHOICES: &str = "expected `virtual` (the twin's card), `cpu` or `cpu:tiny:2` (the built-in transformer on so many host threads), \
+const CHOICES: &str = "expected `virtual` (the twin's card), `cpu` or `cpu:tiny:2:mixed` (the built-in transformer or a GGUF file on so many host threads: decode, prefill, mixed or train), \
                        `openai:http://HOST:PORT/v1,concurrency=8` or `openai:FILE.toml` (load for a server), \
                        `command:…` (a shell command of yours that speaks JSON lines) or `none` (only observe)";
 
@@ -61,7 +57,7 @@ impl Spec {
         match self {
             Self::Virtual => Err(Error::Virtual),
             Self::None => Ok(Box::new(Observe)),
-            Self::Cpu { preset, threads } => Ok(Box::new(Cpu::start(*threads, *preset, seed)?)),
+            Self::Cpu(plan) => Ok(Box::new(Cpu::start(plan, seed)?)),
             Self::Command(text) => Ok(Box::new(Command::start(text, &options())?)),
             Self::OpenAi { config, .. } => match program {
                 None => Ok(Box::new(OpenAi::start((**config).clone(), seed)?)),
@@ -112,24 +108,33 @@ fn openai(text: &str) -> Result<Spec, Error> {
 
 fn presets() -> String {
     let names: Vec<&str> = Preset::ALL.iter().map(|p| p.name()).collect();
-    format!("there are the models {}", names.join(", "))
+    format!("there are the models {} (or a .gguf file), the tasks decode, prefill, mixed and train,", names.join(", "))
 }
 
+/// Model, threads and task, each at most once, in any order.
 fn cpu(rest: Option<&str>) -> Option<Spec> {
-    let (mut preset, mut threads) = (None, None);
+    let (mut model, mut threads, mut task) = (None, None, None);
     for part in rest.into_iter().flat_map(|r| r.split(':')) {
-        if let Some(found) = Preset::ALL.iter().find(|p| p.name() == part)
-            && preset.is_none()
-            && threads.is_none()
-        {
-            preset = Some(*found);
-        } else if threads.is_none() && part.bytes().all(|b| b.is_ascii_digit()) {
-            threads = Some(part.parse().ok().filter(|n| (1..=MOST_THREADS).contains(n))?);
+        let once = if let Some(preset) = Preset::ALL.iter().find(|p| p.name() == part) {
+            model.replace(Model::Preset(*preset)).is_none()
+        } else if Path::new(part).extension().is_some_and(|e| e.eq_ignore_ascii_case("gguf")) {
+            model.replace(Model::File(part.into())).is_none()
+        } else if let Some(known) = Task::ALL.iter().find(|t| t.name() == part) {
+            task.replace(*known).is_none()
         } else {
+            let digits = !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+            let count = part.parse().ok().filter(|n| digits && (1..=MOST_THREADS).contains(n))?;
+            threads.replace(count).is_none()
+        };
+        if !once {
             return None;
         }
     }
-    Some(Spec::Cpu { preset: preset.unwrap_or(Preset::Tiny), threads: threads.unwrap_or(1) })
+    Some(Spec::Cpu(Plan {
+        model: model.unwrap_or(Model::Preset(Preset::Tiny)),
+        threads: threads.unwrap_or(1),
+        task: task.unwrap_or_default(),
+    }))
 }
 
 impl fmt::Display for Spec {
@@ -137,7 +142,7 @@ impl fmt::Display for Spec {
         match self {
             Self::Virtual => f.write_str("virtual"),
             Self::None => f.write_str("none"),
-            Self::Cpu { preset, threads } => write!(f, "cpu:{}:{threads}", preset.name()),
+            Self::Cpu(plan) => write!(f, "cpu:{plan}"),
             Self::Command(line) => write!(f, "command:{line}"),
             Self::OpenAi { text, .. } => write!(f, "openai:{text}"),
         }
@@ -151,7 +156,8 @@ mod tests {
 
     #[test]
     fn every_kind_is_understood() {
-        let cpu = |preset, threads| Spec::Cpu { preset, threads };
+        let plan = |model, threads, task| Spec::Cpu(Plan { model, threads, task });
+        let cpu = |preset, threads| plan(Model::Preset(preset), threads, Task::Decode);
         for (text, spec) in [
             ("virtual", Spec::Virtual),
             ("none", Spec::None),
@@ -159,6 +165,9 @@ mod tests {
             ("cpu:3", cpu(Preset::Tiny, 3)),
             ("cpu:small", cpu(Preset::Small, 1)),
             ("cpu:small:2", cpu(Preset::Small, 2)),
+            ("cpu:2:8b", cpu(Preset::B8, 2)),
+            ("cpu:prefill", plan(Model::Preset(Preset::Tiny), 1, Task::Prefill)),
+            ("cpu:a/model.gguf:mixed:3", plan(Model::File("a/model.gguf".into()), 3, Task::Mixed)),
             ("command:python3 a.py --x=1:2", Spec::Command("python3 a.py --x=1:2".to_owned())),
         ] {
             assert_eq!(text.parse::<Spec>().expect(text), spec);
@@ -172,7 +181,8 @@ mod tests {
             ("llama", "command:…"),
             ("cpu:0", "1 to 256 threads"),
             ("cpu:huge", "the models tiny, small"),
-            ("cpu:2:small", "the models"),
+            ("cpu:small:tiny", "the models"),
+            ("cpu:2:3", "threads"),
             ("cpu:", "threads"),
             ("command:", "which command?"),
             ("command", "which command?"),

@@ -1,5 +1,5 @@
 //! A decoder transformer's shape and weights: root-mean-square norms, rotary positions, multi-head attention, gated feed-forward, output head tied to the embedding or of its own
-//! (the shape of Llama, arXiv 2302.13971). Weights are random by seed: the work is real, the text is not.
+//! (the shape of Llama, arXiv 2302.13971). Weights are random by seed, or come from a file (`gguf`): the work is real, the text need not be.
 //!
 //! Not here: computing with them (`decoder`), choosing tokens (`generate`).
 
@@ -17,7 +17,7 @@ pub const NORM_EPSILON: f32 = 1e-5;
 const HEAD_GAIN: f32 = 3.0;
 
 /// A model's shape.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Config {
     /// Blocks of attention and feed-forward.
     pub layers: usize,
@@ -25,6 +25,8 @@ pub struct Config {
     pub width: usize,
     /// Attention heads; the width of one is even.
     pub heads: usize,
+    /// Heads of keys and values, each shared by as many heads (arXiv 2305.13245); as many as heads if not said.
+    pub kv_heads: Option<usize>,
     /// Width inside the feed-forward part.
     pub hidden: usize,
     /// Number of tokens.
@@ -33,9 +35,64 @@ pub struct Config {
     pub context: usize,
     /// The embedding is the output head, too.
     pub tied: bool,
+    /// Base of the rotary frequencies.
+    pub rotary_base: f32,
+    /// Added to the mean square before its root.
+    pub epsilon: f32,
 }
 
 impl Config {
+    /// What most models have; no sizes.
+    pub const USUAL: Self = Self {
+        layers: 0,
+        width: 0,
+        heads: 0,
+        kv_heads: None,
+        hidden: 0,
+        vocabulary: 0,
+        context: 0,
+        tied: false,
+        rotary_base: ROTARY_BASE,
+        epsilon: NORM_EPSILON,
+    };
+
+    /// What cannot be computed, in words.
+    pub fn check(&self) -> Result<(), String> {
+        let kv_heads = self.kv_heads.unwrap_or(self.heads);
+        let sizes = [
+            (self.layers, 1 << 12),
+            (self.width, 1 << 16),
+            (self.heads, 1 << 16),
+            (kv_heads, 1 << 16),
+            (self.hidden, 1 << 20),
+            (self.vocabulary, 1 << 22),
+            (self.context, 1 << 20),
+        ];
+        if sizes.iter().any(|(n, most)| *n == 0 || n > most) {
+            return Err(format!("a size is 0 or beyond reason: {self:?}"));
+        }
+        if !self.width.is_multiple_of(2 * self.heads) || !self.heads.is_multiple_of(kv_heads) {
+            return Err(format!(
+                "{} heads with {kv_heads} of keys and values do not divide a width of {} into equal, even parts",
+                self.heads, self.width
+            ));
+        }
+        Ok(())
+    }
+
+    /// Width of all keys, and of all values, of a token.
+    pub const fn kv_width(&self) -> usize {
+        match self.kv_heads {
+            Some(heads) => heads * self.head_width(),
+            None => self.width,
+        }
+    }
+
+    /// Bytes that a sequence of full length keeps.
+    pub const fn sequence_bytes(&self) -> usize {
+        2 * 4 * self.layers * self.kv_width() * self.context
+    }
+
     /// Width of one attention head.
     pub const fn head_width(&self) -> usize {
         self.width / self.heads
@@ -43,7 +100,7 @@ impl Config {
 
     /// Number of weights.
     pub const fn parameters(&self) -> usize {
-        let block = 4 * self.width * self.width + 3 * self.width * self.hidden + 2 * self.width;
+        let block = 2 * self.width * (self.width + self.kv_width()) + 3 * self.width * self.hidden + 2 * self.width;
         let tables = if self.tied { 1 } else { 2 };
         self.layers * block + self.width + tables * self.vocabulary * self.width
     }
@@ -54,38 +111,88 @@ impl Config {
 pub enum Preset {
     /// 3.7 million weights (15 MB): 4 layers of 256, 8 heads, 1024 tokens.
     Tiny,
-    /// 18 million weights (73 MB): 4 layers of 512, 8 heads, 8192 tokens.
+    /// 18 million weights (71 MB): 4 layers of 512, 8 heads, 8192 tokens.
     Small,
+    /// 135 million weights (0.5 GB), the shape of SmolLM2-135M: 30 layers of 576, 9 heads, 49152 tokens.
+    M135,
+    /// 1.2 billion weights (4.9 GB), the shape of Llama-3.2-1B: 16 layers of 2048, 32 heads, 128256 tokens.
+    B1,
+    /// 8.0 billion weights (32 GB), the shape of Llama-3.1-8B: 32 layers of 4096, 32 heads, 128256 tokens.
+    B8,
 }
 
 impl Preset {
     /// Every one.
-    pub const ALL: &'static [Self] = &[Self::Tiny, Self::Small];
+    pub const ALL: &'static [Self] = &[Self::Tiny, Self::Small, Self::M135, Self::B1, Self::B8];
 
     /// As it is typed.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Tiny => "tiny",
             Self::Small => "small",
+            Self::M135 => "135m",
+            Self::B1 => "1b",
+            Self::B8 => "8b",
         }
     }
 
     /// Its shape.
     pub const fn config(self) -> Config {
         match self {
-            Self::Tiny => Config { layers: 4, width: 256, heads: 8, hidden: 704, vocabulary: 1024, context: 256, tied: false },
-            Self::Small => Config { layers: 4, width: 512, heads: 8, hidden: 1536, vocabulary: 8192, context: 256, tied: true },
+            Self::Tiny => Config { layers: 4, width: 256, heads: 8, hidden: 704, vocabulary: 1024, context: 256, ..Config::USUAL },
+            Self::Small => {
+                Config { layers: 4, width: 512, heads: 8, hidden: 1536, vocabulary: 8192, context: 256, tied: true, ..Config::USUAL }
+            }
+            Self::M135 => Config {
+                layers: 30,
+                width: 576,
+                heads: 9,
+                kv_heads: Some(3),
+                hidden: 1536,
+                vocabulary: 49_152,
+                context: 512,
+                tied: true,
+                rotary_base: 1e5,
+                ..Config::USUAL
+            },
+            Self::B1 => Config {
+                layers: 16,
+                width: 2048,
+                heads: 32,
+                kv_heads: Some(8),
+                hidden: 8192,
+                vocabulary: 128_256,
+                context: 512,
+                tied: true,
+                rotary_base: 5e5,
+                ..Config::USUAL
+            },
+            Self::B8 => Config {
+                layers: 32,
+                width: 4096,
+                heads: 32,
+                kv_heads: Some(8),
+                hidden: 14_336,
+                vocabulary: 128_256,
+                context: 512,
+                rotary_base: 5e5,
+                ..Config::USUAL
+            },
         }
     }
 
-    /// Sequences decoded together: enough that a weight read from memory is used often.
+    /// Sequences decoded together: enough that a weight read from memory is used often, few enough that a step stays short.
     pub const fn batch(self) -> usize {
-        16
+        match self {
+            Self::Tiny | Self::Small => 16,
+            Self::M135 => 8,
+            Self::B1 | Self::B8 => 4,
+        }
     }
 }
 
 /// The weights of one block.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Layer {
     pub(crate) norm_attention: Vec<f32>,
     /// Queries, keys and values side by side.
@@ -98,7 +205,7 @@ pub(crate) struct Layer {
 }
 
 /// The weights of a model.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Weights {
     pub(crate) config: Config,
     /// One row a token.
@@ -132,12 +239,12 @@ impl Uniform {
 impl Weights {
     /// Random weights. The same seed gives the same weights everywhere.
     pub fn random(config: Config, seed: u64) -> Self {
-        assert!(config.width.is_multiple_of(2 * config.heads), "heads must be of equal, even width: {config:?}");
+        assert_eq!(config.check(), Ok(()));
         let mut rng = Uniform(ChaCha8Rng::seed_from_u64(seed));
         let Config { width, hidden, vocabulary, .. } = config;
         let layers = (0..config.layers).map(|_| Layer {
             norm_attention: rng.norm(width),
-            qkv: rng.matrix(width, 3 * width, 1.0),
+            qkv: rng.matrix(width, width + 2 * config.kv_width(), 1.0),
             out: rng.matrix(width, width, 1.0),
             norm_forward: rng.norm(width),
             gate_up: rng.matrix(width, 2 * hidden, 1.0),
@@ -164,7 +271,8 @@ mod tests {
     #[test]
     fn the_count_of_weights_is_what_is_there() {
         for tied in [false, true] {
-            let config = Config { layers: 2, width: 16, heads: 2, hidden: 24, vocabulary: 11, context: 8, tied };
+            let kv_heads = tied.then_some(1);
+            let config = Config { layers: 2, width: 16, heads: 2, kv_heads, hidden: 24, vocabulary: 11, context: 8, tied, ..Config::USUAL };
             let w = Weights::random(config, 1);
             let layers: usize = w
                 .layers
@@ -180,8 +288,18 @@ mod tests {
     }
 
     #[test]
+    fn presets_are_the_sizes_they_say() {
+        let millions = Preset::ALL.iter().map(|p| (p.config().parameters() as f64 / 1e5).round() / 10.0);
+        assert_eq!(millions.collect::<Vec<_>>(), [3.7, 17.8, 134.5, 1235.8, 8030.3]);
+        assert!(Preset::ALL.iter().all(|p| p.config().check().is_ok()));
+        assert!(Config { heads: 7, ..Preset::Tiny.config() }.check().is_err());
+        assert!(Config { kv_heads: Some(3), ..Preset::Tiny.config() }.check().is_err());
+        assert!(Config::USUAL.check().is_err());
+    }
+
+    #[test]
     fn weights_belong_to_their_seed() {
-        let config = Config { layers: 1, width: 8, heads: 2, hidden: 8, vocabulary: 8, context: 4, tied: false };
+        let config = Config { layers: 1, width: 8, heads: 2, hidden: 8, vocabulary: 8, context: 4, tied: false, ..Config::USUAL };
         let first = |seed| Weights::random(config, seed).layers[0].qkv.data[..4].to_vec();
         assert_eq!(first(1), first(1));
         assert_ne!(first(1), first(2));

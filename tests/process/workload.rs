@@ -102,6 +102,7 @@ fn work_is_benched_and_listed() {
     for (arguments, words) in [
         ("workload bench none", "does nothing here"),
         ("workload bench llama", "expected `virtual`"),
+        ("workload bench cpu:64:8b:train", "GB are to be had"),
         ("workload bench cpu --duty 0", "--duty 0"),
         ("workload bench openai:http://127.0.0.1:1/v1,ready_s=0.1", "did not answer within 0.1 s"),
     ] {

@@ -1,0 +1,174 @@
+//! Small files made here, broken ones, and a real model against llama.cpp.
+
+use super::*;
+use crate::decoder::Decoder;
+use crate::reference;
+use std::io::{BufRead, Write};
+use std::sync::Arc;
+
+fn text(out: &mut Vec<u8>, text: &str) {
+    out.extend((text.len() as u64).to_le_bytes());
+    out.extend(text.as_bytes());
+}
+
+/// A file with these weights, as F32, laid out as llama.cpp's converter does.
+fn file(w: &Weights) -> Vec<u8> {
+    let c = w.config;
+    let (kv, d) = (c.kv_width(), c.head_width());
+    let rows = |m: &Matrix, from: usize, n: usize| -> Vec<f32> {
+        (from..from + n).flat_map(|o| (0..m.inputs).map(move |i| m.data[i * m.outputs + o])).collect()
+    };
+    let interleaved = |rows: Vec<f32>| -> Vec<f32> {
+        let order = |r: usize| (r / d) * d + (r % d) / 2 + (r % 2) * d / 2;
+        (0..rows.len() / c.width).flat_map(|r| rows[order(r) * c.width..][..c.width].to_vec()).collect()
+    };
+    let mut tensors = vec![
+        ("token_embd.weight".to_owned(), vec![c.width, c.vocabulary], w.embedding.data.clone()),
+        ("output_norm.weight".to_owned(), vec![c.width], w.norm.clone()),
+    ];
+    if let Some(head) = &w.head {
+        tensors.push(("output.weight".to_owned(), vec![c.width, c.vocabulary], rows(head, 0, c.vocabulary)));
+    }
+    for (n, l) in w.layers.iter().enumerate() {
+        let mut push = |part: &str, sizes: Vec<usize>, data: Vec<f32>| tensors.push((format!("blk.{n}.{part}.weight"), sizes, data));
+        push("attn_q", vec![c.width, c.width], interleaved(rows(&l.qkv, 0, c.width)));
+        push("attn_k", vec![c.width, kv], interleaved(rows(&l.qkv, c.width, kv)));
+        push("attn_v", vec![c.width, kv], rows(&l.qkv, c.width + kv, kv));
+        push("attn_output", vec![c.width, c.width], rows(&l.out, 0, c.width));
+        push("ffn_gate", vec![c.width, c.hidden], rows(&l.gate_up, 0, c.hidden));
+        push("ffn_up", vec![c.width, c.hidden], rows(&l.gate_up, c.hidden, c.hidden));
+        push("ffn_down", vec![c.hidden, c.width], rows(&l.down, 0, c.width));
+        push("attn_norm", vec![c.width], l.norm_attention.clone());
+        push("ffn_norm", vec![c.width], l.norm_forward.clone());
+    }
+    let mut out = b"GGUF".to_vec();
+    out.extend(3_u32.to_le_bytes());
+    out.extend((tensors.len() as u64).to_le_bytes());
+    out.extend(9_u64.to_le_bytes());
+    text(&mut out, "general.architecture");
+    out.extend(8_u32.to_le_bytes());
+    text(&mut out, "llama");
+    for (key, n) in [
+        ("block_count", c.layers),
+        ("embedding_length", c.width),
+        ("attention.head_count", c.heads),
+        ("attention.head_count_kv", c.kv_width() / d),
+        ("feed_forward_length", c.hidden),
+        ("context_length", c.context),
+    ] {
+        text(&mut out, &format!("llama.{key}"));
+        out.extend(4_u32.to_le_bytes());
+        out.extend((n as u32).to_le_bytes());
+    }
+    text(&mut out, "llama.rope.freq_base");
+    out.extend(6_u32.to_le_bytes());
+    out.extend(c.rotary_base.to_le_bytes());
+    text(&mut out, "tokenizer.ggml.tokens");
+    out.extend(9_u32.to_le_bytes());
+    out.extend(8_u32.to_le_bytes());
+    out.extend(1_u64.to_le_bytes());
+    text(&mut out, "a");
+    let mut at = 0;
+    for (name, sizes, data) in &tensors {
+        text(&mut out, name);
+        out.extend((sizes.len() as u32).to_le_bytes());
+        out.extend(sizes.iter().flat_map(|n| (*n as u64).to_le_bytes()));
+        out.extend(0_u32.to_le_bytes());
+        out.extend((at as u64).to_le_bytes());
+        at += data.len() * 4;
+    }
+    out.resize(out.len().next_multiple_of(32), 0);
+    tensors.iter().flat_map(|(_, _, data)| data).for_each(|x| out.extend(x.to_le_bytes()));
+    out
+}
+
+fn read(bytes: &[u8]) -> Result<Weights, String> {
+    let mut file = tempfile::NamedTempFile::new().expect("room");
+    file.write_all(bytes).expect("room");
+    weights(file.path())
+}
+
+const SHAPE: Config =
+    Config { layers: 2, width: 24, heads: 4, kv_heads: Some(2), hidden: 40, vocabulary: 17, context: 8, rotary_base: 5e4, ..Config::USUAL };
+
+#[test]
+fn what_was_written_is_read() {
+    for tied in [false, true] {
+        let w = Weights::random(Config { tied, ..SHAPE }, 4);
+        let back = read(&file(&w)).expect("sound");
+        assert_eq!(back.config, w.config);
+        let tokens = [3, 11, 0, 16];
+        assert_eq!(reference::logits(&w, &tokens), reference::logits(&back, &tokens));
+    }
+}
+
+#[test]
+fn a_broken_file_is_refused_and_never_panics() {
+    let whole = file(&Weights::random(SHAPE, 4));
+    for (bytes, expected) in [
+        (b"GGML".to_vec(), "does not begin with GGUF"),
+        (whole[..whole.len() - 4].to_vec(), "does not fit into the file"),
+        (whole[..100].to_vec(), "breaks off"),
+        ([&b"GGUF\x01\0\0\0"[..], &whole[8..]].concat(), "version 1"),
+    ] {
+        let why = read(&bytes).expect_err(expected);
+        assert!(why.contains(expected), "{why}");
+    }
+    // Any byte of the header changed: refused, or read as something sound.
+    for at in 0..700 {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x55;
+        let _ = read(&bytes);
+    }
+}
+
+#[test]
+fn blocks_are_decoded_as_ggml_defines_them() {
+    assert_eq!([0x3c00, 0xc000, 0x0001, 0x7bff, 0x7c00].map(f16), [1.0, -2.0, 2.0_f32.powi(-24), 65504.0, f32::INFINITY]);
+    assert!(f16(0x7e00).is_nan());
+    let mut out = [0.0; 32];
+    // Scale 2, minimum 1; codes 0 to 15 in the low halves, 15 to 0 in the high ones.
+    let codes: Vec<u8> = (0..16).map(|i| i | (15 - i) << 4).collect();
+    Kind::Q4_1.decode(&[&[0x00, 0x40, 0x00, 0x3c][..], &codes].concat(), &mut out);
+    assert_eq!((out[0], out[15], out[16], out[31]), (1.0, 31.0, 31.0, 1.0));
+    Kind::Q4_0.decode(&[&[0x00, 0x40][..], &codes].concat(), &mut out);
+    assert_eq!((out[0], out[15], out[16], out[31]), (-16.0, 14.0, 14.0, -16.0));
+    Kind::Q8_0.decode(&[&[0x00, 0x40][..], &[0x80; 32]].concat(), &mut out);
+    assert_eq!(out, [-256.0; 32]);
+    Kind::Bf16.decode(&[0x80, 0x3f], &mut out[..1]);
+    assert_eq!(out[0], 1.0);
+}
+
+/// The real model, computed here and by llama.cpp: the same tokens, one by one, each the likeliest.
+#[test]
+fn a_real_model_says_what_llama_cpp_says() {
+    let Some(python) = std::env::var_os("ORBITBENCH_PEERS") else {
+        eprintln!("SKIPPED SmolLM2 beside llama.cpp: ORBITBENCH_PEERS names no Python with the packages of tests/peers/requirements.txt");
+        return;
+    };
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/peers/llama_greedy.py");
+    let peer = std::process::Command::new(python).args(["-B", script]).output().expect("a Python");
+    assert!(peer.status.success(), "{}", String::from_utf8_lossy(&peer.stderr));
+    let mut lines = peer.stdout.lines().map(|l| l.expect("text"));
+    let model = lines.next().expect("the model's path");
+    let weights = Arc::new(weights(Path::new(&model)).expect("a sound file"));
+    let mut compared = 0;
+    for line in lines {
+        // The prompt's tokens, then those that llama.cpp puts after them.
+        let (prompt, theirs) = line.split_once('|').expect("two lists");
+        let tokens = |list: &str| -> Vec<u32> { list.split_whitespace().map(|t| t.parse().expect("a token")).collect() };
+        let (prompt, theirs) = (tokens(prompt), tokens(theirs));
+        let mut decoder = Decoder::new(Arc::clone(&weights), 1);
+        let mut logits = decoder.feed(&[(0, &prompt)]).to_vec();
+        for (n, token) in theirs.iter().enumerate() {
+            let best = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            // llama.cpp rounds its activations to 8 bits: where two tokens are as good as equal it may take the other.
+            let behind = best - logits[*token as usize];
+            assert!(behind < 0.5, "token {n} after {prompt:?}: theirs is {token}, {behind} behind ours");
+            compared += usize::from(behind == 0.0);
+            logits = decoder.feed(&[(0, &[*token])]).to_vec();
+        }
+    }
+    eprintln!("{compared} of 96 tokens are the likeliest here too");
+    assert!(compared >= 90, "only {compared} of 96 tokens are the likeliest here too");
+}

@@ -1,0 +1,385 @@
+//! A training step of the built-in transformer: forward with everything kept, backward through all of it, `AdamW` (arXiv 1711.05101). Bound by arithmetic, three times
+//! a prefill's a token.
+//!
+//! The text is a walk by a fixed random map from token to token: it can be learned, so that a machine that computes wrongly is found out by a loss that does not fall.
+//! Not here: time. `reference.rs` knows nothing of gradients: the tests differentiate it by differences.
+
+use crate::generate::{Done, Wrong};
+use crate::product::{Into, Matrix};
+use crate::reference;
+use crate::transformer::{Config, Layer, Weights};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+/// Tokens of a step.
+const TOKENS: usize = 64;
+/// Size of a step, and the decays of `AdamW`'s two means.
+const RATE: f32 = 1e-3;
+const DECAY: (f32, f32) = (0.9, 0.999);
+/// Steps between looks at whether the loss has fallen.
+const LOOK: u64 = 200;
+/// Tokens on which the first loss is compared with the reference's.
+const CHECKED: usize = 4;
+
+/// A model in training.
+#[derive(Debug)]
+pub struct Trainer {
+    weights: Weights,
+    gradient: Weights,
+    means: Vec<(Vec<f32>, Vec<f32>)>,
+    next: Vec<u32>,
+    rng: ChaCha8Rng,
+    steps: u64,
+    first: Option<f64>,
+    recent: f64,
+}
+
+/// What the forward pass of a layer keeps for the way back.
+struct Kept {
+    x: Vec<f32>,
+    normed: Vec<f32>,
+    qkv: Vec<f32>,
+    /// `[head][row][past]`.
+    shares: Vec<f32>,
+    mixed: Vec<f32>,
+    middle: Vec<f32>,
+    normed_forward: Vec<f32>,
+    gate_up: Vec<f32>,
+    gated: Vec<f32>,
+}
+
+impl Trainer {
+    /// A model with these weights; `seed` settles the text.
+    pub fn new(weights: Weights, seed: u64) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let vocabulary = weights.config.vocabulary;
+        let next = (0..vocabulary).map(|_| below(&mut rng, vocabulary)).collect();
+        let gradient = zeros_like(&weights);
+        let mut trainer = Self { weights, gradient, means: Vec::new(), next, rng, steps: 0, first: None, recent: 0.0 };
+        trainer.means = parameters(&mut trainer.gradient).iter().map(|p| (vec![0.0; p.len()], vec![0.0; p.len()])).collect();
+        trainer
+    }
+
+    /// A walk of so many tokens, and one more.
+    fn walk(&mut self, tokens: usize) -> Vec<u32> {
+        let mut token = below(&mut self.rng, self.next.len());
+        (0..=tokens)
+            .map(|_| {
+                let this = token;
+                token = self.next[this as usize];
+                this
+            })
+            .collect()
+    }
+
+    /// One step: `Done::output` is the tokens that were learned from.
+    pub fn step(&mut self) -> Result<Done, Wrong> {
+        if self.steps == 0 {
+            self.check()?;
+        }
+        let text = self.walk(TOKENS.min(self.weights.config.context));
+        let loss = self.learn(&text);
+        if !loss.is_finite() {
+            return Err(Wrong::NotFinite);
+        }
+        self.update();
+        self.steps += 1;
+        let first = *self.first.get_or_insert(loss);
+        self.recent = if self.steps == 1 { loss } else { 0.95 * self.recent + 0.05 * loss };
+        if self.steps == LOOK && self.recent >= first {
+            return Err(Wrong::Unlearned { first, last: self.recent });
+        }
+        Ok(Done { input: 0, output: text.len() - 1 })
+    }
+
+    /// Mean loss of the latest steps.
+    pub const fn loss(&self) -> f64 {
+        self.recent
+    }
+
+    /// Compares a loss with the reference's.
+    fn check(&mut self) -> Result<(), Wrong> {
+        let text = self.walk(CHECKED.min(self.weights.config.context));
+        let ours = self.learn(&text);
+        let known = known_loss(&self.weights, &text);
+        let share = (ours / known - 1.0).abs();
+        if share <= 1e-3 { Ok(()) } else { Err(Wrong::Different { share }) }
+    }
+
+    /// Loss of a text, each token predicted from those before it, and its gradient.
+    fn learn(&mut self, text: &[u32]) -> f64 {
+        let w = &self.weights;
+        let g = &mut self.gradient;
+        for numbers in parameters(g) {
+            numbers.fill(0.0);
+        }
+        let c = w.config;
+        let (tokens, wanted) = (&text[..text.len() - 1], &text[1..]);
+        let rows = tokens.len();
+        let angles = crate::decoder::rotary(&c);
+        let mut x: Vec<f32> = tokens.iter().flat_map(|t| &w.embedding.data[*t as usize * c.width..][..c.width]).copied().collect();
+        let kept: Vec<Kept> = w.layers.iter().map(|layer| forward(&c, layer, &angles, &mut x)).collect();
+        let mut normed = vec![0.0; x.len()];
+        crate::decoder::normalise(&x, &w.norm, c.epsilon, &mut normed);
+        let mut logits = vec![0.0; rows * c.vocabulary];
+        match &w.head {
+            Some(head) => head.apply(&normed, &mut logits, Into::Replace),
+            None => w.embedding.apply_transposed(&normed, &mut logits, Into::Replace),
+        }
+        let loss = cross_entropy(&mut logits, wanted, c.vocabulary);
+        // The logits are their gradient now.
+        let mut d_normed = vec![0.0; x.len()];
+        if let (Some(head), Some(g_head)) = (&w.head, &mut g.head) {
+            head.apply_transposed(&logits, &mut d_normed, Into::Replace);
+            g_head.learn(&normed, &logits);
+        } else {
+            w.embedding.apply(&logits, &mut d_normed, Into::Replace);
+            g.embedding.learn(&logits, &normed);
+        }
+        let mut dx = vec![0.0; x.len()];
+        norm_back(&x, &w.norm, c.epsilon, &d_normed, &mut dx, &mut g.norm);
+        for ((layer, kept), g) in w.layers.iter().zip(&kept).zip(&mut g.layers).rev() {
+            backward(&c, layer, &angles, kept, &mut dx, g);
+        }
+        for (token, dx) in tokens.iter().zip(dx.chunks_exact(c.width)) {
+            let row = &mut g.embedding.data[*token as usize * c.width..][..c.width];
+            row.iter_mut().zip(dx).for_each(|(g, d)| *g += d);
+        }
+        loss
+    }
+
+    fn update(&mut self) {
+        let n = i32::try_from(self.steps + 1).unwrap_or(i32::MAX);
+        let (a, b) = (1.0 - DECAY.0.powi(n), 1.0 - DECAY.1.powi(n));
+        for ((w, g), (m, v)) in parameters(&mut self.weights).into_iter().zip(parameters(&mut self.gradient)).zip(&mut self.means) {
+            for (((w, g), m), v) in w.iter_mut().zip(&*g).zip(m).zip(v) {
+                *m += (1.0 - DECAY.0) * (g - *m);
+                *v += (1.0 - DECAY.1) * (g * g - *v);
+                *w -= RATE * (*m / a) / ((*v / b).sqrt() + 1e-8);
+            }
+        }
+    }
+}
+
+fn below(rng: &mut ChaCha8Rng, n: usize) -> u32 {
+    ((u64::from(rng.next_u32()) * n as u64) >> 32) as u32
+}
+
+/// The loss as the reference computes it.
+fn known_loss(w: &Weights, text: &[u32]) -> f64 {
+    let losses = (1..text.len()).map(|n| {
+        let logits = reference::logits(w, &text[..n]);
+        let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        largest + logits.iter().map(|l| (l - largest).exp()).sum::<f64>().ln() - logits[text[n] as usize]
+    });
+    losses.sum::<f64>() / (text.len() - 1) as f64
+}
+
+/// Everything that is learned, in one order.
+fn parameters(w: &mut Weights) -> Vec<&mut [f32]> {
+    let mut all: Vec<&mut [f32]> = vec![&mut w.embedding.data, &mut w.norm];
+    if let Some(head) = &mut w.head {
+        all.push(&mut head.data);
+    }
+    for l in &mut w.layers {
+        let matrices = [&mut l.qkv, &mut l.out, &mut l.gate_up, &mut l.down];
+        all.extend(matrices.map(|m| &mut m.data[..]));
+        all.extend([&mut l.norm_attention[..], &mut l.norm_forward[..]]);
+    }
+    all
+}
+
+fn zeros_like(w: &Weights) -> Weights {
+    let matrix = |m: &Matrix| Matrix { data: vec![0.0; m.data.len()], ..*m };
+    let norm = |n: &[f32]| vec![0.0; n.len()];
+    let layer = |l: &Layer| Layer {
+        norm_attention: norm(&l.norm_attention),
+        qkv: matrix(&l.qkv),
+        out: matrix(&l.out),
+        norm_forward: norm(&l.norm_forward),
+        gate_up: matrix(&l.gate_up),
+        down: matrix(&l.down),
+    };
+    Weights {
+        config: w.config,
+        embedding: matrix(&w.embedding),
+        layers: w.layers.iter().map(layer).collect(),
+        norm: norm(&w.norm),
+        head: w.head.as_ref().map(matrix),
+    }
+}
+
+/// Mean loss; the logits become its gradient.
+fn cross_entropy(logits: &mut [f32], wanted: &[u32], vocabulary: usize) -> f64 {
+    let mut loss = 0.0;
+    for (row, wanted) in logits.chunks_exact_mut(vocabulary).zip(wanted) {
+        let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let of_wanted = row[*wanted as usize] - largest;
+        let mut total = 0.0;
+        for l in &mut *row {
+            *l = (*l - largest).exp();
+            total += *l;
+        }
+        loss += f64::from(total.ln() - of_wanted);
+        for l in &mut *row {
+            *l /= total;
+        }
+        row[*wanted as usize] -= 1.0;
+    }
+    let rows = wanted.len() as f32;
+    for l in logits {
+        *l /= rows;
+    }
+    loss / f64::from(rows)
+}
+
+fn turn_back(head: &mut [f32], angles: &[(f32, f32)]) {
+    let (low, high) = head.split_at_mut(angles.len());
+    for ((a, b), (cos, sin)) in low.iter_mut().zip(high).zip(angles) {
+        (*a, *b) = (*a * cos + *b * sin, *b * cos - *a * sin);
+    }
+}
+
+fn forward(c: &Config, layer: &Layer, angles: &[(f32, f32)], x: &mut [f32]) -> Kept {
+    let rows = x.len() / c.width;
+    let (d, stride) = (c.head_width(), c.width + 2 * c.kv_width());
+    let zeros = |width: usize| vec![0.0; rows * width];
+    let before = x.to_vec();
+    let mut normed = zeros(c.width);
+    crate::decoder::normalise(x, &layer.norm_attention, c.epsilon, &mut normed);
+    let mut qkv = zeros(stride);
+    layer.qkv.apply(&normed, &mut qkv, Into::Replace);
+    for (position, row) in qkv.chunks_exact_mut(stride).enumerate() {
+        for head in row[..c.width + c.kv_width()].chunks_exact_mut(d) {
+            crate::decoder::turn(head, &angles[position * d / 2..][..d / 2]);
+        }
+    }
+    let (mut shares, mut mixed) = (vec![0.0; c.heads * rows * rows], zeros(c.width));
+    let scale = 1.0 / (d as f32).sqrt();
+    for head in 0..c.heads {
+        let (k_at, v_at) = kv_at(c, head);
+        for row in 0..rows {
+            let q = &qkv[row * stride + head * d..][..d];
+            let p = &mut shares[(head * rows + row) * rows..][..=row];
+            for (past, p) in p.iter_mut().enumerate() {
+                *p = scale * dot(q, &qkv[past * stride + k_at..][..d]);
+            }
+            let largest = p.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            for p in &mut *p {
+                *p = (*p - largest).exp();
+            }
+            let total: f32 = p.iter().sum();
+            let out = &mut mixed[row * c.width + head * d..][..d];
+            for (past, p) in p.iter_mut().enumerate() {
+                *p /= total;
+                add_scaled(out, *p, &qkv[past * stride + v_at..][..d]);
+            }
+        }
+    }
+    layer.out.apply(&mixed, x, Into::Add);
+    let middle = x.to_vec();
+    let mut normed_forward = zeros(c.width);
+    crate::decoder::normalise(x, &layer.norm_forward, c.epsilon, &mut normed_forward);
+    let mut gate_up = zeros(2 * c.hidden);
+    layer.gate_up.apply(&normed_forward, &mut gate_up, Into::Replace);
+    let mut gated = zeros(c.hidden);
+    for (out, row) in gated.chunks_exact_mut(c.hidden).zip(gate_up.chunks_exact(2 * c.hidden)) {
+        let (gate, up) = row.split_at(c.hidden);
+        for ((o, g), u) in out.iter_mut().zip(gate).zip(up) {
+            *o = g / (1.0 + (-g).exp()) * u;
+        }
+    }
+    layer.down.apply(&gated, x, Into::Add);
+    Kept { x: before, normed, qkv, shares, mixed, middle, normed_forward, gate_up, gated }
+}
+
+/// Where a head's keys and values are in a row.
+fn kv_at(c: &Config, head: usize) -> (usize, usize) {
+    let d = c.head_width();
+    let own = head / (c.heads * d / c.kv_width()) * d;
+    (c.width + own, c.width + c.kv_width() + own)
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+fn add_scaled(to: &mut [f32], by: f32, what: &[f32]) {
+    to.iter_mut().zip(what).for_each(|(t, w)| *t += by * w);
+}
+
+/// `dx` of the layer's output becomes that of its input; the gradient of its weights is added to `g`.
+fn backward(c: &Config, layer: &Layer, angles: &[(f32, f32)], kept: &Kept, dx: &mut [f32], g: &mut Layer) {
+    let rows = dx.len() / c.width;
+    let zeros = |width: usize| vec![0.0; rows * width];
+    let mut d_gated = zeros(c.hidden);
+    layer.down.apply_transposed(dx, &mut d_gated, Into::Replace);
+    g.down.learn(&kept.gated, dx);
+    let mut d_gate_up = zeros(2 * c.hidden);
+    for ((d, out), row) in
+        d_gated.chunks_exact(c.hidden).zip(d_gate_up.chunks_exact_mut(2 * c.hidden)).zip(kept.gate_up.chunks_exact(2 * c.hidden))
+    {
+        let (gate, up) = row.split_at(c.hidden);
+        let (d_gate, d_up) = out.split_at_mut(c.hidden);
+        for i in 0..c.hidden {
+            let sigmoid = 1.0 / (1.0 + (-gate[i]).exp());
+            d_up[i] = d[i] * gate[i] * sigmoid;
+            d_gate[i] = d[i] * up[i] * sigmoid * (1.0 + gate[i] * (1.0 - sigmoid));
+        }
+    }
+    let mut d_normed = zeros(c.width);
+    layer.gate_up.apply_transposed(&d_gate_up, &mut d_normed, Into::Replace);
+    g.gate_up.learn(&kept.normed_forward, &d_gate_up);
+    norm_back(&kept.middle, &layer.norm_forward, c.epsilon, &d_normed, dx, &mut g.norm_forward);
+
+    let mut d_mixed = zeros(c.width);
+    layer.out.apply_transposed(dx, &mut d_mixed, Into::Replace);
+    g.out.learn(&kept.mixed, dx);
+    let d_qkv = attention_back(c, angles, kept, &d_mixed);
+    layer.qkv.apply_transposed(&d_qkv, &mut d_normed, Into::Replace);
+    g.qkv.learn(&kept.normed, &d_qkv);
+    norm_back(&kept.x, &layer.norm_attention, c.epsilon, &d_normed, dx, &mut g.norm_attention);
+}
+
+fn attention_back(c: &Config, angles: &[(f32, f32)], kept: &Kept, d_mixed: &[f32]) -> Vec<f32> {
+    let (d, stride, rows) = (c.head_width(), c.width + 2 * c.kv_width(), d_mixed.len() / c.width);
+    let scale = 1.0 / (d as f32).sqrt();
+    let mut d_qkv = vec![0.0; rows * stride];
+    for head in 0..c.heads {
+        let (k_at, v_at) = kv_at(c, head);
+        for row in 0..rows {
+            let p = &kept.shares[(head * rows + row) * rows..][..=row];
+            let dm = &d_mixed[row * c.width + head * d..][..d];
+            let dp: Vec<f32> = (0..=row).map(|past| dot(dm, &kept.qkv[past * stride + v_at..][..d])).collect();
+            let mean = dot(p, &dp);
+            for (past, (p, dp)) in p.iter().zip(&dp).enumerate() {
+                let ds = scale * p * (dp - mean);
+                add_scaled(&mut d_qkv[past * stride + v_at..][..d], *p, dm);
+                add_scaled(&mut d_qkv[past * stride + k_at..][..d], ds, &kept.qkv[row * stride + head * d..][..d]);
+                add_scaled(&mut d_qkv[row * stride + head * d..][..d], ds, &kept.qkv[past * stride + k_at..][..d]);
+            }
+        }
+    }
+    for (position, row) in d_qkv.chunks_exact_mut(stride).enumerate() {
+        for head in row[..c.width + c.kv_width()].chunks_exact_mut(d) {
+            turn_back(head, &angles[position * d / 2..][..d / 2]);
+        }
+    }
+    d_qkv
+}
+
+/// Adds the gradient through a normalisation of `x` to `dx`, and that of its gains to `dg`.
+fn norm_back(x: &[f32], gains: &[f32], epsilon: f32, dy: &[f32], dx: &mut [f32], dg: &mut [f32]) {
+    let n = gains.len();
+    for ((x, dy), dx) in x.chunks_exact(n).zip(dy.chunks_exact(n)).zip(dx.chunks_exact_mut(n)) {
+        let scale = 1.0 / (dot(x, x) / n as f32 + epsilon).sqrt();
+        let along: f32 = (0..n).map(|i| gains[i] * dy[i] * x[i]).sum::<f32>() * scale * scale * scale / n as f32;
+        for i in 0..n {
+            dg[i] += dy[i] * x[i] * scale;
+            dx[i] += scale * gains[i] * dy[i] - along * x[i];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,54 @@
+//! Gradients against differences of the reference; learning; and work that is wrong.
+
+use super::*;
+use crate::transformer::Preset;
+
+const SHAPE: Config = Config { layers: 2, width: 16, heads: 4, kv_heads: Some(2), hidden: 24, vocabulary: 13, context: 8, ..Config::USUAL };
+
+#[test]
+fn gradients_are_the_differences_of_the_reference() {
+    for tied in [false, true] {
+        let mut trainer = Trainer::new(Weights::random(Config { tied, ..SHAPE }, 3), 3);
+        let text = [1, 7, 7, 12, 0, 3, 9];
+        let loss = trainer.learn(&text);
+        assert!((loss - known_loss(&trainer.weights, &text)).abs() < 1e-5);
+        let gradient: Vec<Vec<f32>> = parameters(&mut trainer.gradient).iter().map(|p| p.to_vec()).collect();
+        for (n, slice) in gradient.iter().enumerate() {
+            // Some of each kind of weights.
+            for i in (0..slice.len()).step_by(slice.len() / 7 + 1) {
+                let mut loss_at = |by: f32| {
+                    parameters(&mut trainer.weights)[n][i] += by;
+                    let loss = known_loss(&trainer.weights, &text);
+                    parameters(&mut trainer.weights)[n][i] -= by;
+                    loss
+                };
+                let h = 1.0 / 512.0;
+                let difference = (loss_at(h) - loss_at(-h)) / f64::from(2.0 * h);
+                assert!((difference - f64::from(slice[i])).abs() < 2e-4, "{n}[{i}], tied {tied}: {difference} and {}", slice[i]);
+            }
+        }
+    }
+}
+
+#[test]
+fn it_learns_the_walk_and_counts_its_tokens() {
+    let mut trainer = Trainer::new(Weights::random(Config { vocabulary: 64, context: 32, ..SHAPE }, 5), 5);
+    let text = trainer.walk(16);
+    let before = known_loss(&trainer.weights, &text);
+    for _ in 0..300 {
+        assert_eq!(trainer.step(), Ok(Done { input: 0, output: 32 }));
+    }
+    assert!(trainer.loss() < 0.5 * before, "{} after {before}", trainer.loss());
+}
+
+#[test]
+fn what_does_not_learn_or_is_wrong_is_told() {
+    let mut trainer = Trainer::new(Weights::random(SHAPE, 5), 5);
+    trainer.step().expect("sound");
+    // As if every update were lost.
+    (trainer.steps, trainer.first, trainer.recent) = (LOOK - 1, Some(0.0), 1.0);
+    assert!(matches!(trainer.step(), Err(Wrong::Unlearned { .. })));
+    let mut trainer = Trainer::new(Weights::random(Preset::Tiny.config(), 5), 5);
+    trainer.weights.norm[3] = f32::NAN;
+    assert!(trainer.step().is_err());
+}
