@@ -29,8 +29,26 @@ pub(crate) fn setup(profile: &str, seed: u64) -> Setup {
         seed,
         assume_w: None,
         unattended: false,
+        policy: None,
     };
     Setup::build(options).expect("the shipped files fly")
+}
+
+/// A plan whose profile and rig have other numbers for these keys: the first of each name in either file.
+pub(crate) fn setup_of(profile: &str, changes: &[(&str, &str)], policy: Option<model::profile::PolicyChoice>) -> Setup {
+    let mut options = setup(profile, 1).options;
+    options.policy = policy;
+    for (key, value) in changes {
+        let source = [&mut options.profile, &mut options.rig].into_iter().find(|s| s.text.lines().any(|l| names(l, key)));
+        let source = source.unwrap_or_else(|| panic!("no {key} in either file"));
+        let line = |l: &str| if names(l, key) { format!("{key} = {value}") } else { l.to_owned() };
+        source.text = source.text.lines().map(line).collect::<Vec<_>>().join("\n");
+    }
+    Setup::build(options).expect("the changed files fly")
+}
+
+fn names(line: &str, key: &str) -> bool {
+    line.split_once('=').is_some_and(|(name, _)| name.trim() == key)
 }
 
 pub(crate) fn drawn(setup: &Setup) -> Truth {

@@ -7,6 +7,7 @@ mod architecture;
 mod calibration;
 mod flight;
 mod peers;
+mod policies;
 mod process;
 mod silence;
 
