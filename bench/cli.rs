@@ -102,6 +102,9 @@ pub(crate) struct FlightArgs {
     /// Stand-in board power in watts where nothing can measure it; then no verdict is drawn
     #[arg(long)]
     pub(crate) assume_w: Option<f64>,
+    /// What is made of the power there is: follow-sun, fixed:PART, battery, thermal, plan; the profile's choice if left out
+    #[arg(long)]
+    pub(crate) policy: Option<model::profile::PolicyChoice>,
     /// What the rig was found to be (see `rig calibrate`): predict this bench; the one in the rig file if left out
     #[arg(long, value_name = "FILE")]
     pub(crate) calibration: Option<PathBuf>,

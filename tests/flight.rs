@@ -37,6 +37,7 @@ fn setup_for(profile: &str, rig: &str, seed: u64, duration_s: Option<f64>) -> Se
         seed,
         assume_w: None,
         unattended: false,
+        policy: None,
     };
     Setup::build(options).unwrap_or_else(|why| panic!("{profile}: {why}"))
 }
@@ -49,6 +50,23 @@ fn every_shipped_profile_flies_on_the_shipped_rig() {
         let told = engine::rehearse::rehearse(&setup, |_| Ok::<(), std::convert::Infallible>(())).unwrap_or_else(|never| match never {});
         assert!(told.flown, "{name}: {}", told.end);
     }
+}
+
+/// A plan whose profile and rig have other numbers for these keys: the first of each name in either file.
+pub(crate) fn setup_of(profile: &str, changes: &[(&str, &str)], policy: Option<model::profile::PolicyChoice>) -> Setup {
+    let mut options = setup(profile, 1).options;
+    options.policy = policy;
+    for (key, value) in changes {
+        let source = [&mut options.profile, &mut options.rig].into_iter().find(|s| s.text.lines().any(|l| names(l, key)));
+        let source = source.unwrap_or_else(|| panic!("no {key} in either file"));
+        let line = |l: &str| if names(l, key) { format!("{key} = {value}") } else { l.to_owned() };
+        source.text = source.text.lines().map(line).collect::<Vec<_>>().join("\n");
+    }
+    Setup::build(options).expect("the changed files fly")
+}
+
+fn names(line: &str, key: &str) -> bool {
+    line.split_once('=').is_some_and(|(name, _)| name.trim() == key)
 }
 
 pub(crate) fn drawn(setup: &Setup) -> Truth {

@@ -8,6 +8,7 @@ mod calibration;
 mod flight;
 mod instruments;
 mod peers;
+mod policies;
 mod process;
 mod silence;
 

@@ -146,6 +146,11 @@ impl Cycle {
         Some(cycle)
     }
 
+    /// Budgets over the steps of the orbit, W, equally long.
+    pub fn budgets(&self) -> &[f64] {
+        &self.budgets
+    }
+
     /// The budget at a moment of the orbit.
     pub fn budget(&self, mission_s: f64) -> Watts {
         let step = (mission_s.rem_euclid(self.period_s) / self.period_s * self.budgets.len() as f64) as usize;
@@ -161,6 +166,7 @@ impl Cycle {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Policy;
     use model::Profile;
     use model::power::PowerShare;
     use model::profile::Eclipse;
@@ -174,7 +180,7 @@ mod tests {
     }
 
     fn governor(profile: &Profile) -> Governor {
-        Governor { power: PowerShare::new(profile, SHARE), idle: Watts(16.0), full: Watts(72.0) }
+        Governor { power: PowerShare::new(profile, SHARE), idle: Watts(16.0), full: Watts(72.0), policy: Policy::FollowSun }
     }
 
     fn cycle(profile: &Profile) -> Cycle {

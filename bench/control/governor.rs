@@ -1,4 +1,4 @@
-//! Sunlight to power budget to duty: follow the Sun, pace the workload.
+//! Sunlight to power budget to duty: how much there is, what the policy makes of it, and how the workload is paced to it.
 //!
 //! The budget is what the flight side's array leaves for this accelerator, kept between idle (a battery carries the idle
 //! board through an eclipse) and full load. A battery that is modelled takes its recharge out of it first, spread over the time to
@@ -7,6 +7,7 @@
 //! budget.
 
 use crate::charge::Charge;
+use crate::policy::{Policy, Seen};
 use model::battery::Flow;
 use model::environment::Sample;
 use model::power::PowerShare;
@@ -20,7 +21,7 @@ const TRIM_SPAN: f64 = 0.2;
 /// A riding battery eases off when this is all it could give before it is at its planned depth, s: no cliff at the end.
 const EASE_S: f64 = 30.0;
 
-/// The follow-sun governor.
+/// Who decides what the board may draw.
 #[derive(Clone, Debug)]
 pub struct Governor {
     /// What the array leaves for one accelerator.
@@ -29,6 +30,8 @@ pub struct Governor {
     pub idle: Watts,
     /// Board power at full load, W.
     pub full: Watts,
+    /// What it makes of the power there is.
+    pub policy: Policy,
 }
 
 /// What there is and what is made of it.
@@ -52,17 +55,33 @@ impl Governor {
         let array_w = self.power.array_w(env);
         let beside_w = charge.map_or(0.0, |charge| self.beside_w(env, array_w, charge, mission_s));
         let available = self.power.board(array_w + beside_w);
-        Supply { array_w, available, budget: Watts(available.0.clamp(self.idle.0, self.full.0)) }
+        let wanted = match &self.policy {
+            Policy::FollowSun | Policy::Battery | Policy::Thermal(_) => available.0,
+            Policy::Fixed(budget) => budget.0.min(available.0),
+            Policy::Plan(plan) => plan.budget(mission_s, charge.map_or(1.0, |c| c.battery.soc_frac())).min(available.0),
+        };
+        Supply { array_w, available, budget: Watts(wanted.clamp(self.idle.0, self.full.0)) }
+    }
+
+    /// The supply with its budget held to what the temperatures allow, where the policy looks at them. The board never gets less than idle.
+    pub fn temper(&self, supply: Supply, seen: &Seen<'_>) -> Supply {
+        let Policy::Thermal(law) = &self.policy else { return supply };
+        Supply { budget: Watts(supply.budget.0.min(law.most_w(seen)).max(self.idle.0)), ..supply }
     }
 
     /// What the battery adds to the array for the board; negative: what its recharge takes. Bus and idle board are carried in any case.
     fn beside_w(&self, env: &Sample, array_w: f64, charge: &Charge, mission_s: f64) -> f64 {
         let Some(battery) = &self.power.battery else { return 0.0 };
-        if self.power.eclipse == Eclipse::Ride && env.illumination < 1.0 {
+        let planned = matches!(self.policy, Policy::Plan(_));
+        if planned || (self.power.eclipse == Eclipse::Ride || self.policy.discharges()) && env.illumination < 1.0 {
             // What bus and idle board will need until the light is not for compute.
             let idle_w = self.power.load_w(self.idle);
-            let spare_j = battery.above_floor_j(charge.battery) - idle_w * charge.dark_left_s(mission_s);
-            return battery.discharge_limit_w().min(idle_w + spare_j.max(0.0) / EASE_S);
+            let left_s = charge.dark_left_s(mission_s);
+            let spare_j = battery.above_floor_j(charge.battery) - idle_w * left_s;
+            let over_s = if self.policy == Policy::Battery { left_s.max(EASE_S) } else { EASE_S };
+            // In the light the array carries bus and idle board; a plan that does not recharge then has its reasons.
+            let carried_w = if planned && env.illumination >= 1.0 { 0.0 } else { idle_w };
+            return battery.discharge_limit_w().min(carried_w + spare_j.max(0.0) / over_s);
         }
         let spare_w = (array_w - self.power.load_w(self.idle)).max(0.0);
         let wanted_w = battery.to_full_j(charge.battery) / charge.left_s(mission_s);

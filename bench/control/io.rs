@@ -54,6 +54,8 @@ pub struct Commands {
     pub thermal: Thermal,
     /// Share of time the workload may work, 0..=1; `None` stops it.
     pub duty: Option<f64>,
+    /// Power limit of the device under test, where that is the actuator; `None` leaves it alone.
+    pub limit: Option<Watts>,
     /// An operator acknowledged: instruments may clear what they hold against us.
     pub acknowledge: bool,
 }

@@ -4,7 +4,7 @@ use crate::{Governor, ResistanceLaw, Trip};
 use model::battery::BatteryState;
 use model::environment::Environment;
 use model::flight::{FlightModel, FlightState};
-use signal::{Celsius, Channel, Limits};
+use signal::{Celsius, Channel, Limits, Watts};
 use std::collections::BTreeSet;
 use thiserror::Error;
 
@@ -50,6 +50,19 @@ pub struct Patience {
     pub suspend_ticks: u32,
 }
 
+/// What holds the board to its budget. One or the other, never both: a figure of work per joule belongs to one of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Actuator {
+    /// The workload works part of the time.
+    #[default]
+    Pacing,
+    /// The workload works all of the time, and the device's own power limit is set to the budget; below the least limit it idles.
+    PowerLimit {
+        /// The least limit the device takes.
+        least: Watts,
+    },
+}
+
 /// Everything fixed for a run.
 #[derive(Clone, Debug)]
 pub struct Law {
@@ -85,6 +98,8 @@ pub struct Law {
     pub saturation_a: Option<f64>,
     /// Stand-in board power at full duty where nothing measures it, W: idle power and duty make the heat of it; no verdict is drawn.
     pub assume_heat_w: Option<f64>,
+    /// What holds the board to its budget.
+    pub actuator: Actuator,
     /// Gain applied to measured board heat before it enters the model: 1 unless an external meter calibrated it.
     pub heat_gain: f64,
 }

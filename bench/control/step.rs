@@ -6,7 +6,8 @@
 use crate::governor::Supply;
 use crate::heat::{Heat, SHORTEST_SPAN};
 use crate::io::{Commands, End, Event, Input, Output, Thermal, View};
-use crate::law::Law;
+use crate::law::{Actuator, Law};
+use crate::policy::Seen;
 use crate::setpoint;
 use crate::state::State;
 use model::environment::Sample;
@@ -48,7 +49,13 @@ pub fn step(law: &Law, state: &mut State, input: &Input) -> Output {
         settle(law, state, input, ticks, &mut events);
     }
 
-    let supply = power(law, state, &env);
+    let flight = law.flight.view(&state.flight);
+    let seen = Seen {
+        flight: &flight,
+        die: input.readings.usable(Channel::Die).map(Celsius),
+        margin_k: input.readings.usable(Channel::DieMargin),
+    };
+    let supply = law.governor.temper(power(law, state, &env), &seen);
     let budget = supply.budget;
     watch_power(law, state, heat, budget, ticks, &mut events);
     crate::resistance::watch(law, state, &input.readings, ticks, &mut events);
@@ -56,7 +63,7 @@ pub fn step(law: &Law, state: &mut State, input: &Input) -> Output {
     let view = View {
         mission_s: state.flown.then_some(state.mission_s),
         env,
-        flight: law.flight.view(&state.flight),
+        flight,
         // What was held too long is no heat any more, even if nothing else is known.
         heat: heat.value.filter(|_| heat.held_ticks <= law.patience.heat_ticks),
         heat_origin: heat.origin,
@@ -375,11 +382,20 @@ fn command(law: &Law, state: &mut State, input: &Input, budget: Watts, heat: Hea
     }
     // Without a working rig the heat would stay in the plate, and while suspended something cannot be seen: no work then.
     let may_work = !over && !blocked && state.run != RunState::Suspended;
-    let duty = may_work.then(|| {
-        let measured = (heat.held_ticks == 0).then_some(heat.value).flatten();
-        law.governor.duty(&mut state.trim, budget, measured, law.dt_s * f64::from(ticks))
-    });
+    let (duty, limit) = match law.actuator {
+        Actuator::Pacing => {
+            let duty = may_work.then(|| {
+                let measured = (heat.held_ticks == 0).then_some(heat.value).flatten();
+                law.governor.duty(&mut state.trim, budget, measured, law.dt_s * f64::from(ticks))
+            });
+            (duty, None)
+        }
+        // A limit cannot go below its least: what is left then is to idle.
+        Actuator::PowerLimit { least } => {
+            (may_work.then(|| f64::from(u8::from(budget.0 >= least.0))), Some(Watts(budget.0.max(least.0).min(law.governor.full.0))))
+        }
+    };
     state.duty = duty.unwrap_or(0.0);
     let acknowledge = input.requests.iter().any(|(_, r)| *r == Request::Ack);
-    Commands { target: state.setpoint, thermal, duty, acknowledge }
+    Commands { target: state.setpoint, thermal, duty, limit, acknowledge }
 }

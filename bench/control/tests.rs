@@ -17,7 +17,7 @@ pub(crate) fn law() -> Law {
     let (idle, full) = (Watts(16.0), Watts(72.0));
     let share = full.0 * (1.0 + profile.satellite.overhead_frac) / (profile.satellite.heat_kw * 1e3);
     let flight = FlightModel::new(&profile, share);
-    let governor = Governor { power: PowerShare::new(&profile, share), idle, full };
+    let governor = Governor { power: PowerShare::new(&profile, share), idle, full, policy: Policy::FollowSun };
     let initial = flight.uniform(signal::Celsius(25.0).into());
     Law {
         dt_s: 1.0,
@@ -37,6 +37,7 @@ pub(crate) fn law() -> Law {
         saturation_a: Some(7.8),
         assume_heat_w: None,
         heat_gain: 1.0,
+        actuator: Actuator::Pacing,
     }
 }
 
@@ -119,6 +120,28 @@ fn flying() -> Bench {
     let mut bench = Bench::new(law());
     bench.until(RunState::Running);
     bench
+}
+
+#[test]
+fn a_power_limit_is_the_budget_and_below_its_least_the_board_idles() {
+    let mut law = law();
+    law.actuator = Actuator::PowerLimit { least: Watts(30.0) };
+    let mut bench = Bench::new(law);
+    let mut seen = (false, false);
+    for policy in [Policy::FollowSun, Policy::Fixed(Watts(45.0)), Policy::Fixed(Watts(20.0))] {
+        bench.law.governor.policy = policy;
+        let out = bench.step();
+        let (budget, limit) = (out.view.budget.0, out.commands.limit.expect("its actuator").0);
+        assert!((30.0..=72.0).contains(&limit));
+        if budget >= 30.0 {
+            assert_eq!((limit, out.commands.duty), (budget, Some(1.0)));
+            seen.0 = true;
+        } else {
+            assert_eq!((limit, out.commands.duty), (30.0, Some(0.0)), "pacing and limit are never mixed");
+            seen.1 = true;
+        }
+    }
+    assert_eq!(seen, (true, true));
 }
 
 #[test]

@@ -14,6 +14,8 @@ pub struct Believed {
     /// Channels of the device under test that the belief says anything about.
     device: &'static [Channel],
     works: bool,
+    /// Idle and full power: a limit between them stands for the duty that draws it.
+    range_w: (f64, f64),
 }
 
 /// Of a real device only the power that was declared is believed; on this rig's plate, its die too.
@@ -35,7 +37,12 @@ impl Believed {
             (true, true) => OF_REAL_COUPLED,
             (true, false) => OF_REAL,
         };
-        Self { world: World::new(truth, card, servo, setup.coupled), device, works: setup.workload != workload::Spec::None }
+        Self {
+            world: World::new(truth, card, servo, setup.coupled),
+            device,
+            works: setup.workload != workload::Spec::None,
+            range_w: (setup.law.governor.idle.0, setup.law.governor.full.0),
+        }
     }
 }
 
@@ -70,7 +77,9 @@ impl Devices for Believed {
         }
         self.world.tec.set_output(commands.thermal == Thermal::On);
         // What does no work of ours cannot be paced: idle is all that can be believed of it.
-        self.world.set_duty(if self.works { commands.duty.unwrap_or(0.0) } else { 0.0 });
+        let (idle, full) = self.range_w;
+        let limited = commands.limit.map_or(1.0, |w| ((w.0 - idle) / (full - idle)).clamp(0.0, 1.0));
+        self.world.set_duty(if self.works { commands.duty.unwrap_or(0.0).min(limited) } else { 0.0 });
     }
 
     fn make_safe(&mut self, _within: Duration) -> (Vec<Unconfirmed>, Vec<Event>) {

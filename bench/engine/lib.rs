@@ -17,6 +17,7 @@ pub mod live;
 pub mod manifest;
 pub mod memory;
 pub mod pilot;
+mod policy;
 pub mod rehearse;
 pub mod row;
 pub mod setup;

@@ -116,6 +116,9 @@ pub struct Plan {
     pub servo_node: String,
     /// Gain on measured heat before the model.
     pub heat_gain: f64,
+    /// What was made of the power there was.
+    #[serde(default)]
+    pub policy: String,
 }
 
 /// Where a run was flown.

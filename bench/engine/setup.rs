@@ -4,11 +4,12 @@
 use crate::row::{self, RowMaker};
 use accelerator::nvml::{Held, Library, Settings};
 use accelerator::{Health, Identity, Sample, Spec};
-use control::{Cycle, Governor, Law, LawError, Patience, Servo, SetpointLaw, Staging, Trip};
+use control::{Actuator, Cycle, Governor, Law, LawError, Patience, Policy, Servo, SetpointLaw, Staging, Trip};
 use model::Profile;
 use model::flight::FlightModel;
 use model::mass::{Item, Ledger, Ledgers};
 use model::power::PowerShare;
+use model::profile::PolicyChoice;
 use rig::RigFile;
 use signal::{Channel, Document, Problems, Watts};
 use std::fmt::Write as _;
@@ -69,6 +70,8 @@ pub struct Options {
     pub assume_w: Option<f64>,
     /// Nobody watches.
     pub unattended: bool,
+    /// What is made of the power there is; the profile's own choice if `None`.
+    pub policy: Option<PolicyChoice>,
 }
 
 /// Why a run cannot be set up.
@@ -209,8 +212,18 @@ impl Setup {
         }
         let (idle, full) = power_range(options.assume_w, &rig, &twin, &spec, identity.as_ref())?;
         let share = full.0 * (1.0 + profile.satellite.overhead_frac) / (profile.satellite.heat_kw * 1e3);
-        let governor = Governor { power: PowerShare::new(&profile, share), idle, full };
+        let base = Governor { power: PowerShare::new(&profile, share), idle, full, policy: Policy::FollowSun };
         let flight = FlightModel::new(&profile, share);
+        let subject = crate::policy::Subject {
+            profile: &profile,
+            flight: &flight,
+            governor: &base,
+            accelerator: &spec,
+            card: &twin.card,
+            trip_degc: rig.accelerator.trip_max_degc,
+        };
+        let policy = crate::policy::build(options.policy.unwrap_or(profile.power.policy), &subject)?;
+        let governor = Governor { policy, ..base };
         let period_s = profile.environment.period_s();
         let cycle = Cycle::find(&governor, &profile.environment, period_s);
         if let Some(why) = cycle.as_ref().and_then(|c| uncarried(c, share)) {
@@ -252,6 +265,7 @@ impl Setup {
             saturation_a: rig.servo().and_then(rig::Instrument::current_limit_a).map(|limit_a| limit_a * SATURATION_FRAC),
             assume_heat_w: options.assume_w.or(rig.accelerator.assume_w),
             heat_gain: 1.0,
+            actuator: actuator(&rig, identity.as_ref())?,
         };
 
         let mut because = Vec::new();
@@ -446,6 +460,17 @@ pub(crate) fn ask(spec: &Spec, assume_w: Option<f64>) -> Result<Identity, SetupE
 fn settings(rig: &RigFile) -> Settings {
     let asked = rig.accelerator.settings;
     Settings { power_limit_w: asked.power_limit_w, locked_mhz: asked.locked_mhz }
+}
+
+/// What holds the board to its budget: its own limit only where the rig file asks for it.
+fn actuator(rig: &RigFile, identity: Option<&Identity>) -> Result<Actuator, SetupError> {
+    if !rig.accelerator.settings.limit_follows_budget {
+        return Ok(Actuator::Pacing);
+    }
+    let least = identity.and_then(|i| i.limits_w).map(|l| l.0);
+    least.map(|w| Actuator::PowerLimit { least: Watts(w) }).ok_or_else(|| {
+        SetupError::Options("limit_follows_budget in [accelerator.settings] needs a device that says which power limits it takes".into())
+    })
 }
 
 /// Refuses what the device cannot be set to, before anything is opened.

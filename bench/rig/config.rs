@@ -165,6 +165,8 @@ pub struct AcceleratorRule {
 pub struct DeviceSettings {
     /// Board power limit, W.
     pub power_limit_w: Option<f64>,
+    /// The limit follows the governor's budget, up to `power_limit_w`, instead of the work being paced.
+    pub limit_follows_budget: bool,
     /// Lowest and highest core clock, MHz.
     pub locked_mhz: Option<(u32, u32)>,
 }

@@ -148,6 +148,7 @@ impl Study {
             seed: 1,
             assume_w: None,
             unattended: false,
+            policy: None,
         }
     }
 

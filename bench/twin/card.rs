@@ -53,6 +53,22 @@ const COUNTER_PERIOD_S: f64 = 0.1;
 const POWER_AVERAGE_S: f64 = 1.0;
 
 impl CardSpec {
+    /// Work per second at this duty and die temperature, slowdown and leakage included.
+    pub fn rate(&self, duty: f64, die_degc: f64) -> f64 {
+        self.allowed(duty, die_degc) * self.units_per_s * self.leak(die_degc)
+    }
+
+    /// What is left of a duty when the die is so hot that the card slows down.
+    fn allowed(&self, duty: f64, die_degc: f64) -> f64 {
+        let over = ((die_degc - self.slowdown_degc) / SLOWDOWN_BAND_K).clamp(0.0, 1.0);
+        duty * (1.0 - 0.5 * over)
+    }
+
+    /// Part of the work that a die of this temperature does for the same power.
+    fn leak(&self, die_degc: f64) -> f64 {
+        (1.0 - self.leakage_per_k * (die_degc - self.reference_degc)).max(0.0)
+    }
+
     /// Reads `[card]`.
     pub fn read(card: &Section<'_>) -> Self {
         let spec = Self {
@@ -169,12 +185,10 @@ impl Card {
     /// Advances by `dt_s` at the given true die temperature; returns the true board power in W, all of which is heat.
     pub fn advance(&mut self, dt_s: f64, die_degc: f64) -> f64 {
         self.time_s += dt_s;
-        let over = ((die_degc - self.spec.slowdown_degc) / SLOWDOWN_BAND_K).clamp(0.0, 1.0);
-        let allowed = self.duty * (1.0 - 0.5 * over);
+        let allowed = self.spec.allowed(self.duty, die_degc);
         self.busy = if self.truth.artefacts { self.paced(allowed) } else { allowed };
         let power = self.spec.idle_w + self.busy * (self.spec.full_w - self.spec.idle_w);
-        let leak = 1.0 - self.spec.leakage_per_k * (die_degc - self.spec.reference_degc);
-        self.units += self.busy * self.spec.units_per_s * (1.0 + self.truth.work_gain) * leak.max(0.0) * dt_s;
+        self.units += self.busy * self.spec.units_per_s * (1.0 + self.truth.work_gain) * self.spec.leak(die_degc) * dt_s;
         self.energy_j += power * (1.0 + self.truth.power_gain) * dt_s;
         self.average_w += (power - self.average_w) * (dt_s / POWER_AVERAGE_S).min(1.0);
         let counter_period = if self.truth.artefacts { COUNTER_PERIOD_S } else { 0.0 };
@@ -184,7 +198,7 @@ impl Card {
             self.counter_j = if self.truth.artefacts { (self.energy_j * 1e3).floor() / 1e3 } else { self.energy_j };
         }
         self.throttle = match () {
-            () if over > 0.0 => reason::SW_THERMAL,
+            () if die_degc > self.spec.slowdown_degc => reason::SW_THERMAL,
             () if self.duty >= 0.999 => reason::SW_POWER_CAP,
             () if self.duty <= 0.0 => reason::IDLE,
             () => 0,

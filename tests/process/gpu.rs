@@ -97,6 +97,23 @@ fn settings_are_put_back_when_the_run_is_stopped() {
     assert!(told.len() == 2 && told[0].contains("power limit 500 W") && told[1].contains("read back"), "{told:?}");
 }
 
+/// The limit as the actuator: it follows the budget, the work is not paced, and the end finds it as it was.
+#[test]
+fn a_limit_that_follows_the_budget_follows_it() {
+    let Some(stub) = Stubbed::new() else { return };
+    let rig = std::fs::read_to_string(stub.bench.path("set.toml")).expect("written");
+    stub.bench.write("follow.toml", &rig.replace("power_limit_w = 500", "power_limit_w = 500\nlimit_follows_budget = true"));
+    stub.write("limit_mw", "650000");
+    let (engine, name) = stub.fly("follow.toml", "--policy fixed:0.7");
+    let mut screen = stub.bench.attach(&name);
+    let row = screen.row("a limit", |row| row.get(Column::AccelLimitW).is_some_and(|w| w < 400.0));
+    let budget = row.get(Column::PowerBudgetW).expect("a budget");
+    assert!((row.get(Column::AccelLimitW).expect("a limit") - budget).abs() < 1.0 && (budget - 350.0).abs() < 1.0, "{budget}");
+    assert!(row.get(Column::WorkDutyFrac).is_none_or(|d| d == 1.0), "never mixed with pacing");
+    engine.signal(Signal::TERM);
+    assert!(engine.end().with(0).line(0).contains("SAFE CONFIRMED") && stub.put_back());
+}
+
 #[test]
 fn a_setting_that_is_refused_stops_the_run_before_it_begins() {
     let Some(stub) = Stubbed::new() else { return };

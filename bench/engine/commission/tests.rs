@@ -217,6 +217,7 @@ fn setup(profile: &str, duration_s: Option<f64>) -> Setup {
         seed: 1,
         assume_w: None,
         unattended: false,
+        policy: None,
     };
     Setup::build(options).expect("it flies")
 }

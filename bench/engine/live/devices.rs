@@ -169,6 +169,16 @@ impl Devices for LiveDevices {
                 port.command(command);
             }
         }
+        if let Some((settings, limit)) = self.settings.as_mut().zip(commands.limit) {
+            settings.limit(limit.0);
+            let refused = settings.refused();
+            self.notes.extend(refused.into_iter().map(|message| Event {
+                severity: Severity::Warning,
+                kind: "settings",
+                who: "engine".into(),
+                message,
+            }));
+        }
         match &mut self.source {
             Some(Source::Virtual(card)) => card.set_duty(commands.duty),
             Some(Source::Real { workload, .. }) => workload.set_duty(commands.duty.unwrap_or(0.0)),

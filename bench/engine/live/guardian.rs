@@ -9,7 +9,7 @@ use accelerator::{Error, Gpu};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 use thiserror::Error as ThisError;
 
@@ -18,6 +18,8 @@ const READY: &str = "ready";
 const DONE: &str = "done";
 /// The driver may take this long to put a setting back before it is unconfirmed.
 const RESTORE: Duration = Duration::from_secs(2);
+/// A limit is not set anew for a smaller change, W.
+const LEAST_CHANGE_W: f64 = 1.0;
 /// A guardian that cannot put back tries again this often, so many times: a GPU in reset comes back.
 const AGAIN: Duration = Duration::from_secs(2);
 const TRIES: u32 = 30;
@@ -36,9 +38,19 @@ pub enum GuardError {
     Guardian(String),
 }
 
+/// What the settings' own thread is asked: the driver may hang, and nobody waits for it without a deadline.
+enum Ask {
+    Limit(f64),
+    Restore(SyncSender<Result<(), String>>),
+}
+
 /// Settings in force, with the guardian that watches over them.
 pub(crate) struct Guarded {
-    held: Option<Held>,
+    asks: Option<SyncSender<Ask>>,
+    /// What became of limits that were asked for and refused.
+    refused: Receiver<String>,
+    /// The limit last asked for, W.
+    limit_w: f64,
     guardian: Child,
     word: Option<ChildStdin>,
 }
@@ -46,13 +58,31 @@ pub(crate) struct Guarded {
 impl Guarded {
     /// Starts the guardian, then sets what is asked for. `program` is ourselves.
     pub(crate) fn apply(program: &Path, gpu: &Gpu, wanted: Settings, log: &Path) -> Result<Self, GuardError> {
-        let held = Held::prepare(Library::find()?, gpu, wanted)?;
+        let mut held = Held::prepare(Library::find()?, gpu, wanted)?;
         let (guardian, word) = start(program, gpu, held.original(), log).map_err(GuardError::Guardian)?;
-        let mut guarded = Self { held: Some(held), guardian, word: Some(word) };
-        if let Some(held) = &mut guarded.held {
-            held.apply()?;
+        // From here on the guardian's pipe breaks if anything fails, and it puts back what was set.
+        held.apply()?;
+        let (asks, asked) = sync_channel(2);
+        let (tell, refused) = sync_channel(16);
+        let thread = std::thread::Builder::new().name("settings".into());
+        thread.spawn(move || serve(held, &asked, &tell)).map_err(|e| GuardError::Guardian(e.to_string()))?;
+        Ok(Self { asks: Some(asks), refused, limit_w: wanted.power_limit_w.unwrap_or(f64::NAN), guardian, word: Some(word) })
+    }
+
+    /// Asks for another power limit, without waiting; one that comes while the driver is busy is asked for again at the next tick.
+    pub(crate) fn limit(&mut self, watts: f64) {
+        // Every change is a call into the driver: not for less than it can hold.
+        if (watts - self.limit_w).abs() < LEAST_CHANGE_W {
+            return;
         }
-        Ok(guarded)
+        if self.asks.as_ref().is_some_and(|asks| asks.try_send(Ask::Limit(watts)).is_ok()) {
+            self.limit_w = watts;
+        }
+    }
+
+    /// Limits that were refused since the last call, in words.
+    pub(crate) fn refused(&self) -> Vec<String> {
+        self.refused.try_iter().collect()
     }
 
     /// Puts everything back; what is wrong if that is not confirmed. Never takes longer than `within`: a driver that hangs is left to the guardian.
@@ -61,17 +91,20 @@ impl Guarded {
     }
 
     fn put_back(&mut self, within: Duration) -> Result<(), String> {
-        let Some(mut held) = self.held.take() else { return Ok(()) };
-        let (tell, told) = mpsc::channel();
-        let thread = std::thread::Builder::new().name("settings".into()).spawn(move || {
-            // Nobody may be waiting any more.
-            let _ = tell.send(held.restore().map_err(|e| e.to_string()));
-        });
-        let restored = match thread {
-            Err(why) => Err(why.to_string()),
-            Ok(_) => told
-                .recv_timeout(within.min(RESTORE))
-                .unwrap_or_else(|_| Err("the driver does not answer; the guardian goes on trying".into())),
+        let Some(asks) = self.asks.take() else { return Ok(()) };
+        let deadline = Instant::now() + within.min(RESTORE);
+        let silent = || Err("the driver does not answer; the guardian goes on trying".to_owned());
+        let (tell, told) = sync_channel(1);
+        let mut ask = Ask::Restore(tell);
+        let restored = loop {
+            match asks.try_send(ask) {
+                Ok(()) => break told.recv_timeout(deadline.saturating_duration_since(Instant::now())).unwrap_or_else(|_| silent()),
+                Err(TrySendError::Full(back)) if Instant::now() < deadline => {
+                    ask = back;
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                Err(_) => break silent(),
+            }
         };
         let word = self.word.take();
         if restored.is_ok()
@@ -80,7 +113,6 @@ impl Guarded {
             // One that is gone has nothing to do.
             let _ = writeln!(word, "{DONE}");
             drop(word);
-            let deadline = Instant::now() + within;
             while matches!(self.guardian.try_wait(), Ok(None)) && Instant::now() < deadline {
                 std::thread::sleep(Duration::from_millis(5));
             }
@@ -93,6 +125,23 @@ impl Drop for Guarded {
     fn drop(&mut self) {
         // Without a last word the guardian does it.
         let _ = self.put_back(RESTORE);
+    }
+}
+
+/// Sets limits until it is told to put everything back, or nobody is left to tell it.
+fn serve(mut held: Held, asked: &Receiver<Ask>, tell: &SyncSender<String>) {
+    for ask in asked {
+        match ask {
+            Ask::Limit(watts) => {
+                if let Err(why) = held.set_power_limit(watts) {
+                    // Nobody listening, or too much said already.
+                    let _ = tell.try_send(why.to_string());
+                }
+            }
+            Ask::Restore(told) => {
+                let _ = told.send(held.restore().map_err(|e| e.to_string()));
+            }
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! `[power]` and `[power.cells]`: where the electricity comes from, and what it and the rest weigh.
 
-use crate::profile::LEAST;
+use crate::profile::{LEAST, PolicyChoice};
 use signal::Section;
 
 /// Where the electricity comes from, and what it and the rest weigh.
@@ -24,6 +24,8 @@ pub struct Power {
     pub array_incidence_deg: f64,
     /// How the array's cells warm and what that costs; without them it always gives its rated power.
     pub cells: Option<Cells>,
+    /// What is made of the power there is.
+    pub policy: PolicyChoice,
 }
 
 /// What an array's power depends on its temperature with, per m2 of array (`[power.cells]`).
@@ -58,6 +60,7 @@ pub(super) fn read(section: &Section<'_>, age_years: f64) -> Power {
         array_ageing_frac_year: section.number_or("array_ageing_frac_year", 0.0..=0.9, 0.0),
         array_incidence_deg: section.number_or("array_incidence_deg", 0.0..=90.0, 0.0),
         cells: cells(&section.optional_section("cells")),
+        policy: super::policy::read(section),
     };
     let left_kw = crate::array::Array::new(&power, 1.0).power_w(crate::array::RATED_SUNLIGHT_W_M2) / 1e3
         * (1.0 - power.conversion_loss_frac)

@@ -108,7 +108,12 @@ fn settings(section: &Section<'_>) -> DeviceSettings {
             None
         }
     };
-    DeviceSettings { power_limit_w: section.optional_number("power_limit_w", 1.0..=5000.0), locked_mhz }
+    let power_limit_w = section.optional_number("power_limit_w", 1.0..=5000.0);
+    let limit_follows_budget = section.flag_or("limit_follows_budget", false);
+    if limit_follows_budget && power_limit_w.is_none() {
+        section.problem("limit_follows_budget", "needs power_limit_w: the limit at full load");
+    }
+    DeviceSettings { power_limit_w, limit_follows_budget, locked_mhz }
 }
 
 fn mass(name: String, section: &Section<'_>) -> Mass {

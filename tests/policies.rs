@@ -1,0 +1,95 @@
+//! The governor's policies on the twin: what they gain over following the Sun, and how closely a paced board follows its budget.
+
+use crate::flight::{drawn, setup_of};
+use control::End;
+use engine::memory::{MemoryBench, fly};
+use engine::rehearse::rehearse;
+use model::profile::PolicyChoice;
+use record::{Column, Row};
+use signal::RunState;
+
+/// A night orbit whose array has power to spare in the light, and a battery that can take and give it.
+const SPARE: &[(&str, &str)] = &[("array_kw", "190.0"), ("charge_kw", "90.0"), ("discharge_kw", "130.0"), ("capacity_kwh", "110.0")];
+
+/// What a rehearsal of one orbit does under this policy: work, lowest charge, hottest die.
+fn outcome(policy: PolicyChoice, profile: &str, changes: &[(&str, &str)]) -> (f64, f64, f64) {
+    let setup = setup_of(profile, changes, Some(policy));
+    let mut rows: Vec<Row> = Vec::new();
+    let told = rehearse(&setup, |row| {
+        rows.push(row.clone());
+        Ok::<(), std::convert::Infallible>(())
+    })
+    .unwrap_or_else(|e| match e {});
+    assert!(told.flown, "{policy}: {}", told.end);
+    for row in &rows {
+        let get = |column| row.get(column);
+        if let Some((budget, available)) = get(Column::PowerBudgetW).zip(get(Column::PowerAvailableW)) {
+            assert!((16.0..=72.0).contains(&budget) && budget <= available.max(16.0) + 1e-9, "{policy}: {budget} W of {available} W");
+        }
+    }
+    (told.work.expect("work"), told.soc_frac.map_or(1.0, |s| s.0), told.die_degc.expect("a die"))
+}
+
+/// On the twin: battery and plan turn what follow-sun spills into work, and leave the battery its planned depth.
+#[test]
+fn a_plan_gains_over_following_the_sun() {
+    let of = |policy| outcome(policy, "noon-midnight-560", SPARE);
+    let (sun, ..) = of(PolicyChoice::FollowSun);
+    let (fixed, ..) = of(PolicyChoice::Fixed(0.5));
+    let (battery, battery_soc, _) = of(PolicyChoice::Battery);
+    let (plan, plan_soc, _) = of(PolicyChoice::Plan);
+    let percent = |work: f64| (work / sun - 1.0) * 100.0;
+    eprintln!("over follow-sun: fixed {:+.1} %, battery {:+.1} %, plan {:+.1} %", percent(fixed), percent(battery), percent(plan));
+    assert!(fixed < sun && plan > 1.05 * sun && plan > 0.99 * battery, "{sun} {fixed} {battery} {plan}");
+    assert!(battery_soc > 0.58 && plan_soc > 0.58, "{battery_soc} {plan_soc}");
+}
+
+/// A card that slows down early: held below, it never throttles. What that costs in work is said, not judged: the twin's card loses no efficiency to
+/// throttling, a real one may.
+#[test]
+fn the_thermal_policy_keeps_the_card_from_slowing_down() {
+    let (_, _, free) = outcome(PolicyChoice::FollowSun, "dawn-dusk-650", &[]);
+    let slowdown = free - 6.0;
+    let changes = [("slowdown_degc", format!("{slowdown:.1}"))];
+    let changes: Vec<(&str, &str)> = changes.iter().map(|(k, v)| (*k, v.as_str())).collect();
+    let (throttled, _, _) = outcome(PolicyChoice::FollowSun, "dawn-dusk-650", &changes);
+    let (kept, _, hottest) = outcome(PolicyChoice::Thermal, "dawn-dusk-650", &changes);
+    eprintln!(
+        "slowdown at {slowdown:.1} °C: thermal reaches {hottest:.1} °C and does {:+.1} % of the throttled work",
+        (kept / throttled - 1.0) * 100.0
+    );
+    assert!(hottest < slowdown, "{hottest} °C at a slowdown of {slowdown} °C");
+}
+
+/// Pacing on the emulated bench (whole batches, then idle, jittered; noise and the driver's artefacts): over an orbit the power follows the budget
+/// to 2 % of its range, as the mean of each minute and in the whole.
+#[test]
+fn paced_power_follows_its_budget() {
+    for (profile, seed) in [("dawn-dusk-650", 1), ("noon-midnight-560", 2)] {
+        let mut setup = setup_of(profile, &[], None);
+        setup.options.seed = seed;
+        setup.law.duration_s = setup.law.environment.period_s();
+        let mut bench = MemoryBench::new(&setup, drawn(&setup)).expect("a bench");
+        let flown = fly(&setup, &mut bench, |_, _, _| Vec::new());
+        assert_eq!(flown.end, End::Done);
+        // Between full load and idle there is something to pace; at the ends a card whose shunt is off by a percent stays where it is.
+        let paced: Vec<(f64, f64)> = flown
+            .rows
+            .windows(2)
+            .filter(|w| w[1].state == RunState::Running)
+            .filter_map(|w| Some((w[0].get(Column::PowerBudgetW)?, w[1].get(Column::AccelPowerW)?)))
+            .collect();
+        let minutes: Vec<f64> =
+            paced.chunks(60).filter(|c| c.len() == 60).map(|c| c.iter().map(|(b, p)| p - b).sum::<f64>() / 60.0).collect();
+        let range = 72.0 - 16.0;
+        let rms = (minutes.iter().map(|e| e * e).sum::<f64>() / minutes.len() as f64).sqrt() / range;
+        let mean = paced.iter().map(|(b, p)| p - b).sum::<f64>() / paced.len() as f64 / range;
+        eprintln!(
+            "{profile}: tracking error {:.2} % of range (RMS of minutes), {:+.2} % in the mean of {} ticks",
+            rms * 100.0,
+            mean * 100.0,
+            paced.len()
+        );
+        assert!(rms < 0.02 && mean.abs() < 0.02, "{profile}: {rms} {mean}");
+    }
+}
