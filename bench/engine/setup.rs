@@ -228,6 +228,7 @@ impl Setup {
             environment: profile.environment.clone(),
             flight,
             initial,
+            faults: profile.faults,
             charge: cycle.as_ref().map(|c| c.start),
             servo: match rig.interface.servo_node {
                 rig::config::ServoNode::Plate => Servo::Plate,
