@@ -135,6 +135,24 @@ fn a_swing_that_no_doubt_explains_is_unexpected() {
     assert!(said.contains("band, mean: as expected") && said.contains("band, spread: UNEXPECTED: flight_heat_w"), "{said}");
 }
 
+/// A blank run: without work the virtual card idles whatever it may draw, and nothing is counted.
+#[test]
+fn without_work_the_virtual_card_idles() {
+    let mut options = setup_for("dawn-dusk-650", 1, Some(600.0)).options;
+    options.workload = Some("none".into());
+    let blank = Setup::build(options.clone()).unwrap_or_else(|why| panic!("{why}"));
+    let mut bench = MemoryBench::new(&blank, drawn(&blank)).expect("a bench");
+    let flown = fly(&blank, &mut bench, |_, _, _| Vec::new());
+    assert_eq!(flown.end, End::Done);
+    let last = flown.rows.last().expect("rows");
+    assert!((last.get(Column::AccelPowerW).expect("read") - blank.law.governor.idle.0).abs() < 2.0, "{last:?}");
+    assert_eq!(last.get(Column::WorkUnits), Some(0.0));
+    let told = engine::rehearse::rehearse(&blank, |_| Ok::<(), std::convert::Infallible>(())).unwrap_or_else(|never| match never {});
+    assert!(told.flown && told.power_w.is_some_and(|w| (w - blank.law.governor.idle.0).abs() < 0.1), "{told:?}");
+    options.workload = Some("cpu".into());
+    assert!(Setup::build(options).expect_err("no card").to_string().contains("virtual work or none"));
+}
+
 /// Every falsified bench fails, and the channel that gives it away is named.
 #[test]
 fn what_is_wrong_fails_and_is_named() {

@@ -30,6 +30,8 @@ pub struct MemoryBench {
     unplugged: bool,
     /// What the host sends is lost on the way, though the port stands.
     muted: bool,
+    /// The card has work to pace.
+    works: bool,
     /// Setpoint commands no longer reach the instrument, though everything else does.
     pub frozen_setpoint: bool,
 }
@@ -37,7 +39,8 @@ pub struct MemoryBench {
 impl MemoryBench {
     /// The bench of `setup`, as it really is by `truth`.
     pub fn new(setup: &Setup, truth: Truth) -> Result<Self, rig::Error> {
-        Self::of(&setup.rig.instruments[0], setup.twin.card.clone(), setup.coupled, truth)
+        let bench = Self::of(&setup.rig.instruments[0], setup.twin.card.clone(), setup.coupled, truth)?;
+        Ok(Self { works: setup.card_works(), ..bench })
     }
 
     /// The bench behind this instrument, as it really is by `truth`.
@@ -52,6 +55,7 @@ impl MemoryBench {
             notes: Vec::new(),
             unplugged: false,
             muted: false,
+            works: true,
             frozen_setpoint: false,
         };
         bench.drive(Input::Opened);
@@ -140,7 +144,7 @@ impl Devices for MemoryBench {
                 self.drive(Input::Command(command));
             }
         }
-        self.world.set_duty(commands.duty.unwrap_or(0.0));
+        self.world.set_duty(commands.duty.filter(|_| self.works).unwrap_or(0.0));
     }
 
     fn make_safe(&mut self, _within: Duration) -> (Vec<Unconfirmed>, Vec<Event>) {
