@@ -87,7 +87,8 @@ pub(crate) struct FlightArgs {
     /// Device under test: virtual, nvml:INDEX, cpu; the rig's default if left out
     #[arg(long)]
     pub(crate) accelerator: Option<String>,
-    /// Work: `virtual`, `cpu`, `cpu:small:2`, `openai:URL`, `command:PROGRAM ARGS`, `none` (see `workload list`); what suits the accelerator if left out
+    /// Work: `virtual`, `cpu`, `cpu:small:2`, `openai:URL`, `command:PROGRAM ARGS` (see `workload list`), `none` (a blank run: the virtual card
+    /// idles, a real one does what others give it); what suits the accelerator if left out
     #[arg(long)]
     pub(crate) workload: Option<String>,
     /// Mission time to fly, such as 90m, 24h, 5400s; the profile's own length if left out

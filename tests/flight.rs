@@ -106,6 +106,7 @@ fn most_benches_agree_with_their_prediction() {
     let root = tempfile::tempdir().expect("a folder");
     let mut failed: Vec<(u64, Vec<String>)> = Vec::new();
     let mut ratios: Vec<(String, f64)> = Vec::new();
+    let mut spreads: Vec<(String, f64)> = Vec::new();
     for seed in 1..=20 {
         let setup = setup("dawn-dusk-650", seed);
         let (comparison, _) = compared(root.path(), &setup, drawn(&setup), |_| {});
@@ -113,6 +114,7 @@ fn most_benches_agree_with_their_prediction() {
         if !names.is_empty() {
             failed.push((seed, names));
         }
+        spreads.extend(comparison.residuals.iter().filter_map(|c| Some((c.name.clone(), c.band?.spread))));
         ratios.extend(comparison.residuals.iter().filter_map(|c| Some((c.name.clone(), c.band?.ratio))));
     }
     assert!(failed.len() <= 4, "{} of 20 benches fail: {failed:?}", failed.len());
@@ -121,6 +123,56 @@ fn most_benches_agree_with_their_prediction() {
     assert!(ratios.len() >= 140 && outside.len() <= 16, "{} of {} are outside the band: {outside:?}", outside.len(), ratios.len());
     let rms = (ratios.iter().map(|(_, r)| r * r).sum::<f64>() / ratios.len() as f64).sqrt();
     assert!((0.6..=1.3).contains(&rms), "residuals are {rms} of the band: it is not what it says");
+    // The spread of an honest bench is inside as well, by every channel: noise and batches are declared, not swallowed.
+    let wild: Vec<&(String, f64)> = spreads.iter().filter(|(_, spread)| *spread > report::COVERAGE).collect();
+    assert!(spreads.len() == ratios.len() && wild.len() <= 4, "{} of {} spread too far: {wild:?}", wild.len(), spreads.len());
+    for name in ["flight_heat_w", "accel_power_w", "work_units_per_s"] {
+        let of: Vec<f64> = spreads.iter().filter(|s| s.0 == name).map(|s| s.1).collect();
+        let mean = of.iter().sum::<f64>() / of.len() as f64;
+        assert!((0.2..1.5).contains(&mean), "{name}: spread {mean} of what is declared");
+    }
+}
+
+/// A board power that swings about the right mean, as of a card that hunts or a counter that stutters: the mean lets it through,
+/// the spread does not.
+#[test]
+fn a_swing_that_no_doubt_explains_is_unexpected() {
+    let root = tempfile::tempdir().expect("a folder");
+    let setup = setup("dawn-dusk-650-january", 1);
+    let honest =
+        begin(&setup, root.path(), Program { version: "test".into(), commit: "test".into(), command: Vec::new() }).expect("a folder");
+    let mut bench = MemoryBench::new(&setup, drawn(&setup)).expect("a bench");
+    let mut flown = fly(&setup, &mut bench, |_, _, _| Vec::new());
+    for row in &mut flown.rows {
+        if let Some(heat_w) = row.get(Column::FlightHeatW) {
+            row.set(Column::FlightHeatW, heat_w + if row.tick / 30 % 2 == 0 { 9.0 } else { -9.0 });
+        }
+    }
+    record(&honest, &flown);
+    let comparison = compare_run(&honest.folder, &report::PRESETS[0]).expect("a comparison");
+    let heat = comparison.residuals.iter().find(|c| c.name == "flight_heat_w").and_then(|c| c.band).expect("a band");
+    assert!(heat.mean_expected() && !heat.spread_expected(), "{comparison}");
+    assert!(comparison.unexpected().contains(&"flight_heat_w"), "{comparison}");
+    let said = comparison.to_string();
+    assert!(said.contains("band, mean: as expected") && said.contains("band, spread: UNEXPECTED: flight_heat_w"), "{said}");
+}
+
+/// A blank run: without work the virtual card idles whatever it may draw, and nothing is counted.
+#[test]
+fn without_work_the_virtual_card_idles() {
+    let mut options = setup_for("dawn-dusk-650", "twin", 1, Some(600.0)).options;
+    options.workload = Some("none".into());
+    let blank = Setup::build(options.clone()).unwrap_or_else(|why| panic!("{why}"));
+    let mut bench = MemoryBench::new(&blank, drawn(&blank)).expect("a bench");
+    let flown = fly(&blank, &mut bench, |_, _, _| Vec::new());
+    assert_eq!(flown.end, End::Done);
+    let last = flown.rows.last().expect("rows");
+    assert!((last.get(Column::AccelPowerW).expect("read") - blank.law.governor.idle.0).abs() < 2.0, "{last:?}");
+    assert_eq!(last.get(Column::WorkUnits), Some(0.0));
+    let told = engine::rehearse::rehearse(&blank, |_| Ok::<(), std::convert::Infallible>(())).unwrap_or_else(|never| match never {});
+    assert!(told.flown && told.power_w.is_some_and(|w| (w - blank.law.governor.idle.0).abs() < 0.1), "{told:?}");
+    options.workload = Some("cpu".into());
+    assert!(Setup::build(options).expect_err("no card").to_string().contains("virtual work or none"));
 }
 
 /// Every falsified bench fails, and the channel that gives it away is named.

@@ -4,6 +4,7 @@ use crate::{Governor, ResistanceLaw, Trip};
 use model::battery::BatteryState;
 use model::environment::Environment;
 use model::flight::{FlightModel, FlightState};
+use model::profile::Faults;
 use signal::{Celsius, Channel, Limits, Watts};
 use std::collections::BTreeSet;
 use thiserror::Error;
@@ -78,6 +79,8 @@ pub struct Law {
     pub flight: FlightModel,
     /// The flight model's state at mission second 0.
     pub initial: FlightState,
+    /// What fails in the flight model, and when.
+    pub faults: Faults,
     /// How full the battery is at mission second 0; full if not said.
     pub charge: Option<BatteryState>,
     /// Where the rig is servoed.

@@ -240,6 +240,9 @@ fn fly(law: &Law, state: &mut State, heat: Heat, ticks: u32, events: &mut Vec<Ev
             break;
         }
         let next = law.environment.at(state.mission_s + law.dt_s);
+        for message in law.faults.strike(state.mission_s, &mut state.flight) {
+            events.push(Event { severity: Severity::Warning, kind: "fault", who: "control".into(), message });
+        }
         law.flight.step(&mut state.flight, board, &env, &next, law.dt_s);
         if let Some(charge) = &mut state.charge {
             let flow = law.governor.exchange(charge, board, &env, &next, law.dt_s);

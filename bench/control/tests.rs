@@ -8,6 +8,7 @@ use crate::*;
 use model::Profile;
 use model::flight::FlightModel;
 use model::power::PowerShare;
+use model::profile::Faults;
 use proptest::prelude::*;
 use signal::{Channel, Limit, Limits, Origin, Reading, Request, RunState, Severity, Snapshot, Watts};
 
@@ -26,6 +27,7 @@ pub(crate) fn law() -> Law {
         environment: profile.environment,
         flight,
         initial,
+        faults: Faults::default(),
         charge: None,
         servo: Servo::Plate,
         setpoint: SetpointLaw { limits: Limits::new(5.0, 60.0).expect("ordered"), rate_k_s: 0.1 },
@@ -181,6 +183,35 @@ fn a_flight_is_flown_to_its_end_and_counts_its_work() {
     assert!((last.view.work_units.expect("counted") - 420_000.0).abs() < 1.0);
     let after = bench.step();
     assert_eq!((after.commands.thermal, after.commands.duty), (Thermal::Off, None));
+}
+
+/// Pumps that trip in flight: told once, and the flight model's plate takes all heat from then on. Setpoints stay in their limits.
+#[test]
+fn a_declared_fault_strikes_at_its_time_and_is_told_once() {
+    let trips = "\n[fault.pump_trip]\nat_s = 100.0\nflow_frac = 0.0\n[fault.loop_lost]\nat_s = 50.0\nloops_frac = 0.5\n";
+    let text = format!("{}{trips}", model::profile::builtin()[0].1);
+    let faults = Profile::parse("p.toml", &text).unwrap_or_else(|p| panic!("{p}")).faults;
+    let mut bench = Bench::new(Law { faults, ..law() });
+    let mut sound = flying();
+    let mut told = Vec::new();
+    bench.until(RunState::Running);
+    let (mut plate, mut at_the_trip) = (0.0, 0.0);
+    for _ in 0..400 {
+        let out = bench.step();
+        let mission_s = out.view.mission_s.expect("flying");
+        told.extend(out.events.into_iter().filter(|e| e.kind == "fault").map(|e| (mission_s, e.message)));
+        plate = out.view.flight.plate.0;
+        if mission_s == 100.0 {
+            at_the_trip = plate;
+        }
+        let honest = sound.step().view.flight.plate.0;
+        assert!(mission_s > 50.0 || plate == honest, "nothing before its time");
+        assert!(law().setpoint.limits.contains(out.view.setpoint.expect("set").0));
+    }
+    // A tick's row is of its end: the first that flies without pumps ends a second after the trip.
+    assert_eq!(told.iter().map(|t| t.0).collect::<Vec<_>>(), [51.0, 101.0], "{told:?}");
+    assert!(told[0].1.contains("50 % of the flight model's loops") && told[1].1.contains("drive 0 % of full flow"), "{told:?}");
+    assert!(plate > at_the_trip + 30.0, "{at_the_trip} K to {plate} K");
 }
 
 #[test]

@@ -4,6 +4,9 @@
 //! flown once, one standard deviation off and everything else as believed; what changes is that respect's share, and the shares
 //! add up as independent errors do. Linear propagation: good while doubts are small against what they are about.
 //!
+//! What no rehearsal shows, noise of readings, of a counter that moves in steps and of work that comes in batches, is told apart from that: it is
+//! new in every row, where a doubt is the same in all of them.
+//!
 //! Not here: what a residual outside the band means (`report`).
 
 use crate::believed::Believed;
@@ -15,6 +18,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use twin::card::{COUNTER_PERIOD_S, PACE_PERIOD_S};
 use twin::{Doubt, Truth};
 
 /// Points of a band, at most: a prediction of days is as smooth between them as one of an orbit.
@@ -35,6 +39,8 @@ struct Spread {
     column: Column,
     /// Standard uncertainty at each point, in the column's unit (kelvin for °C); `None` where nothing is predicted.
     u: Vec<Option<f64>>,
+    /// Standard deviation of what is new in every row, at each point; 0 where there is nothing of the kind.
+    noise: Vec<Option<f64>>,
     /// The doubt with the largest share of the variance, and that share.
     led_by: Option<(String, f64)>,
 }
@@ -62,11 +68,13 @@ fn columns(setup: &Setup) -> Vec<Column> {
 struct Track {
     values: Vec<Vec<Option<f64>>>,
     mission_s: Vec<f64>,
+    /// Board heat, W, and duty, 0 to 1: what noise grows with.
+    drive: Vec<(f64, f64)>,
     trip: Option<String>,
 }
 
 fn track(setup: &Setup, truth: Truth, columns: &[Column], stride: u64) -> Track {
-    let mut track = Track { values: vec![Vec::new(); columns.len()], mission_s: Vec::new(), trip: None };
+    let mut track = Track { values: vec![Vec::new(); columns.len()], mission_s: Vec::new(), drive: Vec::new(), trip: None };
     let (mut count, mut before) = (0_u64, -1.0);
     let told = rehearse_on(setup, Believed::doubted(setup, truth), |row: &Row| {
         // Staging takes as long as it takes; mission time is what rehearsals have in common.
@@ -74,6 +82,8 @@ fn track(setup: &Setup, truth: Truth, columns: &[Column], stride: u64) -> Track 
             before = mission_s;
             if count.is_multiple_of(stride) {
                 track.mission_s.push(mission_s);
+                let at = |column| row.get(column).unwrap_or(0.0);
+                track.drive.push((at(Column::FlightHeatW), at(Column::WorkDutyFrac)));
                 for (values, column) in track.values.iter_mut().zip(columns) {
                     values.push(row.get(*column));
                 }
@@ -107,7 +117,7 @@ impl Band {
         let mut tracks = flown(setup, &truths, &columns, stride).into_iter();
         let belief = tracks.next()?;
         let offs: Vec<(&Doubt, Track)> = doubts.iter().zip(tracks).collect();
-        let spread = |k: usize, column: Column| spread(column, k, &belief, &offs, floor(setup, column));
+        let spread = |k: usize, column: Column| Spread { noise: noises(setup, column, &belief), ..spread(column, k, &belief, &offs) };
         let trips = offs.iter().filter_map(|(d, t)| Some((d.key.to_owned(), t.trip.clone()?))).collect();
         Some(Self { columns: columns.iter().enumerate().map(|(k, c)| spread(k, *c)).collect(), mission_s: belief.mission_s, trips })
     }
@@ -117,12 +127,15 @@ impl Band {
         self.mission_s.len()
     }
 
-    /// Writes `mission_s` and a column `<name>_u` for each predicted one: its standard uncertainty, in its unit (kelvin for °C).
+    /// Writes `mission_s` and for each predicted column `<name>_u`, its standard uncertainty, and `<name>_noise`, the standard
+    /// deviation of what is new in every row, both in its unit (kelvin for °C).
     pub fn write(&self, path: &Path) -> Result<(), record::Error> {
         let times: Vec<Option<f64>> = self.mission_s.iter().copied().map(Some).collect();
         let mut columns = vec![("mission_s".to_owned(), Cells::Numbers(&times, 3))];
         for spread in &self.columns {
-            columns.push((format!("{}_u", spread.column.name()), Cells::Numbers(&spread.u, spread.column.decimals())));
+            for (what, cells) in [("u", &spread.u), ("noise", &spread.noise)] {
+                columns.push((format!("{}_{what}", spread.column.name()), Cells::Numbers(cells, spread.column.decimals())));
+            }
         }
         write_derived(path, times.len(), &columns)
     }
@@ -139,12 +152,30 @@ impl Band {
     }
 }
 
-/// Variance that no rehearsal shows: noise of a reading and the steps it comes in.
-fn floor(setup: &Setup, column: Column) -> f64 {
-    let spreads = &setup.twin.spreads;
+/// What no rehearsal shows, at each point of the belief's: noise of a reading, the steps it comes in, and batches of work.
+fn noises(setup: &Setup, column: Column, belief: &Track) -> Vec<Option<f64>> {
+    belief.drive.iter().map(|(heat_w, duty)| Some(noise(setup, column, *heat_w, *duty))).collect()
+}
+
+/// Standard deviation of what is new in a row with this board heat and duty.
+fn noise(setup: &Setup, column: Column, heat_w: f64, duty: f64) -> f64 {
+    let (spreads, card, dt_s) = (&setup.twin.spreads, setup.believed_card(), setup.law.dt_s);
+    // Work is on or off: over a tick that is short against a batch and its pause, a coin that falls `duty` of the time.
+    let batches = (duty * (1.0 - duty)).max(0.0).sqrt() * (PACE_PERIOD_S / dt_s).min(1.0);
+    let power_w = spreads.noise_w.hypot(batches * (card.full_w - card.idle_w));
     match column {
-        Column::RigSinkDegc => spreads.noise_k.powi(2),
-        Column::AccelPowerW => spreads.noise_w.powi(2),
+        Column::RigSinkDegc => spreads.noise_k,
+        Column::AccelPowerW => power_w,
+        // A counter stands still between its updates: either end of a difference is late by a uniform part of their period.
+        Column::FlightHeatW => power_w.hypot(heat_w * (COUNTER_PERIOD_S / dt_s).min(1.0) / 6.0_f64.sqrt()),
+        Column::WorkUnitsPerS => batches * card.units_per_s,
+        _ => 0.0,
+    }
+}
+
+/// Variance that no rehearsal shows and that is no noise: while a temperature stands, so does what it is rounded by.
+fn floor(column: Column) -> f64 {
+    match column {
         // Whole degrees, as drivers give them: a uniform error of half a kelvin each way.
         Column::AccelDieDegc | Column::AccelMemoryDegc => 1.0 / 12.0,
         _ => 0.0,
@@ -172,11 +203,11 @@ fn flown(setup: &Setup, truths: &[Truth], columns: &[Column], stride: u64) -> Ve
     tracks.into_iter().map(|(_, track)| track).collect()
 }
 
-fn spread(column: Column, k: usize, belief: &Track, offs: &[(&Doubt, Track)], floor: f64) -> Spread {
+fn spread(column: Column, k: usize, belief: &Track, offs: &[(&Doubt, Track)]) -> Spread {
     let mut shares = vec![0.0; offs.len()];
     let u = belief.values[k].iter().enumerate().map(|(row, value)| {
         let value = (*value)?;
-        let mut variance = floor;
+        let mut variance = floor(column);
         for ((_, off), share) in offs.iter().zip(&mut shares) {
             // A doubt that trips says nothing after it.
             if let Some(other) = off.values[k].get(row).copied().flatten() {
@@ -190,5 +221,5 @@ fn spread(column: Column, k: usize, belief: &Track, offs: &[(&Doubt, Track)], fl
     let u = u.collect();
     let all = shares.iter().sum::<f64>();
     let led_by = shares.iter().zip(offs).max_by(|a, b| a.0.total_cmp(b.0)).filter(|(s, _)| **s > 0.0);
-    Spread { column, u, led_by: led_by.map(|(share, (doubt, _))| (doubt.key.to_owned(), share / all)) }
+    Spread { column, u, noise: Vec::new(), led_by: led_by.map(|(share, (doubt, _))| (doubt.key.to_owned(), share / all)) }
 }

@@ -25,6 +25,8 @@ pub struct MemoryBench {
     seats: Vec<Seat>,
     now_s: f64,
     notes: Vec<Event>,
+    /// The card has work to pace.
+    works: bool,
     /// Setpoint commands no longer reach the instrument, though everything else does.
     pub frozen_setpoint: bool,
 }
@@ -54,7 +56,8 @@ pub enum MemoryError {
 impl MemoryBench {
     /// The bench of `setup`, as it really is by `truth`.
     pub fn new(setup: &Setup, truth: Truth) -> Result<Self, MemoryError> {
-        Self::of(&setup.rig, setup.twin.card.clone(), setup.coupled, truth)
+        let bench = Self::of(&setup.rig, setup.twin.card.clone(), setup.coupled, truth)?;
+        Ok(Self { works: setup.card_works(), ..bench })
     }
 
     /// The bench of this rig, as it really is by `truth`, with all its instruments.
@@ -65,7 +68,7 @@ impl MemoryBench {
             let (driver, known) = (rig::driver_for(instrument)?, Known::new(instrument));
             seats.push(Seat { driver, known, deadline_s: None, unplugged: false, muted: false });
         }
-        let mut bench = Self { world, seats, now_s: 0.0, notes: Vec::new(), frozen_setpoint: false };
+        let mut bench = Self { world, seats, now_s: 0.0, notes: Vec::new(), works: true, frozen_setpoint: false };
         for seat in 0..bench.seats.len() {
             bench.drive(seat, Input::Opened);
         }
@@ -184,7 +187,7 @@ impl Devices for MemoryBench {
                 }
             }
         }
-        self.world.set_duty(commands.duty.unwrap_or(0.0));
+        self.world.set_duty(commands.duty.filter(|_| self.works).unwrap_or(0.0));
     }
 
     fn make_safe(&mut self, _within: Duration) -> (Vec<Unconfirmed>, Vec<Event>) {

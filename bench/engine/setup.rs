@@ -156,9 +156,10 @@ impl Setup {
             (None, Spec::Cpu) => "cpu".parse()?,
             (None, Spec::Nvml(_)) => workload::Spec::None,
         };
-        if (workload == workload::Spec::Virtual) != (spec == Spec::Virtual) {
+        // Without work either kind of device only idles: a blank run.
+        if workload != workload::Spec::None && (workload == workload::Spec::Virtual) != (spec == Spec::Virtual) {
             return Err(SetupError::Options(format!(
-                "the workload \"{workload}\" does not run on the accelerator \"{spec}\": the virtual card does virtual work, real ones real work"
+                "the workload \"{workload}\" does not run on the accelerator \"{spec}\": the virtual card does virtual work or none, real ones real work or none"
             )));
         }
         let identity = if spec.is_real() { Some(ask(&spec, options.assume_w.or(rig.accelerator.assume_w))?) } else { None };
@@ -246,6 +247,7 @@ impl Setup {
             environment: profile.environment.clone(),
             flight,
             initial,
+            faults: profile.faults,
             charge: cycle.as_ref().map(|c| c.start),
             servo: match rig.interface.servo_node {
                 rig::config::ServoNode::Plate => Servo::Plate,
@@ -318,6 +320,11 @@ impl Setup {
     /// Some part of the bench is emulated: no verdict is ever drawn.
     pub fn simulated(&self) -> bool {
         !self.simulated_because.is_empty()
+    }
+
+    /// The virtual card is given work to pace; without it, it idles whatever the budget.
+    pub fn card_works(&self) -> bool {
+        self.workload != workload::Spec::None
     }
 
     /// What the accelerator is called.

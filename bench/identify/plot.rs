@@ -8,7 +8,10 @@ use std::fmt::Write as _;
 const WIDTH: f64 = 960.0;
 const LEFT: f64 = 78.0;
 const RIGHT: f64 = 150.0;
-const TOP: f64 = 62.0;
+/// Baselines of the title and of the note under it; strips begin below both and their own title.
+const TITLE: f64 = 24.0;
+const NOTE: f64 = 44.0;
+const TOP: f64 = 84.0;
 const STRIP: f64 = 130.0;
 const GAP: f64 = 34.0;
 /// Points a strip shows at most, by log; of more, the smallest and largest of every pixel's share.
@@ -20,7 +23,7 @@ const COLOURS: [&str; 6] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00
 pub fn residuals(fit: &Fit, names: &[String], title: &str, note: &str) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
-    let _ = draw(&mut out, fit, names, title, note);
+    let _ = draw(&mut out, &fit.left, names, title, note);
     out
 }
 
@@ -28,21 +31,21 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-fn draw(out: &mut String, fit: &Fit, names: &[String], title: &str, note: &str) -> std::fmt::Result {
+fn draw(out: &mut String, channels: &[Left], names: &[String], title: &str, note: &str) -> std::fmt::Result {
     let legend = 20.0 * names.len() as f64;
-    let height = TOP + (STRIP + GAP) * fit.left.len() as f64 + 26.0 + legend;
+    let height = TOP + (STRIP + GAP) * channels.len() as f64 + 26.0 + legend;
     writeln!(
         out,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{height}\" viewBox=\"0 0 {WIDTH} {height}\" font-family=\"sans-serif\" font-size=\"12\">"
     )?;
     writeln!(out, "<rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#ffffff\"/>")?;
-    writeln!(out, "<text x=\"{LEFT}\" y=\"24\" font-size=\"16\">{}</text>", escaped(title))?;
-    writeln!(out, "<text x=\"{LEFT}\" y=\"44\" fill=\"#555555\">{}</text>", escaped(note))?;
-    let spans = spans(&fit.left);
-    for (n, left) in fit.left.iter().enumerate() {
-        strip(out, left, &spans, TOP + (STRIP + GAP) * n as f64, n + 1 == fit.left.len())?;
+    writeln!(out, "<text x=\"{LEFT}\" y=\"{TITLE}\" font-size=\"16\">{}</text>", escaped(title))?;
+    writeln!(out, "<text x=\"{LEFT}\" y=\"{NOTE}\" fill=\"#555555\">{}</text>", escaped(note))?;
+    let spans = spans(channels);
+    for (n, left) in channels.iter().enumerate() {
+        strip(out, left, &spans, TOP + (STRIP + GAP) * n as f64, n + 1 == channels.len())?;
     }
-    let mut y = TOP + (STRIP + GAP) * fit.left.len() as f64 + 24.0;
+    let mut y = TOP + (STRIP + GAP) * channels.len() as f64 + 24.0;
     for (name, colour) in names.iter().zip(COLOURS.iter().cycle()) {
         writeln!(out, "<circle cx=\"{}\" cy=\"{}\" r=\"4\" fill=\"{colour}\"/>", LEFT + 5.0, y - 4.0)?;
         writeln!(out, "<text x=\"{}\" y=\"{y}\">{}</text>", LEFT + 16.0, escaped(name))?;
@@ -127,4 +130,26 @@ fn thinned(series: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let by = |a: &&(f64, f64), b: &&(f64, f64)| a.1.total_cmp(&b.1);
     let chunk = series.len().div_ceil(MOST_POINTS / 2);
     series.chunks(chunk).flat_map(|c| [c.iter().min_by(by), c.iter().max_by(by)]).flatten().copied().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::Channel;
+
+    /// Words that begin at the left edge, the page's title and its note among them, never lie on one another.
+    #[test]
+    fn no_line_of_words_overlaps_another() {
+        let left =
+            |channel| Left { channel, count: 3, rms: 0.1, effective: 2.0, series: vec![vec![(0.0, 0.1), (60.0, -0.1), (9000.0, 0.05)]] };
+        let mut out = String::new();
+        draw(&mut out, &[left(Channel::Plate), left(Channel::Die)], &["a log".into(), "another".into()], "title", "note")
+            .expect("a string");
+        let lines = || out.lines().filter(|l| l.starts_with(&format!("<text x=\"{LEFT}\"")));
+        let y = |line: &str| line.split("y=\"").nth(1).and_then(|r| r.split('"').next()).and_then(|n| n.parse::<f64>().ok()).expect("a y");
+        let mut at: Vec<f64> = lines().map(y).collect();
+        at.sort_by(f64::total_cmp);
+        assert_eq!(at.len(), 4, "title, note, and the titles of two strips: {out}");
+        assert!(at.windows(2).all(|w| w[1] - w[0] >= 18.0), "{at:?}");
+    }
 }

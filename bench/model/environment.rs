@@ -100,6 +100,13 @@ pub struct Sample {
     pub ambient: Option<Kelvin>,
 }
 
+impl Sample {
+    /// [`Sample::beta_deg`] where there is one.
+    pub fn beta(&self) -> Option<f64> {
+        Some(self.beta_deg).filter(|deg| deg.is_finite())
+    }
+}
+
 /// The environment of one satellite on one orbit, or of one place, as a function of mission time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Environment {

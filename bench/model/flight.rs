@@ -28,7 +28,7 @@ use crate::environment::Sample;
 use crate::profile::{MAX_PANELS, Profile};
 use crate::rosenbrock;
 use equations::Driven;
-use network::{COLD, DIE, Flow, HOT, Network, PLATE};
+use network::{COLD, DIE, Flow, HOT, Network, PLATE, Running};
 use panel::Sky;
 use pipes::Pipes;
 use signal::{Kelvin, Watts};
@@ -53,6 +53,8 @@ pub struct FlightState {
     sky: Sky,
     /// Part of full flow that the pumps drive, 0..1.
     flow_frac: f64,
+    /// Part of the profile's loops that still carry coolant, above 0, to 1.
+    loops_left_frac: f64,
     /// Coolant under way; `None` if the profile has no pipes.
     pipes: Option<Box<Pipes>>,
 }
@@ -120,6 +122,26 @@ impl FlightState {
         assert!((0.0..=1.0).contains(&part), "{part} of the full flow");
         self.flow_frac = part;
     }
+
+    /// Part of the profile's loops that still carry coolant, above 0, to 1.
+    pub fn loops_left_frac(&self) -> f64 {
+        self.loops_left_frac
+    }
+
+    /// `part` of the profile's loops carry coolant from now on. One that is lost takes its flow and its surfaces with it; the
+    /// coolant that stands in it stays in the legs' heat capacities, where it counts for little.
+    ///
+    /// # Panics
+    /// If `part` is not above 0 and at most 1.
+    pub fn set_loops_left_frac(&mut self, part: f64) {
+        assert!(part > 0.0 && part <= 1.0, "{part} of the loops");
+        self.loops_left_frac = part;
+    }
+
+    /// What moves the coolant now.
+    fn running(&self) -> Running {
+        Running { flow_frac: self.flow_frac, loops_frac: self.loops_left_frac }
+    }
 }
 
 impl FlightModel {
@@ -148,7 +170,7 @@ impl FlightModel {
     /// A state of these temperatures, its pipes full of what the legs hold.
     fn state(&self, t: [f64; MAX_NODES]) -> FlightState {
         let pipes = self.network.has_pipes().then(|| Box::new(Pipes::filled(t[HOT], t[COLD])));
-        FlightState { t, sky: Sky::default(), flow_frac: self.network.flow_frac, pipes }
+        FlightState { t, sky: Sky::default(), flow_frac: self.network.flow_frac, loops_left_frac: 1.0, pipes }
     }
 
     /// Advances `state` by `dt_s` with constant `board_heat`, the environment running straight from `start` to `end`.
@@ -208,7 +230,7 @@ impl FlightModel {
     fn advance(&self, state: &mut FlightState, Watts(board_w): Watts, from: &Sky, to: &Sky, dt_s: f64) {
         assert!(board_w.is_finite(), "board heat of {board_w} W");
         assert!(dt_s.is_finite() && dt_s >= 0.0, "a step of {dt_s} s");
-        let flow = self.network.flow(state.flow_frac);
+        let flow = self.network.flow(state.running());
         let substeps = (dt_s / SUBSTEP_S).ceil().max(1.0);
         for i in 0..substeps as usize {
             let sky = from.towards(to, (i as f64 + 0.5) / substeps);

@@ -15,6 +15,7 @@
 
 mod battery;
 mod coolant;
+mod fault;
 mod mass;
 mod mission;
 mod own_array;
@@ -28,6 +29,7 @@ mod warnings;
 pub use battery::{BatterySpec, Eclipse};
 pub(crate) use coolant::LONGEST_PIPE_S;
 pub use coolant::{Heater, Loop};
+pub use fault::{Fault, Faults};
 pub use mass::{Masses, Quantity, Scope, Status};
 pub use mission::Mission;
 pub use own_array::OwnArray;
@@ -109,6 +111,8 @@ pub struct Profile {
     pub coolant: Loop,
     /// Heat load, dies and cold plates of the whole satellite.
     pub satellite: Satellite,
+    /// What fails in flight.
+    pub faults: Faults,
     /// Solar array, conversion and bus of the whole satellite.
     pub power: Power,
     /// Battery of the whole satellite; `None`: bus and idle boards are carried through the dark by one that is not modelled.
@@ -136,6 +140,7 @@ impl Profile {
         let own_array = own_array::read(&root.optional_section("own_array"));
         let coolant = coolant::read(&root.section("loop"));
         let satellite = satellite::read(&root.section("satellite"), &coolant);
+        let faults = fault::read(&root.optional_section("fault"), &coolant);
         let power = power::read(&root.section("power"), mission.age_years);
         if let Some(place) = &place {
             within_data(&root, orbits, place);
@@ -158,7 +163,22 @@ impl Profile {
         };
         let environment = Environment::new(epoch.into(), place, surroundings, panel);
         let duration_s = orbits * environment.period_s();
-        Ok(Self { name, title, duration_s, epoch, environment, mission, radiator, own_array, coolant, satellite, power, battery, masses })
+        Ok(Self {
+            name,
+            title,
+            duration_s,
+            epoch,
+            environment,
+            mission,
+            radiator,
+            own_array,
+            coolant,
+            satellite,
+            faults,
+            power,
+            battery,
+            masses,
+        })
     }
 }
 
@@ -383,6 +403,16 @@ mod tests {
             (("loop", "cold_pipe_s = 0.1"), "0.1 s is too short to follow: expected at least 0.25 s"),
             (("loop", "hot_pipe_s = 61"), "expected a number from 0 to 60"),
             (("loop", "flow_frac = 1.1"), "expected a number from 0 to 1"),
+            (("loop", "flow_frac = 0.0"), "without flow there is no steady state to start from"),
+            (
+                ("loop", "flow_frac = 0.05"),
+                "full load would warm the coolant by its flow (loop.heat_capacity_rate_kw_k, what pumps and loops",
+            ),
+            (("loop", "loops_frac = 0.02"), "by 400 K: expected less than 100 K"),
+            (("fault.pump_trip", "at_s = 600"), "missing `flow_frac`"),
+            (("fault.pump_trip", "at_s = 600\nflow_frac = 1.0"), "1 is no less than the 1 of [loop] before it"),
+            (("fault.loop_lost", "at_s = 600\nloops_frac = 0.0"), "expected a number from 0.01 to 1"),
+            (("fault.attitude", "at_s = 600\ntilt_error_deg = 5.0"), "unknown"),
             (("satellite", "memory_kj_k = 20"), "`memory_heat_frac`, `memory_plate_kw_k` and `memory_kj_k` together"),
             (("radiator", "fin_length_m = 0.1\nfin_thickness_mm = 1.0\nfin_conductivity_w_mk = 167"), "the fin's geometry is given too"),
             (("radiator", "neighbour_view_frac = 0.6"), "expected a number from 0 to 0.5"),

@@ -1,7 +1,8 @@
 //! What warmer coolant saves: radiator area and mass, and the mass of the whole satellite, against the coolant's temperature, without and
 //! with a heat pump between coolant and radiator.
 //!
-//! The radiator is sized for full load under the hottest environment of one orbit. Its panels are colder than the coolant by what it takes to
+//! The radiator is sized for full load under the hottest environment of one orbit; on the ground it is a coil, which gives its heat to air
+//! or a facility's liquid as the flight model has it, and to the walls of its room. Its panels are colder than the coolant by what it takes to
 //! carry the heat into them, and spread from return to supply. The heat pump works between the mean temperatures of the two loops at a
 //! fraction of Carnot; its power is radiated too, and the array grows by it. Not here: what hot coolant does to the work of a card, which is
 //! what the bench measures.
@@ -25,6 +26,15 @@ pub struct HeatPump {
     pub kg_kw: f64,
 }
 
+/// Air or liquid that flows past a coil.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Air {
+    /// What both faces give it, W/(m2 K) of planform, the fins' losses taken off.
+    pub film_w_m2k: f64,
+    /// Its temperature.
+    pub temperature: Kelvin,
+}
+
 /// A satellite of which only the temperature of the coolant is open.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Trade {
@@ -32,6 +42,8 @@ pub struct Trade {
     pub surface: Surface,
     /// What falls on them at the worst moment.
     pub incident: Incident,
+    /// What flows past them at that moment; `None` in space.
+    pub air: Option<Air>,
     /// Heat to be shed, kW.
     pub heat_kw: f64,
     /// Compute power, kW.
@@ -86,12 +98,15 @@ impl Trade {
             solar_absorptivity_frac: radiator.solar_absorptivity_frac,
             fin_efficiency_frac: radiator.fin_efficiency_frac,
         };
+        let film_w_m2k = 2.0 * radiator.convection_w_m2k * radiator.fin_efficiency_frac;
+        let (incident, ambient) = hottest(&profile.environment, &surface, film_w_m2k);
         let heat_kw = profile.satellite.heat_kw;
         let compute_kw = heat_kw / (1.0 + profile.satellite.overhead_frac);
         let array_kg = power.array_kw * 1e3 / power.array_w_kg;
         Self {
             surface,
-            incident: hottest(&profile.environment, &surface),
+            incident,
+            air: ambient.map(|temperature| Air { film_w_m2k, temperature }),
             heat_kw,
             compute_kw,
             rise_k: heat_kw / coolant.heat_capacity_rate_kw_k,
@@ -157,11 +172,14 @@ impl Trade {
         })
     }
 
-    /// What a m2 sheds of coolant between these temperatures: the flux that drives itself into the panel and leaves it as radiation.
+    /// What a m2 sheds of coolant between these temperatures: the flux that drives itself into the panel and leaves it as radiation,
+    /// and into the air if there is some.
     fn net_w_m2(&self, supply: Kelvin, return_: Kelvin) -> Option<f64> {
         let radiated = |flux: f64| {
             let drop_k = flux / self.exchange_w_m2k;
-            self.surface.mean_net_w_m2(Kelvin((return_.0 - drop_k).max(0.0)), Kelvin((supply.0 - drop_k).max(0.0)), self.incident)
+            let [hot, cold] = [return_, supply].map(|t| Kelvin((t.0 - drop_k).max(0.0)));
+            let to_air = self.air.map_or(0.0, |air| air.film_w_m2k * (f64::midpoint(hot.0, cold.0) - air.temperature.0));
+            self.surface.mean_net_w_m2(hot, cold, self.incident) + to_air
         };
         let mut high = radiated(0.0);
         if high <= 0.0 {
@@ -181,12 +199,14 @@ impl Trade {
     }
 }
 
-/// What falls on the panels at the moment of one orbit when they take up most.
-fn hottest(environment: &Environment, surface: &Surface) -> Incident {
+/// What falls on the panels, and the air, at the moment of one orbit or day when they take up most.
+fn hottest(environment: &Environment, surface: &Surface, film_w_m2k: f64) -> (Incident, Option<Kelvin>) {
     let period_s = environment.period_s();
+    let taken = |(incident, air): &(Incident, Option<Kelvin>)| surface.absorbed_w_m2(*incident) + film_w_m2k * air.map_or(0.0, |t| t.0);
     (0..LOOKS)
-        .map(|k| Incident::on_both_faces(&environment.at(period_s * f64::from(k) / f64::from(LOOKS))))
-        .max_by(|a, b| surface.absorbed_w_m2(*a).total_cmp(&surface.absorbed_w_m2(*b)))
+        .map(|k| environment.at(period_s * f64::from(k) / f64::from(LOOKS)))
+        .map(|sample| (Incident::on_both_faces(&sample), sample.ambient))
+        .max_by(|a, b| taken(a).total_cmp(&taken(b)))
         .unwrap_or_default()
 }
 
@@ -201,6 +221,7 @@ mod tests {
     const PLAIN: Trade = Trade {
         surface: Surface { emissivity_frac: 0.9, solar_absorptivity_frac: 0.07, fin_efficiency_frac: 1.0 },
         incident: Incident { solar_w_m2: 0.0, ir_w_m2: 2.0 * 0.249 * 237.0 },
+        air: None,
         heat_kw: 100.0,
         compute_kw: 100.0 / 1.12,
         rise_k: 0.0,
@@ -213,9 +234,13 @@ mod tests {
     };
     const PUMP: HeatPump = HeatPump { carnot_frac: 0.4, kg_kw: 10.0 };
 
-    fn january() -> Profile {
-        let (name, text) = builtin().iter().find(|(name, _)| name.ends_with("january")).expect("shipped");
+    fn shipped(wanted: &str) -> Profile {
+        let (name, text) = builtin().iter().find(|(name, _)| *name == wanted).expect("shipped");
         Profile::parse(name, text).expect("sound")
+    }
+
+    fn january() -> Profile {
+        shipped("dawn-dusk-650-january")
     }
 
     #[test]
@@ -233,9 +258,28 @@ mod tests {
 
     #[test]
     fn a_radiator_of_that_size_is_that_warm_in_the_flight_model() {
-        let mut profile = january();
+        as_warm_as_sized(january(), &[20.0, 40.0, 60.0]);
+    }
+
+    /// A coil in a data hall gives almost all of its heat to the air: sized by radiation alone it would be six times as large.
+    #[test]
+    fn a_coil_on_the_ground_is_sized_by_the_air_as_the_flight_model_has_it() {
+        as_warm_as_sized(shipped("ground-air"), &[35.0, 45.0]);
+        as_warm_as_sized(shipped("ground-liquid"), &[40.0, 50.0]);
+        let trade = Trade::new(&shipped("ground-air"));
+        let coil = trade.at(Celsius(30.0)).expect("a coil");
+        let radiating = Trade { air: None, ..trade }.at(Celsius(30.0)).expect("a radiator");
+        assert!((100.0..200.0).contains(&coil.area_m2) && radiating.area_m2 > 5.0 * coil.area_m2, "{coil:?} {radiating:?}");
+        // Coolant no warmer than the air gives it nothing.
+        assert_eq!(trade.at(Celsius(15.0)), None);
+        // The warmest hour of the day counts.
+        let warmest = Trade::new(&shipped("ground-solar")).air.expect("air").temperature;
+        assert!((Celsius::from(warmest).0 - 28.0).abs() < 0.01, "{warmest:?}");
+    }
+
+    fn as_warm_as_sized(mut profile: Profile, supplies_degc: &[f64]) {
         let trade = Trade::new(&profile);
-        for supply_degc in [20.0, 40.0, 60.0] {
+        for &supply_degc in supplies_degc {
             let point = trade.at(Celsius(supply_degc)).expect("a radiator");
             // Conductance per m2 is what it was.
             profile.coolant.radiator_conductance_kw_k = trade.exchange_w_m2k * point.area_m2 / 1e3;

@@ -1,6 +1,7 @@
 //! Measured against predicted. Servoed channels yield tracking error only, predicted ones the residuals that the gates judge: two
 //! tables, never mixed. Thermal figures leave out rows in which the rig could not follow the model; how many is reported.
 
+use crate::band::Off;
 use crate::gates::{ENOUGH_FRAC, RESISTANCE_ABOVE_FRAC, Scale, check_tracking};
 use crate::join::Join;
 use crate::series::{Counts, Series};
@@ -117,9 +118,14 @@ impl Comparison {
         names(&self.tracking, Status::Fail)
     }
 
-    /// Names of predicted channels whose residual the doubts about the bench do not explain.
+    /// Names of predicted channels whose residual the doubts about the bench do not explain, in mean or spread.
     pub fn unexpected(&self) -> Vec<&str> {
-        self.residuals.iter().filter(|c| c.band.is_some_and(|b| !b.expected)).map(|c| c.name.as_str()).collect()
+        self.outside(|band| !band.expected)
+    }
+
+    /// Names of predicted channels whose residual is, by its band, `so`.
+    pub fn outside(&self, so: impl Fn(&InBand) -> bool) -> Vec<&str> {
+        self.residuals.iter().filter(|c| c.band.as_ref().is_some_and(&so)).map(|c| c.name.as_str()).collect()
     }
 
     /// True if any gate was broken, of either table.
@@ -143,6 +149,8 @@ struct Pair {
     counts: Vec<bool>,
     /// Standard uncertainty of the reference at each row, where the prediction has a band.
     u: Vec<Option<f64>>,
+    /// Standard deviation of what is new in every row, where the band says so.
+    noise: Vec<Option<f64>>,
     ungated: Option<&'static str>,
 }
 
@@ -163,7 +171,11 @@ impl Pair {
             unit: unit.to_owned(),
             stats,
             checks,
-            band: InBand::of(self.used().filter_map(|(row, m, r)| Some((m - r, self.u.get(row).copied().flatten()?)))),
+            band: InBand::of(self.used().filter_map(|(row, m, r)| {
+                let at = |cells: &[Option<f64>]| cells.get(row).copied().flatten();
+                // A band made before noise was told apart has it in its uncertainties.
+                Some(Off { residual: m - r, u: at(&self.u)?, noise: at(&self.noise).unwrap_or(0.0) })
+            })),
             status,
             why,
         };
@@ -309,6 +321,7 @@ pub fn compare_files(measured: &Path, model: &Path, map: &BTreeMap<String, Strin
             measured: cells.clone(),
             reference: join.pick(theirs),
             u: Vec::new(),
+            noise: Vec::new(),
         });
     }
     if pairs.is_empty() {
@@ -357,13 +370,14 @@ fn run_pairs(facts: &Facts, measured: &Series, model: &Series, join: &Join, band
             keep_where_strong(&mut counts, &theirs(Column::AccelPowerW));
         }
         let name = name.to_owned();
-        let u = match band {
+        let of_the_band = |what: &str| match band {
             Some((cells, join)) if residual_word == "residual" => {
-                cells.filled(&format!("{name}_u")).map_or_else(Vec::new, |u| join.pick(u))
+                cells.filled(&format!("{name}_{what}")).map_or_else(Vec::new, |cells| join.pick(cells))
             }
             _ => Vec::new(),
         };
-        pairs.push(Pair { name, reference_word, residual_word, measured: ours(column), reference, counts, u, ungated: None });
+        let (u, noise) = (of_the_band("u"), of_the_band("noise"));
+        pairs.push(Pair { name, reference_word, residual_word, measured: ours(column), reference, counts, u, noise, ungated: None });
     }
     pairs
 }
@@ -439,6 +453,9 @@ fn write_csv(folder: &Folder, measured: &Series, pairs: &[Pair]) -> Result<(), r
         columns.push((format!("{}_{}", pair.name, pair.residual_word), Cells::Numbers(residual, decimals)));
         if !pair.u.is_empty() {
             columns.push((format!("{}_u", pair.name), Cells::Numbers(&pair.u, decimals)));
+        }
+        if !pair.noise.is_empty() {
+            columns.push((format!("{}_noise", pair.name), Cells::Numbers(&pair.noise, decimals)));
         }
     }
     write_derived(&folder.file(COMPARISON), measured.time_s.len(), &columns)

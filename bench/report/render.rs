@@ -33,9 +33,12 @@ impl fmt::Display for Comparison {
             writeln!(f, "tracking: {}{}", word(self.tracked), list(&self.lost_track()))?;
         }
         if self.residuals.iter().any(|c| c.band.is_some()) {
-            let unexpected = self.unexpected();
-            let word = if unexpected.is_empty() { "every residual is expected" } else { "UNEXPECTED" };
-            writeln!(f, "band: {word}{}", list(&unexpected))?;
+            for (what, outside) in
+                [("mean", self.outside(|band| !band.mean_expected())), ("spread", self.outside(|band| !band.spread_expected()))]
+            {
+                let word = if outside.is_empty() { "as expected of every residual" } else { "UNEXPECTED" };
+                writeln!(f, "band, {what}: {word}{}", list(&outside))?;
+            }
         }
         writeln!(f, "gates {}: {}{}", self.preset, word(self.gates), list(&self.failed()))?;
         writeln!(f, "verdict: {}", self.verdict)

@@ -46,9 +46,9 @@ const SLOWDOWN_BAND_K: f64 = 5.0;
 /// Idle core clock, MHz (assumed: the lowest of NVIDIA's usual clock steps).
 const IDLE_MHZ: f64 = 210.0;
 /// Pacing period, bench seconds, before jitter: long against the power sensor's window.
-const PACE_PERIOD_S: f64 = 2.0;
+pub const PACE_PERIOD_S: f64 = 2.0;
 /// The counter moves this often, bench seconds (NVML's moves every 20 to 100 ms).
-const COUNTER_PERIOD_S: f64 = 0.1;
+pub const COUNTER_PERIOD_S: f64 = 0.1;
 /// Time constant of the power reading, bench seconds: `nvmlDeviceGetPowerUsage` is a 1 s average on Ada.
 const POWER_AVERAGE_S: f64 = 1.0;
 

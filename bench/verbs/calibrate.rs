@@ -1,8 +1,8 @@
 //! `rig calibrate`: from logs to a dated file that says what the bench is.
 
-use crate::exit::{BadInput, Exit};
+use crate::exit::{BadInput, Exit, unrecorded, unwritable};
 use crate::plan;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use identify::calibration::{About, Instrument, serial_in};
 use identify::fit::{Belief, Choice, Fit, FitError, fit};
@@ -130,9 +130,9 @@ pub(crate) fn calibrate(args: &CalibrateArgs) -> Result<Exit> {
 
 fn write(path: &Path, text: &str) -> Result<()> {
     if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        std::fs::create_dir_all(folder).map_err(|why| unwritable(path, why))?;
     }
-    record::replace_file(path, text.as_bytes()).map_err(|why| BadInput(why.to_string()).into())
+    Ok(record::replace_file(path, text.as_bytes()).map_err(unrecorded(path))?)
 }
 
 /// Logs of another rig, or of instruments that were exchanged between them, are no logs of this one.

@@ -26,6 +26,7 @@ pub(crate) fn check_rig(wanted: &str) -> Result<Exit> {
     for instrument in &rig.instruments {
         say!("  {} on {}: {}", instrument.name, connection(instrument), alone(instrument));
     }
+    say!("  {}", loop_limit(&rig));
     say!("  {}", super::commission::describe(&rig, &source.from));
     for why in rig.refuses_unattended() {
         say!("  unattended running would refuse: {why}");
@@ -43,6 +44,18 @@ fn alone(instrument: &rig::Instrument) -> String {
         _ if instrument.safe_is_on() => "stays on".to_owned(),
         Some(lease_s) => format!("output off after {lease_s} s of silence"),
         None => "no lease: keeps its output on if the host dies".to_owned(),
+    }
+}
+
+/// What limits the loop of flight model and bench on this rig. The numbers need a profile: `run` and `rehearse` check them.
+fn loop_limit(rig: &rig::RigFile) -> String {
+    let delay_s = rig.interface.lag_s + rig.interface.delay_s;
+    match rig.interface.heat_source {
+        rig::config::HeatSource::Electrical => format!(
+            "hybrid loop: heat is electrical, so leakage is what limits it ({} W/K declared): while the radiator outruns it (a > |b|) any delay\n  \
+             is borne, {delay_s} s and half a tick here. Only calorimetric loops are limited by delay, and no rig can declare one yet",
+            rig.accelerator.leakage_w_k
+        ),
     }
 }
 
@@ -86,7 +99,8 @@ pub(crate) fn show_profile(wanted: &str, csv: bool, step: f64, duration: Option<
             let s = env.at(t);
             let utc = profile.epoch.checked_add(jiff::SignedDuration::from_secs_f64(t))?;
             let sink = signal::Celsius::from(s.sink).0;
-            write!(out, "{utc:.3},{t:.3},{:.6},{:.4},{:.3},{:.3}", s.illumination, s.beta_deg, s.solar_w_m2, s.array_w_m2)?;
+            let beta = s.beta().map_or_else(String::new, |deg| format!("{deg:.4}"));
+            write!(out, "{utc:.3},{t:.3},{:.6},{beta},{:.3},{:.3}", s.illumination, s.solar_w_m2, s.array_w_m2)?;
             for face in [&s.a, &s.b] {
                 write!(out, ",{:.3},{:.3},{:.3}", face.solar_w_m2, face.albedo_w_m2, face.ir_w_m2)?;
             }
@@ -99,7 +113,11 @@ pub(crate) fn show_profile(wanted: &str, csv: bool, step: f64, duration: Option<
     writeln!(out, "  epoch      {}", profile.epoch)?;
     writeln!(out, "  period     {:.1} s, flown {:.2} orbits", env.period_s(), profile.duration_s / env.period_s())?;
     let start = env.at(0.0);
-    writeln!(out, "  beta       {:.2} deg at the epoch", start.beta_deg)?;
+    // A building has neither an orbit's plane nor, on the grid, a Sun.
+    match start.beta() {
+        Some(deg) => writeln!(out, "  beta       {deg:.2} deg at the epoch")?,
+        None => writeln!(out, "  beta       –")?,
+    }
     writeln!(out, "  radiator   {} m2 planform, {} panels", profile.radiator.area_m2, profile.radiator.panels)?;
     writeln!(out, "  satellite  {} kW of heat, {} kW of array", profile.satellite.heat_kw, profile.power.array_kw)?;
     let steps = 2000;

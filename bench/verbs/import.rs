@@ -1,9 +1,9 @@
 //! `profile import`: a profile from a file of two-line elements, mean elements or positions. What the file says becomes the
 //! `[orbit]` table; everything else is copied from another profile.
 
-use crate::exit::{BadInput, Exit};
+use crate::exit::{self, BadInput, Exit};
 use crate::plan;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use model::Profile;
 use model::Trajectory;
@@ -235,7 +235,7 @@ fn write(args: &ImportArgs, profile: &str) -> Result<()> {
     if args.out.exists() && !args.force {
         return Err(BadInput(format!("{} is there already: choose another name or say --force", args.out.display())).into());
     }
-    std::fs::write(&args.out, profile).with_context(|| format!("writing {}", args.out.display()))
+    Ok(exit::write(&args.out, profile)?)
 }
 
 /// The tables of a profile but `[orbit]`, word for word, comments included.

@@ -1,15 +1,16 @@
-//! `profile make`: a complete profile from a few flags: the orbit as typed, the satellite of a profile there is, comments and all.
+//! `profile make`: a complete profile from a few flags: the orbit or place as typed, the satellite of a profile there is, comments and
+//! all.
 //!
 //! The text is read like any other profile before it is written: whatever is wrong with the flags is said in the reader's words, and
 //! no file is left behind that the program would refuse.
 
-use crate::exit::{BadInput, Exit};
+use crate::exit::{self, BadInput, Exit};
 use crate::plan;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use model::{Body, Profile};
+use model::{Body, Place, Profile};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -24,7 +25,8 @@ pub(crate) struct MakeArgs {
     /// Replace the file if it is there
     #[arg(long)]
     force: bool,
-    /// Family of orbits
+    /// Family of orbits, or a place. `sun-synchronous` turns the node but has the two-body period; `circular` drifts in phase as
+    /// well and falls behind it, 107 s a day at 650 km
     #[arg(long, value_enum, default_value = "sun-synchronous")]
     kind: Kind,
     /// What is orbited: circular and elliptic orbits only
@@ -63,18 +65,43 @@ pub(crate) struct MakeArgs {
     /// Angle past the ascending node at the epoch, of a circle
     #[arg(long, allow_negative_numbers = true)]
     start_deg: Option<f64>,
-    /// East longitude of a geostationary satellite
+    /// East longitude of a geostationary satellite, or on the Moon
     #[arg(long, allow_negative_numbers = true)]
     longitude_deg: Option<f64>,
-    /// When mission time starts, such as 2026-06-21T00:00:00Z, or `season`: the day of the year with the smallest |beta|
+    /// Latitude on the Moon, or of a solar field on the ground
+    #[arg(long, allow_negative_numbers = true)]
+    latitude_deg: Option<f64>,
+    /// Local time at the epoch on the Moon (12 is noon, 18 sunset) or on the ground, hours
+    #[arg(long)]
+    start_local_time_h: Option<f64>,
+    /// Distance from the Sun in deep space
+    #[arg(long)]
+    distance_au: Option<f64>,
+    /// What a building's heat goes to
+    #[arg(long, value_enum)]
+    rejection: Option<Rejection>,
+    /// Mean temperature of that air or liquid
+    #[arg(long, allow_negative_numbers = true)]
+    inlet_degc: Option<f64>,
+    /// How much warmer it is at 15:00, and colder at 3:00
+    #[arg(long)]
+    inlet_swing_k: Option<f64>,
+    /// Where a building's power comes from
+    #[arg(long, value_enum)]
+    power: Option<Supply>,
+    /// A solar field's mean output of a year over its rating
+    #[arg(long)]
+    capacity_factor_frac: Option<f64>,
+    /// When mission time starts, such as 2026-06-21T00:00:00Z, or `season`: the day of the year with the smallest |beta|, of a place
+    /// that is no orbit its first
     #[arg(long, default_value = "season", value_name = "INSTANT")]
     epoch: String,
     /// Year that `--epoch season` looks at; this year if left out
     #[arg(long)]
     year: Option<i16>,
-    /// Length of a run
-    #[arg(long, default_value_t = 1.0)]
-    duration_orbits: f64,
+    /// Length of a run: orbits, lunar days of a month each, or days; 1 if left out, on the Moon 0.5, a day or a night
+    #[arg(long)]
+    duration_orbits: Option<f64>,
     /// One line for people; made from the orbit if left out
     #[arg(long)]
     title: Option<String>,
@@ -89,6 +116,9 @@ enum Kind {
     Circular,
     Elliptic,
     Geostationary,
+    LunarSurface,
+    DeepSpace,
+    Ground,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
@@ -97,21 +127,87 @@ enum Around {
     Moon,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+enum Rejection {
+    Air,
+    Liquid,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+enum Supply {
+    Grid,
+    Solar,
+}
+
+/// What shines at a place: which keys `[environment]` has there.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Light {
+    Earth,
+    Moon,
+    Sun,
+    /// No such table.
+    None,
+}
+
+impl Light {
+    fn at(place: &Place) -> Self {
+        match place {
+            Place::Orbit(trajectory) if trajectory.body() == Body::Earth => Self::Earth,
+            Place::Orbit(_) | Place::LunarSurface(_) => Self::Moon,
+            Place::DeepSpace(_) => Self::Sun,
+            Place::Ground(site) if matches!(site.supply, model::ground::Supply::Solar(_)) => Self::Sun,
+            Place::Ground(_) | Place::Timeline(_) => Self::None,
+        }
+    }
+
+    fn asked(args: &MakeArgs) -> Self {
+        match args.kind {
+            Kind::LunarSurface => Self::Moon,
+            Kind::DeepSpace => Self::Sun,
+            Kind::Ground if args.power == Some(Supply::Solar) => Self::Sun,
+            Kind::Ground => Self::None,
+            _ if args.body == Some(Around::Moon) => Self::Moon,
+            _ => Self::Earth,
+        }
+    }
+
+    /// A shipped profile with that light.
+    fn shipped(self) -> Option<&'static str> {
+        match self {
+            Self::Earth => Some("dawn-dusk-650"),
+            Self::Moon => Some("lunar-orbit-100"),
+            Self::Sun => Some("deep-space-1au"),
+            Self::None => None,
+        }
+    }
+}
+
 impl Kind {
+    /// An orbit has an eclipse season; a place has days, or nothing of the kind.
+    fn is_orbit(self) -> bool {
+        !matches!(self, Self::LunarSurface | Self::DeepSpace | Self::Ground)
+    }
+
     fn key(self) -> &'static str {
         match self {
             Self::SunSynchronous => "sun_synchronous",
             Self::Circular => "circular",
             Self::Elliptic => "elliptic",
             Self::Geostationary => "geostationary",
+            Self::LunarSurface => "lunar_surface",
+            Self::DeepSpace => "deep_space",
+            Self::Ground => "ground",
         }
     }
 
     fn comment(self) -> &'static str {
         match self {
-            Self::SunSynchronous => "circular; the node follows the mean Sun",
+            Self::SunSynchronous => "circular; the node follows the mean Sun, the phase is two-body",
             Self::Circular | Self::Elliptic => "elements are mean elements; node, perigee and phase drift with oblateness",
             Self::Geostationary => "as fast as Earth turns, over the equator",
+            Self::LunarSurface => "an \"orbit\" is a lunar day, a synodic month",
+            Self::DeepSpace => "in orbit about the Sun, far from anything else; an \"orbit\" is a day",
+            Self::Ground => "a building on Earth; an \"orbit\" is a day",
         }
     }
 }
@@ -126,10 +222,10 @@ pub(crate) fn make(args: &MakeArgs) -> Result<Exit> {
     let text = text(args, &epoch, &why, &tables);
     let profile = read(args, &text)?;
     if to_file {
-        std::fs::write(&args.out, &text).with_context(|| format!("cannot write {}", args.out.display()))?;
-        let beta = profile.environment.at(0.0).beta_deg;
+        exit::write(&args.out, &text)?;
+        let beta = profile.environment.at(0.0).beta().map_or_else(String::new, |deg| format!(", beta {deg:.1} deg"));
         eprintln!(
-            "wrote {}: {}, period {:.1} min, beta {beta:.1} deg at the epoch {}",
+            "wrote {}: {}, period {:.1} min{beta} at the epoch {}",
             args.out.display(),
             profile.title,
             profile.environment.period_s() / 60.0,
@@ -151,19 +247,30 @@ fn read(args: &MakeArgs, text: &str) -> Result<Profile> {
     })
 }
 
-/// The tables of the profile to be like, from the first that is not the orbit's. About another body, its light and glow come from
-/// the shipped profile of that body.
+/// The profile to be like: a shipped one of that kind of place, if nobody said.
+fn like(args: &MakeArgs) -> &str {
+    args.like.as_deref().unwrap_or(match args.kind {
+        Kind::LunarSurface => "lunar-day",
+        Kind::DeepSpace => "deep-space-1au",
+        Kind::Ground if args.rejection == Some(Rejection::Liquid) => "ground-liquid",
+        Kind::Ground if args.power == Some(Supply::Solar) => "ground-solar",
+        Kind::Ground => "ground-air",
+        _ if args.body == Some(Around::Moon) => "lunar-orbit-100",
+        _ => "dawn-dusk-650",
+    })
+}
+
+/// The tables of the profile to be like, from the first that is not the orbit's. Where another light shines, light and glow come
+/// from a shipped profile that has it.
 fn satellite(args: &MakeArgs) -> Result<String> {
-    let moon = args.body == Some(Around::Moon);
-    let at_home = if moon { "lunar-orbit-100" } else { "dawn-dusk-650" };
-    let like = args.like.as_deref().unwrap_or(at_home);
-    let body = plan::parsed(like)?.environment.trajectory().map(model::Trajectory::body);
-    let same = body == Some(if moon { Body::Moon } else { Body::Earth });
+    let like = like(args);
+    let light = Light::asked(args);
+    let same = Light::at(plan::parsed(like)?.environment.place()) == light;
     let mut tables = tables_of(&plan::profile(like)?.text);
     tables.retain(|(name, _)| name != "orbit" && !name.starts_with("orbit."));
     if !same {
-        let lit = tables_of(&plan::profile(at_home)?.text);
-        let environment = lit.into_iter().find(|(name, _)| name == "environment");
+        let lit = light.shipped().map(plan::profile).transpose()?.map(|source| tables_of(&source.text));
+        let environment = lit.into_iter().flatten().find(|(name, _)| name == "environment");
         tables.retain(|(name, _)| name != "environment");
         tables.splice(0..0, environment);
     }
@@ -215,6 +322,9 @@ fn epoch(args: &MakeArgs, tables: &str) -> Result<(String, String)> {
     }
     let year = args.year.unwrap_or_else(|| Timestamp::now().to_zoned(TimeZone::UTC).year());
     let first = jiff::civil::Date::new(year, 1, 1).map_err(|_| BadInput(format!("--year {year} is none")))?;
+    if !args.kind.is_orbit() {
+        return Ok((format!("{first}T00:00:00Z"), "mission_s = 0".to_owned()));
+    }
     // Each day as the epoch, since what is said of the orbit is said of its epoch.
     let mut best: Option<(f64, String, bool)> = None;
     for date in first.series(jiff::Span::new().days(1)).take_while(|date| date.year() == year) {
@@ -234,13 +344,14 @@ fn epoch(args: &MakeArgs, tables: &str) -> Result<(String, String)> {
 /// The whole file.
 fn text(args: &MakeArgs, epoch: &str, why: &str, tables: &str) -> String {
     let mut text = String::new();
-    let like = args.like.as_deref().unwrap_or(if args.body == Some(Around::Moon) { "lunar-orbit-100" } else { "dawn-dusk-650" });
+    let like = like(args);
     let title = args.title.clone().unwrap_or_else(|| title(args));
     let quoted = |words: &str| format!("\"{}\"", words.replace('\\', "\\\\").replace('"', "\\\""));
     let _ = writeln!(text, "# {}. The satellite is that of {like}.", title.replace(['\n', '\r'], " "));
     let _ = writeln!(text, "# Every key carries its unit. \"whole satellite\" numbers are scaled to what one accelerator stands for.");
     let _ = writeln!(text, "schema = 1\nname = {}\ntitle = {}", quoted(&args.name), quoted(&title));
-    let _ = writeln!(text, "duration_orbits = {:?}\n\n[orbit]", args.duration_orbits);
+    let duration = args.duration_orbits.unwrap_or(if args.kind == Kind::LunarSurface { 0.5 } else { 1.0 });
+    let _ = writeln!(text, "duration_orbits = {duration:?}\n\n[orbit]");
     let mut line = |key: &str, value: &str, comment: &str| {
         let assignment = format!("{key} = {value}");
         let _ = writeln!(text, "{assignment:<32} # {comment}");
@@ -249,6 +360,15 @@ fn text(args: &MakeArgs, epoch: &str, why: &str, tables: &str) -> String {
     if let Some(body) = args.body {
         let name = if body == Around::Moon { "\"moon\"" } else { "\"earth\"" };
         line("body", name, "inclination and node refer to its equator");
+    }
+    let words = [
+        ("rejection", args.rejection.map(|r| if r == Rejection::Air { "air" } else { "liquid" }), "what heat goes to"),
+        ("power", args.power.map(|p| if p == Supply::Grid { "grid" } else { "solar" }), "where it comes from"),
+    ];
+    for (key, value, comment) in words {
+        if let Some(value) = value {
+            line(key, &quoted(value), comment);
+        }
     }
     for (key, value, comment) in [
         ("altitude_km", args.altitude_km, "above the equatorial radius (Earth) or the mean radius (Moon)"),
@@ -263,6 +383,12 @@ fn text(args: &MakeArgs, epoch: &str, why: &str, tables: &str) -> String {
         ("mean_anomaly_deg", args.mean_anomaly_deg, "past perigee at the epoch"),
         ("start_deg", args.start_deg, "angle past the ascending node at the epoch"),
         ("longitude_deg", args.longitude_deg, "east"),
+        ("latitude_deg", args.latitude_deg, "north"),
+        ("start_local_time_h", args.start_local_time_h, "local time at the epoch; 12 is noon"),
+        ("distance_au", args.distance_au, "from the Sun"),
+        ("inlet_degc", args.inlet_degc, "mean of the day"),
+        ("inlet_swing_k", args.inlet_swing_k, "warmer by this at 15:00, colder at 3:00"),
+        ("capacity_factor_frac", args.capacity_factor_frac, "mean of a year over the rating"),
     ] {
         if let Some(value) = value {
             line(key, &format!("{value:?}").replace("NaN", "nan"), comment);
@@ -290,6 +416,14 @@ fn title(args: &MakeArgs) -> String {
         Kind::Circular => "Lunar orbit".to_owned(),
         Kind::Elliptic if moon.is_empty() => "Elliptic".to_owned(),
         Kind::Elliptic => "Lunar ellipse".to_owned(),
+        Kind::LunarSurface => format!("Lunar surface, {} deg of latitude", args.latitude_deg.unwrap_or_default()),
+        Kind::DeepSpace => format!("Deep space, {} AU from the Sun", args.distance_au.unwrap_or_default()),
+        Kind::Ground => {
+            let inlet = args.inlet_degc.map_or_else(String::new, |v| format!(" of {v} degC"));
+            let to = if args.rejection == Some(Rejection::Liquid) { "facility water" } else { "air" };
+            let from = if args.power == Some(Supply::Solar) { "a solar field" } else { "grid power" };
+            format!("Ground, {to}{inlet}, {from}")
+        }
         Kind::Geostationary => args.longitude_deg.map_or_else(|| "Geostationary".to_owned(), |v| format!("Geostationary, {v} deg east")),
     };
     let heights = match (args.perigee_altitude_km, args.apogee_altitude_km) {

@@ -1,14 +1,14 @@
 //! `profile masses`: what a satellite weighs and how well that is known. `profile trade`: what warmer coolant, or a heat pump, would save.
 
-use crate::exit::{BadInput, Exit};
+use crate::exit::{self, BadInput, Exit};
 use crate::plan;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
-use model::Profile;
 use model::profile::Scope;
 use model::rollup::{self, Fresh, Input, PARTS, Rollup};
 use model::spread::{DRAWS, Outcome, Spread};
 use model::trade::{HeatPump, Point, Trade};
+use model::{Place, Profile};
 use serde_json::{Value, json};
 use signal::Celsius;
 use std::fmt::Write as _;
@@ -16,6 +16,8 @@ use std::path::PathBuf;
 
 /// Panels of the satellite sized from scratch, K: the hot end of what cards allow.
 const FRESH_K: f64 = 350.0;
+/// Batteries of that satellite, Wh/kg: what a night that no battery is modelled for is told to weigh.
+const FRESH_WH_KG: f64 = 150.0;
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct MassesArgs {
@@ -66,7 +68,9 @@ pub(crate) struct TradeArgs {
 pub(crate) fn masses(args: &MassesArgs) -> Result<Exit> {
     let profile = plan::parsed(&args.profile)?;
     let drawn = rollup::drawn(&profile, args.draws, args.seed);
-    let fresh = Fresh::at(FRESH_K).rollup(args.draws, args.seed);
+    // A building has no radiator to size by the fourth power of its temperature.
+    let fresh = (!on_the_ground(&profile)).then(|| Fresh::at(FRESH_K).rollup(args.draws, args.seed));
+    let notes = notes(&profile);
     // The part of the satellite that one board stands for.
     let share = args.board_w.map(|w| w / 1e3 / drawn.centre.compute_kw);
     if args.json {
@@ -76,27 +80,87 @@ pub(crate) fn masses(args: &MassesArgs) -> Result<Exit> {
             "seed": args.seed,
             "share": share,
             "drawn": as_json(&drawn),
-            "fresh": { "panel_k": FRESH_K, "rollup": as_json(&fresh) },
+            "fresh": fresh.as_ref().map(|fresh| json!({ "panel_k": FRESH_K, "rollup": as_json(fresh) })),
+            "notes": notes,
         });
         say!("{}", serde_json::to_string_pretty(&report)?);
         return Ok(Exit::Done);
     }
-    print(&profile, &drawn, &fresh, args, share)?;
+    print(&profile, &drawn, fresh.as_ref(), args, share)?;
+    for note in notes {
+        say!("{note}");
+    }
     Ok(Exit::Done)
 }
 
-fn print(profile: &Profile, drawn: &Rollup<9>, fresh: &Rollup<10>, args: &MassesArgs, share: Option<f64>) -> Result<()> {
+fn on_the_ground(profile: &Profile) -> bool {
+    matches!(profile.environment.place(), Place::Ground(_))
+}
+
+/// What the profile draws.
+fn drawn_thing(profile: &Profile) -> &'static str {
+    match profile.environment.place() {
+        Place::Ground(_) => "building",
+        Place::LunarSurface(_) => "installation",
+        Place::Orbit(_) | Place::DeepSpace(_) | Place::Timeline(_) => "satellite",
+    }
+}
+
+/// What the figures leave out, each within 80 columns a line.
+fn notes(profile: &Profile) -> Vec<String> {
+    let mut notes = Vec::new();
+    if on_the_ground(profile) {
+        notes.push(
+            "On the ground nothing is launched: these are kilograms of coil, loop,\nboards and supply, to hold against a satellite's part by part.\n\
+             Building and plant are not in it."
+                .to_owned(),
+        );
+    }
+    if profile.battery.is_none()
+        && let Some((dark_s, period)) = dark(profile)
+    {
+        let mwh = profile.satellite.heat_kw * dark_s / 3.6e6;
+        notes.push(format!(
+            "No battery is modelled, nor weighed: the {:.1} h of dark of {period}\nask {mwh:.3} MWh at full load of {} kW, which at \
+             {FRESH_WH_KG:.0} Wh/kg is {:.1} t.",
+            dark_s / 3600.0,
+            profile.satellite.heat_kw,
+            mwh * 1e3 / FRESH_WH_KG
+        ));
+    }
+    notes
+}
+
+/// How long array or field give nothing in one period, and what that is called; `None` where they always give.
+fn dark(profile: &Profile) -> Option<(f64, &'static str)> {
+    let env = &profile.environment;
+    let period_s = env.period_s().min(*env.span_s().end());
+    let looks = 4000;
+    let none = (0..looks).filter(|k| env.at(period_s * (f64::from(*k) + 0.5) / f64::from(looks)).array_w_m2 < 1.0).count();
+    let period = match env.place() {
+        Place::Orbit(_) => "an orbit",
+        Place::LunarSurface(_) => "a lunar day",
+        Place::DeepSpace(_) | Place::Ground(_) => "a day",
+        Place::Timeline(_) => "the table",
+    };
+    (none > 0).then(|| (period_s * none as f64 / f64::from(looks), period))
+}
+
+fn print(profile: &Profile, drawn: &Rollup<9>, fresh: Option<&Rollup<10>>, args: &MassesArgs, share: Option<f64>) -> Result<()> {
     let centre = &drawn.centre;
-    say!("{}: {:.1} kW of compute fed and cooled at 1 AU", profile.name, centre.compute_kw);
-    let of = share.map_or("the satellite".to_owned(), |share| {
-        format!("one board of {:.0} W, {:.4e} of the satellite", share * centre.compute_kw * 1e3, share)
+    let what = drawn_thing(profile);
+    let supply = if on_the_ground(profile) { "by the rating of its supply" } else { "at 1 AU" };
+    say!("{}: {:.1} kW of compute fed and cooled {supply}", profile.name, centre.compute_kw);
+    let of = share.map_or(format!("the {what}"), |share| {
+        format!("one board of {:.0} W, {:.4e} of the {what}", share * centre.compute_kw * 1e3, share)
     });
     say!("Masses of {of}");
     let scope = match profile.masses.scope {
         Scope::Panel => "panels alone",
         Scope::Assembly => "whole assembly",
     };
-    say!("Radiator: per m2 of planform, {scope}. {} draws, seed {}", args.draws, args.seed);
+    let radiator = if on_the_ground(profile) { "Coil" } else { "Radiator" };
+    say!("{radiator}: per m2 of planform, {scope}. {} draws, seed {}", args.draws, args.seed);
     say!("");
     say!("  {:<20} {:>11} {:>8} {:>7} {:>11} {:>15}", "part", "kg", "kg/kW", "of all", "median kg", "95 %");
     let unit = share.unwrap_or(1.0);
@@ -144,9 +208,10 @@ fn print(profile: &Profile, drawn: &Rollup<9>, fresh: &Rollup<10>, args: &Masses
         say!("  {name:<26} {:>18} {share:>8}  {}", range(&quantity.spread), quantity.status.word());
     }
     say!("");
-    let w_kg = &fresh.w_kg;
-    say!("Sized from scratch with masses of heritage, panels at {FRESH_K:.0} K, no battery:");
-    say!("  median {:.1} W/kg, 95 % {:.1} to {:.1}", w_kg.median, w_kg.low, w_kg.high);
+    if let Some(Rollup { w_kg, .. }) = fresh {
+        say!("Sized from scratch with masses of heritage, panels at {FRESH_K:.0} K, no battery:");
+        say!("  median {:.1} W/kg, 95 % {:.1} to {:.1}", w_kg.median, w_kg.low, w_kg.high);
+    }
     say!("All ranges but the profile's own are assumed; nothing here was weighed.");
     Ok(())
 }
@@ -219,13 +284,22 @@ pub(crate) fn trade(args: &TradeArgs) -> Result<Exit> {
     let points: Vec<(f64, Option<Point>, Option<Point>)> =
         supplies.map(|degc| (degc, trade.at(Celsius(degc)), trade.best_pumped(Celsius(degc), &pump))).collect();
     if let Some(path) = &args.csv {
-        std::fs::write(path, csv(&points, trade.compute_kw)?).with_context(|| format!("writing {}", path.display()))?;
+        exit::write(path, csv(&points, trade.compute_kw)?)?;
     }
     say!("{}: {:.1} kW of heat", profile.name, trade.heat_kw);
-    say!("The radiator is sized for the hottest moment of one orbit.");
+    if let Some(air) = trade.air {
+        say!(
+            "The coil is sized for the warmest moment of one day: it gives {:.1} W/(m2 K)\nof planform to {:.1} °C.",
+            air.film_w_m2k,
+            Celsius::from(air.temperature).0
+        );
+    } else {
+        say!("The radiator is sized for the hottest moment of one orbit.");
+    }
     say!("Heat pump: {} of Carnot, {} kg/kW, at the lift that makes all of it lightest", args.carnot, args.pump_kg_kw);
     say!("");
-    say!("  coolant   panels    sheds   area radiator satellite | heat pump     satellite");
+    let (panels, radiator, all) = if on_the_ground(&profile) { ("coil", "coil", "building") } else { ("panels", "radiator", "satellite") };
+    say!("  coolant {panels:>8}    sheds   area {radiator:>8} {all:>9} | heat pump     {all:>9}");
     say!("       °C       °C     W/m2     m2       kg     kg/kW | lift K     kW     kg/kW");
     for (degc, plain, pumped) in &points {
         let left = plain.map_or(format!("{:>46}", "sheds nothing "), |p| {

@@ -8,7 +8,7 @@ mod figure;
 mod svg;
 mod terminal;
 
-use crate::exit::{BadInput, Exit};
+use crate::exit::{self, BadInput, Exit};
 use crate::plan;
 use anyhow::{Context, Result};
 use clap::Args;
@@ -53,7 +53,7 @@ pub(crate) fn plot(args: &PlotArgs) -> Result<Exit> {
     let mut out = |file: Option<&Path>, text: &str| -> Result<()> {
         match file {
             Some(file) if file.as_os_str() != "-" => {
-                std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
+                exit::write(file, text)?;
                 eprintln!("wrote {}", file.display());
             }
             Some(_) => {

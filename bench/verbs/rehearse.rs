@@ -1,7 +1,7 @@
 //! `rehearse`: what to expect of a run, without waiting.
 
 use crate::cli::RehearseArgs;
-use crate::exit::{BadInput, Exit};
+use crate::exit::{BadInput, Exit, replaceable, unrecorded, unwritable};
 use crate::plan;
 use anyhow::Result;
 use engine::band::{Band, Told};
@@ -10,6 +10,7 @@ use engine::rehearse::{Rehearsal, rehearse as fly};
 use record::{Handover, Samples};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Instant;
 
 pub(crate) fn rehearse(args: &RehearseArgs) -> Result<Exit> {
@@ -20,19 +21,23 @@ pub(crate) fn rehearse(args: &RehearseArgs) -> Result<Exit> {
     let mut sink = match &args.csv {
         Some(path) => {
             // A rehearsal can be made again: an older one of that name is replaced.
+            replaceable(path)?;
             if path.exists() {
-                std::fs::remove_file(path)?;
+                std::fs::remove_file(path).map_err(|why| unwritable(path, why))?;
             }
-            Samples::create(path, columns, Handover::Blocks)?
+            Samples::create(path, columns, Handover::Blocks).map_err(unrecorded(path))?
         }
         None => Samples::null(columns)?,
     };
+    // Without a file there is nothing to be refused.
+    let refused = unrecorded(args.csv.as_deref().unwrap_or(Path::new("")));
     let (mut range, mut cautions) = (RangeWatch::default(), setup.cautions());
     let told = fly(&setup, |row| {
         cautions.extend(range.row(&setup, row));
         sink.write(row)
-    })?;
-    sink.sync()?;
+    })
+    .map_err(&refused)?;
+    sink.sync().map_err(&refused)?;
     let took = start.elapsed().as_secs_f64();
     let band = args.band.as_ref().and_then(|_| Band::of(&setup));
     if args.json {
@@ -53,7 +58,8 @@ pub(crate) fn rehearse(args: &RehearseArgs) -> Result<Exit> {
             let why = format!("the rig \"{}\" doubts nothing of itself: declare [truth] or a calibration in its file", setup.rig.name);
             return Err(BadInput(format!("there is no band: {why}")).into());
         };
-        band.write(path)?;
+        replaceable(path)?;
+        band.write(path).map_err(unrecorded(path))?;
         if !args.json {
             print_band(&band)?;
         }

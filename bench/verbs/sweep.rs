@@ -1,6 +1,6 @@
 //! `sweep`: many designs at once, and what their figures depend on.
 
-use crate::exit::{BadInput, Exit};
+use crate::exit::{BadInput, Exit, unrecorded};
 use crate::plan;
 use crate::verbs::rehearse::clock;
 use anyhow::{Context, Result};
@@ -144,7 +144,7 @@ fn request(args: &FlyArgs) -> Result<Request> {
 fn fly(args: &FlyArgs) -> Result<Exit> {
     let study = Study::check(request(args)?).map_err(|wrong| BadInput(wrong.join("\n"))).context("cannot sweep this")?;
     check_columns(&study.columns(), &args.show)?;
-    let sweep = Sweep::open(&study, &args.out).map_err(|why| BadInput(why.to_string()))?;
+    let sweep = Sweep::open(&study, &args.out).map_err(|why| refused(&args.out, why))?;
     let (points, there) = (study.len(), sweep.done());
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let threads = args.threads.map_or(cores, usize::from);
@@ -159,7 +159,7 @@ fn fly(args: &FlyArgs) -> Result<Exit> {
         signal_hook::flag::register(signal, Arc::clone(&stop))?;
     }
     let mut bar = Bar::new(points, there);
-    let sitting = sweep.run(threads, &stop, |done| bar.show(done))?;
+    let sitting = sweep.run(threads, &stop, |done| bar.show(done)).map_err(|why| refused(&args.out, why))?;
     bar.end();
     let results = read(&args.out)?;
     let flown = results.counts().1 - there;
@@ -174,6 +174,13 @@ fn fly(args: &FlyArgs) -> Result<Exit> {
     }
     report(&results, &args.show)?;
     Ok(Exit::Done)
+}
+
+fn refused(out: &Path, why: study::Error) -> BadInput {
+    match why {
+        study::Error::Sheet(why) => unrecorded(out)(why),
+        other @ study::Error::Other { .. } => BadInput(other.to_string()),
+    }
 }
 
 fn clock_tenths(seconds: f64) -> String {
@@ -213,7 +220,7 @@ fn report(results: &Results, show: &ShowArgs) -> Result<()> {
     if let Some(path) = &show.svg {
         let title = format!("{} against {}", trade.more, trade.less);
         let picture = study::svg::scatter(results, &trade, &title).map_err(bad)?;
-        record::replace_file(path, picture.as_bytes()).map_err(|why| BadInput(why.to_string()))?;
+        record::replace_file(path, picture.as_bytes()).map_err(unrecorded(path))?;
         say!("\nfront drawn in {}", path.display());
     }
     Ok(())

@@ -90,6 +90,22 @@ fn the_timeline_has_a_row_a_step() {
     assert!(lines.iter().all(|line| line.split(',').count() == width));
 }
 
+/// Where there is no beta angle its cell is empty and the screen says so: missing is missing.
+#[test]
+fn a_building_has_no_beta_angle() {
+    let bench = Bench::new();
+    for (name, _) in model::profile::builtin() {
+        let shown = bench.run(&format!("profile show {name}")).with(0).out;
+        let csv = bench.run(&format!("profile show {name} --csv --step 1h --duration 2h")).with(0).out;
+        assert!(!shown.contains("NaN") && !csv.contains("NaN"), "{name}: {shown}{csv}");
+        let none = ["ground-air", "ground-liquid"].contains(name);
+        assert_eq!(shown.contains("beta       –\n"), none, "{shown}");
+        let cells: Vec<&str> = csv.lines().nth(1).expect("a row").split(',').collect();
+        assert_eq!(cells[3].is_empty(), none, "{csv}");
+        assert_eq!(cells.len(), csv.lines().next().expect("a header").split(',').count());
+    }
+}
+
 /// A day is rehearsed without waiting, with the same columns as a run, and its figures are for scripts too.
 #[test]
 fn a_day_is_rehearsed() {
@@ -143,7 +159,37 @@ fn a_year_is_drawn() {
     bench.run("profile plot iss-420 --days 2 --from 2026-06-12T00:00:00Z").with(0);
     bench.run("profile plot iss-420 --days 0").with(2);
     bench.run("profile plot nowhere").with(3);
-    bench.run("profile plot iss-420 --svg no/such/folder.svg").with(1);
+}
+
+/// A file that was asked for and cannot be written is bad input, not a fault of the program: which, why, and what to do.
+#[test]
+fn what_cannot_be_written_is_told() {
+    let bench = Bench::new();
+    bench.write("file", "not a folder");
+    bench.write("iss.tle", "ISS (ZARYA)\n1 25544U 98067A   14020.93268519  .00009878  00000-0  18200-3 0  5082\n2 25544  51.6498 109.4756 0003572  55.9686 274.8005 15.49815350868473\n");
+    let make = "profile make --name p --altitude-km 550 --ltan-h 18 --epoch 2026-06-21T00:00:00Z --out";
+    let rehearse = "rehearse dawn-dusk-650 --duration 1m";
+    for verb in [
+        "profile plot iss-420 --svg",
+        "profile plot iss-420 --csv",
+        "profile trade dawn-dusk-650 --csv",
+        make,
+        "profile import iss.tle --epoch 2014-01-21T12:00:00Z --out",
+        &format!("{rehearse} --csv"),
+        &format!("{rehearse} --band"),
+    ] {
+        for (place, why) in [("no/such/x", "No such file or directory"), ("file/x", "Not a directory")] {
+            let said = bench.run(&format!("{verb} {place}")).with(3).err;
+            let told = said.contains(&format!("cannot write {place}: {why}")) && said.contains("name a file in a folder that exists");
+            assert!(told, "{verb} {place}: {said}");
+        }
+    }
+    let sweep = "sweep dawn-dusk-650 --vary radiator.area_m2=100..150:2 --out";
+    assert!(bench.run(&format!("{sweep} no/such/x.csv")).with(3).err.contains("cannot write no/such/x.csv"));
+    for out in ["file", "file/deeper"] {
+        let said = bench.run(&format!("run --headless --duration 1m --out {out}")).with(3).err;
+        assert!(said.contains(out) && !said.contains("internal"), "{said}");
+    }
 }
 
 /// Every element of an XML text that is opened is closed, in order, and every `&` begins an entity.
@@ -189,6 +235,37 @@ fn profiles_are_made_from_flags() {
         ),
         ("belt", "--kind geostationary --longitude-deg 19.2 --year 2026", &["longitude_deg = 19.2", "the middle of its eclipses"]),
         (
+            "sunrise",
+            "--kind lunar-surface --latitude-deg 0 --start-local-time-h 6",
+            &["duration_orbits = 0.5", "albedo_frac = 0.073", "area_m2 = 400.0"],
+        ),
+        (
+            "mare",
+            "--kind lunar-surface --latitude-deg -30 --longitude-deg 15 --epoch 2026-01-18T00:00:00Z",
+            &["longitude_deg = 15.0", "albedo_frac = 0.073"],
+        ),
+        (
+            "far",
+            "--kind deep-space --distance-au 1.5 --year 2030",
+            &["distance_au = 1.5", "epoch = 2030-01-01", "title = \"Deep space, 1.5 AU from the Sun\""],
+        ),
+        (
+            "hall",
+            "--kind ground --rejection air --inlet-degc 27",
+            &["convection_w_m2k = 30.0", "title = \"Ground, air of 27 degC, grid power\""],
+        ),
+        ("wet", "--kind ground --rejection liquid --inlet-degc 40", &["convection_w_m2k = 100.0"]),
+        (
+            "field",
+            "--kind ground --rejection air --inlet-degc 20 --inlet-swing-k 5 --power solar --latitude-deg 40 --capacity-factor-frac 0.25 --start-local-time-h 12 --epoch 2026-06-21T00:00:00Z",
+            &["power = \"solar\"", "solar_constant_w_m2 = 1361.0", "capacity_factor_frac = 0.25"],
+        ),
+        (
+            "wetfield",
+            "--kind ground --rejection liquid --inlet-degc 20 --power solar --latitude-deg 40 --capacity-factor-frac 0.25 --start-local-time-h 12",
+            &["convection_w_m2k = 100.0"],
+        ),
+        (
             "moon",
             "--kind circular --body moon --altitude-km 200 --inclination-deg 90 --ltan-h 6 --epoch 2026-01-01T00:00:00Z --like dawn-dusk-600-ai1",
             &["body = \"moon\"", "albedo_frac = 0.073", "area_m2 = 110.0"],
@@ -201,6 +278,9 @@ fn profiles_are_made_from_flags() {
         }
         let said = bench.run(&format!("profile check {name}.toml")).with(0).out;
         assert!(said.contains("no problems"), "{said}");
+        // A small hot radiator over a hot Moon starts beyond what this rig reaches, which is said.
+        let code = if name == "moon" { 3 } else { 0 };
+        bench.run(&format!("rehearse {name}.toml --duration 5m")).with(code);
         let again = bench.run(&format!("profile make --name {name} --out {name}.toml {flags}")).with(3).err;
         assert!(again.contains("--force"), "{again}");
     }
@@ -219,6 +299,10 @@ fn profiles_are_made_from_flags() {
         ("--kind circular --altitude-km 600 --longitude-deg 5", &["missing `inclination_deg`", "longitude_deg", "raan_deg"]),
         ("--kind circular --altitude-km -50 --inclination-deg 5 --raan-deg 0", &["altitude_km"]),
         ("--altitude-km 600 --ltan-h 18 --epoch tomorrow", &["--epoch \"tomorrow\"", "2026-06-21T00:00:00Z"]),
+        ("--kind ground --inlet-degc 20", &["missing `rejection`"]),
+        ("--kind deep-space", &["missing `distance_au`"]),
+        ("--kind lunar-surface --latitude-deg 10 --longitude-deg 5 --start-local-time-h 12", &["remove one of them"]),
+        ("--kind deep-space --distance-au 1 --altitude-km 500", &["altitude_km"]),
         ("--altitude-km 600 --ltan-h 18 --like nothing", &["no profile \"nothing\""]),
     ] {
         let said = bench.run(&format!("profile make --name p --out p.toml {flags}")).with(3).err;
@@ -256,7 +340,7 @@ fn small_verbs_print_what_they_promise() {
         ("profile show noon-midnight-560", &["period", "beta", "sunlight"]),
         ("profile check dawn-dusk-650", &["no problems"]),
         ("rig list", &["twin", "meerstetter", "gpu-only"]),
-        ("rig check twin", &["no problems", "tec on the twin", "runs without"]),
+        ("rig check twin", &["no problems", "tec on the twin", "runs without", "leakage is what limits it (0 W/K declared)", "any delay"]),
         ("rig check meerstetter", &["no problems", "not commissioned", "--uncommissioned"]),
         ("rig check gpu-only", &["no problems"]),
         ("accelerator info", &["NVML", "RAPL"]),
@@ -300,6 +384,30 @@ fn a_satellite_is_weighed_and_traded() {
         assert!(said.lines().all(|line| line.chars().count() <= 80), "{said}");
         assert_eq!(said, bench.run(verb).with(0).out, "{verb}: the same seed, the same figures");
     }
+    // On the ground heat goes to the air, and what is weighed is no satellite; a night without a battery says what it would ask.
+    for (verb, words, never) in [
+        ("profile trade ground-air", &["to 22.0 °C", "building", "coil"][..], &["861", "satellite", "radiator"][..]),
+        (
+            "profile masses ground-air",
+            &["Masses of the building", "nothing is launched", "Coil: per m2"],
+            &["Masses of the satellite", "1 AU", "scratch"],
+        ),
+        ("profile masses ground-solar", &["Masses of the building", "MWh"], &["Masses of the satellite"]),
+        (
+            "profile masses lunar-night",
+            &["Masses of the installation", "No battery is modelled", "35.4", "a lunar day"],
+            &["of the satellite"],
+        ),
+    ] {
+        let said = bench.run(verb).with(0).out;
+        assert!(said.lines().all(|line| line.chars().count() <= 80), "{said}");
+        for word in words {
+            assert!(said.contains(word), "{verb}: no {word} in {said}");
+        }
+        for word in never {
+            assert!(!said.contains(word), "{verb}: {word} in {said}");
+        }
+    }
     let said = bench.run("profile masses dawn-dusk-650 --json --draws 5000 --seed 7").with(0).out;
     let told: serde_json::Value = serde_json::from_str(&said).expect("JSON");
     let w_kg = &told["drawn"]["draws_w_kg"];
@@ -321,4 +429,17 @@ fn a_satellite_is_weighed_and_traded() {
         let said = bench.run(verb).with(3).err;
         assert!(said.contains(words), "{verb}: {said}");
     }
+}
+
+/// A rehearsal replaces an older file of its name, and nothing else: what stands there and is no file stays.
+#[test]
+fn what_is_no_file_is_not_replaced() {
+    use std::os::unix::fs::FileTypeExt;
+    let bench = Bench::new();
+    let _listener = std::os::unix::net::UnixListener::bind(bench.path("taken")).expect("a socket in the way");
+    for option in ["--csv", "--band"] {
+        let said = bench.run(&format!("rehearse --duration 60s {option} taken")).with(3).err;
+        assert!(said.contains("taken") && said.contains("is no file"), "{said}");
+    }
+    assert!(std::fs::metadata(bench.path("taken")).expect("still there").file_type().is_socket());
 }

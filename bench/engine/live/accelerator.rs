@@ -34,12 +34,14 @@ pub(crate) struct VirtualCard {
     asks: Sender<CardCommand>,
     answers: Receiver<Result<(Instant, CardReading), String>>,
     duty: Option<f64>,
+    /// It has work to pace; without any it idles, whatever it may.
+    works: bool,
     /// An ask whose answer is still to come.
     pending: bool,
 }
 
 impl VirtualCard {
-    pub(crate) fn open(socket: &Path) -> Result<Self, twin::LinkError> {
+    pub(crate) fn open(socket: &Path, works: bool) -> Result<Self, twin::LinkError> {
         let mut link = Some(CardLink::connect(socket, CARD_TIMEOUT)?);
         let path = socket.to_owned();
         let (asks, asked) = bounded::<CardCommand>(4);
@@ -52,7 +54,7 @@ impl VirtualCard {
                 }
             }
         });
-        Ok(Self { asks, answers, duty: None, pending: false })
+        Ok(Self { asks, answers, duty: None, works, pending: false })
     }
 
     /// Asks for this tick's reading; collect it with [`VirtualCard::hear`].
@@ -83,6 +85,7 @@ impl VirtualCard {
 
     /// The duty to send with the next ask, and at once.
     pub(crate) fn set_duty(&mut self, duty: Option<f64>) {
+        let duty = duty.map(|duty| if self.works { duty } else { 0.0 });
         let changed = self.duty != duty;
         self.duty = duty;
         if changed {

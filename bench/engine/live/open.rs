@@ -148,7 +148,7 @@ pub(super) fn open(bench: &Opening<'_>) -> Result<LiveDevices, RunError> {
     let source = match bench.accelerator {
         Spec::Virtual => {
             let ready = &emulator.as_ref().ok_or_else(|| no_emulator("card"))?.ready;
-            Bench::Virtual(VirtualCard::open(&ready.card)?)
+            Bench::Virtual(VirtualCard::open(&ready.card, *bench.workload != workload::Spec::None)?)
         }
         real => {
             let device = real.open(Path::new("/"))?;

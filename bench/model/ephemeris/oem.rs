@@ -33,8 +33,16 @@ pub fn read(file: &str, text: &str) -> Result<Ephemeris, Problems> {
         findings.at(1, "this is XML: expected an OEM in keyword = value notation (KVN)");
         return findings.finish(empty());
     }
-    let mut reader =
-        Reader { findings, place: Place::Start, meta: Meta::default(), out: empty(), covariances: 0, centre_known: true, same: None };
+    let mut reader = Reader {
+        findings,
+        place: Place::Start,
+        meta: Meta::default(),
+        out: empty(),
+        covariances: 0,
+        centre_known: true,
+        same: None,
+        claims: Vec::new(),
+    };
     for (number, line) in kvn::lines(text) {
         reader.line(number, line);
     }
@@ -78,6 +86,17 @@ struct Reader<'t> {
     centre_known: bool,
     /// Object, centre and frame of the first segment.
     same: Option<[&'t str; 3]>,
+    /// What segments say of the time they cover.
+    claims: Vec<Claim>,
+}
+
+/// A time that the metadata of a segment claims its points reach.
+#[derive(Clone, Copy, Debug)]
+struct Claim {
+    segment: usize,
+    line: usize,
+    key: &'static str,
+    moment: Tai,
 }
 
 impl<'t> Reader<'t> {
@@ -173,9 +192,12 @@ impl<'t> Reader<'t> {
             self.findings.at(meta.line, "object, centre and frame differ from the first segment's: expected one satellite in one frame");
         }
         self.out.object.get_or_insert_with(|| same[0].to_owned());
-        let mut when = |key: &str| {
+        let segment = self.out.segments.len();
+        let mut when = |key: &'static str| {
             let (line, text) = meta.find(key)?;
-            self.findings.ok(line, instant(self.meta.scale?, text))
+            let moment = self.findings.ok(line, instant(self.meta.scale?, text))?;
+            self.claims.push(Claim { segment, line, key, moment });
+            Some(moment)
         };
         let (start, stop) = (when("START_TIME"), when("STOP_TIME"));
         let (from, until) = (when("USEABLE_START_TIME").or(start), when("USEABLE_STOP_TIME").or(stop));
@@ -229,7 +251,35 @@ impl<'t> Reader<'t> {
         if self.covariances > 0 {
             self.out.notes.push(format!("{} covariance blocks were left out", self.covariances));
         }
+        // A line that could not be read is missing from the points: that it is not reached would be the same mistake again.
+        let read = self.findings.is_empty();
         check::check(&self.out, self.centre_known, &mut self.findings);
+        if read {
+            self.reached();
+        }
         self.findings.finish(self.out)
+    }
+
+    /// Points reach every time that is claimed for them. A time between the grid's end and where the next point would be is one
+    /// that somebody rounded; beyond that points are missing, and whoever wrote the file did not mean to end there.
+    fn reached(&mut self) {
+        for Claim { segment, line, key, moment } in &self.claims {
+            let points = &self.out.segments[*segment].points;
+            let (Some(first), Some(last)) = (points.first(), points.last()) else { continue };
+            let begin = key.ends_with("START_TIME");
+            let (end, neighbour) = if begin { (first, points.get(1)) } else { (last, points.iter().rev().nth(1)) };
+            let apart_s = if begin { end.moment.since_s(*moment) } else { moment.since_s(end.moment) };
+            let spacing_s = neighbour.map_or(0.0, |n| n.moment.since_s(end.moment).abs());
+            if apart_s > 1e-3 && apart_s >= spacing_s - 1e-3 {
+                let words = if begin { "before the first point" } else { "after the last point" };
+                self.findings.at(
+                    *line,
+                    format!(
+                        "{key} is {apart_s} s {words} (line {}), where points are {spacing_s} s apart: expected points up to it; is the file complete?",
+                        end.line
+                    ),
+                );
+            }
+        }
     }
 }

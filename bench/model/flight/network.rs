@@ -84,6 +84,20 @@ pub(super) struct Network {
     pub(super) overhead_frac: f64,
 }
 
+/// What moves the coolant.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Running {
+    /// Part of full flow that the pumps drive in a loop, 0..1.
+    pub(super) flow_frac: f64,
+    /// Part of the profile's loops that carry coolant, above 0, to 1.
+    pub(super) loops_frac: f64,
+}
+
+impl Running {
+    /// Every pump and loop of the profile.
+    pub(super) const FULL: Self = Self { flow_frac: 1.0, loops_frac: 1.0 };
+}
+
 /// The coolant at one speed of the pumps.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Flow {
@@ -196,13 +210,20 @@ impl Network {
         }
     }
 
-    /// The coolant with the pumps at `part` of full flow.
-    pub(super) fn flow(&self, part: f64) -> Flow {
-        if part == 1.0 {
+    /// The coolant as pumps and loops are `running`.
+    pub(super) fn flow(&self, running: Running) -> Flow {
+        if running == Running::FULL {
             return self.full;
         }
-        let slowed = part.powf(TURBULENT);
-        Flow::new(part, self.full.rate_w_k * part, self.full.plate_w_k * slowed, self.full.panel_w_k * slowed)
+        let Running { flow_frac: part, loops_frac } = running;
+        // A loop that is left flows as fast as before: only its share of the surfaces is.
+        let slowed = part.powf(TURBULENT) * loops_frac;
+        Flow::new(part, self.full.rate_w_k * part * loops_frac, self.full.plate_w_k * slowed, self.full.panel_w_k * slowed)
+    }
+
+    /// As the profile starts.
+    pub(super) fn as_built(&self) -> Running {
+        Running { flow_frac: self.flow_frac, loops_frac: 1.0 }
     }
 
     /// The valve closes over the band above the minimum supply temperature.

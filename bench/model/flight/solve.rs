@@ -56,7 +56,7 @@ impl FlightModel {
     }
 
     fn at_rest(&self, sky: &Sky, board_w: f64) -> Option<FlightState> {
-        let flow = self.network.flow(self.network.flow_frac);
+        let flow = self.network.flow(self.network.as_built());
         // At rest what leaves a pipe is what enters it.
         let driven = Driven { network: &self.network, flow: &flow, sky, board_w, hot_out_k: None, cold_out_k: None };
         let mut t = [self.panels_balanced(sky, board_w).0; MAX_NODES];
@@ -137,7 +137,7 @@ impl FlightModel {
 
     pub(super) fn fly_leg(&self, state: &mut FlightState, leg: &Leg) {
         let n = &self.network;
-        let flow = n.flow(state.flow_frac);
+        let flow = n.flow(state.running());
         // Valve and heater are linear in their bands only: a step longer than the coolant stays in a leg may leap over a band and
         // find them as they are not; half of that follows them to a millikelvin.
         let stays_s = n.hot_j_k.min(n.cold_j_k) / flow.rate_w_k;

@@ -105,7 +105,7 @@ fn temperatures_agree_with_an_independent_solver() {
 }
 
 fn differs<const N: usize>(t: [f64; N], model: &FlightModel, board_w: f64) -> Result<(), TestCaseError> {
-    let flow = model.network.flow(1.0);
+    let flow = model.network.flow(Running::FULL);
     matches_differences(&Driven { network: &model.network, flow: &flow, sky: &takes(80.0), board_w, hot_out_k: None, cold_out_k: None }, t)
 }
 
@@ -165,7 +165,7 @@ proptest! {
         let mut state = FlightState { t, ..model.uniform(Kelvin(0.0)) };
         state.sky = takes(80.0);
         let shed = model.view(&state).radiated_w;
-        let flow = n.flow(1.0);
+        let flow = n.flow(Running::FULL);
         let driven = Driven { network: n, flow: &flow, sky: &takes(80.0), board_w, hot_out_k: None, cold_out_k: None };
         let mut rates = [0.0; MAX_NODES];
         match panels {

@@ -137,6 +137,30 @@ fn the_space_station_loses_five_degrees_of_node_a_day() {
     assert!(orbit(Body::Earth, 26_562.0, 0.72, critical_deg).rates().perigee.abs() < 1e-20);
 }
 
+/// Kinds differ on purpose: a sun-synchronous orbit has the two-body phase of published figures, an orbit from elements the
+/// secular phase of an oblate Earth, 3/4 J2 n (R/a)2 (6 - 8 sin2 i) of a circle. Whoever changes either finds out here.
+#[test]
+fn a_circle_from_elements_falls_behind_the_sun_synchronous_one_by_its_oblate_phase() {
+    use crate::orbit::SunSynchronous;
+    let epoch = Centuries(0.2646);
+    for (altitude_km, behind_s) in [(650.0, 106.6), (550.0, 110.6)] {
+        let ours = SunSynchronous::new(altitude_km, 18.0, 0.0, epoch).expect("low enough");
+        let elements = Elements { node_deg: ours.node_deg(), ..elements(Body::Earth, ours.radius_km(), 0.0, ours.inclination_deg()) };
+        let elements = Elements { perigee_deg: 0.0, mean_anomaly_deg: 0.0, ..elements };
+        let theirs = Kepler::new(elements, equator(Body::Earth, epoch)).expect("an orbit");
+        let (us, them) = (ours.at(DAY_S), theirs.at(DAY_S));
+        // One plane, and the other one behind in it.
+        assert!(apart_deg(us.pole, them.pole) < 1e-3, "{altitude_km} km");
+        let ahead = dot(cross(them.zenith, us.zenith), us.pole).atan2(dot(us.zenith, them.zenith));
+        let seconds = ahead / ours.mean_motion_rad_s();
+        assert!((seconds - behind_s).abs() < 0.5, "{altitude_km} km: {seconds} s a day");
+        let sin2 = ours.inclination_deg().to_radians().sin().powi(2);
+        let known = -0.75 * EARTH_J2 * (EARTH_RADIUS_KM / ours.radius_km()).powi(2) * (6.0 - 8.0 * sin2) * DAY_S;
+        assert!((seconds - known).abs() < 0.5, "{known} s");
+        assert!((ours.period_s() - theirs.period_s()).abs() < 1e-9, "the period that is told is the two-body one of both");
+    }
+}
+
 #[test]
 fn a_geostationary_satellite_stays_over_its_longitude() {
     let epoch: Centuries = "2026-03-20T14:46:00Z".parse::<jiff::Timestamp>().expect("a literal").into();

@@ -38,7 +38,7 @@ pub struct Loop {
     pub heater: Option<Heater>,
     /// Freezing point of the coolant, if it is declared.
     pub freezing: Option<Celsius>,
-    /// Part of the full flow that the pumps drive, 0 (pump trip) to 1.
+    /// Part of the full flow that the pumps drive, above 0, to 1; what they do after a trip is [`super::Faults`].
     pub flow_frac: f64,
     /// Part of the parallel loops that carry coolant, above 0, to 1: 0.5 with one of two lost.
     pub loops_frac: f64,
@@ -56,6 +56,13 @@ pub struct Heater {
 }
 
 pub(super) fn read(section: &Section<'_>) -> Loop {
+    let flow_frac = section.number_or("flow_frac", 0.0..=1.0, 1.0);
+    if flow_frac == 0.0 {
+        section.problem(
+            "flow_frac",
+            "without flow there is no steady state to start from: expected more than 0; pumps that fail in flight are a table [fault.pump_trip] with `at_s` and `flow_frac`",
+        );
+    }
     let minimum_supply = Celsius(section.number("minimum_supply_degc", -100.0..=100.0));
     let bypass_band_k = section.number("bypass_band_k", 0.1..=50.0);
     Loop {
@@ -72,7 +79,7 @@ pub(super) fn read(section: &Section<'_>) -> Loop {
         manifold_kj_k: section.optional_number("manifold_kj_k", 0.01..=1e7),
         heater: heater(section, minimum_supply, bypass_band_k),
         freezing: freezing(section, minimum_supply),
-        flow_frac: section.number_or("flow_frac", 0.0..=1.0, 1.0),
+        flow_frac,
         loops_frac: section.number_or("loops_frac", 0.01..=1.0, 1.0),
     }
 }

@@ -41,8 +41,15 @@ pub(super) fn read(section: &Section<'_>, coolant: &Loop) -> Satellite {
         memory: memory(section),
     };
     // Two numbers that are each possible but not together: almost always watts where kilowatts belong.
+    // No flow at all is a problem of its own, reported where it was read.
+    let flow_frac = if coolant.flow_frac > 0.0 { coolant.flow_frac * coolant.loops_frac } else { 1.0 };
+    let flow = if flow_frac < 1.0 {
+        "the coolant by its flow (loop.heat_capacity_rate_kw_k, what pumps and loops leave of it)"
+    } else {
+        "the coolant by its flow (loop.heat_capacity_rate_kw_k)"
+    };
     for (key, conductance_kw_k, place, limit_k) in [
-        ("heat_kw", coolant.heat_capacity_rate_kw_k, "the coolant by its flow (loop.heat_capacity_rate_kw_k)", 100.0),
+        ("heat_kw", coolant.heat_capacity_rate_kw_k * flow_frac, flow, 100.0),
         ("heat_kw", coolant.plate_conductance_kw_k, "the plates over the coolant (loop.plate_conductance_kw_k)", 200.0),
         ("die_plate_kw_k", satellite.die_plate_kw_k, "the dies over their plates", 200.0),
     ] {

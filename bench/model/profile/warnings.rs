@@ -33,6 +33,9 @@ impl Profile {
             self.heat(&orbit, &mut found);
         }
         self.load(&mut found);
+        if let Some((name, at_s)) = self.faults.last().filter(|(_, at_s)| *at_s >= self.duration_s) {
+            found.push(format!("[fault.{name}] is at {at_s} s and a run ends at {:.0} s: it will not be seen", self.duration_s));
+        }
         if let Some(trajectory) = env.trajectory() {
             self.orbit(trajectory, &mut found);
         }
@@ -175,6 +178,10 @@ mod tests {
             (&[("die_plate_kw_k = 4.0", "die_plate_kw_k = 1.2")], "dies come to about 1"),
             (&[("array_kw = 150.0", "array_kw = 60.0")], "leaves 45.2 kW for compute but the loop is laid out for 100 kW"),
             (&[("array_kw = 150.0", "array_kw = 400.0")], "the rest is never used"),
+            (
+                &[("[power]", "[fault.pump_trip]\nat_s = 9000\nflow_frac = 0\n\n[power]")],
+                "[fault.pump_trip] is at 9000 s and a run ends at 5864 s",
+            ),
             (&[("duration_orbits = 1.0", "duration_orbits = 0.4")], "a run is 0.40 of an orbit long"),
             (&[("altitude_km = 650.0", "altitude_km = 250.0")], "air brings a satellite down"),
             (&[("albedo_frac = 0.30", "albedo_frac = 0.05")], "albedo 0.05 is outside"),

@@ -11,6 +11,10 @@ fn bad_messages_are_refused_by_line() {
         ISS.lines().enumerate().filter(|(i, _)| !(from..from + count).contains(&(i + 1))).map(|(_, l)| l).collect::<Vec<_>>().join("\n")
     };
     let centre = ISS.replace("= EARTH", "= MARS");
+    let said = |key: &str, instant: &str| {
+        let line = |l: &str| if l.starts_with(key) { format!("{} = {instant}", key.trim()) } else { l.to_owned() };
+        ISS.lines().map(line).collect::<Vec<_>>().join("\n")
+    };
     for (text, line, expected) in [
         (ISS.replace("= EME2000", "= ITRF2000"), line_of("REF_FRAME"), "the frame \"ITRF2000\" is not read here"),
         (ISS.replace("= EME2000", "= TOD"), line_of("REF_FRAME"), "this one moves with the date"),
@@ -31,6 +35,16 @@ fn bad_messages_are_refused_by_line() {
         (ISS.replace("2014-01-21T12:04:00.000 ", "2014-01-21T12:04 "), first, "is no instant"),
         (ISS.lines().take(first + 1).collect::<Vec<_>>().join("\n"), first + 1, "3 points are too few: expected 4"),
         (ISS.lines().take(10).collect::<Vec<_>>().join("\n"), 10, "the file ends inside metadata"),
+        // Points that do not reach what is claimed for them: hours, one point, and what may be used of them.
+        (
+            said("STOP_TIME  ", "2014-01-22T15:00:00.000"),
+            line_of("USEABLE_STOP") + 1,
+            "STOP_TIME is 10800 s after the last point (line 380)",
+        ),
+        (ISS.lines().take(ISS.lines().count() - 1).collect::<Vec<_>>().join("\n"), line_of("STOP_TIME  "), "is 240 s after the last point"),
+        (said("START_TIME", "2014-01-21T09:00:00.000"), line_of("START_TIME"), "START_TIME is 10800 s before the first point (line 20)"),
+        (said("USEABLE_STOP_TIME", "2014-01-22T13:00:00.000"), line_of("USEABLE_STOP"), "USEABLE_STOP_TIME is 3600 s after the last point"),
+        (said("USEABLE_START_TIME", "2014-01-21T11:00:00.000"), line_of("USEABLE_START"), "USEABLE_START_TIME is 3600 s before the first"),
         (String::new(), 1, "the file is empty"),
         ("<oem/>".into(), 1, "this is XML"),
     ] {
@@ -38,6 +52,15 @@ fn bad_messages_are_refused_by_line() {
         assert!(found.contains(&format!("f.x:{line}:")) && found.contains(expected), "no {expected:?} at {line} in\n{found}");
         assert!(found.lines().count() < 8, "one mistake, one problem:\n{found}");
     }
+}
+
+/// Times that were rounded to something rounder than the grid claim no point that is not there.
+#[test]
+fn a_stated_time_between_two_points_of_the_grid_is_no_claim() {
+    let rounded = ISS.replace("STOP_TIME            = 2014-01-22T12:00:00.000", "STOP_TIME            = 2014-01-22T12:03:59.000");
+    let rounded = rounded.replace("\nSTART_TIME           = 2014-01-21T12:00:00.000", "\nSTART_TIME           = 2014-01-21T11:57:00.000");
+    assert_ne!(rounded, ISS);
+    assert_eq!(problems(&rounded, Format::Oem, &csv::Declared::default()), "");
 }
 
 #[test]

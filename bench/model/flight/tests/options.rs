@@ -181,7 +181,7 @@ fn stored_j(model: &FlightModel, state: &FlightState) -> f64 {
     let (n, t) = (&model.network, &state.t);
     let legs = n.die_j_k * t[DIE] + n.plate_j_k * t[PLATE] + n.hot_j_k * t[HOT] + n.cold_j_k * t[COLD];
     let added = n.at.memory.map_or(0.0, |k| n.memory_j_k * t[k]) + n.at.manifold.map_or(0.0, |k| n.manifold_j_k * t[k]);
-    let full_w_k = n.flow(1.0).rate_w_k;
+    let full_w_k = n.flow(Running::FULL).rate_w_k;
     let piped = state.pipes.as_ref().map_or(0.0, |p| p.content_k_s(n.hot_pipe_s, true) + p.content_k_s(n.cold_pipe_s, false));
     legs + added + full_w_k * piped + n.panel_j_k * model.panels_k(state).iter().sum::<f64>()
 }
@@ -302,7 +302,7 @@ proptest! {
 }
 
 fn differs_by_one<const N: usize>(model: &FlightModel, t: &[f64; MAX_NODES], sky: &Sky, board_w: f64) -> Result<(), TestCaseError> {
-    let flow = model.network.flow(model.network.flow_frac);
+    let flow = model.network.flow(model.network.as_built());
     // Once as it flies, what the pipes give standing still, and once as it rests.
     for (hot_out_k, cold_out_k) in [(None, None), (Some(301.0), None), (Some(301.0), Some(288.0))] {
         let driven = Driven { network: &model.network, flow: &flow, sky, board_w, hot_out_k, cold_out_k };
@@ -335,6 +335,14 @@ fn a_lost_loop_a_tripped_pump_and_frozen_coolant_show() {
     let half = FlightModel::new(&lost, REFERENCE_SHARE);
     let hotter = half.view(&half.steady(&env, Watts(72.0)).expect("rest")).die.0 - model.view(&whole).die.0;
     assert!(hotter > 3.0, "{hotter} K");
+    // Lost in flight, once all has settled: the same as flown without it from the start.
+    let mut underway = whole.clone();
+    underway.set_loops_left_frac(lost.coolant.loops_frac / profile.coolant.loops_frac);
+    for _ in 0..20_000 {
+        model.step(&mut underway, Watts(72.0), &env, &env, 1.0);
+    }
+    let (late, early) = (model.view(&underway).die.0, half.view(&half.steady(&env, Watts(72.0)).expect("rest")).die.0);
+    assert!((late - early).abs() < 0.01, "{late} K and {early} K");
 
     // Pumps stand: no rest, the plate takes all heat and the panels go their own way.
     let mut tripped = whole.clone();

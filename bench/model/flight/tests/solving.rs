@@ -58,7 +58,7 @@ fn a_flight_in_long_steps_is_the_flight_in_short_ones() {
         while s < to - 1e-9 {
             let dt = 10.0_f64.min(to - s);
             let mean = Sky::mean(&sky(s), &sky(s + dt / 2.0), &sky(s + dt));
-            model.substep(&mut crude, &model.network.flow(1.0), heat(s + dt / 2.0), &mean, dt);
+            model.substep(&mut crude, &model.network.flow(Running::FULL), heat(s + dt / 2.0), &mean, dt);
             s += dt;
         }
         t = to;
