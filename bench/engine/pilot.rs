@@ -1,11 +1,11 @@
 //! Flies the control law on some devices, tick by tick, and makes the rows. Knows no wall clock: the caller says when a tick is.
 
-use crate::devices::{Devices, Look, Sunlight};
+use crate::devices::{Devices, Sunlight};
 use crate::ledger::Ledger;
 use crate::row::{RowMaker, Stamp};
 use control::{Commands, Event, Input, Law, Output, State};
 use record::Row;
-use signal::{Celsius, Channel, Request, Tick};
+use signal::{Celsius, Request, Tick};
 
 /// A flight under way.
 pub struct Pilot {
