@@ -58,6 +58,9 @@ pub(crate) enum Command {
     /// The device under test
     #[command(subcommand, alias = "gpu")]
     Accelerator(AcceleratorCommand),
+    /// The AI work: what there is, how fast it is here
+    #[command(subcommand)]
+    Workload(crate::verbs::workload::WorkloadCommand),
     /// The columns of samples.csv and prediction.csv as a Markdown table
     Columns,
     /// Print completions for a shell
@@ -84,7 +87,7 @@ pub(crate) struct FlightArgs {
     /// Device under test: virtual, nvml:INDEX, cpu; the rig's default if left out
     #[arg(long)]
     pub(crate) accelerator: Option<String>,
-    /// Work: `virtual`, `cpu`, `cpu:small:2`, `command:PROGRAM ARGS`, `none`; what suits the accelerator if left out
+    /// Work: `virtual`, `cpu`, `cpu:small:2`, `openai:URL`, `command:PROGRAM ARGS`, `none` (see `workload list`); what suits the accelerator if left out
     #[arg(long)]
     pub(crate) workload: Option<String>,
     /// Mission time to fly, such as 90m, 24h, 5400s; the profile's own length if left out

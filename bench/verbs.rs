@@ -15,3 +15,4 @@ pub(crate) mod plot;
 pub(crate) mod rehearse;
 pub(crate) mod run;
 pub(crate) mod sweep;
+pub(crate) mod workload;

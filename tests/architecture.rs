@@ -33,6 +33,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("clap", &["orbitbench"]),
     ("anyhow", &["orbitbench"]),
     ("gemm", &["workload"]),
+    ("ureq", &["workload"]),
     // A design is drawn by its seed, the same on every machine.
     ("rand_chacha", &["twin", "workload", "study"]),
 ];

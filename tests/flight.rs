@@ -18,12 +18,16 @@ fn builtin(list: &[(&str, &str)], name: &str) -> Source {
 }
 
 pub(crate) fn setup(profile: &str, seed: u64) -> Setup {
+    setup_for(profile, seed, None)
+}
+
+fn setup_for(profile: &str, seed: u64, duration_s: Option<f64>) -> Setup {
     let options = Options {
         profile: builtin(model::profile::builtin(), profile),
         rig: builtin(rig::builtin(), "twin"),
         accelerator: None,
         workload: None,
-        duration_s: None,
+        duration_s,
         dt_s: 1.0,
         speed: None,
         seed,
@@ -31,7 +35,17 @@ pub(crate) fn setup(profile: &str, seed: u64) -> Setup {
         unattended: false,
         policy: None,
     };
-    Setup::build(options).expect("the shipped files fly")
+    Setup::build(options).unwrap_or_else(|why| panic!("{profile}: {why}"))
+}
+
+/// The first hour of every profile that ships, on the rig that ships: none is refused, none trips.
+#[test]
+fn every_shipped_profile_flies_on_the_shipped_rig() {
+    for (name, _) in model::profile::builtin() {
+        let setup = setup_for(name, 1, Some(3600.0));
+        let told = engine::rehearse::rehearse(&setup, |_| Ok::<(), std::convert::Infallible>(())).unwrap_or_else(|never| match never {});
+        assert!(told.flown, "{name}: {}", told.end);
+    }
 }
 
 /// A plan whose profile and rig have other numbers for these keys: the first of each name in either file.

@@ -150,6 +150,16 @@ def lit_factor(attitude, height, nodes=361, rings=150, spokes=300):
     return angles, out
 
 
+def aged_absorptivity(profile):
+    """Solar absorptivity as flown: straight from begin to end of life, and no further."""
+    panel, mission = table(profile, "radiator"), profile.get("mission")
+    new = number(panel, "solar_absorptivity_frac")
+    if mission is None or "end_of_life_solar_absorptivity_frac" not in panel:
+        return new
+    old = number(panel, "end_of_life_solar_absorptivity_frac")
+    return new + (old - new) * min(1.0, number(mission, "age_years") / number(mission, "life_years"))
+
+
 class Orbit:
     """The profile's orbit and environment, recomputed."""
 
@@ -176,9 +186,9 @@ class Orbit:
         self.node = mean_sun + np.radians(15.0 * (number(orbit, "ltan_h") - 12.0))
         self.start = np.radians(number(orbit, "start_deg"))
         self.solar, self.albedo, self.ir = (number(world, k) for k in ("solar_constant_w_m2", "albedo_frac", "planet_ir_w_m2"))
-        self.alpha, self.emissivity = number(panel, "solar_absorptivity_frac"), number(panel, "emissivity_frac")
-        if panel.get("tilt_error_deg", 0.0) != 0.0 or "mission" in profile:
-            raise Unusable("profile: pointing errors and ageing are not among what this check knows")
+        self.alpha, self.emissivity = aged_absorptivity(profile), number(panel, "emissivity_frac")
+        if panel.get("tilt_error_deg", 0.0) != 0.0:
+            raise Unusable("profile: pointing errors are not among what this check knows")
         self.lit = lit_factor(self.attitude, self.radius / R_EARTH_KM) if world.get("albedo_model", "disc") == "disc" else None
 
     def _vectors(self, t):
@@ -275,8 +285,8 @@ class Network:
         self.area = number(panel, "area_m2") * share / self.panels
         self.c_panel = number(panel, "heat_capacity_kj_m2k") * 1e3 * self.area
         self.eps = number(panel, "emissivity_frac"), optional(panel, "emissivity_b_frac", number(panel, "emissivity_frac"))
-        self.alpha = (number(panel, "solar_absorptivity_frac"),
-                      optional(panel, "solar_absorptivity_b_frac", number(panel, "solar_absorptivity_frac")))
+        facing = aged_absorptivity(profile)
+        self.alpha = (facing, optional(panel, "solar_absorptivity_b_frac", facing))
         if "fin_length_m" in panel:
             scale = sum(self.eps) * SIGMA * number(panel, "fin_length_m") ** 2
             scale /= number(panel, "fin_conductivity_w_mk") * 1e-3 * number(panel, "fin_thickness_mm")

@@ -15,3 +15,4 @@ mod operators;
 mod screens;
 mod sweep;
 mod verbs;
+mod workload;

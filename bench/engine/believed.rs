@@ -30,7 +30,7 @@ impl Believed {
 
     /// A bench that differs from the belief as `truth` does (see [`twin::Doubt`]), without noise.
     pub fn doubted(setup: &Setup, truth: Truth) -> Self {
-        let instrument = &setup.rig.instruments[0];
+        let servo = setup.rig.servo().map_or_else(twin::tec_controller::TecController::idle, twin::tec_for);
         let card = setup.believed_card();
         let device = match (setup.accelerator.is_real(), setup.coupled) {
             (false, _) => Channel::ALL,
@@ -38,7 +38,7 @@ impl Believed {
             (true, false) => OF_REAL,
         };
         Self {
-            world: World::new(truth, card, twin::tec_for(instrument), setup.coupled),
+            world: World::new(truth, card, servo, setup.coupled),
             device,
             works: setup.workload != workload::Spec::None,
             range_w: (setup.law.governor.idle.0, setup.law.governor.full.0),

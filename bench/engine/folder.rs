@@ -145,7 +145,12 @@ fn manifest(setup: &Setup, program: Program, folder: &Folder, columns: &Columns,
                 .and_then(|(i, folder)| characterise::latest(&folder, i))
                 .map(|k| k.checked),
         },
-        workload: WorkloadCard { name: setup.workload.to_string(), unit: setup.unit.clone() },
+        workload: WorkloadCard {
+            name: setup.workload.to_string(),
+            unit: setup.unit.clone(),
+            description: String::new(),
+            figures: BTreeMap::new(),
+        },
         masses: masses(setup),
         commissioning: setup.commissioned.as_ref().map(|c| crate::manifest::Commissioning {
             id: c.id.clone(),

@@ -11,8 +11,12 @@ use std::collections::BTreeMap;
 pub(crate) struct Known {
     /// Name in the rig file.
     pub(crate) name: String,
-    /// It holds the servoed node: targets are for it.
-    servoes: bool,
+    /// What its output is to the bench.
+    part: Part,
+    /// What its output is given when it is switched on; told anew whenever it is ready again.
+    start: Option<f64>,
+    /// Ticks between two readings of a channel, where that is not 1.
+    every: BTreeMap<Channel, u32>,
     origin: Origin,
     ready: bool,
     lost: Option<String>,
@@ -34,6 +38,19 @@ pub(crate) struct Known {
     identity: Option<String>,
 }
 
+/// What an instrument's output is to the bench.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// It holds the servoed node: targets are for it.
+    Servo,
+    /// It brings in heat or power beside: on and off with the thermal output.
+    Beside,
+    /// It carries heat away: on as long as it can be reached.
+    Carrier,
+    /// It is only read.
+    None,
+}
+
 /// Ticks to wait for the confirmation of an output command before repeating it.
 const REPEAT_TICKS: u32 = 5;
 
@@ -42,7 +59,14 @@ impl Known {
         let emulated = instrument.connection == rig::config::Connection::Emulated;
         Self {
             name: instrument.name.clone(),
-            servoes: instrument.setpoint.is_some(),
+            part: match &instrument.drive {
+                _ if instrument.servoes() => Part::Servo,
+                Some(_) if instrument.safe_is_on() => Part::Carrier,
+                Some(_) => Part::Beside,
+                None => Part::None,
+            },
+            start: instrument.drive.as_ref().and_then(|d| d.level.as_ref()).map(|level| level.start),
+            every: instrument.reads.iter().filter(|r| r.every > 1).map(|r| (r.channel, r.every)).collect(),
             origin: if emulated { Origin::Simulated } else { Origin::Measured },
             ready: false,
             lost: None,
@@ -64,17 +88,35 @@ impl Known {
         self.ready
     }
 
-    pub(crate) fn output_on(&self) -> Option<bool> {
-        self.output_on
+    /// What going safe asks of its output, if it has one.
+    pub(crate) fn safe_command(&self) -> Option<Command> {
+        match self.part {
+            Part::Servo | Part::Beside => Some(Command::Disable),
+            Part::Carrier => Some(Command::Enable),
+            Part::None => None,
+        }
+    }
+
+    /// Its output is confirmed to be as safe as it can be.
+    pub(crate) fn is_safe(&self) -> bool {
+        match self.part {
+            Part::Servo | Part::Beside => self.output_on == Some(false),
+            Part::Carrier => self.output_on == Some(true),
+            Part::None => true,
+        }
+    }
+
+    /// Why it is not, in words.
+    pub(crate) fn unsafe_words(&self) -> String {
+        let wanted = if self.part == Part::Carrier { "on" } else { "off" };
+        self.lost
+            .as_ref()
+            .map_or_else(|| format!("its output was not confirmed {wanted}"), |why| format!("output UNKNOWN, link lost: {why}"))
     }
 
     /// Only a confirmation that is still to come counts from now on.
     pub(crate) fn forget_output(&mut self) {
         self.output_on = None;
-    }
-
-    pub(crate) fn lost(&self) -> Option<&str> {
-        self.lost.as_deref()
     }
 
     /// What the device said it is, once.
@@ -97,7 +139,11 @@ impl Known {
                 told
             }
             rig::Event::Ready => {
-                let told = tell(Severity::Info, "link", "ready: identified, output off, limits and lease read back".into());
+                let words = match self.part {
+                    Part::Servo | Part::Beside => "ready: identified, output off, limits and lease read back",
+                    Part::Carrier | Part::None => "ready: identified, settings read back",
+                };
+                let told = tell(Severity::Info, "link", words.into());
                 (self.ready, self.lost, self.target) = (true, None, None);
                 told
             }
@@ -127,9 +173,14 @@ impl Known {
                 told
             }
             rig::Event::OutputConfirmed { on } => {
-                let told = tell(Severity::Info, "output", format!("confirmed {}", if on { "on" } else { "off" }));
+                let stopped = self.part == Part::Carrier && self.ready && self.output_on == Some(true) && !on;
                 (self.output_on, self.patience) = (Some(on), 0);
-                told
+                if stopped {
+                    let why = "it stopped, and must run when everything else has stopped".to_owned();
+                    self.error = Some(why.clone());
+                    return tell(Severity::Alarm, "output", why);
+                }
+                tell(Severity::Info, "output", format!("confirmed {}", if on { "on" } else { "off" }))
             }
             rig::Event::DeviceError { number, words } => {
                 let why = format!("error {number}: {words}");
@@ -147,12 +198,14 @@ impl Known {
         }
     }
 
-    /// Its readings into the snapshot: fresh, one tick old (stale), or missing.
+    /// Its readings into the snapshot: fresh, one poll old (stale), or missing. A channel that is read more seldom than at every
+    /// tick is fresh until it is due again.
     pub(crate) fn fill(&self, tick: Tick, bench_s: f64, snapshot: &mut Snapshot) {
         for (&channel, &(read_at, value)) in &self.readings {
-            let reading = match tick.saturating_sub(read_at) {
-                0 => Reading::good(value, bench_s, self.origin),
-                1 if self.lost.is_none() => Reading { value: Some(value), at_s: bench_s, quality: Quality::Stale, origin: self.origin },
+            let polls = tick.saturating_sub(read_at) / Tick::from(self.every.get(&channel).copied().unwrap_or(1));
+            let reading = match polls {
+                0 if tick == read_at || self.lost.is_none() => Reading::good(value, bench_s, self.origin),
+                0 | 1 if self.lost.is_none() => Reading { value: Some(value), at_s: bench_s, quality: Quality::Stale, origin: self.origin },
                 _ => Reading::gap(bench_s, self.origin),
             };
             snapshot.set(channel, reading);
@@ -164,7 +217,8 @@ impl Known {
         let mut commands = Vec::new();
         // What is wanted was decided in knowledge of it.
         self.untold = None;
-        let on = wanted.thermal == Thermal::On;
+        let thermal = wanted.thermal == Thermal::On;
+        let on = thermal || self.part == Part::Carrier;
         if wanted.acknowledge {
             self.was_lost = self.lost.is_some();
             if self.standing.take().is_some() {
@@ -176,11 +230,17 @@ impl Known {
         if !self.ready || self.standing.is_some() {
             return commands;
         }
-        if let Some(target) = wanted.target.filter(|t| on && self.servoes && self.target != Some(*t)) {
+        if self.part == Part::None {
+            return commands;
+        }
+        if let Some(target) = wanted.target.filter(|t| on && self.part == Part::Servo && self.target != Some(*t)) {
             commands.push(Command::Target(target));
             self.target = Some(target);
         }
         if self.output_on != Some(on) {
+            if let Some(start) = self.start.filter(|_| on && self.patience == 0) {
+                commands.push(Command::Level(start));
+            }
             if self.patience == 0 {
                 commands.push(if on { Command::Enable } else { Command::Disable });
                 self.patience = REPEAT_TICKS;
@@ -203,6 +263,9 @@ pub(crate) fn status<'a>(known: impl Iterator<Item = &'a Known>) -> Instruments 
         all.lost = all.lost.or(if one.identity_seen() { say(&one.lost) } else { None }).or(say(&one.untold));
         all.refused = all.refused.or(say(&one.refused));
         all.error = all.error.or(say(&one.error));
+        if matches!(one.part, Part::Carrier | Part::None) {
+            continue;
+        }
         all.output_on = match (all.output_on, one.output_on) {
             (Some(true), _) | (_, Some(true)) => Some(true),
             (None, _) | (_, None) => None,

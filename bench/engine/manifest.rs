@@ -172,6 +172,12 @@ pub struct WorkloadCard {
     pub name: String,
     /// What its work is counted in.
     pub unit: String,
+    /// What it said it is: model, sizes, seed, command. Empty where the virtual card works.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// What it said of itself at the end besides its units, by name with the unit as suffix: latencies, tokens taken in.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub figures: BTreeMap<String, f64>,
 }
 
 /// The commissioning a run was held to.

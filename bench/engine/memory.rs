@@ -13,6 +13,7 @@ use record::Row;
 use rig::{Command, Driver, Input};
 use signal::{Request, RunState, Snapshot, Tick};
 use std::time::Duration;
+use thiserror::Error;
 use twin::{Truth, World};
 
 /// Virtual seconds the teardown may take.
@@ -21,40 +22,53 @@ const TEARDOWN_STEPS: u32 = 10;
 /// A bench in memory.
 pub struct MemoryBench {
     world: World,
-    driver: Box<dyn Driver>,
-    known: Known,
+    seats: Vec<Seat>,
     now_s: f64,
-    deadline_s: Option<f64>,
     notes: Vec<Event>,
-    /// The cable is out: nothing passes, and the driver was told of the hang-up.
-    unplugged: bool,
-    /// What the host sends is lost on the way, though the port stands.
-    muted: bool,
     /// Setpoint commands no longer reach the instrument, though everything else does.
     pub frozen_setpoint: bool,
 }
 
+/// One instrument with its driver and its cable.
+struct Seat {
+    driver: Box<dyn Driver>,
+    known: Known,
+    deadline_s: Option<f64>,
+    /// The cable is out: nothing passes, and the driver was told of the hang-up.
+    unplugged: bool,
+    /// What the host sends is lost on the way, though the port stands.
+    muted: bool,
+}
+
+/// Why there is no bench in memory.
+#[derive(Debug, Error)]
+pub enum MemoryError {
+    /// An instrument cannot be driven.
+    #[error(transparent)]
+    Rig(#[from] rig::Error),
+    /// An instrument cannot be emulated.
+    #[error(transparent)]
+    Twin(#[from] twin::NotEmulated),
+}
+
 impl MemoryBench {
     /// The bench of `setup`, as it really is by `truth`.
-    pub fn new(setup: &Setup, truth: Truth) -> Result<Self, rig::Error> {
-        Self::of(&setup.rig.instruments[0], setup.twin.card.clone(), setup.coupled, truth)
+    pub fn new(setup: &Setup, truth: Truth) -> Result<Self, MemoryError> {
+        Self::of(&setup.rig, setup.twin.card.clone(), setup.coupled, truth)
     }
 
-    /// The bench behind this instrument, as it really is by `truth`.
-    pub fn of(instrument: &rig::Instrument, card: twin::CardSpec, coupled: bool, truth: Truth) -> Result<Self, rig::Error> {
-        let world = World::new(truth, card, twin::tec_for(instrument), coupled);
-        let mut bench = Self {
-            world,
-            driver: rig::driver_for(instrument)?,
-            known: Known::new(instrument),
-            now_s: 0.0,
-            deadline_s: None,
-            notes: Vec::new(),
-            unplugged: false,
-            muted: false,
-            frozen_setpoint: false,
-        };
-        bench.drive(Input::Opened);
+    /// The bench of this rig, as it really is by `truth`, with all its instruments.
+    pub fn of(rig: &rig::RigFile, card: twin::CardSpec, coupled: bool, truth: Truth) -> Result<Self, MemoryError> {
+        let world = twin::world_of(rig, truth, card, coupled)?;
+        let mut seats = Vec::new();
+        for instrument in &rig.instruments {
+            let (driver, known) = (rig::driver_for(instrument)?, Known::new(instrument));
+            seats.push(Seat { driver, known, deadline_s: None, unplugged: false, muted: false });
+        }
+        let mut bench = Self { world, seats, now_s: 0.0, notes: Vec::new(), frozen_setpoint: false };
+        for seat in 0..bench.seats.len() {
+            bench.drive(seat, Input::Opened);
+        }
         Ok(bench)
     }
 
@@ -68,51 +82,70 @@ impl MemoryBench {
         &mut self.world
     }
 
-    /// Loses what the host sends from now on, or no more: silence without a hang-up, as of a device without power behind an
-    /// adapter that has some.
+    /// Loses what the host sends from now on, or no more: silence without a hang-up, as of devices without power behind
+    /// adapters that have some.
     pub fn mute(&mut self, muted: bool) {
-        self.muted = muted;
+        for seat in &mut self.seats {
+            seat.muted = muted;
+        }
     }
 
-    /// Pulls the cable.
+    /// Pulls every cable.
     pub fn unplug(&mut self) {
-        if !std::mem::replace(&mut self.unplugged, true) {
-            self.drive(Input::HangUp);
-        }
+        (0..self.seats.len()).for_each(|seat| self.pull(seat));
     }
 
-    /// Puts it back.
+    /// Puts every cable back.
     pub fn plug(&mut self) {
-        if std::mem::replace(&mut self.unplugged, false) {
-            self.drive(Input::Opened);
+        for seat in 0..self.seats.len() {
+            if std::mem::replace(&mut self.seats[seat].unplugged, false) {
+                self.drive(seat, Input::Opened);
+            }
         }
     }
 
-    /// Feeds the driver and carries bytes both ways until everyone is silent.
-    fn drive(&mut self, input: Input<'_>) {
-        let mut effects = self.driver.step(self.now_s, input);
+    /// Pulls the cable of the instrument of this name. False if there is none.
+    pub fn unplug_one(&mut self, name: &str) -> bool {
+        let found = self.seats.iter().position(|seat| seat.known.name == name);
+        found.inspect(|seat| self.pull(*seat)).is_some()
+    }
+
+    fn pull(&mut self, seat: usize) {
+        if !std::mem::replace(&mut self.seats[seat].unplugged, true) {
+            self.drive(seat, Input::HangUp);
+        }
+    }
+
+    /// Feeds a driver and carries bytes both ways until everyone is silent.
+    fn drive(&mut self, at: usize, input: Input<'_>) {
+        let (seat, now_s) = (&mut self.seats[at], self.now_s);
+        let mut effects = seat.driver.step(now_s, input);
         loop {
             for event in effects.events.drain(..) {
-                self.notes.extend(self.known.take(event));
+                self.notes.extend(seat.known.take(event));
             }
-            self.deadline_s = effects.deadline_s;
-            if effects.send.is_empty() || self.unplugged || self.muted {
+            seat.deadline_s = effects.deadline_s;
+            if effects.send.is_empty() || seat.unplugged || seat.muted {
                 return;
             }
-            let reply = self.world.receive(self.now_s, &effects.send);
+            let reply = self.world.receive_at(&seat.known.name, now_s, &effects.send);
             if reply.is_empty() {
                 return;
             }
-            effects = self.driver.step(self.now_s, Input::Bytes(&reply));
+            effects = seat.driver.step(now_s, Input::Bytes(&reply));
         }
     }
 
-    /// Lets virtual time pass, with the driver's deadlines in it.
+    /// Lets virtual time pass, with the drivers' deadlines in it.
     fn pass(&mut self, to_s: f64) {
-        while let Some(deadline) = self.deadline_s.filter(|d| *d <= to_s) {
+        let next = |seats: &[Seat]| {
+            let due = seats.iter().enumerate().filter_map(|(at, seat)| seat.deadline_s.map(|deadline| (at, deadline)));
+            due.min_by(|a, b| a.1.total_cmp(&b.1))
+        };
+        while let Some((at, deadline)) = next(&self.seats).filter(|(_, deadline)| *deadline <= to_s) {
             self.now_s = deadline.max(self.now_s);
             self.world.advance(self.now_s, self.now_s);
-            self.drive(Input::Deadline);
+            self.drive(at, Input::Deadline);
         }
         self.now_s = to_s;
         self.world.advance(to_s, to_s);
@@ -122,22 +155,29 @@ impl MemoryBench {
 impl Devices for MemoryBench {
     fn latest(&mut self, tick: Tick, bench_s: f64) -> Look {
         self.pass(bench_s);
-        if self.known.ready() {
-            self.drive(Input::Command(Command::Poll { tick }));
+        for seat in 0..self.seats.len() {
+            if self.seats[seat].known.ready() {
+                self.drive(seat, Input::Command(Command::Poll { tick }));
+            }
         }
         let mut readings = Snapshot::default();
-        self.known.fill(tick, bench_s, &mut readings);
+        for seat in &self.seats {
+            seat.known.fill(tick, bench_s, &mut readings);
+        }
         for (channel, reading) in card_readings(&self.world.read_card(), bench_s) {
             readings.set(channel, reading);
         }
-        Look { readings, instruments: status(std::iter::once(&self.known)), workload_fault: None, events: std::mem::take(&mut self.notes) }
+        let instruments = status(self.seats.iter().map(|seat| &seat.known));
+        Look { readings, instruments, workload_fault: None, events: std::mem::take(&mut self.notes) }
     }
 
     fn apply(&mut self, _tick: Tick, commands: &Commands) {
-        for command in self.known.commands(commands) {
-            let swallowed = self.frozen_setpoint && matches!(command, Command::Target(_));
-            if !swallowed {
-                self.drive(Input::Command(command));
+        for seat in 0..self.seats.len() {
+            for command in self.seats[seat].known.commands(commands) {
+                let swallowed = self.frozen_setpoint && matches!(command, Command::Target(_));
+                if !swallowed {
+                    self.drive(seat, Input::Command(command));
+                }
             }
         }
         self.world.set_duty(commands.duty.unwrap_or(0.0));
@@ -146,18 +186,22 @@ impl Devices for MemoryBench {
     fn make_safe(&mut self, _within: Duration) -> (Vec<Unconfirmed>, Vec<Event>) {
         self.world.set_duty(0.0);
         // Confirmations of the past are not confirmations of this.
-        self.known.forget_output();
+        for seat in &mut self.seats {
+            seat.known.forget_output();
+        }
         for _ in 0..TEARDOWN_STEPS {
-            self.drive(Input::Command(Command::Disable));
-            if self.known.output_on() == Some(false) {
+            for seat in 0..self.seats.len() {
+                if let Some(command) = self.seats[seat].known.safe_command().filter(|_| !self.seats[seat].known.is_safe()) {
+                    self.drive(seat, Input::Command(command));
+                }
+            }
+            if self.seats.iter().all(|seat| seat.known.is_safe()) {
                 break;
             }
             self.pass(self.now_s + 1.0);
         }
-        let mut unconfirmed = Vec::new();
-        if self.known.output_on() != Some(false) {
-            unconfirmed.push(Unconfirmed { device: self.known.name.clone(), why: "output UNKNOWN".into() });
-        }
+        let left = self.seats.iter().filter(|seat| !seat.known.is_safe());
+        let unconfirmed = left.map(|seat| Unconfirmed { device: seat.known.name.clone(), why: "output UNKNOWN".into() }).collect();
         (unconfirmed, std::mem::take(&mut self.notes))
     }
 }

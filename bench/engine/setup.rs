@@ -175,7 +175,7 @@ impl Setup {
                 rig.name
             )));
         }
-        let all_twin = emulated && spec == Spec::Virtual;
+        let all_twin = rig.wholly_emulated() && spec == Spec::Virtual;
         let speed = options.speed.unwrap_or(if all_twin { TWIN_SPEED } else { 1.0 });
         if !(0.01..=1000.0).contains(&speed) {
             return Err(SetupError::Options(format!("--speed {speed} is not between 0.01 and 1000")));
@@ -186,12 +186,12 @@ impl Setup {
         if options.assume_w.is_some_and(|w| !(w > 0.0 && w <= 1e5)) {
             return Err(SetupError::Options("--assume-w must be above 0 and at most 100000 W".into()));
         }
-        for instrument in &rig.instruments {
+        for (instrument, lease_s) in rig.instruments.iter().filter_map(|i| Some((i, i.lease_s()?))) {
             let tick_wall = options.dt_s / speed;
-            if tick_wall > instrument.lease_s / TICKS_A_LEASE {
+            if tick_wall > lease_s / TICKS_A_LEASE {
                 return Err(SetupError::Options(format!(
                     "a tick would last {tick_wall} s on the wall, and {} drops its output after {} s of silence: choose a smaller --dt or a longer lease_s",
-                    instrument.name, instrument.lease_s
+                    instrument.name, lease_s
                 )));
             }
         }
@@ -262,7 +262,7 @@ impl Setup {
             },
             trips: trips(&rig),
             resistance: None,
-            saturation_a: rig.instruments.first().map(|i| i.current_limit_a * SATURATION_FRAC),
+            saturation_a: rig.servo().and_then(rig::Instrument::current_limit_a).map(|limit_a| limit_a * SATURATION_FRAC),
             assume_heat_w: options.assume_w.or(rig.accelerator.assume_w),
             heat_gain: 1.0,
             actuator: actuator(&rig, identity.as_ref())?,
@@ -282,7 +282,7 @@ impl Setup {
             bank: Some(twin.plant.bank),
             coupled,
             full_w: full.0,
-            channels: channels(&spec),
+            channels: channels(&spec, &rig),
             panels: profile.radiator.panels,
             optional,
         };
@@ -499,7 +499,7 @@ fn alone(identity: Option<&Identity>) -> Result<(), SetupError> {
 }
 
 /// Channels a row has, by what is read.
-fn channels(spec: &Spec) -> Vec<Channel> {
+fn channels(spec: &Spec, rig: &RigFile) -> Vec<Channel> {
     let mut channels =
         vec![Channel::TecTarget, Channel::Plate, Channel::Sink, Channel::TecCurrent, Channel::TecVoltage, Channel::TecOutput];
     channels.extend([
@@ -521,6 +521,8 @@ fn channels(spec: &Spec) -> Vec<Channel> {
         }
         Spec::Cpu => {}
     }
+    let more: Vec<Channel> = rig.channels_read().filter(|c| !channels.contains(c)).collect();
+    channels.extend(more);
     channels
 }
 
@@ -528,10 +530,8 @@ pub(crate) fn trips(rig: &RigFile) -> Vec<Trip> {
     let mut trips: Vec<Trip> = rig
         .channels
         .iter()
-        .filter(|c| c.trip_min_degc.is_some() || c.trip_max_degc.is_some())
-        .filter_map(|c| {
-            Some(Trip { name: c.role.word().to_owned(), channel: c.role.channel()?, min: c.trip_min_degc, max: c.trip_max_degc })
-        })
+        .filter(|c| c.trip_min.is_some() || c.trip_max.is_some())
+        .filter_map(|c| Some(Trip { name: c.role.word().to_owned(), channel: c.role.channel()?, min: c.trip_min, max: c.trip_max }))
         .collect();
     trips.push(Trip { name: "accelerator die".into(), channel: Channel::Die, min: None, max: Some(rig.accelerator.trip_max_degc) });
     trips

@@ -233,7 +233,7 @@ impl Calibration {
         }
         rig.instruments.iter().find_map(|instrument| {
             let known = self.instruments.get(&instrument.name)?;
-            let (then, now) = (known.serial_number?, instrument.serial_number?);
+            let (then, now) = (known.serial_number?, instrument.serial_number()?);
             (then != now).then(|| {
                 format!(
                     "calibration {} was made with {} of serial number {then}, and this rig has {now}: calibrate again",

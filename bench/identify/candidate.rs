@@ -16,6 +16,8 @@ pub struct Candidate {
     pub offsets: [f64; 3],
     /// Readings of plate, sink and die are so late, s.
     pub delays: [f64; 3],
+    /// Current that flows between rows beyond the readings at both ends, over the speed of the setpoint, A s/K.
+    pub ramp_a_s_k: f64,
     /// The board sits on the plate.
     pub coupled: bool,
 }
@@ -23,7 +25,7 @@ pub struct Candidate {
 impl Candidate {
     /// What is believed: no offsets, no delays.
     pub fn believed(plant: &Plant, coupled: bool) -> Self {
-        Self { plant: plant.clone(), offsets: [0.0; 3], delays: [0.0; 3], coupled }
+        Self { plant: plant.clone(), offsets: [0.0; 3], delays: [0.0; 3], ramp_a_s_k: 0.0, coupled }
     }
 
     /// Sets one parameter.
@@ -34,6 +36,7 @@ impl Candidate {
             Key::DieOffset => self.offsets[2] = value,
             Key::PlateDelay => self.delays[0] = value,
             Key::DieDelay => self.delays[2] = value,
+            Key::RampCurrent => self.ramp_a_s_k = value,
             other => other.put(&mut self.plant, value),
         }
     }
@@ -59,11 +62,12 @@ impl Candidate {
         let end_a = now.amps.or(before.amps).unwrap_or(0.0);
         let begin_a = if before.on == now.on { before.amps.unwrap_or(end_a) } else { end_a };
         let board = if self.coupled { now.board_w.unwrap_or(0.0) } else { 0.0 };
+        let unseen_a = extra_a + self.ramp_a_s_k * now.moved_k / span;
         let heater_k = now.heater_w * dt_s / self.plant.plate_j_k;
         for step in 0..steps as u32 {
             // The current is read at the end of a step, having flowed during it.
             let part = (f64::from(step) + 1.0) / steps;
-            let amps = begin_a + (end_a - begin_a) * part + extra_a;
+            let amps = begin_a + (end_a - begin_a) * part + unseen_a;
             self.plant.advance(t, dt_s, room, board, amps);
             t.plate.0 += heater_k;
         }

@@ -41,6 +41,8 @@ pub struct Noise {
     pub answer_a: f64,
     /// The same of the voltage against the current read.
     pub answer_v: f64,
+    /// Of the current that no row shows while the setpoint moves, beyond what is proportional to its speed, A s/K.
+    pub ramp_a_s_k: f64,
 }
 
 impl Noise {
@@ -54,10 +56,11 @@ impl Noise {
         slow_s: 60.0,
         answer_a: 0.0,
         answer_v: 0.0,
+        ramp_a_s_k: 1.0,
     };
 
     /// How many figures there are to learn.
-    pub const COUNT: usize = 11;
+    pub const COUNT: usize = 12;
     /// Each within these: nothing is known better than a millikelvin, a millivolt, a milliampere.
     const BOUNDS: [(f64, f64); Self::COUNT] = [
         (1e-3, 5.0),
@@ -71,6 +74,7 @@ impl Noise {
         (2.0, 3600.0),
         (-5.0, 5.0),
         (-5.0, 5.0),
+        (1e-2, 100.0),
     ];
 
     fn figure(&mut self, which: usize) -> &mut f64 {
@@ -82,7 +86,8 @@ impl Noise {
             7 => &mut self.slow_k,
             8 => &mut self.slow_s,
             9 => &mut self.answer_a,
-            _ => &mut self.answer_v,
+            10 => &mut self.answer_v,
+            _ => &mut self.ramp_a_s_k,
         }
     }
 
@@ -137,6 +142,8 @@ pub struct Course<'a> {
     pub steps_s: &'a [f64],
     /// Steps (counted from 1) in which the current jumped, and how uncertain that makes its mean over the step, A.
     pub jolts: &'a [(usize, f64)],
+    /// Speed of the setpoint in each step, K/s.
+    pub speeds_k_s: &'a [f64],
     /// For how long the die's reading stays the same around each row, s, if it shows whole steps.
     pub unchanged_s: Option<&'a [f64]>,
     /// Which channels were read in each row.
@@ -184,7 +191,7 @@ impl Filter {
                 let fade = (-step_s / slow_s).exp();
                 let jolt = jolts.next_if(|j| j.0 == row).map_or(0.0, |j| j.1 * j.1);
                 p = carried(&p, &carry, fade);
-                let current = noise.current_a.powi(2) + jolt;
+                let current = noise.current_a.powi(2) + jolt + (noise.ramp_a_s_k * course.speeds_k_s[row - 1]).powi(2);
                 for i in 0..3 {
                     for j in 0..3 {
                         p[i][j] += response.amps[i] * response.amps[j] * current;

@@ -106,6 +106,8 @@ pub struct Sample {
     pub on: Option<bool>,
     /// Mean board power over the time since the row before, W.
     pub board_w: Option<f64>,
+    /// How far the setpoint moved at the row before, which the regulator answered since, K; 0 where it stood, or nobody says.
+    pub moved_k: f64,
     /// Mean power of a calibration heater on the plate over that time, W; 0 where there is none.
     pub heater_w: f64,
     /// Room air, °C.
@@ -150,7 +152,7 @@ pub enum LogError {
 }
 
 /// Columns that a log may have: name, least and greatest value that can be true.
-const BOUNDS: [(&str, f64, f64); 9] = [
+const BOUNDS: [(&str, f64, f64); 10] = [
     ("rig_plate_degc", -100.0, 250.0),
     ("rig_sink_degc", -100.0, 250.0),
     ("accel_die_degc", -100.0, 250.0),
@@ -160,6 +162,7 @@ const BOUNDS: [(&str, f64, f64); 9] = [
     ("accel_power_w", 0.0, 20_000.0),
     ("rig_heater_w", 0.0, 20_000.0),
     ("rig_ambient_degc", -60.0, 80.0),
+    ("rig_setpoint_degc", -100.0, 250.0),
 ];
 
 impl Log {
@@ -284,12 +287,12 @@ fn samples(table: &Table) -> Result<Vec<Sample>, LogError> {
         }
     }
     let times = table.numbers(clock)?;
-    let [plate, sink, die, volts, amps, output, power, heater, ambient] = {
+    let [plate, sink, die, volts, amps, output, power, heater, ambient, setpoint] = {
         let mut columns = Vec::with_capacity(BOUNDS.len());
         for (name, _, _) in BOUNDS {
             columns.push(reader.column(name)?);
         }
-        <[Vec<Option<f64>>; 9]>::try_from(columns).unwrap_or_else(|_| unreachable!("one column a bound"))
+        <[Vec<Option<f64>>; 10]>::try_from(columns).unwrap_or_else(|_| unreachable!("one column a bound"))
     };
     let energy = reader.column("accel_energy_j")?;
     let mut out: Vec<Sample> = Vec::with_capacity(table.len());
@@ -303,17 +306,23 @@ fn samples(table: &Table) -> Result<Vec<Sample>, LogError> {
                 .at(row, format!("`{clock}` goes from {} to {t_s}: rows must be in time order; repair or split the file", before.t_s)));
         }
         let on = output[row].map(|v| v >= 0.5);
-        // The counter's difference is the mean over the tick whatever the power reading averages; one that runs backwards was reset.
+        // The counter's difference is the mean over the time between two of its ticks, whatever the power reading averages. One that runs
+        // backwards was reset; one that stands while there is power was read before it ticked, and the next difference is over both rows.
+        let stands = energy[row].zip(counter).is_some_and(|(now, (_, then))| now == then) && power[row].is_none_or(|w| w > 0.0);
         let counted = energy[row].zip(counter).filter(|(now, (_, then))| now >= then).map(|(now, (at, then))| (now - then) / (t_s - at));
-        if let Some(now) = energy[row] {
+        if let Some(now) = energy[row].filter(|_| !stands) {
             counter = Some((t_s, now));
         }
+        // An order that was given while the output was on both before and after.
+        let order = |row: usize| setpoint[row].filter(|_| output[row].is_none_or(|on| on >= 0.5));
+        let moved_k = row.checked_sub(2).and_then(|before| Some(order(row - 1)? - order(before)?)).unwrap_or(0.0);
         out.push(Sample {
             t_s,
             // Off means no current, whether or not that was read too.
             amps: amps[row].or((on == Some(false)).then_some(0.0)),
             on,
-            board_w: counted.or(power[row]),
+            board_w: counted.filter(|_| !stands).or(power[row]),
+            moved_k,
             heater_w: heater[row].unwrap_or(0.0),
             ambient_degc: ambient[row],
             // A stage that is off is disconnected: its voltage says nothing of the modules.

@@ -38,6 +38,9 @@ pub enum Key {
     PlateDelay,
     /// How late the die's reading is.
     DieDelay,
+    /// Current that flows between rows while the setpoint moves, beyond what the readings at both ends say, over the setpoint's speed:
+    /// a regulator answers each step of a setpoint within the row, and a reading at the row's end always comes after the answer.
+    RampCurrent,
 }
 
 /// How a parameter is spoken of in files and on the command line.
@@ -52,7 +55,7 @@ struct Entry {
     range: (f64, f64),
 }
 
-const TABLE: [Entry; 16] = [
+const TABLE: [Entry; 17] = [
     entry(Key::Die, "die_j_k", "J/K", "heat capacity of the die and its spreader", true, (0.1, 1e5)),
     entry(Key::DiePlate, "die_plate_k_w", "K/W", "thermal resistance from die to plate", true, (1e-3, 10.0)),
     entry(Key::Plate, "plate_j_k", "J/K", "heat capacity of the plate", true, (1.0, 1e6)),
@@ -69,6 +72,14 @@ const TABLE: [Entry; 16] = [
     entry(Key::DieOffset, "die_offset_k", "K", "what the die sensor shows above the truth", false, (-20.0, 20.0)),
     entry(Key::PlateDelay, "plate_delay_s", "s", "how late the plate's reading is", false, (-60.0, 600.0)),
     entry(Key::DieDelay, "die_delay_s", "s", "how late the die's reading is", false, (-60.0, 600.0)),
+    entry(
+        Key::RampCurrent,
+        "ramp_current_as_k",
+        "As/K",
+        "current between rows that no row shows, by the setpoint's speed",
+        false,
+        (-1000.0, 1000.0),
+    ),
 ];
 
 const fn entry(key: Key, name: &'static str, unit: &'static str, meaning: &'static str, positive: bool, range: (f64, f64)) -> Entry {
@@ -77,8 +88,8 @@ const fn entry(key: Key, name: &'static str, unit: &'static str, meaning: &'stat
 
 impl Key {
     /// Every one, in the order of files and tables.
-    pub const ALL: [Self; 16] = {
-        let mut keys = [Self::Die; 16];
+    pub const ALL: [Self; 17] = {
+        let mut keys = [Self::Die; 17];
         let mut at = 0;
         while at < keys.len() {
             keys[at] = TABLE[at].key;
@@ -135,7 +146,7 @@ impl Key {
             Self::Seebeck => plant.bank.module.seebeck_v_k,
             Self::Resistance => plant.bank.module.resistance_ohm,
             Self::Conductance => plant.bank.module.conductance_w_k,
-            Self::PlateOffset | Self::SinkOffset | Self::DieOffset | Self::PlateDelay | Self::DieDelay => 0.0,
+            Self::PlateOffset | Self::SinkOffset | Self::DieOffset | Self::PlateDelay | Self::DieDelay | Self::RampCurrent => 0.0,
         }
     }
 
@@ -153,7 +164,7 @@ impl Key {
             Self::Seebeck => plant.bank.module.seebeck_v_k = value,
             Self::Resistance => plant.bank.module.resistance_ohm = value,
             Self::Conductance => plant.bank.module.conductance_w_k = value,
-            Self::PlateOffset | Self::SinkOffset | Self::DieOffset | Self::PlateDelay | Self::DieDelay => {}
+            Self::PlateOffset | Self::SinkOffset | Self::DieOffset | Self::PlateDelay | Self::DieDelay | Self::RampCurrent => {}
         }
     }
 
@@ -178,6 +189,8 @@ impl Key {
             Self::SinkOffset => sensor(spreads.sink_sensor_k, 1.0),
             Self::DieOffset => sensor(spreads.die_sensor_k, 2.0),
             Self::PlateDelay | Self::DieDelay => 3.0,
+            // Nothing is known of the regulator before its answers are seen; some amperes at some tenths of a kelvin a second.
+            Self::RampCurrent => 50.0,
         }
     }
 }
@@ -198,6 +211,7 @@ mod tests {
                 "°C" => "_degc",
                 "1" => "_frac",
                 "V/K" => "_v_k",
+                "As/K" => "_as_k",
                 other => &format!("_{}", other.to_lowercase()),
             };
             assert!(key.name().ends_with(suffix), "{} in {}", key.name(), key.unit());

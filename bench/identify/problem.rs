@@ -39,6 +39,7 @@ pub(crate) struct Stretch<'l> {
     read: Vec<[bool; 4]>,
     steps_s: Vec<f64>,
     jolts: Vec<(usize, f64)>,
+    speeds_k_s: Vec<f64>,
     /// First row of each group, and the end.
     groups: Vec<usize>,
     /// The row in the middle of each.
@@ -75,6 +76,7 @@ impl<'l> Stretch<'l> {
             read: groups.windows(2).map(read).collect(),
             steps_s: middles.windows(2).map(|m| rows[m[1]].t_s - rows[m[0]].t_s).collect(),
             jolts: jolts(rows).into_iter().filter_map(grouped).collect(),
+            speeds_k_s: middles.windows(2).map(|m| speed_k_s(&rows[m[0]..=m[1]])).collect(),
             unchanged_s: unchanged_s(rows, Channel::Die).map(|same| middles.iter().map(|m| same[*m]).collect()),
             room: wander(rows, belief, logs),
             groups,
@@ -97,6 +99,12 @@ impl<'l> Stretch<'l> {
         let whole = self.groups.windows(2).zip(&self.read);
         whole.map(|(g, read)| std::array::from_fn(|c| if read[c] { mean(g, c) } else { 0.0 })).collect()
     }
+}
+
+/// Root mean square speed of the setpoint from the first of `rows` to the last, K/s.
+fn speed_k_s(rows: &[Sample]) -> f64 {
+    let square = |pair: &[Sample]| (pair[1].moved_k / (pair[1].t_s - pair[0].t_s)).powi(2);
+    (rows.windows(2).map(square).sum::<f64>() / (rows.len().max(2) - 1) as f64).sqrt()
 }
 
 /// The course of a stretch under one candidate, for making filters of.
@@ -192,6 +200,7 @@ impl<'l> Identification<'l> {
                 responses: &seen.responses,
                 steps_s: &stretch.steps_s,
                 jolts: &stretch.jolts,
+                speeds_k_s: &stretch.speeds_k_s,
                 unchanged_s: stretch.unchanged_s.as_deref(),
                 read: &stretch.read,
                 volts_k: seen.volts_k,

@@ -66,6 +66,7 @@ const BUILTIN: &[(&str, &str)] = shipped![
     "ground-air",
     "ground-liquid",
     "ground-solar",
+    "faults-560",
 ];
 
 /// The profiles that are part of the program, as (name, text), the default first: they work by name from any folder.

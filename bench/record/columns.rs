@@ -138,6 +138,27 @@ columns! {
     RigOutput "rig_output" "0/1" 0 Bookkeeping TecOutput "1 while the TEC controller says its output is on.";
     RigPumpedW "rig_pumped_w" "W" 4 Derived - "Heat taken off the plate, by the believed Peltier equations from measured current and temperatures.";
     RigRDiePlateKW "rig_r_die_plate_k_w" "K/W" 5 Predicted - "Thermal resistance from die to plate: (die - plate) / board power.";
+    RigSupplyDegc "rig_supply_degc" "°C" 4 Bookkeeping CoolantSupply "Coolant entering the bench's cold plate.";
+    RigReturnDegc "rig_return_degc" "°C" 4 Bookkeeping CoolantReturn "Coolant leaving the bench's cold plate.";
+    RigRadiatorDegc "rig_radiator_degc" "°C" 4 Bookkeeping Radiator "The bench's radiator.";
+    RigHumidityPct "rig_humidity_pct" "%" 2 Environment Humidity "Relative humidity of the room.";
+    RigFlowLMin "rig_flow_l_min" "l/min" 4 Bookkeeping Flow "Coolant flow.";
+    RigHeaterV "rig_heater_v" "V" 4 Bookkeeping HeaterVoltage "Voltage across the heater.";
+    RigHeaterA "rig_heater_a" "A" 4 Bookkeeping HeaterCurrent "Current through the heater.";
+    RigHeaterW "rig_heater_w" "W" 4 Bookkeeping HeaterPower "Power of the heater: test support, never charged to orbit.";
+    RigLampV "rig_lamp_v" "V" 4 Bookkeeping LampVoltage "Voltage of the sun lamp.";
+    RigLampA "rig_lamp_a" "A" 4 Bookkeeping LampCurrent "Current of the sun lamp.";
+    RigLampW "rig_lamp_w" "W" 4 Bookkeeping LampPower "Power of the sun lamp: test support, never charged to orbit.";
+    RigArrayV "rig_array_v" "V" 4 Bookkeeping ArrayVoltage "Voltage of the solar-array simulator's output.";
+    RigArrayA "rig_array_a" "A" 4 Bookkeeping ArrayCurrent "Current of the solar-array simulator's output.";
+    RigArrayW "rig_array_w" "W" 4 Bookkeeping ArrayPower "Power of the solar-array simulator's output.";
+    RigAuxV "rig_aux_v" "V" 4 Bookkeeping AuxVoltage "Voltage of the auxiliary supply.";
+    RigAuxA "rig_aux_a" "A" 4 Bookkeeping AuxCurrent "Current of the auxiliary supply.";
+    RigAuxW "rig_aux_w" "W" 4 Bookkeeping AuxPower "Power of the auxiliary supply.";
+    RigFanRpm "rig_fan_rpm" "1/min" 1 Bookkeeping FanSpeed "Speed of the fan.";
+    RigPumpRpm "rig_pump_rpm" "1/min" 1 Bookkeeping PumpSpeed "Speed of the pump.";
+    RigMeterW "rig_meter_w" "W" 4 Bookkeeping MeterPower "Board power by the external meter, slot and cable.";
+    RigMeterJ "rig_meter_j" "J" 3 Bookkeeping MeterEnergy "Board energy by the external meter.";
     AccelPowerW "accel_power_w" "W" 4 Predicted BoardPower "Board power of the accelerator over the tick.";
     AccelEnergyJ "accel_energy_j" "J" 3 Bookkeeping BoardEnergy "The accelerator's own energy counter.";
     AccelIntegralJ "accel_integral_j" "J" 3 Derived - "Board power integrated since the run began.";
@@ -369,6 +390,8 @@ mod tests {
             ("units/s", "_units_per_s"),
             ("0/1", "_output"),
             ("bits", "_throttle"),
+            ("l/min", "_l_min"),
+            ("1/min", "_rpm"),
             ("s", "_s"),
             ("MiB", "_mib"),
             ("MB/s", "_mb_s"),

@@ -42,6 +42,9 @@ pub struct AcceleratorFacts {
 pub struct WorkloadFacts {
     /// What one unit of work is: token, image, step.
     pub unit: String,
+    /// What the work said of itself besides its units: latencies, tokens taken in.
+    #[serde(default)]
+    pub figures: BTreeMap<String, f64>,
 }
 
 impl Facts {

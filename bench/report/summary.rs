@@ -4,6 +4,7 @@ use crate::compare::compare_unsealed;
 use crate::{Comparison, Completeness, Error, Facts, Figures, Merit, Preset};
 use record::{Folder, PREDICTION, SAMPLES, each_row};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// How a run ended.
@@ -30,6 +31,9 @@ pub struct Summary {
     pub ended: Ended,
     /// What one unit of work is: token, image, step.
     pub unit: String,
+    /// What the work said of itself besides its units, by name with the unit as suffix: latencies, tokens taken in.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub work: BTreeMap<String, f64>,
     /// What it came to.
     pub figures: Figures,
     /// What it was predicted to come to; absent without a prediction.
@@ -58,6 +62,7 @@ pub fn summarise(folder: &Folder, ended: Ended, preset: &Preset) -> Result<Summa
         simulated: facts.simulated,
         ended,
         unit: facts.workload.unit,
+        work: facts.workload.figures,
         figures: measured.figures(kg),
         predicted,
         completeness: measured.completeness(),
@@ -99,6 +104,9 @@ impl fmt::Display for Summary {
         writeln!(f, "energy      {} J{}", said(figures.energy.best_j(), 0), predicted(|p| p.energy.best_j(), 0))?;
         writeln!(f, "efficiency  {} {unit}s/J{}", said(figures.units_per_j, 3), predicted(|p| p.units_per_j, 3))?;
         writeln!(f, "cooling     {} {unit}s/s per kg of flight cooling", said(figures.units_per_s_per_cooling_kg, 2))?;
+        for (name, value) in &self.work {
+            writeln!(f, "  {name} {value:.4}")?;
+        }
         let c = &self.completeness;
         writeln!(
             f,
@@ -134,6 +142,8 @@ mod tests {
         assert_eq!(summary.figures.flight_cooling_kg, Some(1.75));
         assert!(summary.comparison.as_ref().is_some_and(|c| c.notes.is_empty()) && summary.not_compared.is_none());
         assert!(summary.to_string().contains("simulated"));
+        assert_eq!(summary.work["requests"], 12.0);
+        assert!(summary.to_string().contains("time_to_first_token_p95_s 0.2500"), "{summary}");
     }
 
     #[test]

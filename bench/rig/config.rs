@@ -4,13 +4,21 @@
 //! `[card]`, which say what the twin believes of the bench and are the twin's to read from the same document.
 
 mod calibration;
+mod channel;
 mod commissioning;
+mod instrument;
 mod read;
+mod waiver;
 
 pub use calibration::CalibrationRule;
+pub use channel::{ChannelRule, Kind, Role, SafeAction};
 pub use commissioning::CommissioningRule;
-use signal::{Channel, Limits, Section};
-use std::path::PathBuf;
+pub use instrument::{
+    Connection, Correction, Drive, DriverKind, Instrument, Level, LineSettings, MecomSettings, OBJECT_TEMPERATURE, Parity, Read,
+    SINK_TEMPERATURE, Serial, Setpoint, UsbId,
+};
+use signal::Section;
+pub use waiver::Waiver;
 
 /// Rigs that travel inside the binary, as (name, text) pairs; the first is the default.
 pub fn builtin() -> &'static [(&'static str, &'static str)] {
@@ -42,6 +50,8 @@ pub struct RigFile {
     pub commissioning: CommissioningRule,
     /// What it was found to be.
     pub calibration: CalibrationRule,
+    /// Who answers for what its instruments would not do alone.
+    pub waiver: Option<Waiver>,
 }
 
 impl RigFile {
@@ -56,6 +66,11 @@ impl RigFile {
         self.instruments.iter().any(|i| i.connection == Connection::Emulated)
     }
 
+    /// True if every instrument is emulated: then time can be hurried.
+    pub fn wholly_emulated(&self) -> bool {
+        self.instruments.iter().all(|i| i.connection == Connection::Emulated)
+    }
+
     /// The rule of a channel, if the rig has it.
     pub fn channel(&self, role: Role) -> Option<&ChannelRule> {
         self.channels.iter().find(|c| c.role == role)
@@ -64,6 +79,21 @@ impl RigFile {
     /// The instrument of this name.
     pub fn instrument(&self, name: &str) -> Option<&Instrument> {
         self.instruments.iter().find(|i| i.name == name)
+    }
+
+    /// The instrument that holds the servoed temperature; reading refuses a rig without one.
+    pub fn servo(&self) -> Option<&Instrument> {
+        self.instruments.iter().find(|i| i.servoes())
+    }
+
+    /// What is read on this rig, beside the servoed instrument's own output.
+    pub fn channels_read(&self) -> impl Iterator<Item = signal::Channel> + '_ {
+        self.instruments.iter().flat_map(|i| i.reads.iter().map(|r| r.channel))
+    }
+
+    /// What running with nobody watching refuses, one line each; empty if nothing.
+    pub fn refuses_unattended(&self) -> Vec<String> {
+        waiver::refusals(self)
     }
 
     /// Kilograms weighed into one ledger.
@@ -97,162 +127,6 @@ pub enum ServoNode {
 pub enum HeatSource {
     /// The board's electrical power, through the modelled die and plate lag.
     Electrical,
-}
-
-/// `[instrument.NAME]`: one device behind one port.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Instrument {
-    /// NAME.
-    pub name: String,
-    /// What it speaks.
-    pub driver: DriverKind,
-    /// Where it is.
-    pub connection: Connection,
-    /// Line speed, baud (8 data bits, no parity, 1 stop bit).
-    pub baud: u32,
-    /// Device address on its line, 1 to 254.
-    pub address: u8,
-    /// The device drops its output if the host is silent for this long, wall seconds; at least 2.
-    pub lease_s: f64,
-    /// A question unanswered this long (and the wire's time) is asked again or given up, wall seconds.
-    pub reply_timeout_s: f64,
-    /// Largest current through the output either way, A. Written to the device and read back.
-    pub current_limit_a: f64,
-    /// Largest voltage across the output either way, V. Written to the device and read back.
-    pub voltage_limit_v: f64,
-    /// Model number it must report, if declared.
-    pub device_type: Option<u32>,
-    /// Serial number it must report, if declared.
-    pub serial_number: Option<u32>,
-    /// What it reads for which channel, from the `[channel.*]` tables.
-    pub reads: Vec<(Quantity, Channel)>,
-    /// What it may be told to hold, if a channel of its has setpoint limits.
-    pub setpoint: Option<Setpoint>,
-}
-
-/// Driver of an instrument.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DriverKind {
-    /// Meerstetter TEC controller, `MeCom` protocol.
-    Mecom,
-}
-
-impl DriverKind {
-    /// The word in a rig file.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Mecom => "mecom",
-        }
-    }
-}
-
-/// Where an instrument is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Connection {
-    /// The twin stands in for it, on a port that it makes.
-    Emulated,
-    /// Behind this serial port.
-    Port(PathBuf),
-}
-
-/// What an instrument can read for a channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Quantity {
-    /// The temperature that it controls, °C.
-    ObjectTemperature,
-    /// The temperature of its heat sink, °C.
-    SinkTemperature,
-}
-
-impl Quantity {
-    /// The word in a rig file.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::ObjectTemperature => "object_temperature",
-            Self::SinkTemperature => "sink_temperature",
-        }
-    }
-}
-
-/// Limits of a setpoint.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Setpoint {
-    /// Range, °C.
-    pub limits: Limits,
-    /// Fastest change, K/min of bench time.
-    pub rate_k_min: f64,
-}
-
-/// `[channel.NAME]`: one role on the bench.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ChannelRule {
-    /// NAME.
-    pub role: Role,
-    /// Name of the instrument that reads or drives it.
-    pub instrument: Option<String>,
-    /// What that instrument reads for it.
-    pub reads: Option<Quantity>,
-    /// What happens to it when the bench goes safe.
-    pub safe: SafeAction,
-    /// Limits of its setpoint, for the channel that is servoed.
-    pub setpoint: Option<Setpoint>,
-    /// The interlock trips below this, °C.
-    pub trip_min_degc: Option<f64>,
-    /// The interlock trips above this, °C.
-    pub trip_max_degc: Option<f64>,
-}
-
-/// Roles that channels can have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// The cold plate under the accelerator.
-    Plate,
-    /// The lab's heat sink on the hot side of the modules, and its fan.
-    Sink,
-    /// The work that the accelerator does.
-    Workload,
-}
-
-impl Role {
-    /// The word in a rig file.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Plate => "plate",
-            Self::Sink => "sink",
-            Self::Workload => "workload",
-        }
-    }
-
-    /// The channel that its readings are, if it is read at all.
-    pub const fn channel(self) -> Option<Channel> {
-        match self {
-            Self::Plate => Some(Channel::Plate),
-            Self::Sink => Some(Channel::Sink),
-            Self::Workload => None,
-        }
-    }
-}
-
-/// What going safe does to a channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SafeAction {
-    /// Its output goes off.
-    Off,
-    /// It keeps running: a fan or a pump.
-    On,
-    /// It is ended: a workload.
-    Stop,
-}
-
-impl SafeAction {
-    /// The word in a rig file.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Off => "off",
-            Self::On => "on",
-            Self::Stop => "stop",
-        }
-    }
 }
 
 /// `[accelerator]`: the device under test, as far as the rig knows it.

@@ -4,7 +4,8 @@
 //! may, on whatever time they like.
 
 use crate::config::{DriverKind, Instrument};
-use crate::drivers::Mecom;
+use crate::corrected::Corrected;
+use crate::drivers::{Line, Mecom};
 use crate::error::Error;
 use signal::{Celsius, Channel, Tick};
 
@@ -34,12 +35,30 @@ pub enum Command {
     },
     /// Hold this temperature.
     Target(Celsius),
+    /// Give this, in the unit of what the rig file's channel `drives`: of an output other than a servoed temperature. It does not
+    /// switch the output on.
+    Level(f64),
+    /// Be a solar array of this curve. It does not switch the output on.
+    Curve(ArrayCurve),
     /// Switch the output on.
     Enable,
     /// Switch the output off. Overtakes whatever is queued and takes back any queued [`Command::Enable`].
     Disable,
     /// Clear the device's error. The device restarts for it: it is identified and configured anew, output off.
     Acknowledge,
+}
+
+/// Four numbers that make a solar-array simulator's curve.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ArrayCurve {
+    /// Short-circuit current, A.
+    pub isc_a: f64,
+    /// Current at the point of most power, A; below `isc_a`.
+    pub imp_a: f64,
+    /// Voltage at that point, V; below `voc_v`.
+    pub vmp_v: f64,
+    /// Open-circuit voltage, V.
+    pub voc_v: f64,
 }
 
 /// What is to be done about it.
@@ -125,7 +144,8 @@ pub trait Driver: Send {
 
 /// The driver that an instrument of a rig file asks for.
 pub fn driver_for(instrument: &Instrument) -> Result<Box<dyn Driver>, Error> {
-    match instrument.driver {
-        DriverKind::Mecom => Ok(Box::new(Mecom::new(instrument)?)),
-    }
+    Corrected::around(instrument, |instrument| match &instrument.driver {
+        DriverKind::Mecom(_) => Ok(Box::new(Mecom::new(instrument)?) as Box<dyn Driver>),
+        DriverKind::Line(_) => Ok(Box::new(Line::new(instrument)?)),
+    })
 }

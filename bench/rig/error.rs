@@ -1,6 +1,6 @@
 //! What can go wrong in this crate apart from a rig file (see [`signal::Problems`]) and from what a driver tells as an event.
 
-use std::path::PathBuf;
+use crate::port::Place;
 use thiserror::Error;
 
 /// Failures of this crate.
@@ -15,10 +15,10 @@ pub enum Error {
         why: String,
     },
     /// No thread for a port.
-    #[error("cannot start the thread that owns port {path}: {source}")]
+    #[error("cannot start the thread that owns port {place}: {source}")]
     Thread {
         /// The port.
-        path: PathBuf,
+        place: Place,
         /// What the system said.
         source: std::io::Error,
     },

@@ -1,11 +1,13 @@
 //! The rig: what stands on the bench behind serial ports, how it is declared, spoken to and kept safe.
 //!
-//! [`config`] reads `rigs/*.toml`; [`protocol`] turns bytes into messages and back; a [`Driver`] is a machine from inputs to
+//! [`config`] reads `rigs/*.toml`; [`dialect`] what devices that speak in lines say; [`protocol`] turns bytes into messages and back; a [`Driver`] is a machine from inputs to
 //! effects that knows neither port nor clock; [`port`] alone knows serial ports, threads and time.
 //!
 //! Not here: what the temperatures should be (the controller), emulated instruments (the twin, which borrows [`protocol`]).
 
 pub mod config;
+mod corrected;
+pub mod dialect;
 mod driver;
 pub mod drivers;
 mod error;
@@ -13,8 +15,8 @@ pub mod port;
 pub mod protocol;
 
 pub use config::{
-    AcceleratorRule, ChannelRule, Connection, DriverKind, HeatSource, Instrument, Interface, Ledger, Mass, Quantity, RigFile, Role,
-    SafeAction, ServoNode, Setpoint, builtin,
+    AcceleratorRule, ChannelRule, Connection, Correction, Drive, DriverKind, HeatSource, Instrument, Interface, Ledger, Level,
+    LineSettings, Mass, MecomSettings, Parity, Read, RigFile, Role, SafeAction, Serial, ServoNode, Setpoint, builtin,
 };
-pub use driver::{Command, Driver, Effects, Event, Input, driver_for};
+pub use driver::{ArrayCurve, Command, Driver, Effects, Event, Input, driver_for};
 pub use error::Error;

@@ -1,4 +1,4 @@
-//! The only place that knows serial ports, threads and time: one owner thread a port, feeding a [`Driver`].
+//! The only place that knows serial ports, sockets, threads and time: one owner thread a port, feeding a [`Driver`].
 //!
 //! The thread opens the port, tells the driver, and moves bytes, commands and deadlines between the two until told to end. When
 //! the port hangs up its descriptor is dropped first (a held one makes a replugged adapter take another number), then the loss
@@ -7,11 +7,15 @@
 //!
 //! Not here: what the bytes mean, and what to do about a lost link.
 
+mod link;
+
+use crate::config::Serial;
 use crate::driver::{Command, Driver, Effects, Event, Input};
 use crate::error::Error;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
-use serialport::{ClearBuffer, SerialPort, TTYPort};
-use std::io::{ErrorKind, Read, Write};
+use link::Link;
+pub use link::{Place, latency_ms};
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -37,20 +41,27 @@ pub struct Port {
 }
 
 impl Port {
-    /// Starts the thread that owns the port at `path` and tells its events, each with `id`, to `events`. That the port cannot
+    /// Starts the thread that owns the port at `place` and tells its events, each with `id`, to `events`. That the port cannot
     /// be opened (yet) is no error but an event; it is tried until it can.
-    pub fn open(path: PathBuf, baud: u32, driver: Box<dyn Driver>, events: Sender<(usize, Event)>, id: usize) -> Result<Self, Error> {
+    pub fn open(
+        place: impl Into<Place>,
+        serial: Serial,
+        driver: Box<dyn Driver>,
+        events: Sender<(usize, Event)>,
+        id: usize,
+    ) -> Result<Self, Error> {
+        let place = place.into();
         let (commands, inbox) = unbounded();
         let (ending, ended) = bounded(1);
         let name = format!("port-{id}");
-        let owner = Owner { path: path.clone(), baud, driver, inbox, events, id, start: Instant::now(), deadline_s: None };
+        let owner = Owner { place: place.clone(), serial, driver, inbox, events, id, start: Instant::now(), deadline_s: None };
         let run = move || {
             // Told by being dropped, whichever way the thread ends.
             let _ending: Sender<()> = ending;
             let _last_words = LastWords { events: owner.events.clone(), id };
             owner.run();
         };
-        thread::Builder::new().name(name).spawn(run).map_err(|source| Error::Thread { path, source })?;
+        thread::Builder::new().name(name).spawn(run).map_err(|source| Error::Thread { place, source })?;
         Ok(Self { commands: Some(commands), ended })
     }
 
@@ -90,8 +101,8 @@ enum Left {
 }
 
 struct Owner {
-    path: PathBuf,
-    baud: u32,
+    place: Place,
+    serial: Serial,
     driver: Box<dyn Driver>,
     inbox: Receiver<Command>,
     events: Sender<(usize, Event)>,
@@ -105,18 +116,18 @@ impl Owner {
         let mut told = false;
         let mut gone: Option<Pseudo> = None;
         loop {
-            let pseudo = Pseudo::behind(&self.path);
+            let pseudo = self.pseudo();
             if gone.is_some() && gone == pseudo {
                 if self.wait_closed() {
                     continue;
                 }
                 return;
             }
-            let mut port = match open(&self.path, self.baud) {
+            let mut port = match Link::open(&self.place, self.serial) {
                 Ok(port) => port,
                 Err(error) => {
                     if !std::mem::replace(&mut told, true) {
-                        self.tell(Event::LinkLost { why: format!("cannot open {}: {error}", self.path.display()) });
+                        self.tell(Event::LinkLost { why: format!("cannot open {}: {error}", self.place) });
                     }
                     if self.wait_closed() {
                         continue;
@@ -139,6 +150,14 @@ impl Owner {
         }
     }
 
+    /// The pseudo-terminal that is opened next, if it is one.
+    fn pseudo(&self) -> Option<Pseudo> {
+        match &self.place {
+            Place::Path(path) => Pseudo::behind(path),
+            Place::Usb(_) | Place::Tcp(_) => None,
+        }
+    }
+
     /// Lets the driver answer commands until it is time to try the port again. False if told to end.
     fn wait_closed(&mut self) -> bool {
         let again = Instant::now() + REOPEN;
@@ -151,7 +170,7 @@ impl Owner {
         }
     }
 
-    fn serve(&mut self, port: &mut TTYPort) -> Left {
+    fn serve(&mut self, port: &mut Link) -> Left {
         let mut buffer = [0_u8; 512];
         let mut alive = self.step(Some(port), Input::Opened);
         while alive {
@@ -177,7 +196,7 @@ impl Owner {
     }
 
     /// Nothing is awaited from the device: wait for a command instead, so that it goes out at once.
-    fn idle(&mut self, port: &mut TTYPort, alive: &mut bool) -> Option<Left> {
+    fn idle(&mut self, port: &mut Link, alive: &mut bool) -> Option<Left> {
         match self.inbox.recv_timeout(IDLE_SLICE) {
             Ok(command) => {
                 let batch = std::iter::once(command).chain(self.inbox.try_iter()).collect();
@@ -190,7 +209,7 @@ impl Owner {
     }
 
     /// Takes every command that waits. `None` if told to end.
-    fn commands(&mut self, port: &mut TTYPort) -> Option<bool> {
+    fn commands(&mut self, port: &mut Link) -> Option<bool> {
         use crossbeam_channel::TryRecvError;
         let mut batch = Vec::new();
         loop {
@@ -206,7 +225,7 @@ impl Owner {
         }
     }
 
-    fn batch(&mut self, port: &mut TTYPort, batch: Vec<Command>) -> bool {
+    fn batch(&mut self, port: &mut Link, batch: Vec<Command>) -> bool {
         let mut alive = true;
         for command in disable_first(batch) {
             alive &= self.step(Some(port), Input::Command(command));
@@ -215,12 +234,12 @@ impl Owner {
     }
 
     /// Bytes read, 0 if none came in time, `None` if the port hung up.
-    fn read(&self, port: &mut TTYPort, buffer: &mut [u8]) -> Option<usize> {
+    fn read(&self, port: &mut Link, buffer: &mut [u8]) -> Option<usize> {
         // Idle, the waiting was done on the commands; this only looks.
         let wait = self
             .deadline_s
             .map_or(Duration::ZERO, |deadline| Duration::try_from_secs_f64(deadline - self.now_s()).unwrap_or_default().min(READ_SLICE));
-        port.set_timeout(wait).ok()?;
+        port.wait_to_read(wait).ok()?;
         match port.read(buffer) {
             // The end of a file is no reading of nothing: it would come again at once, for ever.
             Ok(0) => None,
@@ -231,7 +250,7 @@ impl Owner {
     }
 
     /// One step of the driver and what it asks for. False if the port hung up.
-    fn step(&mut self, port: Option<&mut TTYPort>, input: Input<'_>) -> bool {
+    fn step(&mut self, port: Option<&mut Link>, input: Input<'_>) -> bool {
         let Effects { send, events, deadline_s } = self.driver.step(self.now_s(), input);
         self.deadline_s = deadline_s;
         let alive = match port {
@@ -271,16 +290,9 @@ impl Pseudo {
     }
 }
 
-fn open(path: &Path, baud: u32) -> serialport::Result<TTYPort> {
-    let port = serialport::new(path.to_string_lossy(), baud).timeout(READ_SLICE).open_native()?;
-    // A boot banner, or the end of someone else's conversation. Where this fails the driver copes with the noise.
-    let _ = port.clear(ClearBuffer::Input);
-    Ok(port)
-}
-
 /// False if the port hung up.
-fn write(port: &mut TTYPort, bytes: &[u8]) -> bool {
-    if port.set_timeout(WRITE_LIMIT).is_err() {
+fn write(port: &mut Link, bytes: &[u8]) -> bool {
+    if port.wait_to_write(WRITE_LIMIT).is_err() {
         return false;
     }
     for portion in bytes.chunks(WRITE_PORTION) {

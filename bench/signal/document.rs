@@ -272,6 +272,11 @@ impl<'t> Section<'t> {
         self.find(key).is_some()
     }
 
+    /// Name of the file, as it was given.
+    pub fn file(&self) -> &str {
+        &self.shared.file
+    }
+
     /// Dotted path of this table from the top of the file.
     pub fn path(&self) -> &str {
         &self.path

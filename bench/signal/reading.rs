@@ -137,6 +137,48 @@ channels! {
     ThrottleReasons,
     /// Work done since the workload started, in the workload's units (tokens, images, steps).
     WorkUnits,
+    /// Coolant entering the bench's cold plate, °C.
+    CoolantSupply,
+    /// Coolant leaving the bench's cold plate, °C.
+    CoolantReturn,
+    /// The bench's radiator, °C.
+    Radiator,
+    /// Relative humidity of the room, %.
+    Humidity,
+    /// Coolant flow, l/min.
+    Flow,
+    /// Voltage across a heater, V.
+    HeaterVoltage,
+    /// Current through a heater, A.
+    HeaterCurrent,
+    /// Power of a heater, W.
+    HeaterPower,
+    /// Voltage of a sun lamp, V.
+    LampVoltage,
+    /// Current of a sun lamp, A.
+    LampCurrent,
+    /// Power of a sun lamp, W.
+    LampPower,
+    /// Voltage of a solar-array simulator's output, V.
+    ArrayVoltage,
+    /// Current of a solar-array simulator's output, A.
+    ArrayCurrent,
+    /// Power of a solar-array simulator's output, W.
+    ArrayPower,
+    /// Voltage of an auxiliary supply, V.
+    AuxVoltage,
+    /// Current of an auxiliary supply, A.
+    AuxCurrent,
+    /// Power of an auxiliary supply, W.
+    AuxPower,
+    /// Speed of a fan, 1/min.
+    FanSpeed,
+    /// Speed of a pump, 1/min.
+    PumpSpeed,
+    /// Board power of the accelerator by an external meter (slot and cable), W.
+    MeterPower,
+    /// Board energy of the accelerator by that meter, J since some moment before the run.
+    MeterEnergy,
     /// Board power at the newest instant the driver looked, W. Not to be integrated.
     InstantPower,
     /// Board power as the driver averages it over about a second, W.

@@ -5,6 +5,7 @@
 
 use crate::link::{CardCommand, READY_FILE, Ready, VERSION};
 use crate::world::World;
+use rig::Serial;
 use serialport::{SerialPort, TTYPort};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -35,10 +36,8 @@ pub struct HostOptions {
     pub rig: String,
     /// See `rig`.
     pub seed: u64,
-    /// Name of the instrument on the pty.
-    pub instrument: String,
-    /// Baud rate the pty is paced to at speed 1.
-    pub baud: u32,
+    /// Instruments by name, each on a pty of its own, and the line that it is paced to at speed 1.
+    pub instruments: Vec<(String, Serial)>,
     /// Bench seconds a wall second.
     pub speed: f64,
     /// End some time after standard input closes: the engine that started this emulator is gone.
@@ -97,7 +96,7 @@ impl Shared {
 
     fn drain_events(&self, world: &mut World) {
         let bench_s = world.bench_s();
-        for event in world.tec.events() {
+        for event in world.events() {
             self.note(bench_s, &event);
         }
     }
@@ -115,11 +114,17 @@ pub fn host(world: World, options: &HostOptions, ready: impl FnOnce(&Ready)) -> 
     lock.try_lock().map_err(|_| HostError::Taken { folder: options.folder.clone() })?;
     let log_path = options.log.clone().unwrap_or_else(|| options.folder.join("emulator.log"));
     let log = File::options().create(true).append(true).open(&log_path).map_err(file_error(&log_path))?;
-    let (mut master, slave) = TTYPort::pair()?;
-    master.set_timeout(READ_WAIT)?;
-    let device = PathBuf::from(slave.name().unwrap_or_default());
-    let link = options.folder.join(&options.instrument);
-    replace_link(&device, &link).map_err(file_error(&link))?;
+    let (mut masters, mut slaves, mut ports) = (Vec::new(), Vec::new(), BTreeMap::new());
+    for (name, serial) in &options.instruments {
+        let (mut master, slave) = TTYPort::pair()?;
+        master.set_timeout(READ_WAIT)?;
+        let device = PathBuf::from(slave.name().unwrap_or_default());
+        let link = options.folder.join(name);
+        replace_link(&device, &link).map_err(file_error(&link))?;
+        ports.insert(name.clone(), link);
+        masters.push((name.clone(), *serial, device, master));
+        slaves.push(slave);
+    }
     let socket = options.folder.join("card.sock");
     let _ = std::fs::remove_file(&socket);
     let listener = UnixListener::bind(&socket).map_err(file_error(&socket))?;
@@ -133,25 +138,22 @@ pub fn host(world: World, options: &HostOptions, ready: impl FnOnce(&Ready)) -> 
         card_seen: Mutex::new(None),
         card_taken: AtomicBool::new(false),
     });
-    let said = Ready {
-        version: VERSION,
-        rig: options.rig.clone(),
-        speed: options.speed,
-        seed: options.seed,
-        ports: BTreeMap::from([(options.instrument.clone(), link)]),
-        card: socket,
-        log: log_path,
-    };
+    let said =
+        Ready { version: VERSION, rig: options.rig.clone(), speed: options.speed, seed: options.seed, ports, card: socket, log: log_path };
     let ready_path = options.folder.join(READY_FILE);
     let text = serde_json::to_string(&said).unwrap_or_default();
     std::fs::write(&ready_path, text).map_err(file_error(&ready_path))?;
-    shared.note(0.0, &format!("emulator up: {} on {} at speed {}", options.instrument, device.display(), options.speed));
+    for (name, _, device, _) in &masters {
+        shared.note(0.0, &format!("emulator up: {name} on {} at speed {}", device.display(), options.speed));
+    }
 
     let cards = Arc::clone(&shared);
     thread::spawn(move || serve_cards(&cards, &listener));
-    let serial = Arc::clone(&shared);
-    let baud = (options.speed <= 1.0).then_some(options.baud);
-    thread::spawn(move || serve_serial(&serial, &mut master, baud));
+    for (name, serial, _, mut master) in masters {
+        let shared = Arc::clone(&shared);
+        let paced = (options.speed <= 1.0).then_some(serial);
+        thread::spawn(move || serve_serial(&shared, &name, &mut master, paced));
+    }
     if options.with_parent {
         let parent = Arc::clone(&shared);
         let linger = options.linger;
@@ -167,8 +169,8 @@ pub fn host(world: World, options: &HostOptions, ready: impl FnOnce(&Ready)) -> 
         }
         thread::sleep(BEAT);
     }
-    // Our own slave end keeps the pty open while clients come and go; it may close now.
-    drop(slave);
+    // Our own slave ends keep the ptys open while clients come and go; they may close now.
+    drop(slaves);
     Ok(())
 }
 
@@ -189,20 +191,20 @@ fn expire_card(shared: &Shared, world: &mut World) {
     }
 }
 
-fn serve_serial(shared: &Shared, master: &mut TTYPort, baud: Option<u32>) {
+fn serve_serial(shared: &Shared, name: &str, master: &mut TTYPort, paced: Option<Serial>) {
     let mut buffer = [0_u8; 512];
     while !shared.stop.load(Ordering::Relaxed) {
         match master.read(&mut buffer) {
             Ok(n) => {
                 let reply = {
                     let (wall_s, mut world) = shared.now();
-                    let reply = world.receive(wall_s, &buffer[..n]);
+                    let reply = world.receive_at(name, wall_s, &buffer[..n]);
                     shared.drain_events(&mut world);
                     reply
                 };
-                if let Some(baud) = baud {
-                    // 8N1: ten bits a byte, request and reply both take the wire's time.
-                    thread::sleep(Duration::from_secs_f64((n + reply.len()) as f64 * 10.0 / f64::from(baud)));
+                if let Some(serial) = paced {
+                    // Request and reply both take the wire's time.
+                    thread::sleep(Duration::from_secs_f64(serial.wire_s(n + reply.len())));
                 }
                 if !reply.is_empty() && master.write_all(&reply).is_err() {
                     thread::sleep(BEAT);

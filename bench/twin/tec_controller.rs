@@ -4,14 +4,15 @@
 //! watchdog and the restart, bench time the regulator: an accelerated bench must not make a dead host look alive for longer.
 //!
 //! Strict where devices are: unknown commands, parameters, instances and values are refused by number. Lenient in one thing,
-//! `?IF` with an instance, because a client in the field (mecompyapi) sends it. Not here: saving to flash, bulk reads, second
+//! `?IF` with an instance, because a client in the field (mecompyapi) sends it. Not here: saving to flash, second
 //! channels, lookup tables. Its error numbers are its own (the parameter that tells of the cause): the vendor's are not public.
 
 mod regulator;
 mod settings;
 
+use crate::wired::Ailment;
 use regulator::Regulator;
-use rig::protocol::mecom::{Decoder, Frame, Reply, Request, RequestError, ServerError, Side, Value, id};
+use rig::protocol::mecom::{Bulk, Decoder, Frame, Reply, Request, RequestError, ServerError, Side, Value, id};
 use rig::{Instrument, Setpoint};
 use settings::Settings;
 use std::collections::BTreeMap;
@@ -21,6 +22,9 @@ const RESTART_S: f64 = 0.3;
 /// The object counts as stable within this of its target, K, for this long, bench s (assumed defaults of 4040 and 4041).
 const STABLE_WITHIN_K: f64 = 0.1;
 const STABLE_AFTER_S: f64 = 10.0;
+
+/// The first firmware that answers bulk reads, hundredths (assumed: public sources say "6").
+const BULK_SINCE: i32 = 600;
 
 /// What one controller is, and what it powers up with.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,15 +91,22 @@ impl TecConfig {
         let default = Self::default();
         let declared = |value: Option<u32>, otherwise| value.and_then(|v| i32::try_from(v).ok()).unwrap_or(otherwise);
         let ramp = |s: &Setpoint| s.rate_k_min / 60.0 * rig::drivers::RAMP_MARGIN;
+        let ramp_k_s = instrument.setpoint.as_ref().map_or(default.ramp_k_s, ramp);
+        let Some(mecom) = instrument.mecom() else {
+            // Another make's controller on the same bank: its stage is taken to be as strong as the rig lets it be.
+            let current_limit_a = instrument.current_limit_a().unwrap_or(default.rated_current_a);
+            let voltage_limit_v = default.rated_voltage_v;
+            return Self { current_limit_a, voltage_limit_v, ramp_k_s, ..default };
+        };
         Self {
-            device_type: declared(instrument.device_type, default.device_type),
-            serial_number: declared(instrument.serial_number, default.serial_number),
-            address: instrument.address,
-            rated_current_a: default.rated_current_a.max(instrument.current_limit_a),
-            rated_voltage_v: default.rated_voltage_v.max(instrument.voltage_limit_v),
-            current_limit_a: instrument.current_limit_a,
-            voltage_limit_v: instrument.voltage_limit_v,
-            ramp_k_s: instrument.setpoint.as_ref().map_or(default.ramp_k_s, ramp),
+            device_type: declared(mecom.device_type, default.device_type),
+            serial_number: declared(mecom.serial_number, default.serial_number),
+            address: mecom.address,
+            rated_current_a: default.rated_current_a.max(mecom.current_limit_a),
+            rated_voltage_v: default.rated_voltage_v.max(mecom.voltage_limit_v),
+            current_limit_a: mecom.current_limit_a,
+            voltage_limit_v: mecom.voltage_limit_v,
+            ramp_k_s,
             ..default
         }
     }
@@ -151,6 +162,11 @@ impl TecController {
         }
     }
 
+    /// A device that nobody talks to.
+    pub fn idle() -> Self {
+        Self::new(TecConfig::default())
+    }
+
     /// What happened since this was last asked, in words, for the emulator's own log.
     pub fn events(&mut self) -> Vec<String> {
         std::mem::take(&mut self.events)
@@ -164,6 +180,16 @@ impl TecController {
     /// The target it is set to, °C.
     pub fn target_degc(&self) -> f64 {
         f64::from(self.settings.target_degc)
+    }
+
+    /// The current demanded of its output, A; positive cools.
+    pub fn current_a(&self) -> f64 {
+        self.current_a
+    }
+
+    /// Sets the current limit as [`Self::receive`] would. False if it is refused.
+    pub fn limit_current(&mut self, amps: f64) -> bool {
+        self.settings.write(&self.config, id::CURRENT_LIMIT, Value::Float(amps as f32).bits()).is_ok()
     }
 
     /// Sets the target as [`Self::receive`] would; refused like there if it is no temperature.
@@ -235,7 +261,27 @@ impl TecController {
         self.current_a
     }
 
-    fn watch(&mut self, wall_s: f64) {
+    /// Something befalls it that is not of its line.
+    pub(crate) fn befall(&mut self, wall_s: f64, ailment: Ailment) {
+        match ailment {
+            Ailment::PowerCycle => {}
+            Ailment::Exchanged { serial_number } => self.config.serial_number = serial_number,
+            Ailment::WatchdogFires if self.output_on() => return self.fail(id::WATCHDOG, "watchdog fired"),
+            Ailment::WatchdogFires => return,
+        }
+        self.decoder.clear();
+        self.restart(wall_s);
+    }
+
+    fn restart(&mut self, wall_s: f64) {
+        self.settings = Settings::power_up(&self.config);
+        self.error = None;
+        self.current_a = 0.0;
+        self.restart_until_s = Some(wall_s + RESTART_S);
+        self.events.push("restarting, output off".to_owned());
+    }
+
+    pub(crate) fn watch(&mut self, wall_s: f64) {
         if self.restart_until_s.take_if(|until| wall_s >= *until).is_some() {
             self.events.push("restarted, output off".to_owned());
         }
@@ -279,16 +325,14 @@ impl TecController {
             RequestError::Command => ServerError::Command,
             RequestError::Format => ServerError::Format,
         })?;
-        if let Request::Read { parameter, .. } | Request::Write { parameter, .. } = request
-            && let Some((error, left)) = self.denials.get_mut(&parameter)
-            && *left > 0
-        {
-            *left -= u32::from(*left < u32::MAX);
-            return Err(*error);
+        if let Request::Read { parameter, .. } | Request::Write { parameter, .. } = request {
+            self.denied(parameter)?;
         }
         match request {
             Request::Identify { .. } => Ok(Reply::Identity(format!("{:<20}", "orbitbench twin TEC"))),
             Request::Read { parameter, instance: 1 } => Ok(Reply::Bits(self.read(parameter)?.bits())),
+            Request::ReadMany(_) if self.config.firmware_version < BULK_SINCE => Err(ServerError::Command),
+            Request::ReadMany(bulk) => self.read_many(bulk).map(Reply::Many),
             Request::Write { parameter, instance: 1, bits } => {
                 let was = self.output_on();
                 self.settings.write(&self.config, parameter, bits)?;
@@ -301,14 +345,30 @@ impl TecController {
                 Err(ServerError::Instance)
             }
             Request::Reset => {
-                self.settings = Settings::power_up(&self.config);
-                self.error = None;
-                self.current_a = 0.0;
-                self.restart_until_s = Some(wall_s + RESTART_S);
-                self.events.push("restarting, output off".to_owned());
+                self.restart(wall_s);
                 Ok(Reply::Acknowledge)
             }
         }
+    }
+
+    fn denied(&mut self, parameter: u16) -> Result<(), ServerError> {
+        match self.denials.get_mut(&parameter) {
+            Some((error, left)) if *left > 0 => {
+                *left -= u32::from(*left < u32::MAX);
+                Err(*error)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// All or nothing: the reply has no place for the refusal of one.
+    fn read_many(&mut self, bulk: Bulk) -> Result<Vec<u32>, ServerError> {
+        let read = |&(parameter, instance): &(u16, u8)| {
+            self.denied(parameter)?;
+            let value = self.read(parameter)?;
+            if instance == 1 { Ok(value.bits()) } else { Err(ServerError::Instance) }
+        };
+        bulk.entries().iter().map(read).collect()
     }
 
     fn status(&self) -> i32 {

@@ -4,14 +4,22 @@
 //! memory it is virtual time; in a rehearsal it is the tick.
 
 use crate::card::{Card, CardReading, CardSpec};
+use crate::desk::{Emulated, Placed, Scene};
+use crate::faults::{Ailing, SensorFault};
 use crate::plant::{Plant, STEP_S, Temperatures};
 use crate::tec_controller::{Sensors, TecController};
 use crate::truth::{ROOM_PERIOD_S, Spreads, Truth};
+use crate::wired::Ailment;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use signal::{Celsius, Kelvin, Section};
 use std::f64::consts::TAU;
+
+/// Resistance from sink to room with the fan standing still, over that with it running (assumed: natural over forced convection).
+const STALLED_FAN: f64 = 6.0;
+/// Resistance from die to plate with the coolant standing still, over that with it flowing (assumed: conduction only).
+const STILL_COOLANT: f64 = 10.0;
 
 /// What the rig file says of the twin: `[plant]`, `[truth]` and `[card]`.
 #[derive(Clone, Debug)]
@@ -40,12 +48,17 @@ pub struct World {
     truth: Truth,
     /// The emulated TEC controller.
     pub tec: TecController,
+    /// Every other instrument, by its name in the rig file.
+    desk: Vec<Placed>,
     card: Card,
     temperatures: Temperatures,
     current_a: f64,
     bench_s: f64,
     /// The card sits on the plate: its heat goes there.
     coupled: bool,
+    ailing: Ailing,
+    /// What the thermistors read last, plate and sink, °C.
+    read_degc: Option<(f64, f64)>,
     rng: ChaCha8Rng,
 }
 
@@ -62,7 +75,37 @@ impl World {
         let mut card_rng = ChaCha8Rng::seed_from_u64(truth.seed);
         card_rng.set_stream(2);
         let card = Card::new(card, truth.card.clone(), card_rng);
-        Self { truth, tec, card, temperatures, current_a: 0.0, bench_s: 0.0, coupled, rng }
+        Self {
+            truth,
+            tec,
+            desk: Vec::new(),
+            card,
+            temperatures,
+            current_a: 0.0,
+            bench_s: 0.0,
+            coupled,
+            ailing: Ailing::default(),
+            read_degc: None,
+            rng,
+        }
+    }
+
+    /// Puts another instrument on the bench.
+    pub fn attach(&mut self, name: String, device: Box<dyn Emulated>) {
+        self.desk.push((name, device));
+    }
+
+    /// From now on this is wrong with the bench, and nothing else.
+    pub fn ail(&mut self, ailing: Ailing) {
+        self.ailing = ailing;
+    }
+
+    /// Something befalls the instrument of this name, at wall second `wall_s`.
+    pub fn suffer(&mut self, name: &str, wall_s: f64, ailment: Ailment) {
+        match self.desk.iter_mut().find(|(known, _)| known == name) {
+            Some((_, device)) => device.suffer(wall_s, ailment),
+            None => self.tec.befall(wall_s, ailment),
+        }
     }
 
     /// Bench seconds since power-up.
@@ -111,7 +154,13 @@ impl World {
             let board_w = self.card.advance(dt_s, die);
             let heat_w = if self.coupled { board_w } else { 0.0 };
             let room = self.room();
-            self.truth.plant.advance(&mut self.temperatures, dt_s, room, heat_w, self.current_a);
+            let scene = Scene { sensors, room_degc: Celsius::from(room).0, board_w };
+            for (_, device) in &mut self.desk {
+                device.advance(wall_s, dt_s, &scene);
+            }
+            let ailing = self.ailing_plant();
+            let plant = ailing.as_ref().unwrap_or(&self.truth.plant);
+            plant.advance(&mut self.temperatures, dt_s, room, heat_w, self.current_a);
             self.bench_s += dt_s;
         }
         self.bench_s = to_bench_s;
@@ -128,16 +177,52 @@ impl World {
     fn sensors(&mut self) -> Sensors {
         let (object_noise, sink_noise) = (self.noise(), self.noise());
         let object_degc = Celsius::from(self.temperatures.plate).0 + self.truth.plate_offset_k + object_noise;
-        Sensors {
-            object_degc: self.truth.faults.stuck_plate_degc.unwrap_or(object_degc),
-            sink_degc: Celsius::from(self.temperatures.sink).0 + self.truth.sink_offset_k + sink_noise,
-            voltage_v: self.voltage_v(),
+        let sink_degc = Celsius::from(self.temperatures.sink).0 + self.truth.sink_offset_k + sink_noise;
+        let read = |fault: Option<SensorFault>, before: Option<f64>, now: f64| fault.map_or(now, |fault| fault.reads(before, now));
+        let (object_before, sink_before) = self.read_degc.unzip();
+        let object_degc = read(self.ailing.plate, object_before, object_degc);
+        let sink_degc = read(self.ailing.sink, sink_before, sink_degc);
+        self.read_degc = Some((object_degc, sink_degc));
+        Sensors { object_degc: self.truth.faults.stuck_plate_degc.unwrap_or(object_degc), sink_degc, voltage_v: self.voltage_v() }
+    }
+
+    /// The plant with what ails it; `None` if nothing does.
+    fn ailing_plant(&self) -> Option<Plant> {
+        if !self.ailing.fan && !self.ailing.pump {
+            return None;
         }
+        let mut plant = self.truth.plant.clone();
+        plant.sink_k_w *= if self.ailing.fan { STALLED_FAN } else { 1.0 };
+        plant.die_plate_k_w *= if self.ailing.pump { STILL_COOLANT } else { 1.0 };
+        Some(plant)
     }
 
     /// Bytes that arrived at the controller, at wall second `wall_s`; returns its reply.
     pub fn receive(&mut self, wall_s: f64, bytes: &[u8]) -> Vec<u8> {
         self.tec.receive(wall_s, bytes)
+    }
+
+    /// Bytes that arrived at the instrument of this name; returns its reply. A name that is none of the others' is the
+    /// controller's.
+    pub fn receive_at(&mut self, name: &str, wall_s: f64, bytes: &[u8]) -> Vec<u8> {
+        match self.desk.iter_mut().find(|(known, _)| known == name) {
+            Some((_, device)) => device.receive(wall_s, bytes, &mut self.tec),
+            None => self.tec.receive(wall_s, bytes),
+        }
+    }
+
+    /// What happened to instruments since this was last asked, in words; those beside the controller by name.
+    pub fn events(&mut self) -> Vec<String> {
+        let mut events = self.tec.events();
+        for (name, device) in &mut self.desk {
+            events.extend(device.events().into_iter().map(|event| format!("{name}: {event}")));
+        }
+        events
+    }
+
+    /// Whether the output of the instrument of this name is on; `None` if it has none of its own.
+    pub fn output_on(&self, name: &str) -> Option<bool> {
+        self.desk.iter().find(|(known, _)| known == name).map_or_else(|| Some(self.tec.output_on()), |(_, device)| device.output_on())
     }
 
     /// Paces the card's workload.

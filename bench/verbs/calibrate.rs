@@ -115,7 +115,7 @@ pub(crate) fn calibrate(args: &CalibrateArgs) -> Result<Exit> {
         return Ok(Exit::GateFailed);
     }
     let instruments =
-        rig.instruments.iter().map(|i| (i.name.clone(), Instrument { identity: None, serial_number: i.serial_number })).collect();
+        rig.instruments.iter().map(|i| (i.name.clone(), Instrument { identity: None, serial_number: i.serial_number() })).collect();
     let about =
         About { made, rig: rig.name.clone(), rig_sha256: record::sha256(source.text.as_bytes()), simulated: rig.emulated(), instruments };
     let mut calibration = Calibration::new(&found, &logs, steady.as_ref().ok(), about);
@@ -139,7 +139,7 @@ fn write(path: &Path, text: &str) -> Result<()> {
 fn of_this_rig(rig: &rig::RigFile, logs: &[Log]) -> Result<(), BadInput> {
     let mut serials: BTreeMap<&str, (u32, &str)> = BTreeMap::new();
     for instrument in &rig.instruments {
-        serials.extend(instrument.serial_number.map(|n| (instrument.name.as_str(), (n, "the rig file"))));
+        serials.extend(instrument.serial_number().map(|n| (instrument.name.as_str(), (n, "the rig file"))));
     }
     for log in logs {
         if let Some(other) = log.rig.as_ref().filter(|name| **name != rig.name) {

@@ -40,6 +40,7 @@ pub(crate) fn check(args: &CheckArgs) -> Result<Exit> {
         workload: engine::setup::work(&args.workload).map_err(|e| bad(e.to_string()))?,
         quick: args.quick,
         seed: args.seed,
+        program: std::env::current_exe().ok(),
         out: args.out.clone(),
     };
     let (checked, file) = characterise::check(&order, &mut |what| eprintln!("{what} ...")).map_err(bad)?;

@@ -6,8 +6,8 @@ use anyhow::Result;
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
+use twin::Truth;
 use twin::host::{HostOptions, host};
-use twin::{Truth, World};
 
 /// Where the emulator's links and log go.
 pub(crate) struct Where {
@@ -32,7 +32,6 @@ pub(crate) fn emulate(wanted: &str, at: Where, how: What) -> Result<Exit> {
     let source = plan::rig(wanted)?;
     let (rig, spec) =
         engine::setup::parse_rig(&source.file, &source.text).map_err(|problems| BadInput(format!("the rig has problems:\n{problems}")))?;
-    let instrument = &rig.instruments[0];
     let truth = match &calibration {
         None => Truth::drawn(&spec.plant, &spec.spreads, seed),
         Some(file) => {
@@ -43,17 +42,17 @@ pub(crate) fn emulate(wanted: &str, at: Where, how: What) -> Result<Exit> {
             calibration.drawn(&spec.plant, &spec.spreads, seed)
         }
     };
-    let world = World::new(truth, spec.card, twin::tec_for(instrument), rig.accelerator.coupled && !uncoupled);
+    let world = twin::world_of(&rig, truth, spec.card, rig.accelerator.coupled && !uncoupled).map_err(|why| BadInput(why.to_string()))?;
+    let lease_s = rig.instruments.iter().filter_map(rig::Instrument::lease_s).fold(0.0, f64::max);
     let options = HostOptions {
         folder: at.folder,
         log: at.log,
         rig: rig.name.clone(),
         seed,
-        instrument: instrument.name.clone(),
-        baud: instrument.baud,
+        instruments: rig.instruments.iter().map(|i| (i.name.clone(), i.serial)).collect(),
         speed,
         with_parent,
-        linger: Duration::from_secs_f64(instrument.lease_s + 2.0),
+        linger: Duration::from_secs_f64(lease_s + 2.0),
     };
     host(world, &options, |ready| {
         // Whoever started us reads this line; nobody reading is nobody's loss.

@@ -5,6 +5,7 @@ use crate::exit::{BadInput, Exit};
 use crate::plan;
 use anyhow::Result;
 use clap::CommandFactory;
+use rig::port::{Place, latency_ms};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
@@ -23,19 +24,44 @@ pub(crate) fn check_rig(wanted: &str) -> Result<Exit> {
         engine::setup::parse_rig(&source.file, &source.text).map_err(|problems| BadInput(format!("the rig has problems:\n{problems}")))?;
     say!("{}: no problems", rig.name);
     for instrument in &rig.instruments {
-        say!("  {} on {}: output off after {} s of silence", instrument.name, connection(instrument), instrument.lease_s);
+        say!("  {} on {}: {}", instrument.name, connection(instrument), alone(instrument));
     }
     say!("  {}", super::commission::describe(&rig, &source.from));
+    for why in rig.refuses_unattended() {
+        say!("  unattended running would refuse: {why}");
+    }
+    if let Some(waiver) = &rig.waiver {
+        say!("  waived by {} on {}: {}", waiver.who, waiver.when, waiver.why);
+    }
     Ok(Exit::Done)
 }
 
+/// What the instrument does of itself when the host dies.
+fn alone(instrument: &rig::Instrument) -> String {
+    match instrument.lease_s() {
+        _ if !instrument.switches() => "only read".to_owned(),
+        _ if instrument.safe_is_on() => "stays on".to_owned(),
+        Some(lease_s) => format!("output off after {lease_s} s of silence"),
+        None => "no lease: keeps its output on if the host dies".to_owned(),
+    }
+}
+
 fn connection(instrument: &rig::Instrument) -> String {
-    match &instrument.connection {
-        rig::config::Connection::Emulated => "the twin".to_owned(),
-        rig::config::Connection::Port(path) => {
-            let there = if path.exists() { "" } else { " (not there now)" };
-            format!("{}{there}", path.display())
+    let Some(place) = Place::of(&instrument.connection) else { return "the twin".to_owned() };
+    match place.device_file() {
+        Ok(Some(path)) if path.exists() => {
+            let slow = latency_ms(&path).filter(|ms| *ms > 1);
+            let trap = slow.map(|ms| {
+                format!(
+                    " (its FTDI adapter waits {ms} ms before it passes on a short answer: every question takes that long; set \
+                     ATTR{{latency_timer}}=\"1\" by a udev rule)"
+                )
+            });
+            format!("{place}{}", trap.unwrap_or_default())
         }
+        Ok(Some(_)) => format!("{place} (not there now)"),
+        Ok(None) => place.to_string(),
+        Err(why) => format!("{place} (not there now: {why})"),
     }
 }
 

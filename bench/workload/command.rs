@@ -6,19 +6,25 @@
 //! - it gets `{"target_duty":0.6}` at every controller tick: work this share of the time, in cycles of `ORBITBENCH_PERIOD_S` or more, and fall idle
 //!   if no line came for `ORBITBENCH_LEASE_S`;
 //! - it prints `{"t":12.5,"units":64,"unit":"token","phase":"decode"}`: units done **since its previous line**;
+//! - it may print `{"t":12.5,"remark":"..."}` for an event, `{"t":12.5,"fault":"..."}` while something is wrong (`""` once it is not), and
+//!   `{"t":12.5,"figures":{"time_to_first_token_p95_s":0.1}}` for the summary;
 //! - it ends when its input ends, or at SIGTERM. What is left of its process group is killed.
 //!
-//! Not here: restarts, health checks over HTTP, latency percentiles. Nothing here blocks on the command: pipes have threads of their own that are never joined.
+//! In a run it is a guard that starts the command and ends it when we are killed or stopped; see `guard`.
+//!
+//! Not here: restarts. Nothing here blocks on the command: pipes have threads of their own that are never joined.
 
 pub mod line;
 
 use crate::pace::PERIOD_S;
-use crate::{Error, LEASE, Workload};
-use line::{Report, Tally};
+use crate::{Error, LEASE, Workload, guard};
+use line::{Note, Report, Tally};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::ffi::OsString;
 use std::io::{BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
@@ -39,11 +45,13 @@ pub struct Options {
     pub lease: Duration,
     /// Further variables.
     pub environment: Vec<(String, String)>,
+    /// The program that can guard: ourselves. Without one a command that heeds nothing outlives us if we are killed.
+    pub guard: Option<PathBuf>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { seed: 0, lease: LEASE, environment: Vec::new() }
+        Self { seed: 0, lease: LEASE, environment: Vec::new(), guard: None }
     }
 }
 
@@ -76,6 +84,11 @@ struct State {
     malformed: u64,
     remarks: VecDeque<String>,
     last_words: VecDeque<String>,
+    figures: BTreeMap<String, f64>,
+    /// What it says is wrong with it.
+    fault: Option<String>,
+    /// Process group of a guarded command.
+    guarded: Option<Pid>,
     /// Its standard output has ended: nobody holds the other end any more.
     silent: bool,
     /// How it ended, if it has.
@@ -90,6 +103,22 @@ impl State {
     }
 
     fn take(&mut self, line: &str) {
+        if let Some(note) = Note::parse(line) {
+            if let Some(remark) = note.remark {
+                self.remark(remark);
+            }
+            if let Some(fault) = note.fault {
+                self.fault = Some(fault).filter(|f| !f.is_empty());
+            }
+            if let Some(figures) = note.figures {
+                self.figures = figures;
+            }
+            self.guarded = self.guarded.or(note.group.and_then(Pid::from_raw));
+            // One line may be both.
+            if serde_json::from_str::<serde_json::Value>(line).is_ok_and(|v| v.get("units").is_none()) {
+                return;
+            }
+        }
         if let Err(why) = Report::parse(line).and_then(|report| self.tally.add(report)) {
             self.malformed += 1;
             let shown: String = line.chars().take(80).collect();
@@ -119,10 +148,22 @@ impl Shared {
 impl Command {
     /// Starts `text` with the shell. It is told duty 0 first.
     pub fn start(text: &str, options: &Options) -> Result<Self, Error> {
+        Self::start_program(text, &["/bin/sh".into(), "-c".into(), text.into()], options)
+    }
+
+    /// As [`Command::start`], a program with its arguments; `text` is what it is called.
+    pub fn start_program(text: &str, program: &[OsString], options: &Options) -> Result<Self, Error> {
         let failed = |why| Error::Command { command: text.to_owned(), why };
-        let mut command = std::process::Command::new("/bin/sh");
+        let line = match &options.guard {
+            Some(guard) => guard::line(guard, options.lease, program),
+            None => program.to_vec(),
+        };
+        let [program, arguments @ ..] = &line[..] else {
+            return Err(failed(std::io::Error::other("there is no program to start")));
+        };
+        let mut command = std::process::Command::new(program);
         command
-            .args(["-c", text])
+            .args(arguments)
             .env("ORBITBENCH_PROTOCOL", "1")
             .env("ORBITBENCH_LEASE_S", options.lease.as_secs_f64().to_string())
             .env("ORBITBENCH_PERIOD_S", PERIOD_S.to_string())
@@ -179,6 +220,15 @@ impl Command {
     }
 
     fn signal(&self, signal: Signal) {
+        let state = self.shared.state();
+        // A guard passes a polite signal on, and has seen to the command before it ended itself.
+        if signal == Signal::KILL
+            && state.ended.is_none()
+            && let Some(guarded) = state.guarded
+        {
+            let _ = kill_process_group(guarded, signal);
+        }
+        drop(state);
         // It fails if the whole group is gone, which is what was wanted. The group's number cannot belong to others yet: its leader was not reaped.
         let _ = kill_process_group(self.group, signal);
     }
@@ -266,6 +316,14 @@ impl Workload for Command {
         self.shared.state().tally.output()
     }
 
+    fn input_units(&self) -> Option<f64> {
+        self.shared.state().tally.input()
+    }
+
+    fn figures(&self) -> BTreeMap<String, f64> {
+        self.shared.state().figures.clone()
+    }
+
     fn unit(&self) -> &str {
         if let Some(unit) = self.unit.get() {
             return unit;
@@ -283,7 +341,7 @@ impl Workload for Command {
         let how = match &state.ended {
             Some(how) => how.as_str(),
             None if state.silent => "it closed its output, so that no work can be counted",
-            None => return Ok(()),
+            None => return state.fault.clone().map_or(Ok(()), Err),
         };
         let last_words: Vec<&str> = state.last_words.iter().map(String::as_str).collect();
         let said = if last_words.is_empty() { String::new() } else { format!("; its last words: {}", last_words.join(" | ")) };

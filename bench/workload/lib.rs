@@ -1,24 +1,29 @@
-//! The AI work that a run does and counts: a small transformer on the host CPU, somebody's own command, or none of ours.
+//! The AI work that a run does and counts: a small transformer on the host CPU, somebody's own command, an OpenAI-compatible server, or none of ours.
 //!
 //! Not here: how much work is allowed (`control` decides, [`Workload::set_duty`] passes it on), the virtual card's tokens (the twin), GPUs.
 //!
 //! Every workload has a **lease**: unless [`Workload::set_duty`] is called again within [`LEASE`] it falls idle by itself, so that a hung
-//! controller does not go on heating.
+//! controller does not go on heating. What runs in another process has a guard besides, which ends it when we are killed or stopped.
 
 pub mod command;
 pub mod cpu;
 pub mod decoder;
 pub mod generate;
+pub mod guard;
+pub mod latency;
 pub mod none;
+pub mod openai;
 pub mod pace;
 mod product;
 #[cfg(test)]
 mod reference;
+pub mod serve;
 mod spec;
 pub mod transformer;
 
-pub use spec::Spec;
+pub use spec::{Spec, Start};
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 use thiserror::Error;
 
@@ -32,6 +37,16 @@ pub trait Workload: Send {
 
     /// Work done since the start, in [`Workload::unit`]s. `None` where nobody counts; never 0 for that.
     fn units(&self) -> Option<f64>;
+
+    /// Units taken in since the start, kept apart from those put out: tokens of prompts. `None` where nobody counts.
+    fn input_units(&self) -> Option<f64> {
+        None
+    }
+
+    /// Figures besides the units, by name with the unit as suffix, such as `time_to_first_token_p95_s`. Only what there is.
+    fn figures(&self) -> BTreeMap<String, f64> {
+        BTreeMap::new()
+    }
 
     /// What is counted: `token`, `image`, `step`.
     fn unit(&self) -> &str;
@@ -68,6 +83,25 @@ pub enum Error {
     /// A thread could not be had.
     #[error("cannot start a thread to work on: {0}")]
     Thread(std::io::Error),
+    /// The description of a server's load has mistakes.
+    #[error("cannot tell what to ask of the server:\n{0}")]
+    OpenAi(#[from] signal::Problems),
+    /// A file of the workload cannot be read.
+    #[error("cannot read the workload's file {file}: {why}")]
+    File {
+        /// Its path.
+        file: String,
+        /// The system's reason.
+        why: std::io::Error,
+    },
+    /// The key to the server is not there.
+    #[error("cannot take the server's key from the environment variable {name}: {why}; export it, or leave out api_key_env")]
+    Key {
+        /// The variable.
+        name: String,
+        /// What is wrong with it.
+        why: std::env::VarError,
+    },
     /// The command could not be started.
     #[error("cannot start the workload command `{command}`: {why}")]
     Command {

@@ -23,6 +23,8 @@ pub struct Order {
     pub quick: bool,
     /// Seed of phases and of the work.
     pub seed: u64,
+    /// Ourselves: guards a command that loads the device.
+    pub program: Option<PathBuf>,
     /// Where to keep it; the state folder if `None`.
     pub out: Option<PathBuf>,
 }
@@ -90,7 +92,10 @@ pub fn check(order: &Order, tell: &mut dyn FnMut(&str)) -> Result<(Checked, Opti
     if let Some(busy) = identity.processes.iter().flatten().next() {
         return Err(format!("{} is used by {busy}: nothing can be found out about it beside other work; end that first", identity.name));
     }
-    let work = order.workload.start(order.seed, &[]).map_err(|e| e.to_string())?;
+    let work = order
+        .workload
+        .start(&workload::Start { seed: order.seed, environment: &[], program: order.program.as_deref() })
+        .map_err(|e| e.to_string())?;
     let works = order.workload != workload::Spec::None;
     let described = work.describe();
     let mut live = Live { device, work, origin: Instant::now(), duty: 0.0, renewed: Instant::now() };

@@ -60,6 +60,11 @@ pub fn admit(setup: &mut Setup, wanted: &Admission<'_>) -> Result<(), String> {
         setup.uncommissioned = true;
         return Ok(());
     }
+    if wanted.unattended
+        && let Some(why) = setup.rig.refuses_unattended().first()
+    {
+        return Err(format!("not with --unattended: {why}"));
+    }
     let found = find(&setup.rig, &setup.options.rig.from, wanted.file, wanted.now)?;
     let Some((commissioned, record)) = found else {
         return if setup.rig.emulated() { Ok(()) } else { Err(missing(&setup.rig.name)) };
@@ -73,7 +78,9 @@ pub fn admit(setup: &mut Setup, wanted: &Admission<'_>) -> Result<(), String> {
     // The driver refuses any other unit, from the first word it says.
     let serials = record.serials();
     for instrument in &mut setup.rig.instruments {
-        instrument.serial_number = instrument.serial_number.or(serials.get(instrument.name.as_str()).copied());
+        if let Some(number) = serials.get(instrument.name.as_str()) {
+            instrument.expect_serial_number(*number);
+        }
     }
     setup.law.resistance = commissioned.resistance.as_ref().filter(|_| setup.coupled).map(|r| control::ResistanceLaw {
         mean_k_w: r.mean_k_w,
@@ -141,7 +148,9 @@ fn counts(record: &Record, rig: &RigFile, file: &Path, now: jiff::Timestamp) -> 
     }
     let serials = record.serials();
     for instrument in &rig.instruments {
-        match (serials.get(instrument.name.as_str()), instrument.serial_number) {
+        match (serials.get(instrument.name.as_str()), instrument.serial_number()) {
+            // Only a controller's number can be told from what it says of itself.
+            (None, _) if instrument.mecom().is_none() => {}
             (None, _) => return Err(format!("it does not know the instrument \"{}\"", instrument.name)),
             (Some(found), Some(declared)) if *found != declared => {
                 return Err(format!("its \"{}\" was serial {found}, the rig file declares {declared}", instrument.name));
@@ -149,11 +158,10 @@ fn counts(record: &Record, rig: &RigFile, file: &Path, now: jiff::Timestamp) -> 
             _ => {}
         }
         // A larger current than it was tried with is another rig.
-        if instrument.current_limit_a > record.rig.current_limit_a * (1.0 + 1e-9) {
-            return Err(format!(
-                "it was made with {} A, the rig file now allows {} A",
-                record.rig.current_limit_a, instrument.current_limit_a
-            ));
+        if let Some(limit_a) = instrument.current_limit_a().filter(|_| instrument.servoes())
+            && limit_a > record.rig.current_limit_a * (1.0 + 1e-9)
+        {
+            return Err(format!("it was made with {} A, the rig file now allows {limit_a} A", record.rig.current_limit_a));
         }
     }
     let finished: jiff::Timestamp =

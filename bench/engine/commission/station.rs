@@ -114,7 +114,7 @@ impl Station {
                 "commissioning needs heat that it can set: give a --workload that paces the device under test, such as command:...".into(),
             );
         }
-        let all_twin = emulated && accelerator == Spec::Virtual;
+        let all_twin = rig.wholly_emulated() && accelerator == Spec::Virtual;
         let speed = order.speed.unwrap_or(if all_twin { TWIN_SPEED } else { 1.0 });
         if !(0.01..=1000.0).contains(&speed) || !(0.01..=60.0).contains(&order.dt_s) {
             return refuse(format!("--speed {speed} is not between 0.01 and 1000, or --dt {} not between 0.01 and 60", order.dt_s));
@@ -123,8 +123,9 @@ impl Station {
             return refuse(format!("--speed {speed} is refused: real hardware always runs at speed 1, thermal time cannot be hurried"));
         }
         let tick_wall = order.dt_s / speed;
-        if let Some(short) = rig.instruments.iter().find(|i| tick_wall > i.lease_s / 2.5) {
-            return refuse(format!("a tick of {tick_wall} s is too long for the lease of {}, {} s", short.name, short.lease_s));
+        let leases = rig.instruments.iter().filter_map(|i| Some((i, i.lease_s()?)));
+        if let Some((short, lease_s)) = leases.into_iter().find(|(_, lease_s)| tick_wall > lease_s / 2.5) {
+            return refuse(format!("a tick of {tick_wall} s is too long for the lease of {}, {lease_s} s", short.name));
         }
         let plate = rig
             .channel(Role::Plate)
@@ -141,7 +142,7 @@ impl Station {
             idle_w: idle.0,
             full_w: full.0,
             trips: trips(&rig),
-            current_limit_a: rig.instruments.first().map_or(0.0, |i| i.current_limit_a),
+            current_limit_a: rig.servo().and_then(rig::Instrument::current_limit_a).unwrap_or(0.0),
             plant: twin.plant.clone(),
             rule: rig.commissioning.clone(),
             dt_s: order.dt_s,

@@ -45,7 +45,7 @@ fn truth(station: &Station) -> Truth {
 }
 
 fn bench(station: &Station, truth: Truth) -> MemoryBench {
-    MemoryBench::of(&station.rig.instruments[0], station.twin.card.clone(), station.facts.coupled, truth).expect("a bench")
+    MemoryBench::of(&station.rig, station.twin.card.clone(), station.facts.coupled, truth).expect("a bench")
 }
 
 fn now() -> jiff::Timestamp {
@@ -241,7 +241,7 @@ fn a_plan_outside_the_map_is_refused_with_its_minute() {
     assert_eq!(plan_fits(&setup), Ok(()), "the default profile\n{said}");
     let held_to = setup.law.resistance.expect("held to");
     assert!((0.1..0.5).contains(&held_to.mean_k_w) && held_to.tolerance_k_w >= 0.15 * held_to.mean_k_w);
-    assert_eq!(setup.rig.instruments[0].serial_number, Some(4242));
+    assert_eq!(setup.rig.instruments[0].serial_number(), Some(4242));
 
     // Flown, a mount that came loose since alarms and the run goes on; the mount that was commissioned does not.
     for (factor, alarms) in [(1.0, 0), (1.3, 1)] {
@@ -295,8 +295,8 @@ fn a_record_that_does_not_count_is_refused_in_words() {
     refused(admit_at(&file, 181.0, &asis), "days old");
     refused(admit_at(&file, -3.0, &asis), "clock");
     refused(admit_at(&file, 0.0, &|s| s.rig.name = "other".into()), "it is of the rig \"twin\"");
-    refused(admit_at(&file, 0.0, &|s| s.rig.instruments[0].serial_number = Some(7)), "serial 4242");
-    refused(admit_at(&file, 0.0, &|s| s.rig.instruments[0].current_limit_a = 12.0), "12 A");
+    refused(admit_at(&file, 0.0, &|s| s.rig.instruments[0].mecom_mut().unwrap().serial_number = Some(7)), "serial 4242");
+    refused(admit_at(&file, 0.0, &|s| s.rig.instruments[0].mecom_mut().unwrap().current_limit_a = 12.0), "12 A");
     let real = |s: &mut Setup| s.rig.instruments[0].connection = rig::config::Connection::Port("/dev/serial/by-id/x".into());
     refused(admit_at(&file, 0.0, &real), "simulated");
     refused(admit_at(&dir.path().join("nowhere.toml"), 0.0, &asis), "nowhere.toml");

@@ -11,6 +11,7 @@ use rig::Command;
 use rig::config::{ChannelRule, SafeAction};
 use rig::port::Port;
 use signal::{Channel, Origin, Reading, Severity, Snapshot, Tick};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use workload::Workload;
 
@@ -47,6 +48,8 @@ pub(crate) struct LiveDevices {
     pub(crate) source_lost: bool,
     /// The rig's channels with their declared safe actions.
     pub(crate) channels: Vec<ChannelRule>,
+    /// What the workload said it is, and its figures, when it was stopped.
+    pub(crate) work_said: (String, BTreeMap<String, f64>),
 }
 
 impl LiveDevices {
@@ -102,7 +105,14 @@ impl LiveDevices {
                 }
             }
         }
-        if let Some(Source::Real { accelerator, workload }) = &self.source {
+        if let Some(Source::Real { accelerator, workload }) = &mut self.source {
+            let remarks = workload.remarks();
+            self.notes.extend(remarks.into_iter().map(|message| Event {
+                severity: Severity::Info,
+                kind: "workload",
+                who: "engine".into(),
+                message,
+            }));
             let remarks = accelerator.remarks().into_iter();
             self.notes.extend(remarks.map(|r| Event { severity: r.severity, kind: r.kind, who: "accelerator".into(), message: r.message }));
             if let Some(units) = workload.units() {
@@ -116,7 +126,10 @@ impl LiveDevices {
     fn stop_workload(&mut self, within: Duration) -> bool {
         match self.source.take() {
             Some(Source::Virtual(mut card)) => card.stop(Instant::now() + CLOSE.min(within)),
-            Some(Source::Real { workload, .. }) => workload.stop(CLOSE.min(within)),
+            Some(Source::Real { workload, .. }) => {
+                self.work_said = (workload.describe(), workload.figures());
+                workload.stop(CLOSE.min(within))
+            }
             None => true,
         }
     }
@@ -181,7 +194,9 @@ impl Devices for LiveDevices {
         // Off at once, before anything that can take time.
         for (port, known) in &mut self.ports {
             known.forget_output();
-            port.command(Command::Disable);
+            if let Some(command) = known.safe_command() {
+                port.command(command);
+            }
         }
         for rule in std::mem::take(&mut self.channels) {
             match rule.safe {
@@ -190,9 +205,12 @@ impl Devices for LiveDevices {
                         unconfirmed.push(Unconfirmed { device: rule.role.word().into(), why: "it did not confirm that it stopped".into() });
                     }
                 }
-                SafeAction::On => self.note(Severity::Info, "safe", format!("{}: left on", rule.role.word())),
+                // Of what is only read there is nothing to say, save where it stands for something that runs.
+                SafeAction::On if rule.role.carries_heat_away() => {
+                    self.note(Severity::Info, "safe", format!("{}: left on", rule.role.word()));
+                }
                 // Its instrument was told above and is waited for below.
-                SafeAction::Off => {}
+                SafeAction::On | SafeAction::Off => {}
             }
         }
         if let Some(settings) = self.settings.take() {
@@ -202,12 +220,14 @@ impl Devices for LiveDevices {
             }
         }
         let mut again = Instant::now() + DISABLE_AGAIN;
-        while self.ports.iter().any(|(_, known)| known.output_on() != Some(false)) && Instant::now() < deadline {
+        while self.ports.iter().any(|(_, known)| !known.is_safe()) && Instant::now() < deadline {
             match self.events.recv_deadline(deadline.min(again)) {
                 Ok((id, event)) => self.take(id, event),
                 Err(RecvTimeoutError::Timeout) => {
-                    for (port, _) in self.ports.iter().filter(|(_, known)| known.output_on() != Some(false)) {
-                        port.command(Command::Disable);
+                    for (port, known) in self.ports.iter().filter(|(_, known)| !known.is_safe()) {
+                        if let Some(command) = known.safe_command() {
+                            port.command(command);
+                        }
                     }
                     again = Instant::now() + DISABLE_AGAIN;
                 }
@@ -216,11 +236,8 @@ impl Devices for LiveDevices {
             }
         }
         for (port, known) in self.ports.drain(..) {
-            if known.output_on() != Some(false) {
-                let why = known
-                    .lost()
-                    .map_or_else(|| "its output was not confirmed off".to_owned(), |why| format!("output UNKNOWN, link lost: {why}"));
-                unconfirmed.push(Unconfirmed { device: known.name.clone(), why });
+            if !known.is_safe() {
+                unconfirmed.push(Unconfirmed { device: known.name.clone(), why: known.unsafe_words() });
             }
             // The fd closes either way; a thread that hangs is left behind.
             let _ = port.close_within(CLOSE);

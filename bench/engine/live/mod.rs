@@ -202,6 +202,7 @@ pub fn fly(setup: &Setup, options: &RunOptions, observe: &mut dyn FnMut(&Progres
     };
     let unconfirmed = flight.tear_down(&end);
     let identities = std::mem::take(&mut flight.devices.identities);
+    (manifest.workload.description, manifest.workload.figures) = std::mem::take(&mut flight.devices.work_said);
     drop(flight);
 
     manifest.identities.extend(identities);

@@ -12,9 +12,8 @@ use accelerator::nvml::Settings;
 use record::session::{Bound, BoundKind, Hello, RunCard, VERSION};
 use record::{Column, Columns, Folder};
 use rig::RigFile;
-use rig::config::Connection;
 use rig::driver_for;
-use rig::port::Port;
+use rig::port::{Place, Port};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -132,11 +131,11 @@ pub(super) fn open(bench: &Opening<'_>) -> Result<LiveDevices, RunError> {
     let (tell, events) = crossbeam_channel::unbounded();
     let mut ports = Vec::new();
     for (id, instrument) in bench.rig.instruments.iter().enumerate() {
-        let path = match &instrument.connection {
-            Connection::Port(path) => path.clone(),
-            Connection::Emulated => emulated_port(emulator.as_ref(), &instrument.name)?,
+        let place = match Place::of(&instrument.connection) {
+            Some(place) => place,
+            None => emulated_port(emulator.as_ref(), &instrument.name)?.into(),
         };
-        let port = Port::open(path, instrument.baud, driver_for(instrument)?, tell.clone(), id)?;
+        let port = Port::open(place, instrument.serial, driver_for(instrument)?, tell.clone(), id)?;
         ports.push((port, Known::new(instrument)));
     }
     let settings = match bench.accelerator {
@@ -155,7 +154,8 @@ pub(super) fn open(bench: &Opening<'_>) -> Result<LiveDevices, RunError> {
             let device = real.open(Path::new("/"))?;
             let accelerator =
                 RealAccelerator::start(device).map_err(|source| RunError::System { doing: "start the accelerator's thread", source })?;
-            Bench::Real { accelerator, workload: bench.workload.start(bench.seed, &bench.environment)? }
+            let start = workload::Start { seed: bench.seed, environment: &bench.environment, program: Some(bench.program) };
+            Bench::Real { accelerator, workload: bench.workload.start(&start)? }
         }
     };
     let made = settings.as_ref().map(|_| control::Event {
@@ -178,6 +178,7 @@ pub(super) fn open(bench: &Opening<'_>) -> Result<LiveDevices, RunError> {
         identities: Vec::new(),
         source_lost: false,
         channels: bench.rig.channels.clone(),
+        work_said: Default::default(),
     })
 }
 

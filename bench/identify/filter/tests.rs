@@ -24,6 +24,7 @@ const NOISE: Noise = Noise {
     slow_s: 40.0,
     answer_a: -0.7,
     answer_v: 0.4,
+    ramp_a_s_k: 0.0,
 };
 const WANDER: Wander = Wander { start_k: 0.5, k2_s: 1e-3 };
 const VOLTS_K: f64 = 0.1;
@@ -101,7 +102,16 @@ fn the_filter_is_the_covariance_written_out() {
     let steps_s: Vec<f64> = (0..rows - 1).map(|k| if k == 6 { 20.0 } else { 5.0 }).collect();
     let jolts = [(3, 1.5), (8, 0.7)];
     let read: Vec<[bool; 4]> = (0..rows).map(|k| [k % 4 != 1, k % 3 != 2, true, k > 2 && k != 7]).collect();
-    let course = Course { responses: &responses, steps_s: &steps_s, jolts: &jolts, unchanged_s: None, read: &read, volts_k: VOLTS_K };
+    let speeds = vec![0.0; responses.len()];
+    let course = Course {
+        responses: &responses,
+        steps_s: &steps_s,
+        jolts: &jolts,
+        speeds_k_s: &speeds,
+        unchanged_s: None,
+        read: &read,
+        volts_k: VOLTS_K,
+    };
     let filter = Filter::new(&course, &NOISE, WANDER);
     let places: Vec<(usize, usize)> = (0..rows).flat_map(|k| (0..4).map(move |c| (k, c))).filter(|(k, c)| read[*k][*c]).collect();
     assert_eq!(filter.len(), places.len());

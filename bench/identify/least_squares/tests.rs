@@ -29,7 +29,7 @@ impl<F: Fn(&[f64], f64) -> f64> Problem for Curve<F> {
 const STRICT: Stop = Stop { gain: 1e-15, jacobians: 500, damping: 1e-3 };
 
 /// Certified parameters, their standard deviations and the residual sum of squares of the NIST Statistical Reference Datasets
-/// (itl.nist.gov/div898/strd, nonlinear regression), from the published starts. (BoxBOD's farther one leads every
+/// (itl.nist.gov/div898/strd, nonlinear regression), from the published starts. (`BoxBOD`'s farther one leads every
 /// method of this kind to another minimum, at b2 without bound.)
 fn certified<F: Fn(&[f64], f64) -> f64>(
     name: &str,
@@ -91,7 +91,7 @@ fn nist_boxbod() {
         points,
         &[&[100.0, 0.75]],
         &[(213.809_408_89, 12.354_515_176), (0.547_237_485_42, 0.104_559_932_37)],
-        1168.008_876_6,
+        1_168.008_876_6,
     );
 }
 

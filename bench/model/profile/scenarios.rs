@@ -125,3 +125,38 @@ fn every_shipped_orbit_has_its_published_figures() {
         }
     }
 }
+
+/// Published for the faults of the last row: 24 and 47 W/m2 more at 5 and 10 deg off, for a coating of absorptivity 0.2.
+#[test]
+fn a_panel_that_points_wrong_takes_up_the_published_sunlight() {
+    let (_, text) = profile("faults-560");
+    assert!(text.contains("Scenario faults: "));
+    let turned = |deg: f64| {
+        let text = text.replace("tilt_error_deg = 5.0 ", &format!("tilt_error_deg = {deg:.1} "));
+        let profile = Profile::parse("turned.toml", &text).expect("still a profile");
+        let here = profile.environment.at(0.0);
+        assert!(here.illumination > 0.999, "in sunlight");
+        // The figures are for 1361 W/m2; the Sun of June is farther away.
+        0.2 * (here.a.solar_w_m2 + here.b.solar_w_m2) * 1361.0 / here.solar_w_m2
+    };
+    let bare = turned(0.0);
+    assert!(bare.abs() < 1e-9, "edge-on takes none: {bare}");
+    for (deg, published) in [(5.0, 24.0), (10.0, 47.0)] {
+        let got = turned(deg);
+        assert!((got - published).abs() < 0.5, "{deg} deg: {got}, published {published}");
+    }
+}
+
+/// The satellite of the orbits in sunlight carries the same heat: what differs is the orbit. A profile that nothing but its own figures
+/// describes would not be comparable.
+#[test]
+fn faults_change_nothing_but_what_they_name() {
+    let (sound, _) = profile("dawn-dusk-560");
+    let (faulty, _) = profile("faults-560");
+    assert_eq!(
+        (sound.satellite.heat_kw, sound.power.array_kw, sound.radiator.area_m2),
+        (faulty.satellite.heat_kw, faulty.power.array_kw, faulty.radiator.area_m2)
+    );
+    assert_eq!((sound.coolant.loops_frac, faulty.coolant.loops_frac), (1.0, 0.5));
+    assert!((faulty.radiator.solar_absorptivity_frac - 0.22).abs() < 1e-12, "at the end of its life");
+}

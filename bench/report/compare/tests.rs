@@ -25,6 +25,7 @@ dt_s = 1.0
 coupled = true
 [workload]
 unit = "token"
+figures = { requests = 12.0, time_to_first_token_p95_s = 0.25 }
 [masses]
 flight_cooling_kg = 1.75
 "#;

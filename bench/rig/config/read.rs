@@ -1,20 +1,20 @@
 //! Reading of a rig file: first what each table says, then whether the tables agree.
 
+mod channel;
+mod instrument;
+
 use super::{
-    AcceleratorRule, CalibrationRule, ChannelRule, CommissioningRule, Connection, DeviceSettings, DriverKind, HeatSource, Instrument,
-    Interface, Ledger, Mass, Quantity, RigFile, Role, SafeAction, ServoNode, Setpoint,
+    AcceleratorRule, CalibrationRule, CommissioningRule, Connection, DeviceSettings, HeatSource, Instrument, Interface, Ledger, Mass,
+    RigFile, ServoNode, Waiver,
 };
-use signal::{Limits, Section};
-use std::path::PathBuf;
+use channel::channels;
+use instrument::instrument;
+use signal::Section;
 
 /// The only layout of rig files there is.
 const SCHEMA: i64 = 1;
-/// Shortest lease, wall seconds: below it a busy host would lose its output for nothing.
-const SHORTEST_LEASE_S: f64 = 2.0;
 /// A Peltier-driven plate follows a small change of its setpoint in some ten seconds: assumed where a rig does not say.
 const LAG_S: f64 = 10.0;
-/// Temperatures that a rig may declare, °C.
-const DEGC: std::ops::RangeInclusive<f64> = -60.0..=150.0;
 /// Board powers that a rig may declare, W.
 const WATTS: std::ops::RangeInclusive<f64> = 0.0..=5000.0;
 
@@ -32,7 +32,8 @@ pub(super) fn rig(root: &Section<'_>) -> RigFile {
     let masses = named(root, "mass", mass);
     let commissioning = CommissioningRule::read(&root.optional_section("commissioning"));
     let calibration = CalibrationRule::read(&root.optional_section("calibration"));
-    RigFile { name, title, interface, instruments, channels, accelerator, masses, commissioning, calibration }
+    let waiver = Waiver::read(&root.optional_section("waiver"));
+    RigFile { name, title, interface, instruments, channels, accelerator, masses, commissioning, calibration, waiver }
 }
 
 /// Reads every `[key.NAME]`.
@@ -54,192 +55,6 @@ fn interface(section: &Section<'_>) -> Interface {
         lag_s: section.number_or("lag_s", 0.0..=600.0, LAG_S),
         delay_s: section.number_or("delay_s", 0.0..=600.0, 0.0),
     }
-}
-
-fn instrument(name: String, section: &Section<'_>) -> Instrument {
-    let driver = section.choice("driver", &[("mecom", DriverKind::Mecom)]);
-    let whole = |key: &str, to: i64| section.optional_number(key, 0.0..=to as f64).map(|_| section.integer(key, 0..=to) as u32);
-    Instrument {
-        driver,
-        connection: connection(section),
-        baud: section.integer_or("baud", 1200..=1_000_000, 57_600) as u32,
-        address: section.integer_or("address", 1..=254, 1) as u8,
-        lease_s: section.number("lease_s", SHORTEST_LEASE_S..=60.0),
-        reply_timeout_s: section.number_or("reply_timeout_s", 0.01..=1.0, 0.1),
-        current_limit_a: section.number("current_limit_a", 0.01..=50.0),
-        voltage_limit_v: section.number("voltage_limit_v", 0.1..=60.0),
-        device_type: whole("device_type", 99_999),
-        serial_number: whole("serial_number", i64::from(i32::MAX)),
-        reads: Vec::new(),
-        setpoint: None,
-        name,
-    }
-}
-
-fn connection(section: &Section<'_>) -> Connection {
-    let emulated = section.flag_or("emulated", false);
-    let port = section.optional_text("port", "the path of a serial port, such as \"/dev/serial/by-id/...\"");
-    match (emulated, port) {
-        (true, None) => Connection::Emulated,
-        (true, Some(_)) => {
-            section.problem("port", "an emulated instrument has no port of its own; remove this, or `emulated`");
-            Connection::Emulated
-        }
-        (false, None) => {
-            section.problem("port", "missing: give the serial port the instrument is on, or say `emulated = true`");
-            Connection::Emulated
-        }
-        (false, Some(port)) => {
-            if !port.starts_with('/') {
-                section.problem("port", format_args!("\"{port}\" is no absolute path"));
-            } else if ["/dev/ttyUSB", "/dev/ttyACM"].iter().any(|p| port.starts_with(p)) {
-                section.problem(
-                    "port",
-                    format_args!(
-                        "\"{port}\" may be another device after the next replug; use the link to it under /dev/serial/by-id (or by-path)"
-                    ),
-                );
-            }
-            Connection::Port(PathBuf::from(port))
-        }
-    }
-}
-
-fn channels(root: &Section<'_>, instruments: &mut [Instrument]) -> Vec<ChannelRule> {
-    if instruments.is_empty() {
-        root.problem("instrument", "a rig needs at least one table [instrument.NAME]");
-    }
-    let table = root.section("channel");
-    let mut rules = Vec::new();
-    for role in [Role::Plate, Role::Sink, Role::Workload] {
-        let section = table.optional_section(role.word());
-        if section.exists() {
-            let rule = channel(role, &section);
-            bind(&section, &rule, instruments);
-            rules.push(rule);
-        } else if role != Role::Sink {
-            table.problem(role.word(), format_args!("missing [channel.{}]: every rig has one", role.word()));
-        }
-    }
-    rules
-}
-
-fn channel(role: Role, section: &Section<'_>) -> ChannelRule {
-    let rule = ChannelRule {
-        role,
-        instrument: section.optional_text("instrument", "the NAME of an [instrument.NAME]"),
-        reads: section
-            .optional_text("reads", "what the instrument reads")
-            .map(|_| section.choice("reads", &[Quantity::ObjectTemperature, Quantity::SinkTemperature].map(|q| (q.word(), q)))),
-        safe: section.choice("safe", &[SafeAction::Off, SafeAction::On, SafeAction::Stop].map(|a| (a.word(), a))),
-        setpoint: setpoint(section),
-        trip_min_degc: section.optional_number("trip_min_degc", DEGC),
-        trip_max_degc: section.optional_number("trip_max_degc", DEGC),
-    };
-    check_channel(section, &rule);
-    rule
-}
-
-fn setpoint(section: &Section<'_>) -> Option<Setpoint> {
-    let min = section.optional_number("min_degc", DEGC);
-    let max = section.optional_number("max_degc", DEGC);
-    let rate = section.optional_number("rate_k_min", 0.1..=60.0);
-    match (min, max, rate) {
-        (None, None, None) => None,
-        (Some(min), Some(max), Some(rate_k_min)) => {
-            let limits = Limits::new(min, max);
-            if limits.is_none() {
-                section.problem("min_degc", format_args!("{min} is above max_degc = {max}"));
-            }
-            limits.map(|limits| Setpoint { limits, rate_k_min })
-        }
-        _ => {
-            section.problem("min_degc", "a setpoint needs all three of min_degc, max_degc and rate_k_min");
-            None
-        }
-    }
-}
-
-fn check_channel(section: &Section<'_>, rule: &ChannelRule) {
-    if rule.role == Role::Workload {
-        if rule.safe != SafeAction::Stop {
-            section.problem("safe", "a workload's safe action is \"stop\"");
-        }
-        for (key, there) in [
-            ("instrument", rule.instrument.is_some()),
-            ("reads", rule.reads.is_some()),
-            ("min_degc", rule.setpoint.is_some()),
-            ("trip_min_degc", rule.trip_min_degc.is_some()),
-            ("trip_max_degc", rule.trip_max_degc.is_some()),
-        ] {
-            if there {
-                section.problem(key, "no instrument stands behind a workload; remove this (the die's trip is in [accelerator])");
-            }
-        }
-        return;
-    }
-    if rule.safe == SafeAction::Stop {
-        section.problem("safe", "only a workload can be stopped; this channel goes \"off\" or stays \"on\"");
-    }
-    if rule.instrument.is_none() || rule.reads.is_none() {
-        section.problem("instrument", "a temperature channel needs both `instrument` and `reads`");
-    }
-    if rule.trip_max_degc.is_none() {
-        section.problem("trip_max_degc", "missing: a temperature without an upper trip protects nothing");
-    }
-    if rule.role == Role::Plate {
-        check_plate(section, rule);
-    } else if rule.setpoint.is_some() {
-        section.problem("min_degc", "only the plate is servoed; remove min_degc, max_degc and rate_k_min here");
-    }
-    if rule.role == Role::Sink && rule.safe != SafeAction::On {
-        section.problem("safe", "what carries heat away stays \"on\" when the bench goes safe");
-    }
-    if let (Some(low), Some(high)) = (rule.trip_min_degc, rule.trip_max_degc)
-        && low >= high
-    {
-        section.problem("trip_min_degc", format_args!("{low} is not below trip_max_degc = {high}: the interlock would always be tripped"));
-    }
-}
-
-fn check_plate(section: &Section<'_>, rule: &ChannelRule) {
-    if rule.safe != SafeAction::Off {
-        section.problem("safe", "a plate left under control by a host that went safe is not safe; its action is \"off\"");
-    }
-    if rule.trip_min_degc.is_none() {
-        section.problem("trip_min_degc", "missing: a cooled plate without a lower trip freezes");
-    }
-    match &rule.setpoint {
-        None => section.problem("min_degc", "missing: the servoed plate needs min_degc, max_degc and rate_k_min"),
-        Some(setpoint) => {
-            let (min, max) = (setpoint.limits.min(), setpoint.limits.max());
-            if rule.trip_min_degc.is_some_and(|trip| trip >= min) {
-                section.problem("trip_min_degc", format_args!("not below min_degc = {min}: the lowest setpoint would trip"));
-            }
-            if rule.trip_max_degc.is_some_and(|trip| trip <= max) {
-                section.problem("trip_max_degc", format_args!("not above max_degc = {max}: the highest setpoint would trip"));
-            }
-        }
-    }
-}
-
-/// Tells the instrument what it reads and holds for this channel.
-fn bind(section: &Section<'_>, rule: &ChannelRule, instruments: &mut [Instrument]) {
-    let (Some(name), Some(quantity), Some(channel)) = (&rule.instrument, rule.reads, rule.role.channel()) else { return };
-    let known: Vec<String> = instruments.iter().map(|i| i.name.clone()).collect();
-    let Some(instrument) = instruments.iter_mut().find(|i| i.name == *name) else {
-        section.problem("instrument", format_args!("\"{name}\" is no instrument of this rig: there is {}", known.join(", ")));
-        return;
-    };
-    if let Some((_, other)) = instrument.reads.iter().find(|(q, _)| *q == quantity) {
-        section.problem("reads", format_args!("instrument \"{name}\" already reads its {} for {other:?}", quantity.word()));
-        return;
-    }
-    if rule.setpoint.is_some() && quantity != Quantity::ObjectTemperature {
-        section.problem("reads", "the servoed channel must be the temperature its instrument controls: \"object_temperature\"");
-    }
-    instrument.reads.push((quantity, channel));
-    instrument.setpoint = instrument.setpoint.or(rule.setpoint);
 }
 
 fn accelerator(section: &Section<'_>, instruments: &[Instrument]) -> AcceleratorRule {

@@ -1,6 +1,6 @@
 use super::*;
 use proptest::prelude::*;
-use signal::Document;
+use signal::{Channel, Document};
 
 /// Reads a rig, deaf to the tables that are the twin's.
 fn read(text: &str) -> Result<RigFile, Vec<String>> {
@@ -79,9 +79,9 @@ fn every_embedded_rig_reads_and_is_named_as_its_file() {
 fn what_a_rig_declares_arrives() {
     let rig = read(SOUND).unwrap();
     let tec = rig.instrument("tec").unwrap();
-    assert_eq!((tec.baud, tec.address, tec.lease_s), (57_600, 1, 3.0));
+    assert_eq!((tec.serial, tec.mecom().unwrap().address, tec.lease_s()), (Serial::n81(57_600), 1, Some(3.0)));
     assert_eq!(tec.connection, Connection::Emulated);
-    assert_eq!(tec.reads, [(Quantity::ObjectTemperature, Channel::Plate), (Quantity::SinkTemperature, Channel::Sink)]);
+    assert_eq!(tec.reads, [Read::plain(OBJECT_TEMPERATURE, Channel::Plate), Read::plain(SINK_TEMPERATURE, Channel::Sink)]);
     let setpoint = tec.setpoint.unwrap();
     assert_eq!((setpoint.limits.min(), setpoint.limits.max(), setpoint.rate_k_min), (5.0, 60.0, 8.0));
     assert_eq!(rig.channel(Role::Sink).unwrap().safe, SafeAction::On);
@@ -121,6 +121,26 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ("idle_w = 16.0\ntrip", "idle_w = 80.0\ntrip", "80 is not below full_w = 72"),
     ("ledger = \"flying_cooling\"", "ledger = \"orbit\"", "`mass.cold_plate.ledger`"),
     ("[channel.sink]", "[channel.sinks]", "unknown key `sinks`"),
+    ("emulated = true", "tcp = \"bath\"", "expected \"host:port\""),
+    ("emulated = true", "tcp = \"bath:23\"\nport = \"/dev/ttyS0\"", "already found by `port`"),
+    ("emulated = true", "usb = { vid = 70000, pid = 1 }", "`instrument.tec.usb.vid` = 70000"),
+    ("lease_s = 3.0", "lease_s = 3.0\nparity = \"mark\"", "expected one of `none`, `even`, `odd`"),
+    ("[channel.workload]", "[channel.ambient]\n[channel.workload]", "a temperature channel needs both"),
+    ("[channel.workload]", "[channel.flow]\n[channel.workload]", "needs both `instrument` and `reads`"),
+    ("[channel.workload]", "[channel.fan]\ninstrument = \"tec\"\nsafe = \"off\"\n[channel.workload]", "stays \"on\""),
+    ("[channel.workload]", "[channel.heater]\ninstrument = \"tec\"\nsafe = \"on\"\n[channel.workload]", "goes \"off\""),
+    ("[channel.workload]", "[channel.heater]\nsafe = \"off\"\n[channel.workload]", "name the instrument that drives this"),
+    (
+        "[channel.workload]",
+        "[channel.heater]\ninstrument = \"tec\"\nswitched = true\nsafe = \"off\"\n[channel.workload]",
+        "no output that can be",
+    ),
+    ("[channel.workload]", "[channel.heater]\ninstrument = \"tec\"\nsafe = \"off\"\n[channel.workload]", "neither switched nor read"),
+    ("rate_k_min = 8.0", "rate_k_min = 8.0\npoll_ticks = 2", "is read at every tick"),
+    ("rate_k_min = 8.0", "rate_k_min = 8.0\ncalibration_gain = 0.0", "`channel.plate.calibration_gain` = 0"),
+    ("safe = \"on\"", "safe = \"on\"\ncalibration_offset_degc = 1.0", "should be `calibration_offset_k`"),
+    ("schema = 1", "schema = 1\nwaiver = { who = \"A. Person\", when = \"soon\", why = \"a relay\" }", "begins with no day"),
+    ("schema = 1", "schema = 1\nwaiver = { who = \" \", when = \"2026-11-28\", why = \"a relay\" }", "waives nothing"),
 ];
 
 #[test]
@@ -131,6 +151,40 @@ fn a_rig_that_contradicts_itself_is_refused_with_words() {
         let problems = read(&text).expect_err(broken).join("\n");
         assert!(problems.contains(words), "after {broken:?}, no {words:?} in\n{problems}");
     }
+}
+
+#[test]
+fn an_instrument_is_found_in_any_of_four_ways_and_its_line_set() {
+    let found = |by: &str| {
+        let text = SOUND.replacen("emulated = true", by, 1).replacen("[accelerator]", "[accelerator]\ncoupled = false", 1);
+        read(&text).unwrap_or_else(|p| panic!("{by}: {}", p.join("\n"))).instruments[0].clone()
+    };
+    let usb = UsbId { vid: 0x403, pid: 0x6015, serial: Some("DN01".into()) };
+    assert_eq!(found("usb = { vid = 0x0403, pid = 0x6015, serial = \"DN01\" }").connection, Connection::Usb(usb));
+    assert_eq!(found("tcp = \"192.168.1.26:23\"").connection, Connection::Tcp("192.168.1.26:23".into()));
+    let even = found("port = \"/dev/serial/by-id/x\"\nbaud = 4800\nparity = \"even\"\ndata_bits = 7\nstop_bits = 2").serial;
+    assert_eq!(even, Serial { baud: 4800, data_bits: 7, parity: Parity::Even, stop_bits: 2 });
+    assert_eq!((even.bits_a_byte(), even.wire_s(48)), (11.0, 0.11));
+}
+
+#[test]
+fn a_channel_may_be_corrected_and_read_seldom() {
+    let text = SOUND.replacen(
+        "trip_max_degc = 70.0",
+        "trip_max_degc = 70.0\ncalibration_gain = 1.01\ncalibration_offset_k = -0.2\npoll_ticks = 5",
+        1,
+    );
+    let read = &read(&text).unwrap().instruments[0].reads[1];
+    assert_eq!((read.correction, read.every), (Correction { gain: 1.01, offset: -0.2 }, 5));
+    assert!((read.correction.invert(read.correction.apply(31.7)) - 31.7).abs() < 1e-12);
+    assert_eq!((0..11).filter(|tick| read.due(*tick)).count(), 3);
+}
+
+#[test]
+fn a_rig_whose_outputs_lapse_by_themselves_may_be_left_alone() {
+    let rig = read(SOUND).unwrap();
+    assert_eq!(rig.refuses_unattended(), Vec::<String>::new());
+    assert_eq!(rig.waiver, None);
 }
 
 #[test]

@@ -8,6 +8,13 @@
 //! tick, save finite sequences. After silence the device is left alone for longer than the lease before it is tried again: our
 //! questions may reach it though its answers do not reach us, and must not keep its output alive.
 //!
+//! **Restarts** go unseen between two questions, and take limits and lease along: every poll looks whether the lease is still
+//! what was written, and an output is switched on only after every setting was read back again. What is not as it was written
+//! counts as a lost link.
+//!
+//! **Bulk reads** are an order of magnitude less traffic, but known from public catalogues only: on opening, model and serial
+//! number are asked for once more that way, and unless both come back as they were, everything is read one by one.
+//!
 //! **Sign**: positive current cools the plate. Devices can be set either way (parameter 3034); it is read, not set, since it
 //! describes how the modules are wired, and what the device reports is turned around where it says heating.
 
@@ -16,7 +23,7 @@ mod exchange;
 mod state;
 mod task;
 
-use crate::config::Instrument;
+use crate::config::{Instrument, MecomSettings};
 use crate::driver::{Command, Driver, Effects, Event, Input};
 use crate::error::Error;
 use exchange::{Exchange, Turn};
@@ -31,6 +38,7 @@ const BEYOND_LEASE_S: f64 = 0.5;
 /// The driver of one controller.
 pub struct Mecom {
     instrument: Instrument,
+    settings: MecomSettings,
     line: Exchange,
     link: Link,
     wanted: Wanted,
@@ -52,14 +60,15 @@ pub struct Mecom {
 impl Mecom {
     /// A driver of this instrument, on a closed port.
     pub fn new(instrument: &Instrument) -> Result<Self, Error> {
-        let i = instrument;
-        let numbers = [i.lease_s, i.reply_timeout_s, i.current_limit_a, i.voltage_limit_v];
-        if numbers.iter().any(|n| !n.is_finite() || *n <= 0.0) || i.baud == 0 {
-            let why = "lease, time-out, limits and baud must be above 0".to_owned();
-            return Err(Error::Instrument { instrument: i.name.clone(), why });
+        let (i, refuse) = (instrument, |why: &str| Error::Instrument { instrument: instrument.name.clone(), why: why.to_owned() });
+        let settings = i.mecom().ok_or_else(|| refuse("it is no MeCom controller"))?.clone();
+        let numbers = [settings.lease_s, i.reply_timeout_s, settings.current_limit_a, settings.voltage_limit_v];
+        if numbers.iter().any(|n| !n.is_finite() || *n <= 0.0) || i.serial.baud == 0 {
+            return Err(refuse("lease, time-out, limits and baud must be above 0"));
         }
         Ok(Self {
-            line: Exchange::new(i.address, i.baud, i.reply_timeout_s),
+            line: Exchange::new(settings.address, i.serial, i.reply_timeout_s),
+            settings,
             link: Link::Closed,
             wanted: Wanted::default(),
             job: None,
@@ -75,7 +84,12 @@ impl Mecom {
     }
 
     fn begin(&mut self, job: Job) {
-        self.tasks = task::script(job, &self.instrument);
+        self.tasks = task::script(job, &self.instrument, &self.settings);
+        if let (Job::Poll(tick), true) = (job, self.found.bulk)
+            && let Some(bulk) = task::polled_at_once(&self.instrument, &self.settings, tick)
+        {
+            self.tasks = VecDeque::from([bulk]);
+        }
         self.job = Some(job);
         self.asked = None;
         self.wait_until_s = None;
@@ -120,7 +134,7 @@ impl Mecom {
         let told = self.link == Link::Silent;
         self.forget(&why, fx);
         self.link = Link::Silent;
-        self.open(if told || self.defied { self.instrument.lease_s + BEYOND_LEASE_S } else { 0.0 });
+        self.open(if told || self.defied { self.settings.lease_s + BEYOND_LEASE_S } else { 0.0 });
         if !told {
             fx.events.push(Event::LinkLost { why });
         }
@@ -146,7 +160,10 @@ impl Mecom {
                 }
             }
             // It crossed with the news that the link is lost: whoever sent it will know, and nothing is refused.
-            Command::Target(_) | Command::Enable | Command::Acknowledge if away => {}
+            Command::Target(_) | Command::Level(_) | Command::Curve(_) | Command::Enable | Command::Acknowledge if away => {}
+            Command::Level(_) | Command::Curve(_) => {
+                fx.events.push(refused("a level", "a TEC controller is given temperatures only"));
+            }
             Command::Target(target) => {
                 let what = format!("a target of {target}");
                 match &self.instrument.setpoint {
@@ -309,7 +326,7 @@ impl Driver for Mecom {
     }
 
     fn describe(&self) -> String {
-        let address = self.instrument.address;
+        let address = self.settings.address;
         if self.found.known {
             format!("TEC-{} serial {} (MeCom address {address})", self.found.model, self.found.serial)
         } else {

@@ -1,6 +1,8 @@
 //! Over real pseudo-terminals, with a driver that only shows what it was given.
 
 use super::*;
+use serialport::{SerialPort, TTYPort};
+use std::io::{Read, Write};
 use std::os::unix::fs::symlink;
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -31,6 +33,7 @@ impl Driver for Mirror {
             Input::Command(Command::Disable) => fx.send = b"D".to_vec(),
             // More than a pseudo-terminal takes from a peer that does not read.
             Input::Command(Command::Target(_)) => fx.send = vec![b'T'; 1 << 16],
+            Input::Command(Command::Level(_) | Command::Curve(_)) => {}
             Input::Command(Command::Acknowledge) => panic!("as the test wants"),
         }
         fx
@@ -56,7 +59,7 @@ fn heard(master: &mut TTYPort, count: usize) -> String {
 
 fn start(path: PathBuf, stuck: Option<(Sender<()>, Receiver<()>)>) -> (Port, Receiver<(usize, Event)>) {
     let (events, told) = unbounded();
-    (Port::open(path, 57_600, Box::new(Mirror { stuck }), events, 7).unwrap(), told)
+    (Port::open(path, Serial::n81(57_600), Box::new(Mirror { stuck }), events, 7).unwrap(), told)
 }
 
 #[test]

@@ -5,14 +5,17 @@
 //! payload and carries the CRC of the request it acknowledges**, not its own (pyMeCom `mecom/mecom.py`; mecompyapi enforces it).
 //! So an acknowledgement can only be judged beside its request: [`Query::answer`] does.
 //!
-//! Not here: bulk reads (`?VX`), metadata (`?VM`) and saving to flash (`SP`), which no driver of ours sends.
+//! Bulk reads (`?VX`) are known from public catalogues only (meerstetter-go): count, then number and instance of each parameter;
+//! answered by the values one after the other. Whoever uses them proves the layout on the device first.
+//!
+//! Not here: metadata (`?VM`) and saving to flash (`SP`), which no driver of ours sends.
 
 mod frame;
 mod message;
 mod parameter;
 
 pub use frame::{Decoder, Frame, FrameError, MAX_PAYLOAD, Side};
-pub use message::{Answer, Mismatch, Payload, Query, Reply, ReplyError, Request, RequestError, ServerError};
+pub use message::{Answer, Bulk, MAX_BULK, Mismatch, Payload, Query, Reply, ReplyError, Request, RequestError, ServerError};
 pub use parameter::{Kind, Parameter, TABLE, Value, id, parameter};
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The real driver and the emulated device on one line in memory, on virtual time, with everything that happens to lines.
 
 mod bench;
+mod bulk;
 mod denials;
 
 use super::*;
@@ -335,13 +336,18 @@ fn an_enable_that_is_not_answered_is_believed_only_when_read_back() {
     let mut bench = Bench::ready();
     bench.command(Command::Target(Celsius(20.0)));
     bench.events.clear();
-    bench.line.deaf = true;
+    // No answer to the "on" and to what reads it back comes through: these are answers to nothing.
+    bench.tamper = |r| match r {
+        Request::Write { parameter: 2010, .. } => Some(Reply::Bits(0)),
+        Request::Read { parameter: 2010 | 104, .. } => Some(Reply::Acknowledge),
+        _ => None,
+    };
     bench.command(Command::Enable);
     assert!(bench.device.output_on() && bench.events.is_empty());
     bench.pass(1.0);
     assert_eq!(bench.told(|e| matches!(e, Event::OutputConfirmed { .. })), 0);
     assert_eq!(bench.told(|e| matches!(e, Event::Refused { .. })), 0, "silence refuses nothing");
-    bench.line.deaf = false;
+    bench.tamper = |_| None;
     bench.command(Command::Poll { tick: 1 });
     assert_eq!(bench.believed, Some(true), "found out by the next poll");
 }

@@ -59,7 +59,7 @@ fn the_real_port_drives_the_emulated_device() {
     let (path, serving) = serve(device, Arc::clone(&end));
 
     let (sender, events) = unbounded();
-    let port = Port::open(path, instrument.baud, rig::driver_for(instrument).unwrap(), sender, 0).unwrap();
+    let port = Port::open(path, instrument.serial, rig::driver_for(instrument).unwrap(), sender, 0).unwrap();
     until(&events, &Event::Ready);
     port.command(Command::Target(Celsius(20.0)));
     port.command(Command::Enable);

@@ -53,7 +53,28 @@ impl Report {
     }
 }
 
-/// What a command is told: `{"target_duty":0.6}`.
+/// A line that is no report of work: `{"t": 3, "remark": "..."}`, with any of these keys.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct Note {
+    /// Worth an event of the run.
+    pub remark: Option<String>,
+    /// What is wrong from now on; empty once it is well again.
+    pub fault: Option<String>,
+    /// Figures so far by name, with the unit as suffix: `{"time_to_first_token_p95_s": 0.12}`.
+    pub figures: Option<BTreeMap<String, f64>>,
+    /// Said by the guard alone: process group of the command.
+    pub group: Option<i32>,
+}
+
+impl Note {
+    /// Reads a line; `None` if it is none.
+    pub fn parse(line: &str) -> Option<Self> {
+        let note: Self = line.trim_start().starts_with('{').then(|| serde_json::from_str(line).ok()).flatten()?;
+        (note != Self::default()).then_some(note)
+    }
+}
+
+/// What a command is told: `{"target_duty":0.6}` and the end of the line.
 pub fn control(duty: f64) -> String {
     format!("{{\"target_duty\":{duty}}}\n")
 }
@@ -88,6 +109,11 @@ impl Tally {
     pub fn output(&self) -> Option<f64> {
         let counted = self.phases.iter().filter(|(phase, _)| !UNCOUNTED.contains(&phase.as_str()));
         self.unit.is_some().then(|| counted.map(|(_, units)| units).sum())
+    }
+
+    /// Input so far: the units of the phase `prefill`; `None` before the first of them.
+    pub fn input(&self) -> Option<f64> {
+        self.phases.get("prefill").copied()
     }
 
     /// Units by phase.
@@ -140,6 +166,16 @@ mod tests {
     }
 
     #[test]
+    fn notes_are_told_from_reports_and_from_noise() {
+        let note = Note::parse(r#"{"t":1,"fault":"","figures":{"requests":3}}"#).expect("a note");
+        assert_eq!((note.fault.as_deref(), note.remark), (Some(""), None));
+        assert_eq!(note.figures.expect("some")["requests"], 3.0);
+        for line in ["", "{}", "[]", r#"{"t":0,"units":1}"#, r#"{"remark":1}"#, "remark"] {
+            assert_eq!(Note::parse(line), None, "{line:?}");
+        }
+    }
+
+    #[test]
     fn warmup_and_input_are_kept_apart() {
         let mut tally = Tally::default();
         assert_eq!(tally.output(), None, "nothing was said yet");
@@ -148,7 +184,7 @@ mod tests {
             tally.add(report(units, phase)).expect("same unit");
         }
         assert_eq!(tally.output(), Some(10.0));
-        assert_eq!(tally.phases()["prefill"], 512.0);
+        assert_eq!((tally.phases()["prefill"], tally.input()), (512.0, Some(512.0)));
         assert_eq!(tally.unit(), Some("token"));
         assert!(tally.add(Report { unit: "image".to_owned(), ..report(1.0, "decode") }).is_err());
         assert!((0..100).any(|i| tally.add(report(1.0, &i.to_string())).is_err()));

@@ -70,7 +70,12 @@ fn a_lease_that_is_not_renewed_becomes_duty_zero() {
 
 #[test]
 fn the_environment_tells_what_to_keep_to() {
-    let options = Options { seed: 42, lease: Duration::from_secs(3), environment: vec![("ORBITBENCH_RUN".into(), "r1".into())] };
+    let options = Options {
+        seed: 42,
+        lease: Duration::from_secs(3),
+        environment: vec![("ORBITBENCH_RUN".into(), "r1".into())],
+        ..Options::default()
+    };
     let text = r#"printf '{"t":0,"units":1,"unit":"%s"}\n' "$ORBITBENCH_PROTOCOL,$ORBITBENCH_SEED,$ORBITBENCH_LEASE_S,$ORBITBENCH_PERIOD_S,$ORBITBENCH_RUN"; cat >/dev/null"#;
     let command = start_with(text, &options);
     wait_for(&command, "a report", |s| s.tally.unit().is_some());
@@ -156,4 +161,39 @@ fn the_example_script_works_and_ends() {
     let shared = Arc::clone(&command.shared);
     assert!(stop(command, PATIENCE));
     assert_eq!(shared.state().ended.as_deref(), Some("it ended with exit status 0"));
+}
+
+/// A script in the style of `PyTorch`; `NumPy` does its step where `PyTorch` is not installed.
+#[test]
+fn the_training_example_learns_and_its_warm_up_is_not_counted() {
+    let Some(python) = std::env::var_os("ORBITBENCH_PEERS") else {
+        eprintln!("SKIPPED the training example: ORBITBENCH_PEERS names no Python with the packages of tests/peers/requirements.txt");
+        return;
+    };
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/pytorch.py");
+    let mut command = start(&format!("exec '{}' -B '{}' --width 32 --batch 64 --warmup 5", python.display(), script.display()));
+    command.set_duty(1.0);
+    wait_for(&command, "200 steps", |s| s.figures.get("steps").is_some_and(|n| *n >= 250.0) || s.ended.is_some());
+    assert_eq!((command.healthy(), command.unit(), command.malformed()), (Ok(()), "sample", 0));
+    assert_eq!(command.tally().phases()["warmup"], 5.0 * 64.0);
+    assert!(command.units().is_some_and(|u| u >= 190.0 * 64.0));
+    // The logarithm of 32 classes is what guessing costs.
+    assert!(command.figures()["loss"] < 32.0_f64.ln(), "{:?}", command.figures());
+    assert!(command.remarks()[0].contains("training steps by"));
+    let shared = Arc::clone(&command.shared);
+    assert!(stop(command, PATIENCE));
+    assert_eq!(shared.state().ended.as_deref(), Some("it ended with exit status 0"));
+}
+
+#[test]
+fn faults_and_figures_are_taken_from_lines() {
+    let lines = r#"echo '{"t":0,"fault":"too hot"}'; read -r told; echo '{"t":1,"fault":"","figures":{"steps":3}}'; echo '{"t":2,"units":1,"figures":{"steps":4}}'; cat >/dev/null"#;
+    let mut command = start(lines);
+    // The first duty, 0, may be read at once; the fault stands until then or is gone.
+    wait_for(&command, "figures", |s| s.figures.get("steps") == Some(&4.0));
+    assert_eq!((command.healthy(), command.units(), command.malformed()), (Ok(()), Some(1.0), 0));
+    assert!(command.remarks().is_empty());
+    let ill = start("echo '{\"t\":0,\"fault\":\"too hot\"}'; cat >/dev/null");
+    wait_for(&ill, "a fault", |s| s.fault.is_some());
+    assert_eq!(ill.healthy(), Err("too hot".into()));
 }

@@ -5,7 +5,7 @@ use super::state::{Found, Link, status};
 use super::task::{self, Job, Task};
 use crate::driver::{Effects, Event};
 use crate::protocol::mecom::{Answer, ServerError, Value, id, parameter};
-use signal::Channel;
+use signal::{Channel, Tick};
 
 /// Exchanges that fail in a row before the link counts as lost. A device that answers, but not what it is asked, is as good as
 /// silent: nobody sees what it does, and every question renews the lease of its output.
@@ -29,6 +29,8 @@ impl Mecom {
         match (self.job, task) {
             // It was given one attempt only, so it proves nothing of the link; switching off will.
             (Some(Job::Poll(_)), _) if self.wanted.disable => {}
+            // Then it is read one by one.
+            (_, Task::TryBulk(_)) => {}
             // What follows reads back.
             (_, Task::Write { .. } | Task::Restart) => {
                 if task == Task::Restart {
@@ -91,6 +93,12 @@ impl Mecom {
         match job {
             // What follows reads back: it may be off for another reason, such as its lease.
             Some(Job::Open | Job::Switch { .. }) if task.switches_off() => {}
+            Some(_) if matches!(task, Task::TryBulk(_)) => {}
+            // One by one it shows which of them cannot be had.
+            Some(_) if matches!(task, Task::Bulk(_)) => {
+                self.found.bulk &= not_now;
+                self.tasks = task::polled(&self.instrument, &self.settings, self.polling()).collect();
+            }
             Some(Job::Open) if not_now => self.silent(why, fx),
             Some(Job::Open) => self.refuse(why, !self.found.known, fx),
             Some(job @ Job::Poll(_)) => self.fail(job, true, &why, fx),
@@ -103,6 +111,11 @@ impl Mecom {
             }
             None => {}
         }
+    }
+
+    /// The tick that is being polled.
+    const fn polling(&self) -> Option<Tick> {
+        if let Some(Job::Poll(tick)) = self.job { Some(tick) } else { None }
     }
 
     fn restarted(&mut self) {
@@ -121,6 +134,19 @@ impl Mecom {
                 self.heard = true;
                 self.defied &= !task.switches_off();
             }
+            (Task::TryBulk(_), Answer::Many(values)) => {
+                let known = [self.found.model.cast_unsigned(), self.found.serial.cast_unsigned()];
+                self.found.bulk = values.starts_with(&known);
+            }
+            (Task::Bulk(_), Answer::Many(values)) => {
+                let tasks: Vec<Task> = task::polled(&self.instrument, &self.settings, self.polling()).collect();
+                for (task, bits) in tasks.into_iter().zip(values) {
+                    self.answered(task, Answer::Bits(bits), fx);
+                    if self.polling().is_none() {
+                        break;
+                    }
+                }
+            }
             (Task::Verify { parameter, value }, Answer::Bits(bits)) => self.verify(parameter, value, bits, fx),
             (Task::Measure(parameter, channel), Answer::Bits(bits)) => self.measured(parameter, channel, f32::from_bits(bits), fx),
             (task, Answer::Bits(bits)) => self.number(task, bits.cast_signed(), fx),
@@ -133,11 +159,11 @@ impl Mecom {
         match task {
             Task::Model => {
                 self.found.model = number;
-                self.check_declared("model", number, self.instrument.device_type, fx);
+                self.check_declared("model", number, self.settings.device_type, fx);
             }
             Task::Serial => {
                 self.found.serial = number;
-                self.check_declared("serial number", number, self.instrument.serial_number, fx);
+                self.check_declared("serial number", number, self.settings.serial_number, fx);
             }
             Task::Firmware => {
                 self.found.known = true;
@@ -181,6 +207,7 @@ impl Mecom {
         let name = parameter(number).map_or("parameter", |p| p.name);
         let why = format!("{name} ({number}) reads back {found} after {wanted} was written");
         match self.job {
+            Some(Job::Poll(_) | Job::Switch { .. }) => self.silent(format!("the controller lost its settings as if restarted, {why}"), fx),
             // It may never have arrived.
             Some(Job::Open) if !self.heard => self.silent(why, fx),
             Some(Job::Open) => self.refuse(why, false, fx),
@@ -212,7 +239,9 @@ impl Mecom {
         } else {
             self.found.error_told = false;
         }
-        if let Some(Job::Poll(tick)) = self.job {
+        if let Some(Job::Poll(tick)) = self.job
+            && self.instrument.servoes()
+        {
             fx.events.push(Event::Reading { tick, channel: Channel::TecOutput, value: f64::from(u8::from(on)) });
         }
         let Some(want) = want else {

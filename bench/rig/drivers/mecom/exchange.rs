@@ -3,12 +3,8 @@
 //! At most one question is out at a time. Every attempt has a number of its own, so that the reply to a given-up attempt,
 //! however late, answers nothing.
 
+use crate::config::Serial;
 use crate::protocol::mecom::{Answer, Decoder, Query, Request, Side};
-
-/// Bits on the line for a byte: start, eight, stop.
-const BITS_A_BYTE: f64 = 10.0;
-/// Longest reply a driver of ours waits for, bytes: that of `?IF`, 20 characters in a frame of 12.
-const LONGEST_REPLY: usize = 32;
 
 /// What became of the open question.
 #[derive(Debug, PartialEq)]
@@ -35,15 +31,15 @@ struct Question {
 pub(super) struct Exchange {
     address: u8,
     sequence: u16,
-    baud: u32,
+    serial: Serial,
     timeout_s: f64,
     decoder: Decoder,
     open: Option<Question>,
 }
 
 impl Exchange {
-    pub(super) const fn new(address: u8, baud: u32, timeout_s: f64) -> Self {
-        Self { address, sequence: 0, baud, timeout_s, decoder: Decoder::new(Side::Device), open: None }
+    pub(super) const fn new(address: u8, serial: Serial, timeout_s: f64) -> Self {
+        Self { address, sequence: 0, serial, timeout_s, decoder: Decoder::new(Side::Device), open: None }
     }
 
     /// Asks, giving up whatever was open. Returns the bytes to send.
@@ -51,7 +47,7 @@ impl Exchange {
         self.sequence = self.sequence.wrapping_add(1);
         let query = Query { address: self.address, sequence: self.sequence, request };
         let bytes = query.encode();
-        let wire_s = (bytes.len() + LONGEST_REPLY) as f64 * BITS_A_BYTE / f64::from(self.baud);
+        let wire_s = self.serial.wire_s(bytes.len() + query.reply_len());
         self.open = Some(Question { query, attempts_left: attempts.saturating_sub(1), deadline_s: now_s + self.timeout_s + wire_s });
         bytes
     }

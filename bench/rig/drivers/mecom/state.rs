@@ -60,4 +60,6 @@ pub(super) struct Found {
     pub(super) output: Option<bool>,
     pub(super) error: Option<(i32, i32)>,
     pub(super) error_told: bool,
+    /// It answers bulk reads, and as we understand them.
+    pub(super) bulk: bool,
 }

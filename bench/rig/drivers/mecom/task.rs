@@ -1,7 +1,7 @@
 //! What the driver does with the device, as short scripts: a job is a list of tasks, a task at most one question.
 
-use crate::config::{Instrument, Quantity};
-use crate::protocol::mecom::{Request, Value, id, parameter};
+use crate::config::{Instrument, MecomSettings, OBJECT_TEMPERATURE};
+use crate::protocol::mecom::{Bulk, Request, Value, id, parameter};
 use signal::{Celsius, Channel, Tick};
 use std::collections::VecDeque;
 
@@ -77,6 +77,10 @@ pub(super) enum Task {
         looked: u8,
     },
     Measure(u16, Channel),
+    /// Read model, serial number and everything that is polled at once, to see whether bulk reads can be had.
+    TryBulk(Bulk),
+    /// Everything that is polled at once.
+    Bulk(Bulk),
     ErrorNumber,
     ErrorInstance,
     ErrorParameter,
@@ -96,6 +100,8 @@ impl Task {
             Self::Wait(_) => return None,
             Self::Identify => return Some((Request::Identify { instance: None }, IDENTIFY_ATTEMPTS)),
             Self::Restart => return Some((Request::Reset, 1)),
+            Self::TryBulk(bulk) => return Some((Request::ReadMany(bulk), 1)),
+            Self::Bulk(bulk) => return Some((Request::ReadMany(bulk), READ_ATTEMPTS)),
             Self::Write { parameter, value, attempts } => {
                 return Some((Request::Write { parameter, instance: INSTANCE, bits: value.bits() }, attempts));
             }
@@ -120,6 +126,7 @@ pub(super) fn words(request: Request) -> String {
     match request {
         Request::Identify { .. } => "the identification (?IF)".to_owned(),
         Request::Read { parameter, .. } => format!("reading {} ({parameter})", name(parameter)),
+        Request::ReadMany(bulk) => format!("reading {} parameters at once (?VX)", bulk.entries().len()),
         Request::Write { parameter, .. } => format!("writing {} ({parameter})", name(parameter)),
         Request::Reset => "the restart (RS)".to_owned(),
     }
@@ -134,57 +141,84 @@ pub(super) fn switch(on: bool) -> [Task; 3] {
 }
 
 /// Everything the device must hold before it may be enabled, each written and read back.
-fn settings(instrument: &Instrument) -> Vec<(u16, Value)> {
+fn settings(instrument: &Instrument, own: &MecomSettings) -> Vec<(u16, Value)> {
     // 2: the temperature controller drives the output, not a fixed current.
     let mut settings = vec![(id::INPUT_SELECTION, Value::Int(2))];
     let mut float = |parameter, value: f64| settings.push((parameter, Value::Float(value as f32)));
-    float(id::CURRENT_LIMIT, instrument.current_limit_a);
-    float(id::VOLTAGE_LIMIT, instrument.voltage_limit_v);
-    float(id::WATCHDOG, instrument.lease_s);
+    float(id::CURRENT_LIMIT, own.current_limit_a);
+    float(id::VOLTAGE_LIMIT, own.voltage_limit_v);
+    float(id::WATCHDOG, own.lease_s);
     if let Some(setpoint) = &instrument.setpoint {
         float(id::TARGET_RAMP, setpoint.rate_k_min / 60.0 * RAMP_MARGIN);
     }
     settings
 }
 
-/// Everything that is measured for a tick.
-fn measurements(instrument: &Instrument) -> impl Iterator<Item = Task> {
-    let declared = instrument.reads.iter().map(|(quantity, channel)| match quantity {
-        Quantity::ObjectTemperature => Task::Measure(id::OBJECT_TEMPERATURE, *channel),
-        Quantity::SinkTemperature => Task::Measure(id::SINK_TEMPERATURE, *channel),
+/// Everything that is measured for a tick, or everything that ever is. Only the controller that holds the servoed temperature tells
+/// of its output: the bench has one column for that.
+fn measurements(instrument: &Instrument, tick: Option<Tick>) -> impl Iterator<Item = Task> {
+    let due = instrument.reads.iter().filter(move |read| tick.is_none_or(|tick| read.due(tick)));
+    let declared = due.map(|read| {
+        let parameter = if read.name == OBJECT_TEMPERATURE { id::OBJECT_TEMPERATURE } else { id::SINK_TEMPERATURE };
+        Task::Measure(parameter, read.channel)
     });
-    declared.chain([
+    let output = [
         Task::Measure(id::OUTPUT_CURRENT, Channel::TecCurrent),
         Task::Measure(id::OUTPUT_VOLTAGE, Channel::TecVoltage),
         Task::Measure(id::TARGET_TEMPERATURE, Channel::TecTarget),
-    ])
+    ];
+    declared.chain(output.into_iter().filter(|_| instrument.servoes()))
+}
+
+/// Everything that a poll asks for, one by one: what is measured, whether the device still has its lease (one that restarted has
+/// not, nor its limits), what the output does.
+pub(super) fn polled(instrument: &Instrument, own: &MecomSettings, tick: Option<Tick>) -> impl Iterator<Item = Task> {
+    let lease = Task::Verify { parameter: id::WATCHDOG, value: Value::Float(own.lease_s as f32) };
+    measurements(instrument, tick).chain([lease, Task::Enabled, Task::Output { want: None, looked: 0 }])
+}
+
+/// The same in one question, after `first`; `None` if it is too much for one.
+fn bulk(instrument: &Instrument, own: &MecomSettings, tick: Option<Tick>, first: &[u16]) -> Option<Bulk> {
+    let number = |task: Task| match task.question() {
+        Some((Request::Read { parameter, .. }, _)) => Some(parameter),
+        _ => None,
+    };
+    let all: Vec<(u16, u8)> =
+        first.iter().copied().chain(polled(instrument, own, tick).filter_map(number)).map(|n| (n, INSTANCE)).collect();
+    Bulk::new(&all)
+}
+
+/// What a poll begins with where bulk reads can be had.
+pub(super) fn polled_at_once(instrument: &Instrument, own: &MecomSettings, tick: Tick) -> Option<Task> {
+    bulk(instrument, own, Some(tick), &[]).map(Task::Bulk)
 }
 
 /// The script of a job.
-pub(super) fn script(job: Job, instrument: &Instrument) -> VecDeque<Task> {
+pub(super) fn script(job: Job, instrument: &Instrument, own: &MecomSettings) -> VecDeque<Task> {
     match job {
         Job::Open => {
             let mut tasks = VecDeque::from([Task::Identify, Task::Model, Task::Serial, Task::Firmware, Task::Polarity]);
             tasks.extend(switch(false));
-            for (parameter, value) in settings(instrument) {
+            for (parameter, value) in settings(instrument, own) {
                 tasks.push_back(Task::Write { parameter, value, attempts: 2 });
                 tasks.push_back(Task::Verify { parameter, value });
             }
             // A device is ready when what will be polled can be had; until then it would be lost again with every poll.
-            tasks.extend(measurements(instrument));
+            tasks.extend(measurements(instrument, None));
+            tasks.extend(bulk(instrument, own, None, &[id::DEVICE_TYPE, id::SERIAL_NUMBER]).map(Task::TryBulk));
             tasks
         }
-        Job::Poll(_) => {
-            let mut tasks: VecDeque<Task> = measurements(instrument).collect();
-            tasks.push_back(Task::Enabled);
-            tasks.push_back(Task::Output { want: None, looked: 0 });
-            tasks
-        }
+        Job::Poll(tick) => polled(instrument, own, Some(tick)).collect(),
         Job::Target(target) => {
             let (parameter, value) = (id::TARGET_TEMPERATURE, Value::Float(target.0 as f32));
             VecDeque::from([Task::Write { parameter, value, attempts: 2 }, Task::Verify { parameter, value }])
         }
-        Job::Switch { on, .. } => VecDeque::from(switch(on)),
+        Job::Switch { on: false, .. } => VecDeque::from(switch(false)),
+        Job::Switch { on: true, .. } => {
+            // Read back once more: a device that restarted since it was configured has limits of its own and no lease.
+            let verify = |(parameter, value)| Task::Verify { parameter, value };
+            settings(instrument, own).into_iter().map(verify).chain(switch(true)).collect()
+        }
         Job::Acknowledge => VecDeque::from([Task::RestartIfError]),
     }
 }

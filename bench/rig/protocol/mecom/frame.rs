@@ -10,8 +10,8 @@ use thiserror::Error;
 /// Polynomial 0x1021, initial value 0, unreflected (pyMeCom `mecom/mecom.py`; the vectors in the tests agree).
 static CRC: Crc<u16> = Crc::<u16>::new(&CRC_16_XMODEM);
 
-/// Longest payload taken for one. `?IF` answers 20 characters and `VS` asks with 16; more than this is noise that lost its end.
-pub const MAX_PAYLOAD: usize = 64;
+/// Longest payload taken for one: that of a bulk read's answer. More than this is noise that lost its end.
+pub const MAX_PAYLOAD: usize = 8 * super::MAX_BULK;
 
 /// Start, address, sequence number, CRC: what a frame has around its payload, without the carriage return.
 const AROUND: usize = 1 + 2 + 4 + 4;

@@ -3,6 +3,30 @@
 use super::frame::{Frame, Side, hex};
 use thiserror::Error;
 
+/// Most parameters of one bulk read. The device's own limit is not public; this many answers fit [`super::MAX_PAYLOAD`].
+pub const MAX_BULK: usize = 16;
+
+/// The parameters of a bulk read, each with its instance, at least one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bulk {
+    entries: [(u16, u8); MAX_BULK],
+    count: usize,
+}
+
+impl Bulk {
+    /// A bulk read of these; `None` if there are none, or more than [`MAX_BULK`].
+    pub fn new(wanted: &[(u16, u8)]) -> Option<Self> {
+        let mut entries = [(0, 0); MAX_BULK];
+        entries.get_mut(..wanted.len()).filter(|_| !wanted.is_empty())?.copy_from_slice(wanted);
+        Some(Self { entries, count: wanted.len() })
+    }
+
+    /// The parameters and their instances, in the order in which they are answered.
+    pub fn entries(&self) -> &[(u16, u8)] {
+        &self.entries[..self.count]
+    }
+}
+
 /// What a host asks of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request {
@@ -18,6 +42,8 @@ pub enum Request {
         /// Channel of the device, from 1.
         instance: u8,
     },
+    /// `?VX`: the values of several parameters at once. Older firmware does not know it.
+    ReadMany(Bulk),
     /// `VS`: sets a parameter, in volatile memory.
     Write {
         /// Which parameter.
@@ -49,6 +75,10 @@ impl Request {
             Self::Identify { instance: None } => "?IF".to_owned(),
             Self::Identify { instance: Some(instance) } => format!("?IF{instance:02X}"),
             Self::Read { parameter, instance } => format!("?VR{parameter:04X}{instance:02X}"),
+            Self::ReadMany(bulk) => {
+                let entries = bulk.entries().iter().map(|(parameter, instance)| format!("{parameter:04X}{instance:02X}"));
+                format!("?VX{:02X}{}", bulk.count, entries.collect::<Vec<_>>().concat())
+            }
             Self::Write { parameter, instance, bits } => format!("VS{parameter:04X}{instance:02X}{bits:08X}"),
             Self::Reset => "RS".to_owned(),
         }
@@ -69,6 +99,12 @@ impl Request {
         } else if payload.starts_with("?VR") {
             whole(9)?;
             Ok(Self::Read { parameter: field(3, 7)? as u16, instance: field(7, 9)? as u8 })
+        } else if payload.starts_with("?VX") {
+            let count = field(3, 5)? as usize;
+            whole(5 + 6 * count)?;
+            let entry = |n: usize| Ok((field(5 + 6 * n, 9 + 6 * n)? as u16, field(9 + 6 * n, 11 + 6 * n)? as u8));
+            let entries = (0..count).map(entry).collect::<Result<Vec<_>, _>>()?;
+            Bulk::new(&entries).map(Self::ReadMany).ok_or(RequestError::Format)
         } else if payload.starts_with("VS") {
             whole(16)?;
             Ok(Self::Write { parameter: field(2, 6)? as u16, instance: field(6, 8)? as u8, bits: field(8, 16)? })
@@ -163,6 +199,18 @@ impl Query {
         self.frame().encode(Side::Host)
     }
 
+    /// Bytes of the longest reply.
+    pub fn reply_len(&self) -> usize {
+        // Start, address, number, CRC, carriage return.
+        12 + match self.request {
+            Request::Identify { .. } => 20,
+            Request::Read { .. } => 8,
+            Request::ReadMany(bulk) => 8 * bulk.count,
+            // A refusal is longer than an acknowledgement.
+            Request::Write { .. } | Request::Reset => 3,
+        }
+    }
+
     /// What `frame` answers to this request, if it is the answer to this and no other.
     pub fn answer(&self, frame: &Frame) -> Result<Answer, Mismatch> {
         if frame.address != self.address {
@@ -182,11 +230,21 @@ impl Query {
         match (self.request, Payload::parse(&frame.payload)) {
             (_, Payload::Error(error)) => Ok(Answer::Refused(error)),
             (Request::Read { .. }, Payload::Bits(bits)) => Ok(Answer::Bits(bits)),
+            (Request::ReadMany(bulk), _) => values(&frame.payload, bulk.count).map(Answer::Many).ok_or(Mismatch::Shape),
             // An identity of eight hexadecimal digits is still an identity.
             (Request::Identify { .. }, Payload::Bits(_) | Payload::Text(_)) => Ok(Answer::Identity(frame.payload.trim().to_owned())),
             _ => Err(Mismatch::Shape),
         }
     }
+}
+
+/// So many values of eight digits each, and nothing else.
+fn values(payload: &str, count: usize) -> Option<Vec<u32>> {
+    let digits = payload.as_bytes();
+    if digits.len() != 8 * count {
+        return None;
+    }
+    digits.chunks(8).map(hex).collect()
 }
 
 /// What a device's payload says, without knowing what was asked.
@@ -220,6 +278,8 @@ pub enum Answer {
     Acknowledged,
     /// The value asked for.
     Bits(u32),
+    /// The values asked for, in that order.
+    Many(Vec<u32>),
     /// The identification string, without the blanks around it.
     Identity(String),
     /// The device refuses.
@@ -250,6 +310,8 @@ pub enum Reply {
     Acknowledge,
     /// A value.
     Bits(u32),
+    /// Several values.
+    Many(Vec<u32>),
     /// The identification string.
     Identity(String),
     /// Refused.
@@ -270,6 +332,7 @@ impl Reply {
                 return Ok(echo.encode(Side::Device));
             }
             Self::Bits(bits) => format!("{bits:08X}"),
+            Self::Many(values) => values.iter().take(MAX_BULK).map(|bits| format!("{bits:08X}")).collect::<Vec<_>>().concat(),
             Self::Refuse(error) => format!("+{:02X}", error.code()),
             Self::Identity(text) => {
                 let clean = text.bytes().all(|b| (0x20..0x7F).contains(&b) && !b"#!+".contains(&b));

@@ -73,6 +73,28 @@ fn a_reply_is_taken_for_no_other_request() {
     assert_eq!(query.answer(&value), Err(Mismatch::Shape));
 }
 
+/// Sizes as the field layout of the public catalogues gives them: 47 and 52 bytes for five values.
+#[test]
+fn a_bulk_read_asks_and_answers_in_order() {
+    let five = Bulk::new(&[(1000, 1), (1001, 1), (1020, 1), (1021, 1), (104, 1)]).unwrap();
+    let query = Query { address: 1, sequence: 9, request: Request::ReadMany(five) };
+    let asked = query.encode();
+    assert_eq!(asked.len(), 47);
+    assert!(asked.starts_with(b"#010009?VX0503E80103E90103FC0103FD01006801"), "{:?}", String::from_utf8_lossy(&asked));
+    let request = only(Side::Host, &asked);
+    let replied = Reply::Many(vec![1, 2, 3, 4, 0xFFFF_FFFF]).encode(&request).unwrap();
+    assert_eq!((replied.len(), query.reply_len()), (52, 52));
+    assert_eq!(query.answer(&only(Side::Device, &replied)), Ok(Answer::Many(vec![1, 2, 3, 4, 0xFFFF_FFFF])));
+    let four = Reply::Many(vec![1, 2, 3, 4]).encode(&request).unwrap();
+    assert_eq!(query.answer(&only(Side::Device, &four)), Err(Mismatch::Shape), "another count");
+    let refused = Reply::Refuse(ServerError::Command).encode(&request).unwrap();
+    assert_eq!(query.answer(&only(Side::Device, &refused)), Ok(Answer::Refused(ServerError::Command)));
+    for wrong in ["?VX", "?VX00", "?VX0203E801", "?VX0103E8", "?VX1103E801"] {
+        assert_eq!(Request::parse(wrong), Err(RequestError::Format), "{wrong}");
+    }
+    assert_eq!((Bulk::new(&[]), Bulk::new(&[(1, 1); MAX_BULK + 1])), (None, None));
+}
+
 #[test]
 fn a_sign_is_no_digit() {
     assert_eq!(Request::parse("?VR+3E801"), Err(RequestError::Format));
@@ -103,6 +125,7 @@ fn request() -> impl Strategy<Value = Request> {
         (any::<u16>(), any::<u8>()).prop_map(|(parameter, instance)| Request::Read { parameter, instance }),
         (any::<u16>(), any::<u8>(), any::<u32>()).prop_map(|(parameter, instance, bits)| Request::Write { parameter, instance, bits }),
         Just(Request::Reset),
+        proptest::collection::vec(any::<(u16, u8)>(), 1..=MAX_BULK).prop_map(|list| Request::ReadMany(Bulk::new(&list).unwrap())),
     ]
 }
 
@@ -114,6 +137,7 @@ fn reply() -> impl Strategy<Value = Reply> {
     prop_oneof![
         Just(Reply::Acknowledge),
         any::<u32>().prop_map(Reply::Bits),
+        proptest::collection::vec(any::<u32>(), 1..=MAX_BULK).prop_map(Reply::Many),
         any::<u8>().prop_map(|code| Reply::Refuse(ServerError::from_code(code))),
         "[A-Za-z0-9._-][A-Za-z0-9 ._-]{0,18}[A-Za-z0-9._-]".prop_map(Reply::Identity),
     ]
@@ -123,8 +147,15 @@ fn answers(query: &Query, reply: &Reply) -> Option<Answer> {
     match (query.request, reply) {
         (Request::Write { .. } | Request::Reset, Reply::Acknowledge) => Some(Answer::Acknowledged),
         (Request::Read { .. }, Reply::Bits(bits)) => Some(Answer::Bits(*bits)),
+        (Request::Read { .. }, Reply::Many(values)) if values.len() == 1 => Some(Answer::Bits(values[0])),
+        (Request::ReadMany(bulk), Reply::Bits(bits)) if bulk.entries().len() == 1 => Some(Answer::Many(vec![*bits])),
+        (Request::ReadMany(bulk), Reply::Many(values)) if bulk.entries().len() == values.len() => Some(Answer::Many(values.clone())),
         (Request::Identify { .. }, Reply::Identity(text)) => Some(Answer::Identity(text.clone())),
         (Request::Identify { .. }, Reply::Bits(bits)) => Some(Answer::Identity(format!("{bits:08X}"))),
+        (Request::Identify { .. }, Reply::Many(values)) => {
+            let digits: Vec<String> = values.iter().map(|v| format!("{v:08X}")).collect();
+            Some(Answer::Identity(digits.concat()))
+        }
         (_, Reply::Refuse(error)) => Some(Answer::Refused(*error)),
         _ => None,
     }

@@ -2,7 +2,7 @@
 
 use crate::tec_controller::{Sensors, TecConfig, TecController};
 use rig::protocol::mecom::{Decoder, Frame, Reply, Request, Side};
-use rig::{Command, Connection, Driver, DriverKind, Event, Input, Instrument, Quantity, Setpoint};
+use rig::{Command, Connection, Driver, DriverKind, Event, Input, Instrument, MecomSettings, Read, Serial, Setpoint};
 use signal::{Celsius, Channel, Limits};
 
 /// Virtual seconds a byte takes at 57600 baud.
@@ -12,17 +12,19 @@ pub(super) const AT_25: Sensors = Sensors { object_degc: 25.0, sink_degc: 30.0, 
 pub(super) fn instrument() -> Instrument {
     Instrument {
         name: "tec".to_owned(),
-        driver: DriverKind::Mecom,
+        driver: DriverKind::Mecom(MecomSettings {
+            address: 1,
+            lease_s: 3.0,
+            current_limit_a: 8.0,
+            voltage_limit_v: 16.0,
+            device_type: Some(1090),
+            serial_number: Some(4242),
+        }),
         connection: Connection::Emulated,
-        baud: 57_600,
-        address: 1,
-        lease_s: 3.0,
+        serial: Serial::n81(57_600),
         reply_timeout_s: 0.1,
-        current_limit_a: 8.0,
-        voltage_limit_v: 16.0,
-        device_type: Some(1090),
-        serial_number: Some(4242),
-        reads: vec![(Quantity::ObjectTemperature, Channel::Plate), (Quantity::SinkTemperature, Channel::Sink)],
+        reads: vec![Read::plain("object_temperature", Channel::Plate), Read::plain("sink_temperature", Channel::Sink)],
+        drive: None,
         setpoint: Some(Setpoint { limits: Limits::new(5.0, 60.0).unwrap(), rate_k_min: 8.0 }),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::bench::Bench;
 use super::lost;
+use crate::wired::Ailment;
 use rig::protocol::mecom::{ServerError, id};
 use rig::{Command, Event};
 use signal::Celsius;
@@ -150,7 +151,26 @@ fn a_setting_that_never_arrived_is_no_mismatch() {
     bench.command(Command::Enable);
     bench.line.mute = false;
     bench.pass(1.0);
-    assert_eq!((bench.believed, bench.told(refused)), (Some(false), 0), "read back, not assumed: {:?}", bench.events);
+    assert_eq!((bench.believed, bench.told(refused)), (Some(true), 0), "looking at the limits first is repeated: {:?}", bench.events);
+}
+
+/// A power cut too short to be noticed takes limits and lease along: nothing is switched on before they are back.
+#[test]
+fn a_restart_that_nobody_saw_is_found_before_the_output_is_on() {
+    let mut bench = Bench::ready();
+    bench.command(Command::Target(Celsius(20.0)));
+    bench.device.befall(bench.now_s, Ailment::PowerCycle);
+    bench.pass(0.5);
     bench.command(Command::Enable);
-    assert_eq!(bench.believed, Some(true));
+    assert!(bench.told(lost) == 1 && !bench.device.output_on(), "{:?}", bench.events);
+    bench.pass(1.0);
+    assert_eq!((bench.events.last(), bench.device.output_on()), (Some(&Event::Ready), false));
+
+    let mut bench = Bench::running();
+    bench.device.befall(bench.now_s, Ailment::PowerCycle);
+    bench.pass(0.5);
+    // As a device would whose stored settings say so.
+    bench.device.set_output(true);
+    bench.command(Command::Poll { tick: 1 });
+    assert!(bench.told(lost) == 1 && !bench.device.output_on(), "{:?}", bench.events);
 }

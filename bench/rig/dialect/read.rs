@@ -1,0 +1,266 @@
+//! Reading of a dialect file: every problem at once, each with its line.
+
+use super::{
+    Ask, Curve, Dialect, ErrorRule, Identify, IsOn, LevelRule, LineRules, OutputRule, PARAMETERS, Pattern, Reply, Setup, Target, Template,
+    Want,
+};
+use crate::config::{Parity, Serial};
+use signal::Section;
+
+/// The only layout of dialect files there is.
+const SCHEMA: i64 = 1;
+/// Units that a level may have: those that the keys of a rig file end in.
+const UNITS: [&str; 6] = ["v", "a", "w", "pct", "rpm", "l_min"];
+const CURVE: [&str; 4] = ["isc_a", "imp_a", "vmp_v", "voc_v"];
+
+pub(super) fn dialect(root: &Section<'_>) -> Dialect {
+    let schema = root.integer("schema", 1..=i64::from(u32::MAX));
+    if schema != SCHEMA {
+        root.problem("schema", format_args!("{schema} is not known: this version reads dialects of schema {SCHEMA}"));
+    }
+    let curve = root.optional_section("curve");
+    let target = root.optional_section("target");
+    let output = root.optional_section("output");
+    let error = root.optional_section("error");
+    let dialect = Dialect {
+        name: root.text("name", "the dialect's short name"),
+        title: root.text("title", "one line that says which devices speak it"),
+        host_dies: root.text("host_dies", "what the device does of itself when the host dies"),
+        line: line(&root.section("line")),
+        identify: identify(&root.section("identify")),
+        setup: named(root, "setup").into_iter().map(|(name, s)| setup(name, &s)).collect(),
+        reads: named(root, "read").into_iter().map(|(name, s)| (name, ask(&s, "ask", &[]))).collect(),
+        target: target.exists().then(|| self::target(&target)),
+        levels: named(root, "level").into_iter().map(|(name, s)| (name, level(&s))).collect(),
+        curve: curve.exists().then(|| self::curve(&curve)),
+        output: output.exists().then(|| self::output(&output)),
+        error: error.exists().then(|| self::error(&error)),
+    };
+    agree(root, &dialect);
+    dialect
+}
+
+/// Whether the tables agree with each other.
+fn agree(root: &Section<'_>, dialect: &Dialect) {
+    if let Some(target) = &dialect.target {
+        for name in target.controls.iter().filter(|name| !dialect.reads.iter().any(|(known, _)| known == *name)) {
+            root.section("target").problem("controls", format_args!("\"{name}\" is no [read.{name}] of this dialect"));
+        }
+    }
+    let switched = dialect.target.is_some() || dialect.curve.is_some() || !dialect.levels.is_empty();
+    if switched && dialect.output.is_none() {
+        root.problem("output", "missing [output]: what can be set must be switched, and its state read back");
+    }
+    if dialect.line.receive.is_empty() && dialect.line.quiet_s <= 0.0 {
+        root.section("line").problem("quiet_ms", "missing: without `receive` only silence can end a line");
+    }
+}
+
+fn named<'t>(root: &Section<'t>, key: &str) -> Vec<(String, Section<'t>)> {
+    root.optional_section(key).named_sections()
+}
+
+fn line(section: &Section<'_>) -> LineRules {
+    let bytes = |key: &str, expected: &str| -> Vec<u8> {
+        let text = section.optional_text(key, expected).unwrap_or_default();
+        if text.chars().any(|c| c as u32 > 0xFF) {
+            section.problem(key, "a character of more than one byte");
+        }
+        text.chars().map(|c| c as u8).collect()
+    };
+    for key in ["send", "receive"] {
+        if !section.has(key) {
+            section.problem(key, "missing: what ends a line, such as \"\\r\\n\"; \"\" where nothing does");
+        }
+    }
+    let acknowledge = section.optional_text("acknowledge", "what a command is answered with, such as \"OK\"");
+    LineRules {
+        serial: Serial {
+            baud: section.integer_or("baud", 300..=1_000_000, 9600) as u32,
+            data_bits: section.integer_or("data_bits", 7..=8, 8) as u8,
+            parity: section.choice_or("parity", &[Parity::None, Parity::Even, Parity::Odd].map(|p| (p.word(), p)), Parity::None),
+            stop_bits: section.integer_or("stop_bits", 1..=2, 1) as u8,
+        },
+        send: bytes("send", "what ends a line that is sent"),
+        receive: bytes("receive", "what ends a line that comes"),
+        quiet_s: section.number_or("quiet_ms", 0.0..=1000.0, 0.0) / 1e3,
+        strip: bytes("strip", "bytes that belong to no line"),
+        prompt: bytes("prompt", "what a line may begin with"),
+        echo: section.flag_or("echo", false),
+        reply_timeout_s: section.number_or("reply_timeout_s", 0.01..=10.0, 0.5),
+        gap_s: section.number_or("gap_ms", 0.0..=5000.0, 0.0) / 1e3,
+        after_command_s: section.number_or("after_command_ms", 0.0..=5000.0, 0.0) / 1e3,
+        acknowledge: acknowledge.map(|text| pattern(section, "acknowledge", &text)),
+    }
+}
+
+fn template(section: &Section<'_>, key: &str, text: &str, own: &[&str]) -> Template {
+    match Template::parse(text) {
+        Ok(template) => {
+            let known = |name: &&str| !PARAMETERS.contains(name) && !own.contains(name);
+            for name in template.names().filter(known) {
+                let allowed: Vec<&str> = own.iter().chain(PARAMETERS.iter()).copied().collect();
+                section.problem(key, format_args!("{{{name}}} is not known here: expected {}", allowed.join(", ")));
+            }
+            template
+        }
+        Err(why) => {
+            section.problem(key, why);
+            Template(Vec::new())
+        }
+    }
+}
+
+fn required(section: &Section<'_>, key: &str, own: &[&str]) -> Template {
+    let text = section.text(key, "a line to send");
+    template(section, key, &text, own)
+}
+
+fn pattern(section: &Section<'_>, key: &str, text: &str) -> Pattern {
+    Pattern::parse(text).unwrap_or_else(|why| {
+        section.problem(key, why);
+        Pattern(Vec::new())
+    })
+}
+
+fn identify(section: &Section<'_>) -> Identify {
+    let matches = section.text("match", "what the answer must look like, such as \"KEYSIGHT,{model},{serial},{firmware}\"");
+    let matches = pattern(section, "match", &matches);
+    for name in matches.names().filter(|name| !["model", "serial", "firmware"].contains(name)) {
+        section.problem("match", format_args!("{{{name}}} is not known here: expected model, serial, firmware or *"));
+    }
+    Identify { ask: required(section, "ask", &[]), matches }
+}
+
+/// A question whose key is `key`; with `reply` or `json`, `scale`, `bytes` and `idempotent` beside it.
+fn ask(section: &Section<'_>, key: &str, own: &[&str]) -> Ask {
+    let json = section.optional_text("json", "where in the JSON answer the value is, such as \"0.temperature\"");
+    let reply = section.optional_text("reply", "what the answer looks like, such as \"{value}\"");
+    if json.is_some() && reply.is_some() {
+        section.problem("json", "an answer is text or JSON, not both; remove this or `reply`");
+    }
+    let reply = if let Some(path) = json {
+        Reply::Json(path.split('.').map(str::to_owned).collect())
+    } else {
+        let pattern = pattern(section, "reply", reply.as_deref().unwrap_or("{value}"));
+        if pattern.names().filter(|name| *name == "value").count() != 1 {
+            section.problem("reply", "{value} must stand in it once");
+        }
+        Reply::Pattern(pattern)
+    };
+    let scale = section.number_or("scale", -1e6..=1e6, 1.0);
+    if scale == 0.0 {
+        section.problem("scale", "0 makes every answer 0");
+    }
+    Ask {
+        ask: required(section, key, own),
+        reply,
+        scale,
+        bytes: section.optional_number("bytes", 1.0..=255.0).map(|_| section.integer("bytes", 1..=255) as usize),
+        idempotent: section.flag_or("idempotent", true),
+    }
+}
+
+fn setup(name: String, section: &Section<'_>) -> Setup {
+    let write = required(section, "write", &[]);
+    let explained = section.optional_text("no_read_back", "why it cannot be read back");
+    let back = if explained.is_some() {
+        if section.has("ask") {
+            section.problem("no_read_back", "it is read back by `ask`; remove one of the two");
+        }
+        None
+    } else {
+        Some(ask(section, "ask", &[]))
+    };
+    let word = section.optional_text("is", "the word that must be read back");
+    let equals = section.optional_number("equals", -1e9..=1e9);
+    let first = write.names().find(|name| *name != "output" && *name != "address").map(str::to_owned);
+    let want = match (word, equals, first) {
+        (Some(word), None, _) => Want::Word(word),
+        (None, Some(number), _) => Want::Number(number),
+        (None, None, Some(name)) => Want::Parameter(name),
+        (None, None, None) => {
+            if back.is_some() {
+                section.problem("is", "missing: say what must be read back, by `is = \"WORD\"` or `equals = NUMBER`");
+            }
+            Want::Number(0.0)
+        }
+        (Some(word), Some(_), _) => {
+            section.problem("equals", "a word or a number must be read back, not both; remove this or `is`");
+            Want::Word(word)
+        }
+    };
+    let (tolerance, optional) = (section.number_or("tolerance", 0.0..=1e6, 1e-3), section.flag_or("optional", false));
+    Setup { name, write, back, want, tolerance, optional }
+}
+
+fn target(section: &Section<'_>) -> Target {
+    let controls = section.text("controls", "the name of the reading that is held; several with commas");
+    Target {
+        controls: controls.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect(),
+        write: required(section, "write", &["value"]),
+        back: ask(section, "ask", &[]),
+        tolerance: section.number_or("tolerance", 0.0..=5.0, 0.01),
+    }
+}
+
+fn level(section: &Section<'_>) -> LevelRule {
+    LevelRule {
+        unit: section.choice("unit", &UNITS.map(|unit| (unit, unit))).to_owned(),
+        write: required(section, "write", &["value"]),
+        back: ask(section, "ask", &[]),
+        tolerance: section.number_or("tolerance", 0.0..=1e6, 0.01),
+    }
+}
+
+fn curve(section: &Section<'_>) -> Curve {
+    let text = section.text("write", "the commands, one a line");
+    let write: Vec<Template> = text.lines().map(|line| template(section, "write", line, &CURVE)).collect();
+    for name in CURVE.iter().filter(|name| !write.iter().any(|t| t.names().any(|n| n == **name))) {
+        section.problem("write", format_args!("{{{name}}} stands in none of the commands"));
+    }
+    let back = CURVE.iter().filter_map(|name| {
+        let table = section.optional_section(name);
+        table.exists().then(|| ((*name).to_owned(), ask(&table, "ask", &[]), table.number_or("tolerance", 0.0..=1e3, 0.01)))
+    });
+    let back: Vec<_> = back.collect();
+    if back.is_empty() {
+        section.problem("write", "missing [curve.isc_a] or the like: at least one of the four must be read back");
+    }
+    Curve { write, back }
+}
+
+fn output(section: &Section<'_>) -> OutputRule {
+    let bit = section.optional_number("on_bit", 0.0..=15.0).map(|_| section.integer("on_bit", 0..=15) as u32);
+    let word = section.optional_text("on_is", "the word that says that the output is on");
+    if bit.is_some() && word.is_some() {
+        section.problem("on_bit", "a bit or a word says that the output is on, not both; remove this or `on_is`");
+    }
+    OutputRule {
+        on: required(section, "on", &[]),
+        off: required(section, "off", &[]),
+        back: ask(section, "ask", &[]),
+        is_on: bit.map(IsOn::Bit).or(word.map(IsOn::Word)).unwrap_or(IsOn::NotZero),
+        positive_cools: section.choice_or("positive", &[("cools", true), ("heats", false)], true),
+    }
+}
+
+fn error(section: &Section<'_>) -> ErrorRule {
+    let none = section.text("none", "what is answered when there is no error; several with `|`");
+    let words = section.optional_section("words");
+    let text = words.exists().then(|| words.optional_text("all", "lines of `CODE: words`")).flatten().unwrap_or_default();
+    let pairs = text.lines().filter(|line| !line.trim().is_empty()).filter_map(|line| {
+        let pair = line.split_once(':').map(|(code, words)| (code.trim().to_owned(), words.trim().to_owned()));
+        if pair.is_none() {
+            words.problem("all", format_args!("\"{line}\" is no `CODE: words`"));
+        }
+        pair
+    });
+    let clear = section.optional_text("clear", "a line to send");
+    ErrorRule {
+        words: pairs.collect(),
+        none: none.split('|').map(|word| word.trim().to_owned()).collect(),
+        clear: clear.map(|text| template(section, "clear", &text, &[])),
+        ask: ask(section, "ask", &[]),
+    }
+}

@@ -1,0 +1,190 @@
+//! The shipped dialects against bytes that others published, and dialects that contradict themselves.
+
+use super::*;
+use proptest::prelude::*;
+
+fn shipped(name: &str) -> Dialect {
+    let (_, text) = builtin().iter().find(|(known, _)| *known == name).unwrap();
+    Dialect::parse(name, text).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn said(template: &Template, own: &[(&str, f64)]) -> String {
+    let line = template.fill(|name| own.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)).expect("every name is given");
+    line.iter().map(|b| *b as char).collect()
+}
+
+#[test]
+fn every_shipped_dialect_reads_and_is_named_as_its_file() {
+    for (name, _) in builtin() {
+        let dialect = shipped(name);
+        assert_eq!(dialect.name, *name);
+        assert!(!dialect.reads.is_empty() && dialect.host_dies.len() > 10, "{name}");
+    }
+    let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../rigs/dialects")).unwrap();
+    assert_eq!(folder.count(), builtin().len(), "a dialect is not embedded");
+}
+
+/// Lines that public drivers, simulators and manuals show (reference/instruments.md names them): what is sent.
+#[test]
+fn published_lines_are_sent_letter_for_letter() {
+    let target = |name: &str, degc: f64| {
+        let target = shipped(name).target.unwrap();
+        said(&target.write, &[("value", degc / target.back.scale)])
+    };
+    assert_eq!(target("arroyo", 25.0), "TEC:T 25.000");
+    assert_eq!(target("julabo", 25.0), "OUT_SP_00 25.0");
+    assert_eq!(target("lauda", 25.0), "OUT_SP_00_025.00");
+    assert_eq!(target("huber", 25.0), "{M0009C4");
+    assert_eq!(target("sinara-8451", 20.0), "pid 0 target 20.000");
+    let asks =
+        |name: &str, read: &str| said(&shipped(name).reads.iter().find(|(known, _)| known == read).unwrap().1.ask, &[("output", 1.0)]);
+    assert_eq!(asks("arroyo", "object_temperature"), "TEC:T?");
+    assert_eq!(asks("arroyo", "output_current"), "TEC:ITE?");
+    assert_eq!(asks("julabo", "bath_temperature"), "IN_PV_00");
+    assert_eq!(asks("lauda", "external_temperature"), "IN_PV_01");
+    assert_eq!(asks("huber", "bath_temperature"), "{M01****");
+    assert_eq!(asks("korad", "voltage"), "VOUT1?");
+    assert_eq!(asks("sinara-8451", "object_temperature"), "report");
+    assert_eq!(asks("mt-sics", "mass"), "S");
+    assert_eq!(asks("scpi-supply", "voltage"), "MEAS:VOLT?");
+    let level = |name: &str, value: f64| said(&shipped(name).levels[0].1.write, &[("value", value)]);
+    assert_eq!(level("korad", 7.5), "VSET1:07.50", "koradctl pads: the device takes five characters");
+    let switch = |name: &str| {
+        let output = shipped(name).output.unwrap();
+        (said(&output.on, &[("output", 1.0)]), said(&output.off, &[("output", 1.0)]))
+    };
+    assert_eq!(switch("arroyo"), ("TEC:OUT 1".to_owned(), "TEC:OUT 0".to_owned()));
+    assert_eq!(switch("julabo").0, "OUT_MODE_05 1");
+    assert_eq!(switch("huber").0, "{M140001");
+    assert_eq!(switch("korad").0, "OUT1");
+    assert_eq!(switch("sinara-8451"), ("pwm 0 pid".to_owned(), "pwm 0 i_set 0".to_owned()));
+}
+
+#[test]
+fn array_simulators_are_given_their_curve_as_the_makers_show_it() {
+    let own = [("isc_a", 4.6), ("imp_a", 4.2), ("vmp_v", 28.0), ("voc_v", 32.0), ("output", 1.0)];
+    let lines = |name: &str| shipped(name).curve.unwrap().write.iter().map(|line| said(line, &own)).collect::<Vec<_>>();
+    assert_eq!(
+        lines("keysight-e4360"),
+        ["CURR:SAS:ISC 4.6000,(@1);IMP 4.2000,(@1);:VOLT:SAS:VMP 28.0000,(@1);VOC 32.0000,(@1)"],
+        "one message, or the device sees a curve that is none half-way"
+    );
+    assert_eq!(lines("chroma-62000h"), ["SAS:VOC 32.000", "SAS:ISC 4.600", "SAS:VMP 28.000", "SAS:IMP 4.200", "TRIG"]);
+}
+
+/// What comes back in such sources.
+#[test]
+fn published_answers_are_understood() {
+    let value = |name: &str, read: &str, line: &str| {
+        let dialect = shipped(name);
+        let (_, ask) = dialect.reads.iter().find(|(known, _)| known == read).unwrap();
+        ask.reply.word(line).and_then(|word| number(&word)).map(|n| n * ask.scale)
+    };
+    assert_eq!(value("mt-sics", "mass", "S S       0.00 kg"), Some(0.0));
+    assert_eq!(value("mt-sics", "mass", "S D       0.12 kg"), None, "the pan moves");
+    assert_eq!(value("mt-sics", "mass_now", "S D       0.12 kg"), Some(0.12));
+    assert_eq!(value("mt-sics", "mass", "S +"), None, "overload");
+    assert_eq!(value("huber", "bath_temperature", "{S0109C4"), Some(25.0));
+    assert_eq!(value("huber", "bath_temperature", "{S01FC18"), Some(-10.0));
+    assert_eq!(value("huber", "bath_temperature", "{S0009C4"), None, "another address");
+    assert_eq!(value("korad", "voltage", "07.50"), Some(7.5));
+    assert_eq!(value("arroyo", "object_temperature", "25.003"), Some(25.003));
+    assert_eq!(value("yokogawa-wt", "energy", "1.5E+00"), Some(5400.0));
+    assert_eq!(value("yokogawa-wt", "power", "NAN"), None);
+    let report = r#"[{"channel":0,"time":2320,"temperature":20.01,"sens":9000.1,"pid_engaged":true,"i_set":0.5,"tec_i":0.49,"tec_u_meas":1.2},{"channel":1,"temperature":null}]"#;
+    assert_eq!(value("sinara-8451", "object_temperature", report), Some(20.01));
+    assert_eq!(value("sinara-8451", "object_temperature", "[{\"temperature\":null}]"), None);
+    let on = |name: &str, line: &str| {
+        let output = shipped(name).output.unwrap();
+        output.back.reply.word(line).and_then(|word| output.is_on.says(&word))
+    };
+    assert_eq!((on("sinara-8451", report), on("huber", "{S140000")), (Some(true), Some(false)));
+    assert_eq!((on("korad", "\u{51}"), on("korad", "\u{11}")), (Some(true), Some(false)), "bit 6 of a raw byte");
+    assert_eq!((on("lauda", "0"), on("lauda", "1")), (Some(true), Some(false)), "Lauda counts standby");
+    let known = |name: &str, line: &str| shipped(name).identify.matches.find(line).is_some();
+    assert!(known("korad", "KORADKA3005PV2.0") && known("julabo", "JULABO FP50_MH Simulator, ISIS"));
+    assert!(known("mt-sics", "I4 A \"B021002593\"") && !known("mt-sics", "ES"));
+    assert!(known("scpi-supply", "HEWLETT-PACKARD,E3631A,0,1.4-5.0-1.0") && !known("scpi-supply", "JULABO FP50"));
+}
+
+const SOUND: &str = r#"schema = 1
+name = "x"
+title = "an instrument"
+host_dies = "nothing"
+[line]
+send = "\n"
+receive = "\n"
+[identify]
+ask = "ID?"
+match = "ID {serial}"
+[setup.limit]
+write = "LIM {current_limit_a}"
+ask = "LIM?"
+[read.temperature]
+ask = "T?"
+[target]
+controls = "temperature"
+write = "SET {value}"
+ask = "SET?"
+[output]
+on = "ON"
+off = "OFF"
+ask = "ON?"
+"#;
+
+const BROKEN: &[(&str, &str, &str)] = &[
+    ("schema = 1", "schema = 2", "x.toml:1:10"),
+    ("host_dies = \"nothing\"", "", "missing `host_dies`"),
+    ("send = \"\\n\"", "", "what ends a line"),
+    ("receive = \"\\n\"", "receive = \"\"", "only silence can end a line"),
+    ("ask = \"ID?\"", "ask = \"ID {value}\"", "x.toml:9:7: `identify.ask`: {value} is not known here"),
+    ("ID {serial}", "ID {number}", "{number} is not known here"),
+    ("ID {serial}", "ID {model}{serial}", "nothing says where the first ends"),
+    ("LIM {current_limit_a}", "LIM {current_limit}", "{current_limit} is not known here"),
+    ("LIM {current_limit_a}", "LIM ON", "say what must be read back"),
+    ("ask = \"LIM?\"", "ask = \"LIM?\"\nno_read_back = \"lazy\"", "remove one of the two"),
+    ("ask = \"LIM?\"", "", "missing `ask` in [setup.limit]"),
+    ("ask = \"T?\"", "ask = \"T?\"\nreply = \"T\"", "{value} must stand in it once"),
+    ("ask = \"T?\"", "ask = \"T?\"\nscale = 0", "makes every answer 0"),
+    ("controls = \"temperature\"", "controls = \"plate\"", "no [read.plate] of this dialect"),
+    ("[output]\non = \"ON\"\noff = \"OFF\"\nask = \"ON?\"\n", "", "what can be set must be switched"),
+    ("ask = \"ON?\"", "", "missing `ask` in [output]"),
+    ("ask = \"ON?\"", "ask = \"ON?\"\non_bit = 3\non_is = \"ON\"", "not both"),
+    ("ask = \"ON?\"", "ask = \"ON?\"\n[outputs]", "unknown key `outputs`"),
+];
+
+#[test]
+fn a_dialect_that_contradicts_itself_is_refused_with_its_line() {
+    assert!(Dialect::parse("x.toml", SOUND).is_ok(), "{:?}", Dialect::parse("x.toml", SOUND));
+    for (sound, broken, words) in BROKEN {
+        assert!(SOUND.contains(sound), "{sound:?} is not in the sound dialect");
+        let problems = Dialect::parse("x.toml", &SOUND.replacen(sound, broken, 1)).expect_err(broken).to_string();
+        assert!(problems.contains(words), "after {broken:?}, no {words:?} in\n{problems}");
+    }
+    let both = SOUND.replacen("ask = \"ID?\"", "ask = 1", 1).replacen("ask = \"T?\"", "ask = \"{T?}\"\nscale = \"x\"", 1);
+    assert_eq!(Dialect::parse("x.toml", &both).expect_err("two").0.len(), 2, "all at once");
+}
+
+proptest! {
+    /// Whatever a line is replaced by, reading ends with a dialect or with words.
+    #[test]
+    fn no_dialect_panics(line in any::<proptest::sample::Index>(), by in "[a-z_]{0,8} ?=? ?[\"{}a-z0-9.-]{0,10}") {
+        let mut lines: Vec<&str> = SOUND.lines().collect();
+        let at = line.index(lines.len());
+        lines[at] = &by;
+        let _ = Dialect::parse("x.toml", &lines.join("\n"));
+    }
+
+    /// No answer, however strange, makes a shipped dialect panic.
+    #[test]
+    fn no_answer_panics(line in "\\PC{0,60}") {
+        for (name, _) in builtin() {
+            let dialect = shipped(name);
+            let _ = dialect.identify.matches.find(&line);
+            for (_, ask) in &dialect.reads {
+                let _ = ask.reply.word(&line);
+            }
+            let _ = dialect.output.map(|output| output.back.reply.word(&line).map(|word| output.is_on.says(&word)));
+        }
+    }
+}

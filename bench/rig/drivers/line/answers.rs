@@ -1,0 +1,274 @@
+//! What the driver makes of an answer, and of silence.
+
+use super::Line;
+use super::script::{Job, Step, Then};
+use crate::config::LineSettings;
+use crate::dialect::{Ask, number};
+use crate::driver::{Effects, Event};
+use signal::Channel;
+use std::fmt::Write as _;
+
+/// Exchanges that fail in a row before the link counts as lost: a device that answers, but not what it is asked, is as good as
+/// silent.
+const FAILURES_TO_LOSE: u8 = 3;
+/// Rounds of switching off without an answer before the link counts as lost.
+const ROUNDS_TO_LOSE: u8 = 3;
+/// Rounds of switching off after which an output that stays on is left to its lease, or to whoever comes.
+const ROUNDS_TO_LEAVE: u8 = 5;
+/// Time given to a device before another round, s.
+const AGAIN_S: f64 = 0.1;
+/// How often the output is looked at until it has followed, and how far apart, s.
+const LOOKS: u8 = 10;
+const LOOK_AGAIN_S: f64 = 0.1;
+
+/// A step in words, for events.
+pub(super) fn words(step: &Step, settings: &LineSettings) -> String {
+    let line = match step {
+        Step::Identify => return format!("the identification of a {}", settings.dialect.name),
+        Step::Tell { line, .. } | Step::Ask { line, .. } => line,
+        Step::Wait(_) | Step::Reopen => return "a pause".to_owned(),
+    };
+    format!("\"{}\"", String::from_utf8_lossy(line).escape_debug())
+}
+
+impl Line {
+    /// A line came while a message was out.
+    pub(super) fn heard(&mut self, line: &str, now_s: f64, fx: &mut Effects) {
+        let Some((step, _)) = &self.asked else { return };
+        match step.clone() {
+            Step::Identify => self.identified(line, now_s, fx),
+            step @ Step::Tell { off, .. } => {
+                let fits = self.settings.dialect.line.acknowledge.as_ref().is_none_or(|pattern| pattern.find(line).is_some());
+                self.asked = None;
+                // Of switching off what is read back decides: it may be off for another reason.
+                if !fits && !off {
+                    self.denied(&step, line, fx);
+                }
+            }
+            Step::Ask { ask, then, .. } => {
+                if let Some(word) = ask.reply.word(line) {
+                    self.asked = None;
+                    self.answered(&word, &ask, then, fx);
+                } else {
+                    // Somebody else's answer, or half of one.
+                    self.port.resync(now_s);
+                    self.unheard(&format!("\"{}\" is no answer", line.escape_debug()), fx);
+                }
+            }
+            Step::Wait(_) | Step::Reopen => {}
+        }
+    }
+
+    fn identified(&mut self, line: &str, now_s: f64, fx: &mut Effects) {
+        let Some(found) = self.settings.dialect.identify.matches.find(line) else {
+            self.port.resync(now_s);
+            let last = self.asked.as_ref().is_some_and(|(_, left)| *left == 0);
+            if last {
+                self.asked = None;
+                self.known.declared = false;
+                let why =
+                    format!("another device answers: it says \"{}\", which is no {}", line.escape_debug(), self.settings.dialect.name);
+                self.refuse(why, true, fx);
+            } else {
+                self.unheard(&format!("\"{}\" is no answer", line.escape_debug()), fx);
+            }
+            return;
+        };
+        self.asked = None;
+        let word = |name: &str| found.iter().find(|(known, _)| known == name).map(|(_, word)| word.clone());
+        let held = [("model", self.settings.model.clone()), ("serial", self.settings.serial_number.clone())];
+        for (name, declared) in held {
+            let Some(declared) = declared else { continue };
+            let said = word(name);
+            if said.as_ref() != Some(&declared) {
+                let said = said.map_or_else(|| "not told".to_owned(), |said| format!("\"{said}\""));
+                let what = if name == "serial" { "serial number" } else { name };
+                let why = format!("another device answers: its {what} is {said}, the rig file declares \"{declared}\"");
+                self.known.declared = false;
+                self.refuse(why, true, fx);
+                return;
+            }
+        }
+        self.known.declared = true;
+        let mut device =
+            word("model").map_or_else(|| self.settings.dialect.name.clone(), |model| format!("{} {model}", self.settings.dialect.name));
+        for (name, called) in [("serial", "serial"), ("firmware", "firmware")] {
+            if let Some(said) = word(name) {
+                // Writing to a String cannot fail.
+                let _ = write!(device, " {called} {said}");
+            }
+        }
+        self.known.device.clone_from(&device);
+        fx.events.push(Event::Identified { device });
+    }
+
+    fn answered(&mut self, word: &str, ask: &Ask, then: Then, fx: &mut Effects) {
+        let value = number(word).map(|n| n * ask.scale).filter(|n| n.is_finite());
+        match then {
+            Then::Measure { channel, turned } => {
+                let Some(Job::Poll(tick)) = self.job else { return };
+                // What is no number was not read.
+                if let Some(value) = value {
+                    fx.events.push(Event::Reading { tick, channel, value: if turned { -value } else { value } });
+                }
+            }
+            Then::Equal { what, wanted, tolerance } => {
+                if value.is_none_or(|value| (value - wanted).abs() > tolerance.max(1e-9 * wanted.abs())) {
+                    self.mismatch(&format!("{what} reads back \"{word}\" after {wanted} was written"), fx);
+                }
+            }
+            Then::Same { what, wanted } => {
+                if !word.eq_ignore_ascii_case(&wanted) {
+                    self.mismatch(&format!("{what} reads back \"{word}\" and not \"{wanted}\""), fx);
+                }
+            }
+            Then::Output { want, looked } => self.output(want, looked, word, fx),
+            Then::Error => self.error(word, fx),
+        }
+    }
+
+    fn denied(&mut self, step: &Step, line: &str, fx: &mut Effects) {
+        let why = format!("{} was answered \"{}\"", words(step, &self.settings), line.escape_debug());
+        match self.job {
+            Some(Job::Open) => self.refuse(why, false, fx),
+            Some(job) => {
+                self.drop_job(&why, fx);
+                fx.events.push(Event::Refused { why: format!("{}: {why}", job.words()) });
+            }
+            None => {}
+        }
+    }
+
+    /// Once it may never have arrived; twice it is refused.
+    fn mismatch(&mut self, why: &str, fx: &mut Effects) {
+        let Some(job) = self.job else { return };
+        if !std::mem::replace(&mut self.mismatched, true) {
+            fx.events.push(Event::Retried { why: why.to_owned() });
+            self.begin(job);
+            return;
+        }
+        self.denied_setting(job, why, fx);
+    }
+
+    fn denied_setting(&mut self, job: Job, why: &str, fx: &mut Effects) {
+        self.mismatched = false;
+        if job == Job::Open {
+            self.refuse(why.to_owned(), false, fx);
+        } else {
+            self.drop_job(why, fx);
+            fx.events.push(Event::Refused { why: format!("{}: {why}", job.words()) });
+        }
+    }
+
+    pub(super) fn unanswered(&mut self, step: &Step, why: String, fx: &mut Effects) {
+        match (self.job, step) {
+            // It was given one attempt only, so it proves nothing of the link; switching off will.
+            (Some(Job::Poll(_)), _) if self.wanted.disable => {}
+            // What follows reads back.
+            (_, Step::Tell { .. }) | (None, _) => {}
+            (Some(Job::Switch { on: false, round }), _) if round + 1 < ROUNDS_TO_LOSE => {
+                self.begin(Job::Switch { on: false, round: round + 1 });
+            }
+            (Some(Job::Open | Job::Switch { on: false, .. }), _) => self.silent(why, fx),
+            (Some(job), _) => self.fail(job, &why, fx),
+        }
+    }
+
+    /// The job came to nothing. It counts towards the loss of the link, and is begun again where that can do no harm: an "on" that
+    /// may have been heard is left to the next poll to find out.
+    fn fail(&mut self, job: Job, why: &str, fx: &mut Effects) {
+        self.drop_job(why, fx);
+        self.failed += 1;
+        if self.failed >= FAILURES_TO_LOSE {
+            self.silent(format!("{FAILURES_TO_LOSE} exchanges failed in a row, {why}"), fx);
+            return;
+        }
+        let wanted = &self.wanted;
+        let again = match job {
+            Job::Target(_) => wanted.target.is_none(),
+            Job::Level(_) => wanted.level.is_none(),
+            Job::Curve(_) => wanted.curve.is_none(),
+            _ => false,
+        };
+        if again {
+            self.begin(job);
+        }
+    }
+
+    fn output(&mut self, want: Option<bool>, looked: u8, word: &str, fx: &mut Effects) {
+        let Some(rule) = &self.settings.dialect.output else { return };
+        let (says, back) = (rule.is_on.says(word), rule.back.clone());
+        let Some(on) = says else {
+            // It answers, and nobody can tell what: as good as nothing.
+            let why = format!("\"{word}\" does not say whether the output is on");
+            match self.job {
+                Some(Job::Open | Job::Switch { on: false, .. }) => self.silent(why, fx),
+                Some(job) => self.fail(job, &why, fx),
+                None => {}
+            }
+            return;
+        };
+        if let Some(Job::Poll(tick)) = self.job
+            && self.instrument.servoes()
+        {
+            fx.events.push(Event::Reading { tick, channel: Channel::TecOutput, value: f64::from(u8::from(on)) });
+        }
+        let Some(want) = want else {
+            if self.known.output != Some(on) {
+                self.confirm(on, fx);
+            }
+            return;
+        };
+        if on == want {
+            self.confirm(on, fx);
+            return;
+        }
+        if looked < LOOKS {
+            let line = back.ask.fill(|name| self.writer().parameter(name)).unwrap_or_default();
+            self.steps.push_front(Step::Ask { line, ask: back, then: Then::Output { want: Some(want), looked: looked + 1 } });
+            self.steps.push_front(Step::Wait(LOOK_AGAIN_S));
+            return;
+        }
+        let why = if want { "switching the output on: it stays off" } else { "switching the output off: it stays on" };
+        match self.job {
+            Some(Job::Switch { on: false, round }) if round + 1 < ROUNDS_TO_LEAVE => {
+                fx.events.push(Event::Retried { why: why.to_owned() });
+                self.begin(Job::Switch { on: false, round: round + 1 });
+                self.steps.push_front(Step::Wait(AGAIN_S));
+            }
+            Some(Job::Open | Job::Switch { on: false, .. }) => {
+                self.confirm(on, fx);
+                self.refuse(why.to_owned(), false, fx);
+            }
+            _ => {
+                self.confirm(on, fx);
+                fx.events.push(Event::Refused { why: why.to_owned() });
+            }
+        }
+    }
+
+    fn confirm(&mut self, on: bool, fx: &mut Effects) {
+        self.known.output = Some(on);
+        if self.job == Some(Job::Open) && !on {
+            // Whoever asked for it before has it.
+            self.wanted.disable = false;
+        }
+        fx.events.push(Event::OutputConfirmed { on });
+    }
+
+    fn error(&mut self, word: &str, fx: &mut Effects) {
+        let Some(rule) = &self.settings.dialect.error else { return };
+        let same = |known: &str| known == word || number(known).is_some_and(|known| number(word) == Some(known));
+        if rule.none.iter().any(|none| same(none)) {
+            self.known.error = None;
+            return;
+        }
+        if self.known.error.as_deref() == Some(word) {
+            return;
+        }
+        let meaning = rule.words.iter().find(|(code, _)| same(code)).map_or("not in the dialect's list", |(_, words)| words.as_str());
+        let words = format!("the instrument says \"{word}\": {meaning}");
+        self.known.error = Some(word.to_owned());
+        fx.events.push(Event::DeviceError { number: number(word).map_or(-1, |n| n as i32), words });
+    }
+}

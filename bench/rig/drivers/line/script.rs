@@ -1,0 +1,267 @@
+//! What the driver does with the device, as short scripts: a job is a list of steps, a step at most one message.
+
+use crate::config::{Instrument, LineSettings};
+use crate::dialect::{Ask, Dialect, Setup, Want};
+use crate::driver::ArrayCurve;
+use signal::{Celsius, Channel, Tick};
+use std::collections::VecDeque;
+
+/// Attempts at identifying: the first may drown in a boot banner.
+pub(super) const IDENTIFY_ATTEMPTS: u8 = 3;
+
+/// What is being done.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Job {
+    /// Identify, switch off, configure, try every reading.
+    Open,
+    /// Read what is due.
+    Poll(Tick),
+    /// Set the target and read it back.
+    Target(Celsius),
+    /// Set the level and read it back.
+    Level(f64),
+    /// Set the curve and read it back.
+    Curve(ArrayCurve),
+    /// Switch the output and read back what it does.
+    Switch { on: bool, round: u8 },
+    /// Clear the device's error, and begin anew.
+    Acknowledge,
+}
+
+impl Job {
+    /// What the job is, as the object of "while ...".
+    pub(super) const fn words(&self) -> &'static str {
+        match self {
+            Self::Open => "identifying and configuring",
+            Self::Poll(_) => "polling",
+            Self::Target(_) => "setting the target",
+            Self::Level(_) => "setting the level",
+            Self::Curve(_) => "setting the curve",
+            Self::Switch { on: true, .. } => "switching the output on",
+            Self::Switch { on: false, .. } => "switching the output off",
+            Self::Acknowledge => "acknowledging the device's error",
+        }
+    }
+}
+
+/// One step of a job. Names and numbers point into the dialect.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Step {
+    Wait(f64),
+    Identify,
+    /// A command. `off` marks the one that switches off.
+    Tell {
+        line: Vec<u8>,
+        off: bool,
+        attempts: u8,
+    },
+    /// A question, and what its answer is for.
+    Ask {
+        line: Vec<u8>,
+        ask: Ask,
+        then: Then,
+    },
+    /// Begin anew.
+    Reopen,
+}
+
+/// What an answer is for.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Then {
+    /// It must be this number.
+    Equal { what: String, wanted: f64, tolerance: f64 },
+    /// It must be this word.
+    Same { what: String, wanted: String },
+    /// It is a reading.
+    Measure { channel: Channel, turned: bool },
+    /// It says whether the output is on; with `want`, it must have come to that.
+    Output { want: Option<bool>, looked: u8 },
+    /// It is the device's error.
+    Error,
+}
+
+/// Makes scripts of a dialect and what the rig file says.
+#[derive(Clone, Copy)]
+pub(super) struct Writer<'a> {
+    pub(super) instrument: &'a Instrument,
+    pub(super) settings: &'a LineSettings,
+}
+
+impl Writer<'_> {
+    fn dialect(&self) -> &Dialect {
+        &self.settings.dialect
+    }
+
+    /// What the rig file gives for a name.
+    pub(super) fn parameter(&self, name: &str) -> Option<f64> {
+        let setpoint = self.instrument.setpoint.as_ref();
+        match name {
+            "address" => Some(f64::from(self.settings.address)),
+            "output" => Some(f64::from(self.settings.output)),
+            "lease_s" => self.settings.lease_s,
+            "current_limit_a" => self.settings.current_limit_a,
+            "voltage_limit_v" => self.settings.voltage_limit_v,
+            "power_limit_w" => self.settings.power_limit_w,
+            "min_degc" => setpoint.map(|s| s.limits.min()),
+            "max_degc" => setpoint.map(|s| s.limits.max()),
+            "rate_k_min" => setpoint.map(|s| s.rate_k_min),
+            _ => None,
+        }
+    }
+
+    fn tell(&self, template: &crate::dialect::Template, own: impl Fn(&str) -> Option<f64>, attempts: u8) -> Step {
+        let line = template.fill(|name| own(name).or_else(|| self.parameter(name)));
+        // What cannot be written cannot be read back either, and is refused there.
+        line.map_or(Step::Wait(0.0), |line| Step::Tell { line, off: false, attempts })
+    }
+
+    fn ask(&self, ask: &Ask, then: Then) -> Step {
+        let line = ask.ask.fill(|name| self.parameter(name)).unwrap_or_default();
+        Step::Ask { line, ask: ask.clone(), then }
+    }
+
+    /// The command that switches off, if there is an output that goes off.
+    pub(super) fn off(&self) -> Option<Step> {
+        let output = self.dialect().output.as_ref().filter(|_| self.instrument.switches() && !self.instrument.safe_is_on())?;
+        let line = output.off.fill(|name| self.parameter(name))?;
+        Some(Step::Tell { line, off: true, attempts: 2 })
+    }
+
+    /// Switching the output: once told, what the device says decides.
+    fn switch(&self, on: bool) -> Vec<Step> {
+        let Some(output) = &self.dialect().output else { return Vec::new() };
+        let template = if on { &output.on } else { &output.off };
+        // An unanswered "on" is not repeated; an unanswered "off" is, it can do no harm.
+        let mut command = self.tell(template, |_| None, if on { 1 } else { 2 });
+        if let Step::Tell { off, .. } = &mut command {
+            *off = !on;
+        }
+        vec![command, self.ask(&output.back, Then::Output { want: Some(on), looked: 0 })]
+    }
+
+    /// What the output does, whatever that is.
+    fn look(&self) -> Option<Step> {
+        let output = self.dialect().output.as_ref().filter(|_| self.instrument.switches())?;
+        Some(self.ask(&output.back, Then::Output { want: None, looked: 0 }))
+    }
+
+    fn setup(&self, setup: &Setup) -> Vec<Step> {
+        let wanted = match &setup.want {
+            Want::Parameter(name) => self.parameter(name).map(Wanted::Number),
+            Want::Number(number) => Some(Wanted::Number(*number)),
+            Want::Word(word) => Some(Wanted::Word(word.clone())),
+        };
+        let there = setup.write.names().all(|name| self.parameter(name).is_some());
+        // What the rig file cannot give was refused when it was read, or is optional, or is of a setpoint that this one has not.
+        let Some(wanted) = wanted.filter(|_| there) else { return Vec::new() };
+        let mut steps = vec![self.tell(&setup.write, |_| None, 2)];
+        if let Some(back) = &setup.back {
+            let what = setup.name.clone();
+            let then = match wanted {
+                Wanted::Number(wanted) => Then::Equal { what, wanted, tolerance: setup.tolerance },
+                Wanted::Word(wanted) => Then::Same { what, wanted },
+            };
+            steps.push(self.ask(back, then));
+        }
+        steps
+    }
+
+    fn measurements(&self, tick: Option<Tick>) -> Vec<Step> {
+        let rules = &self.dialect().reads;
+        let rule = |name: &str| rules.iter().find(|(known, _)| known == name).map(|(_, ask)| ask);
+        let due = self.instrument.reads.iter().filter(|read| tick.is_none_or(|tick| read.due(tick)));
+        let mut steps: Vec<Step> =
+            due.filter_map(|read| Some(self.ask(rule(&read.name)?, Then::Measure { channel: read.channel, turned: false }))).collect();
+        if self.instrument.servoes() {
+            let turned = self.dialect().output.as_ref().is_some_and(|output| !output.positive_cools);
+            for (name, channel) in [("output_current", Channel::TecCurrent), ("output_voltage", Channel::TecVoltage)] {
+                let wanted = self.instrument.reads.iter().any(|read| read.name == name);
+                steps.extend(rule(name).filter(|_| !wanted).map(|ask| self.ask(ask, Then::Measure { channel, turned })));
+            }
+            let target = self.dialect().target.as_ref();
+            steps.extend(target.map(|t| self.ask(&t.back, Then::Measure { channel: Channel::TecTarget, turned: false })));
+        }
+        steps
+    }
+
+    fn error(&self) -> Option<Step> {
+        self.dialect().error.as_ref().map(|error| self.ask(&error.ask, Then::Error))
+    }
+
+    /// The script of a job.
+    pub(super) fn script(&self, job: Job) -> VecDeque<Step> {
+        let dialect = self.dialect();
+        let mut steps = VecDeque::new();
+        match job {
+            Job::Open => {
+                steps.push_back(Step::Identify);
+                if self.instrument.switches() {
+                    if self.instrument.safe_is_on() {
+                        steps.extend(self.look());
+                    } else {
+                        steps.extend(self.switch(false));
+                    }
+                }
+                for setup in &dialect.setup {
+                    steps.extend(self.setup(setup));
+                }
+                // A device is ready when what will be polled can be had; until then it would be lost again with every poll.
+                steps.extend(self.measurements(None));
+                steps.extend(self.error());
+            }
+            Job::Poll(tick) => {
+                steps.extend(self.measurements(Some(tick)));
+                steps.extend(self.look());
+                steps.extend(self.error());
+            }
+            Job::Target(celsius) => {
+                if let Some(target) = &dialect.target {
+                    let scaled = celsius.0 / target.back.scale;
+                    steps.push_back(self.tell(&target.write, |name| (name == "value").then_some(scaled), 2));
+                    let then = Then::Equal { what: "the target".to_owned(), wanted: celsius.0, tolerance: target.tolerance };
+                    steps.push_back(self.ask(&target.back, then));
+                }
+            }
+            Job::Level(level) => {
+                let name = self.instrument.drive.as_ref().and_then(|d| d.level.as_ref()).map(|l| l.name.clone()).unwrap_or_default();
+                if let Some((_, rule)) = dialect.levels.iter().find(|(known, _)| *known == name) {
+                    let scaled = level / rule.back.scale;
+                    steps.push_back(self.tell(&rule.write, |name| (name == "value").then_some(scaled), 2));
+                    steps.push_back(self.ask(&rule.back, Then::Equal { what: name, wanted: level, tolerance: rule.tolerance }));
+                }
+            }
+            Job::Curve(curve) => {
+                if let Some(rule) = &dialect.curve {
+                    let own = |name: &str| number_of(&curve, name);
+                    steps.extend(rule.write.iter().map(|template| self.tell(template, own, 2)));
+                    for (name, ask, tolerance) in &rule.back {
+                        let wanted = number_of(&curve, name).unwrap_or_default();
+                        steps.push_back(self.ask(ask, Then::Equal { what: name.clone(), wanted, tolerance: *tolerance }));
+                    }
+                }
+            }
+            Job::Switch { on, .. } => steps.extend(self.switch(on)),
+            Job::Acknowledge => {
+                let clear = dialect.error.as_ref().and_then(|error| error.clear.as_ref());
+                steps.extend(clear.map(|template| self.tell(template, |_| None, 1)));
+                steps.push_back(Step::Reopen);
+            }
+        }
+        steps
+    }
+}
+
+enum Wanted {
+    Number(f64),
+    Word(String),
+}
+
+fn number_of(curve: &ArrayCurve, name: &str) -> Option<f64> {
+    match name {
+        "isc_a" => Some(curve.isc_a),
+        "imp_a" => Some(curve.imp_a),
+        "vmp_v" => Some(curve.vmp_v),
+        "voc_v" => Some(curve.voc_v),
+        _ => None,
+    }
+}

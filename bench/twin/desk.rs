@@ -1,0 +1,131 @@
+//! Emulated instruments beside the TEC controller: what they all are, and how one is found for an instrument of a rig file.
+//!
+//! An emulated instrument is a peer of the driver, not its mirror: it knows its protocol from the device's side and shares nothing
+//! of how a driver goes about it.
+
+mod lines;
+mod others;
+mod supply;
+mod tec_face;
+
+use crate::tec_controller::{Sensors, TecController};
+use crate::wired::Ailment;
+use others::{Kind, Other};
+use rig::{DriverKind, Instrument, LineSettings, RigFile};
+use supply::{Make, Supply};
+use tec_face::TecFace;
+use thiserror::Error;
+
+/// What an emulated instrument may know of the bench at one moment.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scene {
+    /// What the plate's and the sink's sensors read.
+    pub sensors: Sensors,
+    /// Room air, °C.
+    pub room_degc: f64,
+    /// Power of the board, W.
+    pub board_w: f64,
+}
+
+/// One emulated instrument. Bytes in, bytes out; it knows no port and no clock.
+pub trait Emulated: Send {
+    /// Takes bytes that arrived at `wall_s` and returns the replies. `tec` is the stage that moves the plate's heat, for an
+    /// instrument that is a face of it.
+    fn receive(&mut self, wall_s: f64, bytes: &[u8], tec: &mut TecController) -> Vec<u8>;
+
+    /// Lets `dt_bench_s` of bench time pass up to `wall_s`.
+    fn advance(&mut self, wall_s: f64, dt_bench_s: f64, scene: &Scene);
+
+    /// Its output is on; `None` if it has none of its own.
+    fn output_on(&self) -> Option<bool>;
+
+    /// Something befalls it at `wall_s`. What it cannot know of leaves it as it is.
+    fn suffer(&mut self, _wall_s: f64, _ailment: Ailment) {}
+
+    /// What happened since this was last asked, in words, for the emulator's own log.
+    fn events(&mut self) -> Vec<String>;
+}
+
+/// A second controller on the bench: it reads the same temperatures and moves nothing.
+struct Bystander {
+    device: TecController,
+}
+
+impl Emulated for Bystander {
+    fn receive(&mut self, wall_s: f64, bytes: &[u8], _tec: &mut TecController) -> Vec<u8> {
+        self.device.receive(wall_s, bytes)
+    }
+
+    fn advance(&mut self, wall_s: f64, dt_bench_s: f64, scene: &Scene) {
+        let _ = self.device.control(wall_s, dt_bench_s, scene.sensors);
+    }
+
+    fn output_on(&self) -> Option<bool> {
+        Some(self.device.output_on())
+    }
+
+    fn suffer(&mut self, wall_s: f64, ailment: Ailment) {
+        self.device.befall(wall_s, ailment);
+    }
+
+    fn events(&mut self) -> Vec<String> {
+        self.device.events()
+    }
+}
+
+/// An instrument that nothing here can stand in for.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("instrument \"{instrument}\" cannot be emulated: {why}")]
+pub struct NotEmulated {
+    /// Its name in the rig file.
+    pub instrument: String,
+    /// In words.
+    pub why: String,
+}
+
+/// An emulated instrument, by its name in the rig file.
+pub type Placed = (String, Box<dyn Emulated>);
+
+/// The instruments of a rig that stand beside its TEC controller, each with its name. The servoed one is the world's own controller
+/// if it speaks `MeCom`, and else a face of it.
+pub fn beside(rig: &RigFile) -> Result<Vec<Placed>, NotEmulated> {
+    let mut desk = Vec::new();
+    for instrument in &rig.instruments {
+        if let Some(device) = stand_in(instrument)? {
+            desk.push((instrument.name.clone(), device));
+        }
+    }
+    Ok(desk)
+}
+
+fn stand_in(instrument: &Instrument) -> Result<Option<Box<dyn Emulated>>, NotEmulated> {
+    match &instrument.driver {
+        DriverKind::Mecom(_) if instrument.servoes() => Ok(None),
+        DriverKind::Mecom(_) => Ok(Some(Box::new(Bystander { device: crate::tec_for(instrument) }))),
+        DriverKind::Line(line) => speaks(line).map(Some).ok_or_else(|| NotEmulated {
+            instrument: instrument.name.clone(),
+            why: format!("nothing here speaks the dialect \"{}\" from the device's side", line.dialect.name),
+        }),
+    }
+}
+
+/// A device that speaks this dialect. What the dialect's file says it says is not looked at: a device that agreed with it by
+/// construction would prove nothing.
+fn speaks(line: &LineSettings) -> Option<Box<dyn Emulated>> {
+    let serial = line.serial_number.as_deref().unwrap_or("4242");
+    Some(match line.dialect.name.as_str() {
+        "arroyo" => Box::new(TecFace::new(line.model.as_deref().unwrap_or("5240"), serial)),
+        "scpi-supply" => Box::new(Supply::new(Make::Scpi, serial)),
+        "keysight-e4360" => Box::new(Supply::new(Make::E4360, serial)),
+        "chroma-62000h" => Box::new(Supply::new(Make::Chroma, serial)),
+        "korad" => Box::new(Supply::new(Make::Korad, serial)),
+        "julabo" => Box::new(Other::new(Kind::Julabo, serial)),
+        "yokogawa-wt" => Box::new(Other::new(Kind::Yokogawa, serial)),
+        "mt-sics" => Box::new(Other::new(Kind::Scale, serial)),
+        "homemade" => Box::new(Other::new(Kind::Homemade, serial)),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests;

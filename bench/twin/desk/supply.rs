@@ -1,0 +1,242 @@
+//! Bench supplies behind a resistive load: one that speaks SCPI (also as a solar-array simulator, by either maker's lines), and a
+//! Korad, which ends no line and answers its status as one raw byte. None has a watchdog.
+
+use super::lines::Lines;
+use super::{Emulated, Scene};
+use crate::tec_controller::TecController;
+use std::collections::VecDeque;
+
+/// The load on the terminals, Ω.
+const LOAD_OHM: f64 = 12.0;
+
+/// Which lines a supply understands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Make {
+    Scpi,
+    E4360,
+    Chroma,
+    Korad,
+}
+
+/// The four numbers of an array.
+#[derive(Clone, Copy, Debug, Default)]
+struct Array {
+    isc_a: f64,
+    imp_a: f64,
+    vmp_v: f64,
+    voc_v: f64,
+}
+
+/// The device.
+#[derive(Debug)]
+pub(super) struct Supply {
+    make: Make,
+    serial: String,
+    lines: Lines,
+    set_v: f64,
+    limit_a: f64,
+    array: Array,
+    /// Given and not yet triggered.
+    pending: Array,
+    is_array: bool,
+    on: bool,
+    errors: VecDeque<(i32, &'static str)>,
+    events: Vec<String>,
+}
+
+impl Supply {
+    pub(super) fn new(make: Make, serial: &str) -> Self {
+        Self {
+            make,
+            serial: serial.to_owned(),
+            lines: Lines::default(),
+            set_v: 0.0,
+            limit_a: 0.1,
+            array: Array::default(),
+            pending: Array::default(),
+            is_array: false,
+            on: false,
+            errors: VecDeque::new(),
+            events: Vec::new(),
+        }
+    }
+
+    /// Voltage and current at the terminals.
+    fn measure(&self) -> (f64, f64) {
+        if !self.on {
+            return (0.0, 0.0);
+        }
+        let (most_v, most_a) = if self.is_array { (self.array.voc_v, self.array.isc_a) } else { (self.set_v, self.limit_a) };
+        let volts = most_v.min(most_a * LOAD_OHM);
+        (volts, volts / LOAD_OHM)
+    }
+
+    fn switch(&mut self, on: bool) {
+        if std::mem::replace(&mut self.on, on) != on {
+            self.events.push(if on { "output on" } else { "output off" }.to_owned());
+        }
+    }
+
+    fn fail(&mut self, code: i32, words: &'static str) -> Option<String> {
+        self.errors.push_back((code, words));
+        None
+    }
+
+    /// One message: units by semicolons, the header of the one before staying in force unless a colon goes before it.
+    fn message(&mut self, line: &str) -> Option<String> {
+        let mut answer = None;
+        let mut path = String::new();
+        for unit in line.to_ascii_uppercase().split(';') {
+            let full = if unit.starts_with([':', '*']) || path.is_empty() {
+                unit.trim_start_matches(':').to_owned()
+            } else {
+                format!("{path}{unit}")
+            };
+            let header = full.split([' ', '?']).next().unwrap_or_default();
+            path = header.rfind(':').map_or(String::new(), |at| header[..=at].to_owned());
+            answer = self.unit(&full).or(answer);
+        }
+        answer
+    }
+
+    fn unit(&mut self, unit: &str) -> Option<String> {
+        let query = unit.contains('?');
+        let header = unit.split([' ', '?']).next().unwrap_or_default();
+        let arguments = unit[header.len()..].trim_start_matches('?').trim();
+        let word = arguments.split(',').next().unwrap_or_default().trim();
+        let number = word.parse::<f64>().ok().filter(|n| n.is_finite());
+        let (volts, amps) = self.measure();
+        let shown = |value: f64| Some(format!("{value:+.5E}").replace("E0", "E+0"));
+        match (header, query, number) {
+            ("*IDN", true, _) => {
+                let who = match self.make {
+                    Make::E4360 => "KEYSIGHT TECHNOLOGIES,E4361A",
+                    Make::Chroma => "CHROMA,62050H-600S",
+                    _ => "HEWLETT-PACKARD,E3634A",
+                };
+                Some(format!("{who},{},1.4-5.0-1.0", self.serial))
+            }
+            ("MEAS:VOLT" | "MEASURE:VOLTAGE", true, _) => shown(volts),
+            ("MEAS:CURR" | "MEASURE:CURRENT", true, _) => shown(amps),
+            ("VOLT", true, _) => shown(self.set_v),
+            ("CURR", true, _) => shown(self.limit_a),
+            ("VOLT", false, Some(value)) if (0.0..=60.0).contains(&value) => {
+                self.set_v = value;
+                None
+            }
+            ("CURR", false, Some(value)) if (0.0..=10.0).contains(&value) => {
+                self.limit_a = value;
+                None
+            }
+            ("VOLT" | "CURR", false, _) => self.fail(-222, "Data out of range"),
+            ("OUTP" | "CONFIGURE:OUTPUT", true, _) => Some(match (self.make, self.on) {
+                (Make::Chroma, true) => "ON".to_owned(),
+                (Make::Chroma, false) => "OFF".to_owned(),
+                (_, on) => format!("{}", u8::from(on)),
+            }),
+            ("OUTP" | "CONFIGURE:OUTPUT", false, _) => {
+                match word {
+                    "ON" | "1" => self.switch(true),
+                    "OFF" | "0" => self.switch(false),
+                    _ => return self.fail(-224, "Illegal parameter value"),
+                }
+                None
+            }
+            ("SYST:ERR" | "SYSTEM:ERROR", true, _) => {
+                let (code, words) = self.errors.pop_front().unwrap_or((0, "No error"));
+                Some(format!("{code:+},\"{words}\""))
+            }
+            ("*CLS", false, _) => {
+                self.errors.clear();
+                None
+            }
+            _ => self.array_unit(header, query, word, number),
+        }
+    }
+
+    fn array_unit(&mut self, header: &str, query: bool, word: &str, number: Option<f64>) -> Option<String> {
+        let (mode, slot) = match self.make {
+            Make::E4360 => (
+                "CURR:MODE",
+                match header {
+                    "CURR:SAS:ISC" => Some(0),
+                    "CURR:SAS:IMP" => Some(1),
+                    "VOLT:SAS:VMP" => Some(2),
+                    "VOLT:SAS:VOC" => Some(3),
+                    _ => None,
+                },
+            ),
+            Make::Chroma => ("OUTPUT:MODE", ["SAS:ISC", "SAS:IMP", "SAS:VMP", "SAS:VOC"].iter().position(|known| *known == header)),
+            Make::Scpi | Make::Korad => return self.fail(-113, "Undefined header"),
+        };
+        if header == mode {
+            if query {
+                return Some(if self.is_array { "SAS" } else { "FIX" }.to_owned());
+            }
+            self.is_array = word == "SAS";
+            return None;
+        }
+        if header == "TRIG" && self.make == Make::Chroma {
+            self.array = self.pending;
+            return None;
+        }
+        let Some(slot) = slot else { return self.fail(-113, "Undefined header") };
+        let array = &mut self.pending;
+        let value = [&mut array.isc_a, &mut array.imp_a, &mut array.vmp_v, &mut array.voc_v].into_iter().nth(slot)?;
+        if query {
+            return Some(format!("{value:.4}"));
+        }
+        *value = number?;
+        if self.make == Make::E4360 {
+            self.array = self.pending;
+            if slot == 3 && (self.array.imp_a >= self.array.isc_a || self.array.vmp_v >= self.array.voc_v) {
+                return self.fail(320, "SAS curve");
+            }
+        }
+        None
+    }
+
+    /// Nothing ends a line, so that what came at once is one.
+    fn korad(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let line: String = bytes.iter().map(|b| char::from(*b)).filter(|c| !c.is_ascii_control()).collect();
+        let (volts, amps) = self.measure();
+        let value = |prefix: &str| line.strip_prefix(prefix).and_then(|v| v.parse::<f64>().ok());
+        match line.as_str() {
+            "*IDN?" => "KORADKA3005PV2.0".into(),
+            "VSET1?" => format!("{:05.2}", self.set_v).into(),
+            "ISET1?" => format!("{:.3}", self.limit_a).into(),
+            "VOUT1?" => format!("{volts:05.2}").into(),
+            "IOUT1?" => format!("{amps:.3}").into(),
+            "STATUS?" => vec![0x11 | if self.on { 0x40 } else { 0 }],
+            "OUT1" | "OUT0" => {
+                self.switch(line == "OUT1");
+                Vec::new()
+            }
+            _ => {
+                self.set_v = value("VSET1:").filter(|v| (0.0..=31.0).contains(v)).unwrap_or(self.set_v);
+                self.limit_a = value("ISET1:").filter(|a| (0.0..=5.1).contains(a)).unwrap_or(self.limit_a);
+                Vec::new()
+            }
+        }
+    }
+}
+
+impl Emulated for Supply {
+    fn receive(&mut self, _wall_s: f64, bytes: &[u8], _tec: &mut TecController) -> Vec<u8> {
+        if self.make == Make::Korad {
+            return self.korad(bytes);
+        }
+        let lines = self.lines.take(bytes);
+        lines.iter().filter_map(|line| self.message(line)).flat_map(|answer| (answer + "\n").into_bytes()).collect()
+    }
+
+    fn advance(&mut self, _wall_s: f64, _dt_bench_s: f64, _scene: &Scene) {}
+
+    fn output_on(&self) -> Option<bool> {
+        Some(self.on)
+    }
+
+    fn events(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.events)
+    }
+}

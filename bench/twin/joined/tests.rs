@@ -1,0 +1,207 @@
+//! Cables that come out at any byte, and everything else that happens to lines, for every driver with its emulated device.
+
+mod families;
+
+use super::*;
+use crate::faults::{Fault, Kind, Scenario};
+use families::{FAMILIES, Family};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::collections::BTreeMap;
+
+/// Ticks of one conversation, and when in it things are asked for.
+const TICKS: u64 = 24;
+const FIRST_ON: u64 = 3;
+/// An operator looks in, whatever happened.
+const AGAIN_ON: u64 = 15;
+const OFF: u64 = 20;
+
+/// What a conversation came to.
+#[derive(Debug, PartialEq)]
+struct Outcome {
+    events: Vec<(f64, Event)>,
+    carried: usize,
+    lies: Vec<String>,
+    hung: bool,
+    /// Ticks at which the output was on although nobody had asked for it since the link was lost, and whoever minds its lease
+    /// had had the time.
+    unminded: Vec<u64>,
+    on_at_end: bool,
+    believed_at_end: Option<bool>,
+}
+
+impl Outcome {
+    fn told(&self, wanted: impl Fn(&Event) -> bool) -> usize {
+        self.events.iter().filter(|(_, e)| wanted(e)).count()
+    }
+}
+
+/// One conversation, as a controller holds it: a poll a tick, on, on again after whatever happened, off.
+fn conversation(family: &Family, scenario: &Scenario) -> Outcome {
+    let mut run = (family.join)(scenario);
+    let (mut lost_s, mut unminded) = (None, Vec::new());
+    let mut seen = 0;
+    for tick in 1..=TICKS {
+        let ready = run.ready();
+        if matches!(tick, FIRST_ON | AGAIN_ON) && ready {
+            lost_s = None;
+            run.target();
+            run.command(Command::Enable);
+        }
+        if tick >= OFF {
+            run.command(Command::Disable);
+        }
+        run.command(Command::Poll { tick });
+        run.pass(1.0);
+        let events = run.events();
+        let lost = events[seen..].iter().rev().find(|(_, e)| matches!(e, Event::LinkLost { .. }));
+        lost_s = lost.map(|(at, _)| *at).or(lost_s);
+        seen = events.len();
+        let patience_s = family.lease_s + 1.0;
+        if family.watchdog && lost_s.is_some_and(|at| run.now_s() > at + patience_s) && run.output_on() {
+            unminded.push(tick);
+        }
+    }
+    run.pass(2.0 * family.lease_s + 10.0);
+    run.command(Command::Disable);
+    run.pass(2.0 * family.lease_s + 10.0);
+    Outcome {
+        events: run.events().to_vec(),
+        carried: run.carried(),
+        lies: run.lies().to_vec(),
+        hung: run.hangs(),
+        unminded,
+        on_at_end: run.output_on(),
+        believed_at_end: run.believed(),
+    }
+}
+
+/// What must hold whatever happened to the line.
+fn check(family: &Family, what: &str, outcome: &Outcome) {
+    let name = family.name;
+    assert_eq!(outcome.lies, [""; 0], "{name}, {what}: {:#?}", outcome.events);
+    assert!(!outcome.hung, "{name}, {what}: goes round in circles");
+    assert_eq!(outcome.unminded, [0; 0], "{name}, {what}: nobody minds its lease: {:#?}", outcome.events);
+    let mut over = BTreeMap::new();
+    for (_, event) in &outcome.events {
+        if let Event::PollDone { tick } | Event::PollFailed { tick, .. } = event {
+            *over.entry(*tick).or_insert(0) += 1;
+        }
+    }
+    let once: BTreeMap<u64, i32> = (1..=TICKS).map(|tick| (tick, 1)).collect();
+    assert_eq!(over, once, "{name}, {what}: every poll ends once");
+}
+
+fn unplugged(after: usize, for_s: f64) -> Scenario {
+    let kind = Kind::Unplug { after_bytes: Some(after) };
+    Scenario { faults: vec![Fault { name: "plug".to_owned(), instrument: None, from_s: 0.0, for_s, kind }], ..Scenario::calm() }
+}
+
+#[test]
+fn nothing_goes_wrong_where_nothing_does() {
+    for family in FAMILIES {
+        let outcome = conversation(family, &Scenario::calm());
+        check(family, "calm", &outcome);
+        assert_eq!(
+            outcome.told(|e| matches!(e, Event::LinkLost { .. } | Event::Refused { .. } | Event::Retried { .. })),
+            0,
+            "{outcome:#?}"
+        );
+        assert_eq!(outcome.told(|e| *e == Event::OutputConfirmed { on: true }), 2, "{}: {outcome:#?}", family.name);
+        assert_eq!((outcome.on_at_end, outcome.believed_at_end), (false, Some(false)), "{}", family.name);
+    }
+}
+
+/// The big one: a thousand for every family.
+#[test]
+fn a_thousand_unplugs_at_any_byte() {
+    for family in FAMILIES {
+        let whole = conversation(family, &Scenario::calm()).carried;
+        assert!(whole > 500, "{}: {whole} bytes", family.name);
+        let mut rng = ChaCha8Rng::seed_from_u64(20_26);
+        for case in 0..1000 {
+            let (after, for_s) = (rng.random_range(0..whole), rng.random_range(0.01..9.0));
+            let scenario = unplugged(after, for_s);
+            let outcome = conversation(family, &scenario);
+            let what = format!("byte {after} of {whole}, out for {for_s:.3} s");
+            check(family, &what, &outcome);
+            assert_eq!(outcome.told(|e| matches!(e, Event::LinkLost { .. })), 1, "{}, {what}: told once: {outcome:#?}", family.name);
+            // It is back, and was identified, switched off and read back before anything else.
+            assert_eq!((outcome.on_at_end, outcome.believed_at_end), (false, Some(false)), "{}, {what}: {outcome:#?}", family.name);
+            if case % 20 == 0 {
+                assert_eq!(conversation(family, &scenario), outcome, "{}, {what}: the same again", family.name);
+            }
+        }
+    }
+}
+
+/// Everything at once, by seed: lost, garbled, late and half messages, restarts with a banner, cables.
+#[test]
+fn a_bad_line_never_makes_it_lie() {
+    let fault = |name: &str, from_s, for_s, kind| Fault { name: name.to_owned(), instrument: None, from_s, for_s, kind };
+    for family in FAMILIES {
+        for seed in 0..200 {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            let mut at = |longest| (rng.random_range(0.0..20.0), rng.random_range(0.0..longest));
+            let mut faults = Vec::new();
+            for (name, kind) in [
+                ("drop", Kind::Drop(0.2)),
+                ("garble", Kind::Garble(0.2)),
+                ("late", Kind::Delay { chance: 0.1, by_s: 0.05 }),
+                ("half", Kind::HalfFrame(0.1)),
+                ("plug", Kind::Unplug { after_bytes: None }),
+                ("boot", Kind::Reboot { banner: "\r\nbootloader 1.2 #!*\r\n".to_owned() }),
+                ("watchdog", Kind::Watchdog),
+            ] {
+                let (from_s, for_s) = at(8.0);
+                faults.push(fault(name, from_s, for_s, kind));
+            }
+            let scenario = Scenario { name: "bad".to_owned(), seed, faults };
+            let outcome = conversation(family, &scenario);
+            check(family, &format!("seed {seed}: {:#?}", scenario.faults), &outcome);
+            assert!(!outcome.on_at_end, "{}, seed {seed}: {outcome:#?}", family.name);
+        }
+    }
+}
+
+/// Half of all messages lost for ten minutes: whatever is believed is so, and it ends.
+#[test]
+fn a_line_that_loses_half_is_borne() {
+    for family in FAMILIES {
+        let kind = Kind::Drop(0.5);
+        let lossy = Fault { name: "half".to_owned(), instrument: None, from_s: 5.0, for_s: 15.0, kind };
+        for seed in 0..100 {
+            let scenario = Scenario { name: "lossy".to_owned(), seed, faults: vec![lossy.clone()] };
+            check(family, &format!("seed {seed}"), &conversation(family, &scenario));
+        }
+    }
+}
+
+/// The answer to another question never confirms an output, where the protocol can tell.
+#[test]
+fn someone_elses_answers_confirm_nothing() {
+    for family in FAMILIES.iter().filter(|f| f.tells_answers_apart) {
+        let kind = Kind::Foreign(0.5);
+        let foreign = Fault { name: "foreign".to_owned(), instrument: None, from_s: 2.5, for_s: 15.0, kind };
+        for seed in 0..100 {
+            let scenario = Scenario { name: "foreign".to_owned(), seed, faults: vec![foreign.clone()] };
+            check(family, &format!("seed {seed}"), &conversation(family, &scenario));
+        }
+    }
+}
+
+#[test]
+fn another_unit_is_refused_until_the_right_one_is_back() {
+    for family in FAMILIES.iter().filter(|f| f.identifies) {
+        let kind = Kind::WrongIdentity { serial_number: 7, declared: 4242 };
+        let exchanged = Fault { name: "exchanged".to_owned(), instrument: None, from_s: 6.2, for_s: 1e3, kind };
+        let mut scenario = unplugged(usize::MAX, 0.0);
+        let out = Fault { name: "plug".to_owned(), instrument: None, from_s: 6.0, for_s: 1.0, kind: Kind::Unplug { after_bytes: None } };
+        scenario.faults = vec![out, exchanged];
+        let outcome = conversation(family, &scenario);
+        let refused = |e: &Event| matches!(e, Event::Refused { why } if why.contains("another device answers"));
+        assert!(outcome.told(refused) >= 1, "{}: {outcome:#?}", family.name);
+        assert_eq!(outcome.told(|e| *e == Event::Ready), 1, "{}: never ready again", family.name);
+        assert_eq!(outcome.lies, [""; 0]);
+    }
+}

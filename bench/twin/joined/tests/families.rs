@@ -1,0 +1,130 @@
+//! Every driver with its emulated device, as one kind of thing.
+
+use super::super::*;
+use crate::faults::Scenario;
+use crate::tec_controller::{Sensors, TecConfig, TecController};
+use rig::{Connection, DriverKind, Instrument, MecomSettings, Read, Serial, Setpoint};
+use signal::{Celsius, Channel, Limits};
+
+/// A driver with its device.
+pub(super) struct Family {
+    pub(super) name: &'static str,
+    /// The device drops its output after so much silence, s; or the driver stays away for so long.
+    pub(super) lease_s: f64,
+    pub(super) watchdog: bool,
+    /// No reply can be taken for another's.
+    pub(super) tells_answers_apart: bool,
+    /// It holds the device to a serial number, 4242.
+    pub(super) identifies: bool,
+    pub(super) join: fn(&Scenario) -> Box<dyn Run>,
+}
+
+pub(super) const FAMILIES: &[Family] = &[
+    Family {
+        name: "mecom",
+        lease_s: 3.0,
+        watchdog: true,
+        tells_answers_apart: true,
+        identifies: true,
+        join: |scenario| mecom(scenario, 510),
+    },
+    Family {
+        name: "mecom with bulk reads",
+        lease_s: 3.0,
+        watchdog: true,
+        tells_answers_apart: true,
+        identifies: true,
+        join: |scenario| mecom(scenario, 600),
+    },
+];
+
+/// What the tests need of a [`Joined`], whatever its device.
+pub(super) trait Run {
+    fn command(&mut self, command: Command);
+    fn target(&mut self);
+    fn pass(&mut self, seconds: f64);
+    fn now_s(&self) -> f64;
+    fn events(&self) -> &[(f64, Event)];
+    fn lies(&self) -> &[String];
+    fn carried(&self) -> usize;
+    fn believed(&self) -> Option<bool>;
+    fn output_on(&self) -> bool;
+    fn hangs(&self) -> bool;
+
+    fn ready(&self) -> bool {
+        let last = self.events().iter().rev().find(|(_, e)| matches!(e, Event::Ready | Event::LinkLost { .. }));
+        last.is_some_and(|(_, e)| *e == Event::Ready)
+    }
+}
+
+impl<D: Wired> Run for Joined<D> {
+    fn command(&mut self, command: Command) {
+        Self::command(self, command);
+    }
+
+    fn target(&mut self) {
+        Self::command(self, Command::Target(Celsius(20.0)));
+    }
+
+    fn pass(&mut self, seconds: f64) {
+        Self::pass(self, seconds);
+    }
+
+    fn now_s(&self) -> f64 {
+        Self::now_s(self)
+    }
+
+    fn events(&self) -> &[(f64, Event)] {
+        &self.events
+    }
+
+    fn lies(&self) -> &[String] {
+        &self.lies
+    }
+
+    fn carried(&self) -> usize {
+        Self::carried(self)
+    }
+
+    fn believed(&self) -> Option<bool> {
+        Self::believed(self)
+    }
+
+    fn output_on(&self) -> bool {
+        self.device.output_on()
+    }
+
+    fn hangs(&self) -> bool {
+        Self::hangs(self)
+    }
+}
+
+pub(super) const AT_25: Sensors = Sensors { object_degc: 25.0, sink_degc: 30.0, voltage_v: 4.0 };
+
+pub(super) fn setpoint() -> Setpoint {
+    Setpoint { limits: Limits::new(5.0, 60.0).unwrap(), rate_k_min: 8.0 }
+}
+
+fn mecom(scenario: &Scenario, firmware_version: i32) -> Box<dyn Run> {
+    let instrument = Instrument {
+        name: "tec".to_owned(),
+        driver: DriverKind::Mecom(MecomSettings {
+            address: 1,
+            lease_s: 3.0,
+            current_limit_a: 8.0,
+            voltage_limit_v: 16.0,
+            device_type: Some(1090),
+            serial_number: Some(4242),
+        }),
+        connection: Connection::Emulated,
+        serial: Serial::n81(57_600),
+        reply_timeout_s: 0.1,
+        reads: vec![Read::plain("object_temperature", Channel::Plate), Read::plain("sink_temperature", Channel::Sink)],
+        setpoint: Some(setpoint()),
+        drive: None,
+    };
+    let device = TecController::new(TecConfig { firmware_version, ..TecConfig::default() });
+    let line = Line::new(scenario, "tec", instrument.serial.wire_s(1));
+    let plant = |device: &mut TecController, now_s| _ = device.control(now_s, 0.0, AT_25);
+    Box::new(Joined::new(rig::driver_for(&instrument).unwrap(), device, line, Box::new(plant)))
+}

@@ -1,0 +1,101 @@
+//! The device alone: the sources' bytes, its models' codes, a plate that it regulates.
+
+use super::*;
+use proptest::prelude::*;
+use rig::protocol::tetech::{Answer, Query};
+
+const AT_25: Sensors = Sensors { object_degc: 25.0, sink_degc: 30.5, voltage_v: 0.0 };
+
+fn device(model: Model) -> TeController {
+    let mut device = TeController::new(TeConfig::of(model));
+    device.control(0.0, AT_25);
+    device
+}
+
+fn read(device: &mut TeController, code: u8) -> Option<Answer> {
+    let query = Query::read(device.config.model, code);
+    query.find(&device.receive(0.0, &query.encode()))
+}
+
+fn write(device: &mut TeController, code: u8, value: i32) -> Option<Answer> {
+    let query = Query::write(device.config.model, code, value).unwrap();
+    query.find(&device.receive(0.0, &query.encode()))
+}
+
+#[test]
+fn published_conversations_come_out_byte_for_byte() {
+    for (model, asked, replied) in [
+        (Model::Tc3625, &b"*0001c1\r"[..], &b"*000009c4"[..]),
+        (Model::Tc3625, b"*001c000009c4b4\r", b"*000009c4"),
+        (Model::Tc3625, b"*0005c5\r", b"*00000000"),
+        (Model::Tc4820, b"*01000021\r", b"*09c400^"),
+        (Model::Tc4820, b"*50000025\r", b"*09c400^"),
+        (Model::Tc720, b"*1c09c494\r", b"*09c400^"),
+        (Model::Tc720, b"*1c09c495\r", b"*XXXX60^"),
+    ] {
+        let reply = device(model).receive(0.0, asked);
+        assert!(reply.starts_with(replied) && reply.ends_with(b"^"), "{:?}", String::from_utf8_lossy(&reply));
+    }
+}
+
+#[test]
+fn codes_are_those_of_the_model() {
+    assert_eq!(read(&mut device(Model::Tc3625), 0x06), Some(Answer::Value(3050)));
+    assert_eq!(read(&mut device(Model::Tc720), 0x04), Some(Answer::Value(3050)));
+    assert_eq!(read(&mut device(Model::Tc720), 0x06), None, "not of this model");
+    assert_eq!(write(&mut device(Model::Tc720), 0x2D, 1), None, "that is the TC-36-25's");
+    for (model, switch, look) in [(Model::Tc3625, 0x2D, 0x46), (Model::Tc720, 0x30, 0x64)] {
+        let mut device = device(model);
+        assert!(!device.output_on());
+        assert_eq!(write(&mut device, switch, 1), Some(Answer::Value(1)));
+        assert_eq!((device.output_on(), read(&mut device, look)), (true, Some(Answer::Value(1))));
+        device.suffer(0.0, Ailment::PowerCycle);
+        assert!(!device.output_on());
+    }
+}
+
+#[test]
+fn an_open_sensor_is_an_alarm_and_shuts_down_if_it_is_told_to() {
+    for shutdown in [0, 1] {
+        let mut device = device(Model::Tc3625);
+        write(&mut device, 0x2E, shutdown);
+        write(&mut device, 0x1C, 1500);
+        write(&mut device, 0x2D, 1);
+        assert!(device.control(0.1, AT_25) > 0.0);
+        assert_eq!(device.control(0.1, Sensors { object_degc: f64::NAN, ..AT_25 }), 0.0);
+        assert_eq!(read(&mut device, 0x05), Some(Answer::Value(Alarm::SENSOR_OPEN)));
+        assert_eq!(device.output_on(), shutdown == 0);
+        write(&mut device, 0x33, 1);
+        assert_eq!(read(&mut device, 0x05), Some(Answer::Value(0)));
+    }
+}
+
+#[test]
+fn it_brings_a_plate_to_its_set_point() {
+    let mut device = device(Model::Tc720);
+    write(&mut device, 0x1C, 1500);
+    write(&mut device, 0x30, 1);
+    let mut degc = 25.0;
+    for _ in 0..20_000 {
+        let current_a = device.control(0.1, Sensors { object_degc: degc, ..AT_25 });
+        degc += (40.0 - 20.0 * current_a) * 0.1 / 400.0;
+    }
+    assert!((degc - 15.0).abs() < 0.05, "{degc} °C");
+    let Some(Answer::Value(power)) = read(&mut device, 0x02) else { panic!() };
+    assert!((-140..=-116).contains(&power), "a quarter of 511, cooling: {power}");
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_and_no_sensors_drive_it_beyond_its_limits(
+        bytes in proptest::collection::vec(prop_oneof![any::<u8>(), Just(b'*'), Just(b'\r'), Just(b'0')], 0..300),
+        degc in proptest::num::f64::ANY,
+    ) {
+        for model in [Model::Tc3625, Model::Tc4820, Model::Tc720] {
+            let mut device = device(model);
+            device.receive(0.0, &bytes);
+            let amps = device.control(0.1, Sensors { object_degc: degc, ..AT_25 });
+            prop_assert!((-8.0..=8.0).contains(&amps), "{amps}");
+        }
+    }
+}

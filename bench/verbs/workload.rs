@@ -1,0 +1,213 @@
+//! Verbs of the AI work: what there is, how fast one is here; and the two hidden ones that a run starts to hold a workload in a process of its own.
+
+use crate::exit::{BadInput, Exit};
+use anyhow::{Context, Result};
+use clap::{Args, Subcommand};
+use serde_json::json;
+use std::ffi::OsString;
+use std::io::BufReader;
+use std::time::{Duration, Instant};
+use workload::transformer::Preset;
+use workload::{Spec, Start, Workload};
+
+/// How often the duty is renewed and the counters are read.
+const LOOK: Duration = Duration::from_millis(250);
+/// How often progress is told.
+const TELL: Duration = Duration::from_secs(2);
+/// Longest end of the work.
+const END: Duration = Duration::from_secs(6);
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WorkloadCommand {
+    /// The kinds of work there are, and the sizes of the built-in model
+    List,
+    /// Work for a while and say how much was done: no rig, no accelerator, no run
+    Bench(BenchArgs),
+    /// Start a command, and end it when our input falls silent; used by runs
+    #[command(hide = true)]
+    Guard {
+        /// Silence after which the command is told to idle, s; after twice that it is ended
+        #[arg(long, default_value_t = workload::LEASE.as_secs_f64())]
+        lease_s: f64,
+        /// The command
+        #[arg(last = true, required = true)]
+        program: Vec<OsString>,
+    },
+    /// Do some work as a command, told by lines; used by runs
+    #[command(hide = true)]
+    Load {
+        /// Seed of prompts and pacing
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// The work
+        workload: String,
+    },
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// Work as `run --workload` takes it
+    workload: String,
+    /// How long, from the first unit on
+    #[arg(long, default_value = "10s", value_parser = crate::plan::duration)]
+    duration: f64,
+    /// How long to wait for the first unit: a server may have to load its model
+    #[arg(long, default_value = "300s", value_parser = crate::plan::duration)]
+    ready: f64,
+    /// Share of the time to work
+    #[arg(long, default_value_t = 1.0)]
+    duty: f64,
+    /// Seed of weights, prompts and pacing
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Print the figures as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn workload(command: &WorkloadCommand) -> Result<Exit> {
+    match command {
+        WorkloadCommand::List => list(),
+        WorkloadCommand::Bench(args) => bench(args),
+        WorkloadCommand::Guard { lease_s, program } => guard(*lease_s, program),
+        WorkloadCommand::Load { seed, workload } => load(*seed, workload),
+    }
+}
+
+fn spec(text: &str) -> Result<Spec> {
+    text.parse::<Spec>().map_err(|why| BadInput(why.to_string()).into())
+}
+
+fn list() -> Result<Exit> {
+    for (name, what) in [
+        ("virtual", "the virtual card's tokens, with the twin"),
+        ("cpu[:MODEL][:THREADS]", "the built-in transformer on the host, tokens"),
+        ("openai:URL[,key=value]", "load for an OpenAI-compatible server, tokens by its usage"),
+        ("openai:FILE.toml", "the same from a file, which may start the server, too"),
+        ("command:LINE", "a shell command of yours that speaks JSON lines, its own units"),
+        ("none", "none of ours: the bench only observes"),
+    ] {
+        say!("{name:<24} {what}");
+    }
+    say!("\nmodels of `cpu`:");
+    for preset in Preset::ALL {
+        let c = preset.config();
+        let millions = c.parameters() as f64 / 1e6;
+        say!(
+            "{:<10} {millions:>8.1} M weights, {} layers of {}, {} heads, {} tokens",
+            preset.name(),
+            c.layers,
+            c.width,
+            c.heads,
+            c.vocabulary
+        );
+    }
+    Ok(Exit::Done)
+}
+
+/// What was counted between two looks.
+#[derive(Clone, Copy)]
+struct Look {
+    at: Instant,
+    output: Option<f64>,
+    input: Option<f64>,
+}
+
+impl Look {
+    fn at(work: &dyn Workload) -> Self {
+        Self { at: Instant::now(), output: work.units(), input: work.input_units() }
+    }
+
+    fn rate(then: Option<f64>, now: Option<f64>, seconds: f64) -> Option<f64> {
+        Some((now? - then.unwrap_or(0.0)) / seconds)
+    }
+
+    /// Output and input units a second since `then`.
+    fn rates(&self, then: &Self) -> (Option<f64>, Option<f64>) {
+        let seconds = self.at.duration_since(then.at).as_secs_f64();
+        (Self::rate(then.output, self.output, seconds), Self::rate(then.input, self.input, seconds))
+    }
+}
+
+fn bench(args: &BenchArgs) -> Result<Exit> {
+    if !(args.duty > 0.0 && args.duty <= 1.0) {
+        return Err(BadInput(format!("--duty {} is not above 0 and at most 1", args.duty)).into());
+    }
+    let spec = spec(&args.workload)?;
+    if matches!(spec, Spec::None | Spec::Virtual) {
+        return Err(BadInput(format!("the workload `{spec}` does nothing here: choose cpu, openai:… or command:…")).into());
+    }
+    let program = std::env::current_exe().context("cannot find the program itself, which guards the work")?;
+    let start = Start { seed: args.seed, environment: &[], program: Some(&program) };
+    let mut work = spec.start(&start).map_err(|why| BadInput(why.to_string()))?;
+    let begun = Instant::now();
+    let mut first: Option<Look> = None;
+    let mut told = Instant::now();
+    let last = loop {
+        work.set_duty(args.duty);
+        std::thread::sleep(LOOK);
+        let look = Look::at(work.as_ref());
+        for remark in work.remarks() {
+            eprintln!("{remark}");
+        }
+        if let Err(why) = work.healthy() {
+            work.stop(END);
+            return Err(BadInput(why).into());
+        }
+        let Some(since) = first else {
+            // Not before: loading and warming up are no rate.
+            if look.output.is_some_and(|u| u > 0.0) {
+                first = Some(look);
+            } else if begun.elapsed().as_secs_f64() > args.ready {
+                work.stop(END);
+                return Err(BadInput(format!("no unit was done within {} s; see --ready", args.ready)).into());
+            }
+            continue;
+        };
+        if told.elapsed() >= TELL {
+            told = Instant::now();
+            eprintln!("{:6.1} s  {}", look.at.duration_since(since.at).as_secs_f64(), said(look.rates(&since), work.unit()));
+        }
+        if look.at.duration_since(since.at).as_secs_f64() >= args.duration {
+            break (since, look);
+        }
+    };
+    let (since, look) = last;
+    let (output, input) = look.rates(&since);
+    let (unit, what, figures) = (work.unit().to_owned(), work.describe(), work.figures());
+    let ended = work.stop(END);
+    if args.json {
+        let report = json!({"workload": what, "unit": unit, "duty": args.duty, "seconds": look.at.duration_since(since.at).as_secs_f64(),
+                            "output_units_per_s": output, "input_units_per_s": input, "figures": figures});
+        say!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        say!("{what}");
+        say!("{}", said((output, input), &unit));
+        for (name, value) in &figures {
+            say!("  {name:<32} {value:.6}");
+        }
+    }
+    if !ended {
+        return Err(anyhow::anyhow!("the work did not confirm that it ended; look for what is left of `{spec}`"));
+    }
+    Ok(Exit::Done)
+}
+
+fn said((output, input): (Option<f64>, Option<f64>), unit: &str) -> String {
+    let rate = |rate: Option<f64>| rate.map_or_else(|| "not counted".to_owned(), |r| format!("{r:.1} {unit}s/s"));
+    format!("out {}, in {}", rate(output), rate(input))
+}
+
+fn guard(lease_s: f64, program: &[OsString]) -> Result<Exit> {
+    let lease = Duration::try_from_secs_f64(lease_s).ok().filter(|l| !l.is_zero());
+    let lease = lease.ok_or_else(|| BadInput(format!("--lease-s {lease_s} is not a time above 0")))?;
+    let code = workload::guard::guard(program, lease).context("cannot guard the command")?;
+    // The command's own code, which is none of ours.
+    std::process::exit(i32::from(code));
+}
+
+fn load(seed: u64, text: &str) -> Result<Exit> {
+    let work = spec(text)?.start(&Start { seed, ..Start::default() }).map_err(|why| BadInput(why.to_string()))?;
+    workload::serve::serve(work, BufReader::new(std::io::stdin()), &mut std::io::stdout())?;
+    Ok(Exit::Done)
+}
