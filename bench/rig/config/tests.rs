@@ -76,7 +76,7 @@ fn every_embedded_rig_reads_and_is_named_as_its_file() {
         assert_eq!(
             rig.refuses_unattended().len(),
             match *name {
-                "arroyo" | "circulator" | "sinara" => 1,
+                "arroyo" | "circulator" | "sinara" | "neslab" | "tetech" => 1,
                 "solar" => 2,
                 _ => 0,
             },
