@@ -245,6 +245,8 @@ pub(crate) enum RigCommand {
     Calibrate(crate::verbs::calibrate::CalibrateArgs),
     /// Commission a rig: a guided procedure whose record real hardware needs before it runs
     Commission(crate::verbs::commission::CommissionArgs),
+    /// Weigh a part dry or wet on the rig's scale, and keep what came out with its uncertainty; without a part, list what is known
+    Weigh(crate::verbs::weigh::WeighArgs),
     /// Run the emulated rig as its own process on pseudo-terminals
     Emulate {
         /// A name from `rig list` or a TOML file

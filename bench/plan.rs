@@ -72,7 +72,8 @@ pub(crate) fn setup(flight: &FlightArgs, speed: Option<f64>, unattended: bool) -
         unattended,
         policy: flight.policy,
     };
-    let setup = Setup::build(options).and_then(|s| s.calibrate(flight.calibration.as_deref(), jiff::Timestamp::now()));
+    let setup =
+        Setup::build(options).and_then(Setup::weigh).and_then(|s| s.calibrate(flight.calibration.as_deref(), jiff::Timestamp::now()));
     setup.map_err(|why| BadInput(why.to_string())).context("cannot fly this")
 }
 

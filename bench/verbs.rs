@@ -16,4 +16,5 @@ pub(crate) mod probe;
 pub(crate) mod rehearse;
 pub(crate) mod run;
 pub(crate) mod sweep;
+pub(crate) mod weigh;
 pub(crate) mod workload;

@@ -5,7 +5,7 @@ use crate::band::Band;
 use crate::calibrated::RangeWatch;
 use crate::characterise;
 use crate::commission::PlanWatch;
-use crate::manifest::{AcceleratorCard, ColumnCard, Host, Manifest, Plan, Program, Sealed, Segment, WorkloadCard};
+use crate::manifest::{AcceleratorCard, ColumnCard, Host, Manifest, PartCard, Plan, Program, Sealed, Segment, WorkloadCard};
 use crate::rehearse::{Rehearsal, rehearse};
 use crate::setup::Setup;
 use record::{BAND, Column, Columns, Events, Folder, Handover, PREDICTION, RUN, SAMPLES, SUMMARY, Samples};
@@ -152,6 +152,7 @@ fn manifest(setup: &Setup, program: Program, folder: &Folder, columns: &Columns,
             figures: BTreeMap::new(),
         },
         masses: masses(setup),
+        parts: setup.rig.masses.iter().map(|mass| (mass.name.clone(), part(mass))).collect(),
         commissioning: setup.commissioned.as_ref().map(|c| crate::manifest::Commissioning {
             id: c.id.clone(),
             file: c.file.display().to_string(),
@@ -184,6 +185,18 @@ fn facts(identity: &accelerator::Identity) -> BTreeMap<String, String> {
     ];
     let said = said.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
     said.chain(identity.facts.iter().cloned()).collect()
+}
+
+fn part(mass: &rig::config::Mass) -> PartCard {
+    PartCard {
+        kg: mass.kg,
+        u_kg: mass.u_kg,
+        wet_kg: mass.wet_kg,
+        ledger: mass.ledger.word().to_owned(),
+        boundary: mass.boundary.word().to_owned(),
+        serves: mass.serves,
+        weighed: mass.weighed.clone(),
+    }
 }
 
 fn masses(setup: &Setup) -> BTreeMap<String, f64> {

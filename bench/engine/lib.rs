@@ -21,3 +21,4 @@ mod policy;
 pub mod rehearse;
 pub mod row;
 pub mod setup;
+pub mod weigh;

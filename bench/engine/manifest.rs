@@ -30,6 +30,9 @@ pub struct Manifest {
     pub workload: WorkloadCard,
     /// Weighed and modelled masses, kg.
     pub masses: BTreeMap<String, f64>,
+    /// The parts on the bench, as weighed or declared.
+    #[serde(default)]
+    pub parts: BTreeMap<String, PartCard>,
     /// Real hardware ran without a commissioning, with somebody beside it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub uncommissioned: bool,
@@ -55,6 +58,27 @@ pub struct Manifest {
     pub segments: Vec<Segment>,
     /// Unit and class of every column.
     pub columns: BTreeMap<String, ColumnCard>,
+}
+
+/// A part on the bench, as a run carries it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PartCard {
+    /// Dry, kg.
+    pub kg: f64,
+    /// Its standard uncertainty, kg.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub u_kg: Option<f64>,
+    /// With its coolant, kg.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wet_kg: Option<f64>,
+    /// `flying_cooling`, `flying_compute` or `support`.
+    pub ledger: String,
+    /// `card`, `server`, `rack` or `facility`.
+    pub boundary: String,
+    /// Accelerators that it serves: each is charged its part.
+    pub serves: u32,
+    /// When, on what and by whom it was weighed; empty if it was only declared.
+    pub weighed: String,
 }
 
 /// A calibration, as a run carries it.

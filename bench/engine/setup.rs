@@ -440,13 +440,13 @@ fn stable(
 }
 
 /// A weighed part in the ledgers of the model.
-fn item(mass: &rig::config::Mass) -> Item {
+pub(crate) fn item(mass: &rig::config::Mass) -> Item {
     let ledger = match mass.ledger {
         rig::config::Ledger::FlyingCooling => Ledger::FlyingCooling,
         rig::config::Ledger::FlyingCompute => Ledger::FlyingCompute,
         rig::config::Ledger::Support => Ledger::Support,
     };
-    Item { name: mass.name.clone(), kg: mass.kg, ledger }
+    Item { name: mass.name.clone(), kg: mass.charged_kg(), ledger }
 }
 
 /// Asks a real device who it is. Without heat the flight model cannot be driven: then a stand-in has to be declared.

@@ -41,6 +41,7 @@ pub mod timetable;
 pub mod trade;
 pub mod trajectory;
 pub mod vector;
+pub mod weigh;
 
 pub use eclipse::{Contact, Edge};
 pub use environment::{Attitude, Environment, Face, Sample};

@@ -286,7 +286,9 @@ pub(crate) mod tests {
                 for (&column, cell) in Column::ALL.iter().zip(cells) {
                     row.set(column, cell.map(|v| rounded(v, column.decimals())));
                 }
-                for (slot, quality) in row.qualities.iter_mut().zip(qualities) {
+                // A channel of no column is in no file.
+                let recorded = Channel::ALL.iter().map(|channel| Column::for_channel(*channel).is_some());
+                for ((slot, quality), _) in row.qualities.iter_mut().zip(qualities).zip(recorded).filter(|(_, recorded)| *recorded) {
                     *slot = quality.map(|q| [Quality::Good, Quality::Stale, Quality::Gap, Quality::Suspect][q]);
                 }
                 row

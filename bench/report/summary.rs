@@ -34,6 +34,9 @@ pub struct Summary {
     /// What the work said of itself besides its units, by name with the unit as suffix: latencies, tokens taken in.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub work: BTreeMap<String, f64>,
+    /// The widest of `card`, `server`, `rack`, `facility` among the weighed parts that fly: figures per kilogram compare within one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boundary: Option<String>,
     /// What it came to.
     pub figures: Figures,
     /// What it was predicted to come to; absent without a prediction.
@@ -50,6 +53,7 @@ pub struct Summary {
 pub fn summarise(folder: &Folder, ended: Ended, preset: &Preset) -> Result<Summary, Error> {
     let facts = Facts::read(folder)?;
     let kg = facts.flight_cooling_kg();
+    let boundary = facts.boundary().map(str::to_owned);
     let measured = merit(folder, SAMPLES, &facts)?;
     let predicted = if folder.file(PREDICTION).is_file() { Some(merit(folder, PREDICTION, &facts)?.figures(kg)) } else { None };
     let (comparison, not_compared) = match compare_unsealed(folder, &facts, preset) {
@@ -63,6 +67,7 @@ pub fn summarise(folder: &Folder, ended: Ended, preset: &Preset) -> Result<Summa
         ended,
         unit: facts.workload.unit,
         work: facts.workload.figures,
+        boundary,
         figures: measured.figures(kg),
         predicted,
         completeness: measured.completeness(),
@@ -103,7 +108,8 @@ impl fmt::Display for Summary {
         writeln!(f, "rate        {} {unit}s/s{}", said(figures.work_units_per_s, 1), predicted(|p| p.work_units_per_s, 1))?;
         writeln!(f, "energy      {} J{}", said(figures.energy.best_j(), 0), predicted(|p| p.energy.best_j(), 0))?;
         writeln!(f, "efficiency  {} {unit}s/J{}", said(figures.units_per_j, 3), predicted(|p| p.units_per_j, 3))?;
-        writeln!(f, "cooling     {} {unit}s/s per kg of flight cooling", said(figures.units_per_s_per_cooling_kg, 2))?;
+        let boundary = self.boundary.as_ref().map_or(String::new(), |b| format!(" (boundary: {b})"));
+        writeln!(f, "cooling     {} {unit}s/s per kg of flight cooling{boundary}", said(figures.units_per_s_per_cooling_kg, 2))?;
         for (name, value) in &self.work {
             writeln!(f, "  {name} {value:.4}")?;
         }

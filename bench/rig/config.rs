@@ -7,7 +7,9 @@ mod calibration;
 mod channel;
 mod commissioning;
 mod instrument;
+mod mass;
 mod read;
+mod scale;
 mod waiver;
 
 pub use calibration::CalibrationRule;
@@ -18,6 +20,8 @@ pub use instrument::{
     ModbusSettings, NeslabSettings, OBJECT_TEMPERATURE, Parity, Read, SINK_TEMPERATURE, SUN_W_M2, Serial, Setpoint, SunRule,
     TetechSettings, UsbId,
 };
+pub use mass::{Boundary, Ledger, Mass, WeighingRecord, WeighingRule};
+pub use scale::{SCALE, Scale};
 use signal::Section;
 pub use waiver::Waiver;
 
@@ -56,6 +60,10 @@ pub struct RigFile {
     pub accelerator: AcceleratorRule,
     /// What was weighed, in the file's order.
     pub masses: Vec<Mass>,
+    /// The record that overrules these.
+    pub weighing: WeighingRule,
+    /// What the parts are weighed on.
+    pub scale: Option<Scale>,
     /// The record that allows it to run, and how it is made.
     pub commissioning: CommissioningRule,
     /// What it was found to be.
@@ -106,9 +114,9 @@ impl RigFile {
         waiver::refusals(self)
     }
 
-    /// Kilograms weighed into one ledger.
+    /// Kilograms that one accelerator is charged in one ledger.
     pub fn mass_kg(&self, ledger: Ledger) -> f64 {
-        self.masses.iter().filter(|m| m.ledger == ledger).map(|m| m.kg).sum()
+        self.masses.iter().filter(|m| m.ledger == ledger).map(Mass::charged_kg).sum()
     }
 }
 
@@ -169,30 +177,6 @@ pub struct DeviceSettings {
     pub limit_follows_budget: bool,
     /// Lowest and highest core clock, MHz.
     pub locked_mhz: Option<(u32, u32)>,
-}
-
-/// `[mass.NAME]`: something on the bench that was weighed.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Mass {
-    /// NAME.
-    pub name: String,
-    /// Kilograms.
-    pub kg: f64,
-    /// Whom it is charged to.
-    pub ledger: Ledger,
-    /// What it is, how it was weighed.
-    pub note: String,
-}
-
-/// Ledgers that a rig can charge. The third, the flight model's, is the profile's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ledger {
-    /// A part on the bench that would fly, and that cools: a cold plate.
-    FlyingCooling,
-    /// A part on the bench that would fly, and that computes: a card, its host.
-    FlyingCompute,
-    /// Test support: never charged to the orbit.
-    Support,
 }
 
 #[cfg(test)]

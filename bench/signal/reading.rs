@@ -227,6 +227,8 @@ channels! {
     RepairPending,
     /// Code of the last critical error (Xid) seen.
     Xid,
+    /// What lies on the scale, kg. Weighed with the bench at rest: no row of a run has it.
+    Mass,
 }
 
 impl Channel {

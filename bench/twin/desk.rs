@@ -6,6 +6,7 @@
 mod binary;
 mod lines;
 mod others;
+mod scale;
 mod supply;
 mod tec_face;
 
@@ -42,6 +43,9 @@ pub trait Emulated: Send {
 
     /// Something befalls it at `wall_s`. What it cannot know of leaves it as it is.
     fn suffer(&mut self, _wall_s: f64, _ailment: Ailment) {}
+
+    /// So much lies on it now, kg. Only a scale has a pan.
+    fn load(&mut self, _kg: f64) {}
 
     /// What happened since this was last asked, in words, for the emulator's own log.
     fn events(&mut self) -> Vec<String>;
@@ -91,7 +95,7 @@ pub type Placed = (String, Box<dyn Emulated>);
 /// if it speaks `MeCom`, and else a face of it.
 pub fn beside(rig: &RigFile) -> Result<Vec<Placed>, NotEmulated> {
     let mut desk = Vec::new();
-    for instrument in &rig.instruments {
+    for instrument in rig.instruments.iter().chain(rig.scale.iter().map(|scale| &scale.instrument)) {
         if let Some(device) = stand_in(instrument)? {
             desk.push((instrument.name.clone(), device));
         }
@@ -125,7 +129,7 @@ fn speaks(line: &LineSettings) -> Option<Box<dyn Emulated>> {
         "korad" => Box::new(Supply::new(Make::Korad, serial)),
         "julabo" => Box::new(Other::new(Kind::Julabo, serial)),
         "yokogawa-wt" => Box::new(Other::new(Kind::Yokogawa, serial)),
-        "mt-sics" => Box::new(Other::new(Kind::Scale, serial)),
+        "mt-sics" => Box::new(scale::Scale::new(serial)),
         "homemade" => Box::new(Other::new(Kind::Homemade, serial)),
         _ => return None,
     })

@@ -26,6 +26,11 @@ const READ_WAIT: Duration = Duration::from_millis(100);
 /// The workload on the card stops when no duty came for this long: its lease.
 const CARD_LEASE: Duration = Duration::from_secs(3);
 
+/// File of the folder that says what lies on the emulated scale, kg: whoever plays the operator writes a number there.
+pub const PAN_FILE: &str = "scale.pan";
+/// How often that is looked at.
+const PAN_LOOK: Duration = Duration::from_millis(50);
+
 /// How to host.
 #[derive(Clone, Debug)]
 pub struct HostOptions {
@@ -41,6 +46,8 @@ pub struct HostOptions {
     pub instruments: Vec<(String, Serial)>,
     /// What goes wrong, by wall time.
     pub faults: Scenario,
+    /// There is a scale: what lies on it is the number of kilograms in the file [`PAN_FILE`] of the folder.
+    pub scale: bool,
     /// Bench seconds a wall second.
     pub speed: f64,
     /// End some time after standard input closes: the engine that started this emulator is gone.
@@ -126,6 +133,10 @@ pub fn host(world: World, options: &HostOptions, ready: impl FnOnce(&Ready)) -> 
         ports.insert(name.clone(), outlet.link.clone());
         outlets.push(outlet);
     }
+    let pan = options.scale.then(|| options.folder.join(PAN_FILE));
+    if let Some(pan) = &pan {
+        std::fs::write(pan, "0\n").map_err(file_error(pan))?;
+    }
     let socket = options.folder.join("card.sock");
     let _ = std::fs::remove_file(&socket);
     let listener = UnixListener::bind(&socket).map_err(file_error(&socket))?;
@@ -162,9 +173,18 @@ pub fn host(world: World, options: &HostOptions, ready: impl FnOnce(&Ready)) -> 
     }
     ready(&said);
 
+    let mut looked = Instant::now();
     while !shared.stop.load(Ordering::Relaxed) {
         {
             let (_, mut world) = shared.now();
+            if let Some(pan) = pan.as_ref().filter(|_| looked.elapsed() >= PAN_LOOK) {
+                looked = Instant::now();
+                // Half-written or no number: what lay there lies there still.
+                let kg = std::fs::read_to_string(pan).ok().and_then(|text| text.trim().parse().ok());
+                if let Some(kg) = kg.filter(|kg: &f64| kg.is_finite()) {
+                    world.load(rig::config::SCALE, kg);
+                }
+            }
             expire_card(&shared, &mut world);
             shared.drain_events(&mut world);
         }

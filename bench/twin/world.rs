@@ -108,6 +108,13 @@ impl World {
         }
     }
 
+    /// Puts so much on the pan of the scale of this name, kg.
+    pub fn load(&mut self, name: &str, kg: f64) {
+        if let Some((_, device)) = self.desk.iter_mut().find(|(known, _)| known == name) {
+            device.load(kg);
+        }
+    }
+
     /// Bench seconds since power-up.
     pub fn bench_s(&self) -> f64 {
         self.bench_s

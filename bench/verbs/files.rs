@@ -5,6 +5,7 @@ use crate::exit::{BadInput, Exit};
 use crate::plan;
 use anyhow::Result;
 use clap::CommandFactory;
+use rig::config::SCALE;
 use rig::port::{Place, latency_ms};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -25,6 +26,14 @@ pub(crate) fn check_rig(wanted: &str) -> Result<Exit> {
     say!("{}: no problems", rig.name);
     for instrument in &rig.instruments {
         say!("  {} on {}: {}", instrument.name, connection(instrument), alone(instrument));
+    }
+    if let Some(scale) = &rig.scale {
+        let place = connection(&scale.instrument);
+        say!(
+            "  {SCALE} on {place}: for `rig weigh` alone, {} kg a step, {} kg standard uncertainty",
+            scale.readability_kg,
+            scale.accuracy_kg
+        );
     }
     say!("  {}", loop_limit(&rig));
     say!("  {}", super::commission::describe(&rig, &source.from));

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A program of the peers' Python, beside it.
-fn program(name: &str, what: &str) -> Option<std::process::Command> {
+pub(super) fn program(name: &str, what: &str) -> Option<std::process::Command> {
     let python = std::env::var_os("ORBITBENCH_PEERS").map(PathBuf::from);
     let path = python.as_deref().and_then(Path::parent).map(|bin| bin.join(name)).filter(|path| path.exists());
     if path.is_none() {
@@ -26,7 +26,7 @@ fn program(name: &str, what: &str) -> Option<std::process::Command> {
 }
 
 /// A process that ends with the test.
-struct Peer(Child);
+pub(super) struct Peer(Child);
 
 impl Drop for Peer {
     fn drop(&mut self) {
@@ -36,12 +36,12 @@ impl Drop for Peer {
     }
 }
 
-fn start(command: &mut std::process::Command) -> Peer {
+pub(super) fn start(command: &mut std::process::Command) -> Peer {
     Peer(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the peer starts"))
 }
 
 /// A port of the network that nobody uses at the moment.
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port()
 }
 
@@ -163,7 +163,7 @@ fn our_driver_reads_the_scale_of_mt_sics_emulator() {
 }
 
 /// Our emulated rig on pseudo-terminals.
-fn emulated(folder: &Path, rig: &str) -> Peer {
+pub(super) fn emulated(folder: &Path, rig: &str) -> Peer {
     let mut emulator = std::process::Command::new(env!("CARGO_BIN_EXE_orbitbench"));
     let mut child = emulator.args(["rig", "emulate", rig, "--folder"]).arg(folder).stdout(Stdio::piped()).spawn().expect("an emulator");
     let (said, ready) = mpsc::channel();

@@ -318,7 +318,7 @@ impl Screen {
 
 /// Looks until there is something: for what tells nobody that it happened.
 #[track_caller]
-pub(super) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = look() {

@@ -4,11 +4,11 @@ mod channel;
 mod instrument;
 
 use super::{
-    AcceleratorRule, CalibrationRule, CommissioningRule, Connection, DeviceSettings, HeatSource, Instrument, Interface, Ledger, Mass,
-    RigFile, ServoNode, Waiver,
+    AcceleratorRule, CalibrationRule, CommissioningRule, Connection, DeviceSettings, HeatSource, Instrument, Interface, Mass, RigFile,
+    SCALE, Scale, ServoNode, Waiver, WeighingRule,
 };
 use channel::channels;
-use instrument::instrument;
+pub(super) use instrument::instrument;
 use signal::Section;
 
 /// The only layout of rig files there is.
@@ -29,11 +29,13 @@ pub(super) fn rig(root: &Section<'_>) -> RigFile {
     let mut instruments = named(root, "instrument", instrument);
     let channels = channels(root, &mut instruments);
     let accelerator = accelerator(&root.section("accelerator"), &instruments);
-    let masses = named(root, "mass", mass);
+    let masses = named(root, "mass", Mass::read);
+    let weighing = WeighingRule::read(&root.optional_section("weighing"));
+    let scale = Scale::read(&root.optional_section(SCALE));
     let commissioning = CommissioningRule::read(&root.optional_section("commissioning"));
     let calibration = CalibrationRule::read(&root.optional_section("calibration"));
     let waiver = Waiver::read(&root.optional_section("waiver"));
-    RigFile { name, title, interface, instruments, channels, accelerator, masses, commissioning, calibration, waiver }
+    RigFile { name, title, interface, instruments, channels, accelerator, masses, weighing, scale, commissioning, calibration, waiver }
 }
 
 /// Reads every `[key.NAME]`.
@@ -114,16 +116,4 @@ fn settings(section: &Section<'_>) -> DeviceSettings {
         section.problem("limit_follows_budget", "needs power_limit_w: the limit at full load");
     }
     DeviceSettings { power_limit_w, limit_follows_budget, locked_mhz }
-}
-
-fn mass(name: String, section: &Section<'_>) -> Mass {
-    Mass {
-        name,
-        kg: section.number("kg", 0.0..=1000.0),
-        ledger: section.choice(
-            "ledger",
-            &[("flying_cooling", Ledger::FlyingCooling), ("flying_compute", Ledger::FlyingCompute), ("support", Ledger::Support)],
-        ),
-        note: section.optional_text("note", "what it is and how it was weighed").unwrap_or_default(),
-    }
 }

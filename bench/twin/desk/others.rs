@@ -1,4 +1,4 @@
-//! Smaller devices that speak in lines: a circulator, a power meter, a scale, and home-made firmware with a watchdog.
+//! Smaller devices that speak in lines: a circulator, a power meter, and home-made firmware with a watchdog.
 
 use super::lines::{Lines, argument};
 use super::{Emulated, Scene};
@@ -11,8 +11,6 @@ pub(super) enum Kind {
     Julabo,
     /// A Yokogawa WT310 in the board's supply.
     Yokogawa,
-    /// A Mettler-Toledo scale with something on its pan.
-    Scale,
     /// Home-made firmware that drives a heater.
     Homemade,
 }
@@ -33,9 +31,6 @@ pub(super) struct Other {
     items: [String; 2],
     events: Vec<String>,
 }
-
-/// What lies on the scale, kg.
-const ON_THE_PAN_KG: f64 = 0.55;
 
 impl Other {
     pub(super) fn new(kind: Kind, serial: &str) -> Self {
@@ -103,15 +98,6 @@ impl Other {
         }
     }
 
-    fn scale(&self, line: &str) -> String {
-        match line {
-            "S" | "SI" => format!("S S {ON_THE_PAN_KG:>10.3} kg"),
-            "I4" | "@" => format!("I4 A \"{}\"", self.serial),
-            "Z" => "Z A".to_owned(),
-            _ => "ES".to_owned(),
-        }
-    }
-
     fn homemade(&mut self, line: &str) -> Option<String> {
         let value = |prefix: &str| line.strip_prefix(prefix).and_then(|v| v.parse::<f64>().ok()).filter(|v| v.is_finite());
         match line {
@@ -148,7 +134,6 @@ impl Emulated for Other {
             let answer = match self.kind {
                 Kind::Julabo => self.julabo(&line, tec),
                 Kind::Yokogawa => self.yokogawa(&line),
-                Kind::Scale => Some(self.scale(&line)),
                 Kind::Homemade => self.homemade(&line),
             };
             out.extend(answer.into_iter().flat_map(|answer| (answer + "\r\n").into_bytes()));

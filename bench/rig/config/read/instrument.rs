@@ -23,7 +23,7 @@ enum Word {
     Line,
 }
 
-pub(super) fn instrument(name: String, section: &Section<'_>) -> Instrument {
+pub(in crate::config) fn instrument(name: String, section: &Section<'_>) -> Instrument {
     let words =
         [("mecom", Word::Mecom), ("line", Word::Line), ("modbus", Word::Modbus), ("neslab", Word::Neslab), ("tetech", Word::Tetech)];
     let word = section.choice("driver", &words);
