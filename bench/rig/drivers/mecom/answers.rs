@@ -245,7 +245,8 @@ impl Mecom {
             fx.events.push(Event::Reading { tick, channel: Channel::TecOutput, value: f64::from(u8::from(on)) });
         }
         let Some(want) = want else {
-            if self.found.output != Some(on) {
+            // With "on" waiting to be sent, what was seen before it is no news, and would look like an output that went off again.
+            if self.found.output != Some(on) && !self.wanted.enable {
                 self.confirm(on, fx);
             }
             return;
