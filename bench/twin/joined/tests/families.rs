@@ -152,14 +152,7 @@ fn mecom(scenario: &Scenario, firmware_version: i32) -> Box<dyn Run> {
 }
 
 fn join(scenario: &Scenario, firmware_version: i32, around: fn(Box<dyn Driver>) -> Box<dyn Driver>) -> Joined<TecController> {
-    let settings = MecomSettings {
-        address: 1,
-        lease_s: 3.0,
-        current_limit_a: 8.0,
-        voltage_limit_v: 16.0,
-        device_type: Some(1090),
-        serial_number: Some(4242),
-    };
+    let settings = MecomSettings { device_type: Some(1090), serial_number: Some(4242), ..MecomSettings::limited(3.0, 8.0, 16.0) };
     let instrument = instrument(DriverKind::Mecom(settings), 57_600, "object_temperature", "sink_temperature");
     let device = TecController::new(TecConfig { firmware_version, ..TecConfig::default() });
     let line = Line::new(scenario, "tec", instrument.serial.wire_s(1));
