@@ -88,8 +88,7 @@ mod tests {
 
     #[test]
     fn the_bench_sees_its_own_numbers_and_the_instrument_its() {
-        let mecom =
-            MecomSettings { address: 1, lease_s: 3.0, current_limit_a: 1.0, voltage_limit_v: 1.0, device_type: None, serial_number: None };
+        let mecom = MecomSettings::limited(3.0, 1.0, 1.0);
         let mut instrument = Instrument {
             name: "tec".into(),
             driver: DriverKind::Mecom(mecom),

@@ -3,17 +3,23 @@
 //! An emulated instrument is a peer of the driver, not its mirror: it knows its protocol from the device's side and shares nothing
 //! of how a driver goes about it.
 
+mod alone;
+mod baths;
 mod binary;
 mod lines;
 mod others;
 mod scale;
+mod sinara;
 mod supply;
 mod tec_face;
 
 use crate::tec_controller::{Sensors, TecController};
 use crate::wired::Ailment;
+pub use alone::Alone;
+use baths::{Huber, Lauda};
 use others::{Kind, Other};
 use rig::{DriverKind, Instrument, LineSettings, RigFile};
+use sinara::Sinara;
 use supply::{Make, Supply};
 use tec_face::TecFace;
 use thiserror::Error;
@@ -41,8 +47,13 @@ pub trait Emulated: Send {
     /// Its output is on; `None` if it has none of its own.
     fn output_on(&self) -> Option<bool>;
 
-    /// Something befalls it at `wall_s`. What it cannot know of leaves it as it is.
-    fn suffer(&mut self, _wall_s: f64, _ailment: Ailment) {}
+    /// It does something of its own when its host falls silent.
+    fn has_watchdog(&self) -> bool {
+        false
+    }
+
+    /// Something befalls it at `wall_s`, and with it `tec`, where it is a face of that.
+    fn suffer(&mut self, wall_s: f64, ailment: Ailment, tec: &mut TecController);
 
     /// So much lies on it now, kg. Only a scale has a pan.
     fn load(&mut self, _kg: f64) {}
@@ -69,7 +80,11 @@ impl Emulated for Bystander {
         Some(self.device.output_on())
     }
 
-    fn suffer(&mut self, wall_s: f64, ailment: Ailment) {
+    fn has_watchdog(&self) -> bool {
+        true
+    }
+
+    fn suffer(&mut self, wall_s: f64, ailment: Ailment, _tec: &mut TecController) {
         self.device.befall(wall_s, ailment);
     }
 
@@ -110,7 +125,7 @@ fn stand_in(instrument: &Instrument) -> Result<Option<Box<dyn Emulated>>, NotEmu
         DriverKind::Modbus(settings) => Ok(Some(Box::new(binary::Registers::of(instrument, settings)))),
         DriverKind::Neslab(settings) => Ok(Some(Box::new(binary::Circulator::of(instrument, settings.address)))),
         DriverKind::Tetech(settings) => Ok(Some(Box::new(binary::TeFace::of(instrument, *settings)))),
-        DriverKind::Line(line) => speaks(line).map(Some).ok_or_else(|| NotEmulated {
+        DriverKind::Line(line) => speaks(line, instrument.servoes()).map(Some).ok_or_else(|| NotEmulated {
             instrument: instrument.name.clone(),
             why: format!("nothing here speaks the dialect \"{}\" from the device's side", line.dialect.name),
         }),
@@ -119,7 +134,7 @@ fn stand_in(instrument: &Instrument) -> Result<Option<Box<dyn Emulated>>, NotEmu
 
 /// A device that speaks this dialect. What the dialect's file says it says is not looked at: a device that agreed with it by
 /// construction would prove nothing.
-fn speaks(line: &LineSettings) -> Option<Box<dyn Emulated>> {
+fn speaks(line: &LineSettings, servoes: bool) -> Option<Box<dyn Emulated>> {
     let serial = line.serial_number.as_deref().unwrap_or("4242");
     Some(match line.dialect.name.as_str() {
         "arroyo" => Box::new(TecFace::new(line.model.as_deref().unwrap_or("5240"), serial)),
@@ -128,6 +143,9 @@ fn speaks(line: &LineSettings) -> Option<Box<dyn Emulated>> {
         "chroma-62000h" => Box::new(Supply::new(Make::Chroma, serial)),
         "korad" => Box::new(Supply::new(Make::Korad, serial)),
         "julabo" => Box::new(Other::new(Kind::Julabo, serial)),
+        "lauda" => Box::new(Lauda::new(servoes)),
+        "huber" => Box::new(Huber::new(serial, servoes)),
+        "sinara-8451" => Box::new(Sinara::new(servoes)),
         "yokogawa-wt" => Box::new(Other::new(Kind::Yokogawa, serial)),
         "mt-sics" => Box::new(scale::Scale::new(serial)),
         "homemade" => Box::new(Other::new(Kind::Homemade, serial)),

@@ -304,6 +304,10 @@ impl TecController {
             self.fail(id::OBJECT_UPPER_TRIP, &format!("the object at {object_degc:.2} °C is above {high} °C"));
         } else if object_degc < low {
             self.fail(id::OBJECT_LOWER_TRIP, &format!("the object at {object_degc:.2} °C is below {low} °C"));
+        } else if self.current_a.abs() > f64::from(self.settings.current_trip_a) {
+            self.fail(id::CURRENT_TRIP, &format!("{:.2} A are above {} A", self.current_a, self.settings.current_trip_a));
+        } else if self.output_on() && sensors.voltage_v.abs() > f64::from(self.settings.voltage_trip_v) {
+            self.fail(id::VOLTAGE_TRIP, &format!("{:.2} V are above {} V", sensors.voltage_v, self.settings.voltage_trip_v));
         }
     }
 

@@ -103,7 +103,7 @@ impl World {
     /// Something befalls the instrument of this name, at wall second `wall_s`.
     pub fn suffer(&mut self, name: &str, wall_s: f64, ailment: Ailment) {
         match self.desk.iter_mut().find(|(known, _)| known == name) {
-            Some((_, device)) => device.suffer(wall_s, ailment),
+            Some((_, device)) => device.suffer(wall_s, ailment, &mut self.tec),
             None => self.tec.befall(wall_s, ailment),
         }
     }

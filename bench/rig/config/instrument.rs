@@ -198,10 +198,37 @@ pub struct MecomSettings {
     pub current_limit_a: f64,
     /// Largest voltage across the output either way, V. Written to the device and read back.
     pub voltage_limit_v: f64,
+    /// Beyond this current the device switches its output off and stands in error, A. Written and read back.
+    pub current_trip_a: f64,
+    /// Beyond this voltage it does the same, V. Written and read back.
+    pub voltage_trip_v: f64,
+    /// The sensor that its object input must be set to, if declared. Read, never written: it says what is wired.
+    pub object_sensor: Option<crate::protocol::mecom::Sensor>,
     /// Model number it must report, if declared.
     pub device_type: Option<u32>,
     /// Serial number it must report, if declared.
     pub serial_number: Option<u32>,
+}
+
+impl MecomSettings {
+    /// A device's own trips lie this far above its limits where a rig file does not say: the limit regulates, and its overshoot must
+    /// not trip (assumed: the vendor only says that a threshold must lie above its limit).
+    pub const TRIP_MARGIN: f64 = 1.2;
+
+    /// A controller of any model with these limits, at address 1.
+    pub const fn limited(lease_s: f64, current_limit_a: f64, voltage_limit_v: f64) -> Self {
+        Self {
+            address: 1,
+            lease_s,
+            current_limit_a,
+            voltage_limit_v,
+            current_trip_a: Self::TRIP_MARGIN * current_limit_a,
+            voltage_trip_v: Self::TRIP_MARGIN * voltage_limit_v,
+            object_sensor: None,
+            device_type: None,
+            serial_number: None,
+        }
+    }
 }
 
 /// A bath's own sensor.

@@ -116,6 +116,8 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ("lease_s = 3.0", "lease_ms = 3000", "wrong unit"),
     ("current_limit_a = 8.0", "", "missing `current_limit_a`"),
     ("current_limit_a = 8.0", "current_limit_a = nan", "current_limit_a"),
+    ("current_limit_a = 8.0", "current_limit_a = 8.0\ncurrent_trip_a = 8.0", "8 is not above the limit of 8"),
+    ("voltage_limit_v = 16.0", "voltage_limit_v = 16.0\nobject_sensor = \"pt500\"", "expected one of `pt100`"),
     ("address = 1", "address = 0", "`instrument.tec.address` = 0"),
     ("safe = \"off\"", "safe = \"on\"", "its action is \"off\""),
     ("safe = \"off\"", "safe = \"stop\"", "only a workload can be stopped"),

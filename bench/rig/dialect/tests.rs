@@ -41,7 +41,7 @@ fn published_lines_are_sent_letter_for_letter() {
     assert_eq!(asks("arroyo", "object_temperature"), "TEC:T?");
     assert_eq!(asks("arroyo", "output_current"), "TEC:ITE?");
     assert_eq!(asks("julabo", "bath_temperature"), "IN_PV_00");
-    assert_eq!(asks("lauda", "external_temperature"), "IN_PV_01");
+    assert_eq!(asks("lauda", "controlled_temperature"), "IN_PV_01");
     assert_eq!(asks("huber", "bath_temperature"), "{M01****");
     assert_eq!(asks("korad", "voltage"), "VOUT1?");
     assert_eq!(asks("sinara-8451", "object_temperature"), "report");

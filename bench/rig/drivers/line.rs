@@ -69,8 +69,8 @@ struct Known {
     device: String,
     /// It is the declared one.
     declared: bool,
-    /// What it must hold before it may be switched on was set.
-    set: bool,
+    /// The job that last gave it what it must hold before it may be switched on.
+    given: Option<Job>,
     /// As told by the last [`Event::OutputConfirmed`]; `None` while nobody knows.
     output: Option<bool>,
     /// The error that was told.
@@ -94,6 +94,8 @@ pub struct Line {
     wait_until_s: Option<f64>,
     /// Something read back otherwise than written, once: the command may not have arrived.
     mismatched: bool,
+    /// The last answer was none, or not what was asked for: more may be under way.
+    doubted: bool,
     known: Known,
     /// Exchanges that came to nothing since the last poll that was answered.
     failed: u8,
@@ -119,6 +121,7 @@ impl Line {
             again: None,
             wait_until_s: None,
             mismatched: false,
+            doubted: false,
             known: Known::default(),
             failed: 0,
         })
@@ -130,6 +133,11 @@ impl Line {
 
     fn begin(&mut self, job: Job) {
         self.steps = self.writer().script(job);
+        if let (Job::Switch { on: true, .. }, Some(given)) = (job, self.known.given) {
+            // A device that restarted since holds neither its settings nor what it was given.
+            let asks = self.writer().script(given).into_iter().filter(|step| matches!(step, Step::Ask { .. }));
+            self.steps = asks.chain(self.steps.drain(..)).collect();
+        }
         self.job = Some(job);
         (self.asked, self.again, self.wait_until_s) = (None, None, None);
     }
@@ -379,7 +387,7 @@ impl Line {
         } else if std::mem::take(&mut wanted.enable) {
             let drive = self.instrument.drive.as_ref();
             let needs = self.instrument.servoes() || drive.is_some_and(|d| d.level.is_some() || d.sun.is_some());
-            if needs && !self.known.set {
+            if needs && self.known.given.is_none() {
                 let why = "switching the output on: nothing was set since the instrument was configured".to_owned();
                 fx.events.push(Event::Refused { why });
                 return self.next_job(fx);
@@ -409,7 +417,7 @@ impl Line {
                 self.failed = 0;
                 fx.events.push(Event::PollDone { tick });
             }
-            Some(Job::Target(_) | Job::Level(_) | Job::Curve(_)) => self.known.set = true,
+            Some(job @ (Job::Target(_) | Job::Level(_) | Job::Curve(_))) => self.known.given = Some(job),
             Some(Job::Switch { .. } | Job::Acknowledge) | None => {}
         }
     }

@@ -10,13 +10,15 @@
 //!
 //! Not here: metadata (`?VM`) and saving to flash (`SP`), which no driver of ours sends.
 
+mod error;
 mod frame;
 mod message;
 mod parameter;
 
+pub use error::error_name;
 pub use frame::{Decoder, Frame, FrameError, MAX_PAYLOAD, Side};
 pub use message::{Answer, Bulk, MAX_BULK, Mismatch, Payload, Query, Reply, ReplyError, Request, RequestError, ServerError};
-pub use parameter::{Kind, Parameter, TABLE, Value, id, parameter};
+pub use parameter::{Kind, Parameter, Sensor, TABLE, Value, id, parameter};
 
 #[cfg(test)]
 mod tests;

@@ -53,14 +53,18 @@ impl Registers {
             has_output: settings.output.is_some(),
         }
     }
+
+    fn show(&self, wall_s: f64, tec: &mut TecController) {
+        if self.servoes {
+            face(tec, wall_s, self.target.as_deref().and_then(|name| self.device.get(name)), self.device.output_on());
+        }
+    }
 }
 
 impl Emulated for Registers {
     fn receive(&mut self, wall_s: f64, bytes: &[u8], tec: &mut TecController) -> Vec<u8> {
         let reply = self.device.receive(wall_s, bytes);
-        if self.servoes {
-            face(tec, wall_s, self.target.as_deref().and_then(|name| self.device.get(name)), self.device.output_on());
-        }
+        self.show(wall_s, tec);
         reply
     }
 
@@ -75,8 +79,13 @@ impl Emulated for Registers {
         self.has_output.then(|| self.device.output_on())
     }
 
-    fn suffer(&mut self, wall_s: f64, ailment: Ailment) {
+    fn has_watchdog(&self) -> bool {
+        self.device.has_watchdog()
+    }
+
+    fn suffer(&mut self, wall_s: f64, ailment: Ailment, tec: &mut TecController) {
         self.device.suffer(wall_s, ailment);
+        self.show(wall_s, tec);
     }
 
     fn events(&mut self) -> Vec<String> {
@@ -85,7 +94,7 @@ impl Emulated for Registers {
 }
 
 /// The stage does what a device says that it should.
-fn face(tec: &mut TecController, wall_s: f64, target_degc: Option<f64>, on: bool) {
+pub(super) fn face(tec: &mut TecController, wall_s: f64, target_degc: Option<f64>, on: bool) {
     if let Some(target_degc) = target_degc {
         tec.set_target(target_degc);
     }
@@ -105,14 +114,18 @@ impl Circulator {
         let config = BathConfig { address: address.unwrap_or(default.address), ..default };
         Self { bath: Bath::new(config), servoes: instrument.servoes() }
     }
+
+    fn show(&self, wall_s: f64, tec: &mut TecController) {
+        if self.servoes {
+            face(tec, wall_s, Some(self.bath.setpoint_degc()), self.bath.output_on());
+        }
+    }
 }
 
 impl Emulated for Circulator {
     fn receive(&mut self, wall_s: f64, bytes: &[u8], tec: &mut TecController) -> Vec<u8> {
         let reply = self.bath.receive(wall_s, bytes);
-        if self.servoes {
-            face(tec, wall_s, Some(self.bath.setpoint_degc()), self.bath.output_on());
-        }
+        self.show(wall_s, tec);
         reply
     }
 
@@ -125,8 +138,13 @@ impl Emulated for Circulator {
         Some(self.bath.output_on())
     }
 
-    fn suffer(&mut self, wall_s: f64, ailment: Ailment) {
+    fn has_watchdog(&self) -> bool {
+        self.bath.has_watchdog()
+    }
+
+    fn suffer(&mut self, wall_s: f64, ailment: Ailment, tec: &mut TecController) {
         self.bath.suffer(wall_s, ailment);
+        self.show(wall_s, tec);
     }
 
     fn events(&mut self) -> Vec<String> {
@@ -145,14 +163,18 @@ impl TeFace {
         let config = TeConfig { scale: settings.scale, ..TeConfig::of(settings.model) };
         Self { device: TeController::new(config), servoes: instrument.servoes() }
     }
+
+    fn show(&self, wall_s: f64, tec: &mut TecController) {
+        if self.servoes {
+            face(tec, wall_s, Some(self.device.set_point_degc()), self.device.output_on());
+        }
+    }
 }
 
 impl Emulated for TeFace {
     fn receive(&mut self, wall_s: f64, bytes: &[u8], tec: &mut TecController) -> Vec<u8> {
         let reply = self.device.receive(wall_s, bytes);
-        if self.servoes {
-            face(tec, wall_s, Some(self.device.set_point_degc()), self.device.output_on());
-        }
+        self.show(wall_s, tec);
         reply
     }
 
@@ -164,8 +186,13 @@ impl Emulated for TeFace {
         Some(self.device.output_on())
     }
 
-    fn suffer(&mut self, wall_s: f64, ailment: Ailment) {
+    fn has_watchdog(&self) -> bool {
+        self.device.has_watchdog()
+    }
+
+    fn suffer(&mut self, wall_s: f64, ailment: Ailment, tec: &mut TecController) {
         self.device.suffer(wall_s, ailment);
+        self.show(wall_s, tec);
     }
 
     fn events(&mut self) -> Vec<String> {

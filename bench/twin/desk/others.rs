@@ -3,6 +3,7 @@
 use super::lines::{Lines, argument};
 use super::{Emulated, Scene};
 use crate::tec_controller::TecController;
+use crate::wired::Ailment;
 
 /// Which of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,6 +150,30 @@ impl Emulated for Other {
 
     fn output_on(&self) -> Option<bool> {
         (self.kind == Kind::Homemade).then_some(self.on)
+    }
+
+    fn has_watchdog(&self) -> bool {
+        self.kind == Kind::Homemade
+    }
+
+    fn suffer(&mut self, _wall_s: f64, ailment: Ailment, tec: &mut TecController) {
+        match ailment {
+            Ailment::PowerCycle => {}
+            Ailment::Exchanged { serial_number } => self.serial = serial_number.to_string(),
+            Ailment::WatchdogFires => {
+                if self.kind == Kind::Homemade && self.on {
+                    (self.on, self.error) = (false, 3);
+                    self.events.push("watchdog fired: output off".to_owned());
+                }
+                return;
+            }
+        }
+        let serial = std::mem::take(&mut self.serial);
+        *self = Self { scene: self.scene, events: std::mem::take(&mut self.events), ..Self::new(self.kind, &serial) };
+        self.events.push("powered up".to_owned());
+        if self.kind == Kind::Julabo {
+            tec.set_output(false);
+        }
     }
 
     fn events(&mut self) -> Vec<String> {

@@ -5,6 +5,7 @@
 use super::lines::Lines;
 use super::{Emulated, Scene};
 use crate::tec_controller::TecController;
+use crate::wired::Ailment;
 
 /// Capacity and step of the display, kg: a bench scale of 32 kg (assumed).
 const CAPACITY_KG: f64 = 32.0;
@@ -142,6 +143,18 @@ impl Emulated for Scale {
 
     fn output_on(&self) -> Option<bool> {
         None
+    }
+
+    fn suffer(&mut self, wall_s: f64, ailment: Ailment, _tec: &mut TecController) {
+        match ailment {
+            Ailment::PowerCycle => {}
+            Ailment::Exchanged { serial_number } => self.serial = serial_number.to_string(),
+            Ailment::WatchdogFires => return,
+        }
+        // It sets its zero as it powers up, with whatever lies on it.
+        self.wall_s = self.wall_s.max(wall_s);
+        (self.lines, self.zero_kg, self.tare_kg) = (Lines::default(), self.pan_kg, 0.0);
+        self.events.push("powered up".to_owned());
     }
 
     fn load(&mut self, kg: f64) {

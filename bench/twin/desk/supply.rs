@@ -4,6 +4,7 @@
 use super::lines::Lines;
 use super::{Emulated, Scene};
 use crate::tec_controller::TecController;
+use crate::wired::Ailment;
 use std::collections::VecDeque;
 
 /// The load on the terminals, Ω.
@@ -247,6 +248,18 @@ impl Emulated for Supply {
 
     fn output_on(&self) -> Option<bool> {
         Some(self.on)
+    }
+
+    fn suffer(&mut self, _wall_s: f64, ailment: Ailment, _tec: &mut TecController) {
+        match ailment {
+            Ailment::PowerCycle => {}
+            Ailment::Exchanged { serial_number } => self.serial = serial_number.to_string(),
+            // It has none.
+            Ailment::WatchdogFires => return,
+        }
+        let events = std::mem::take(&mut self.events);
+        *self = Self { events, ..Self::new(self.make, &self.serial) };
+        self.events.push("powered up, output off".to_owned());
     }
 
     fn events(&mut self) -> Vec<String> {

@@ -4,12 +4,14 @@
 use super::lines::{Lines, argument};
 use super::{Emulated, Scene};
 use crate::tec_controller::TecController;
+use crate::wired::Ailment;
 use std::collections::VecDeque;
 
 /// The device.
 #[derive(Debug)]
 pub(super) struct TecFace {
-    identity: String,
+    model: String,
+    serial: String,
     lines: Lines,
     current_limit_a: f64,
     upper_degc: f64,
@@ -20,9 +22,9 @@ pub(super) struct TecFace {
 
 impl TecFace {
     pub(super) fn new(model: &str, serial: &str) -> Self {
-        let identity = format!("Arroyo {model} {serial} v2.34");
         Self {
-            identity,
+            model: model.to_owned(),
+            serial: serial.to_owned(),
             lines: Lines::default(),
             current_limit_a: 1.0,
             upper_degc: 60.0,
@@ -38,7 +40,7 @@ impl TecFace {
         let number = argument(&upper);
         let sensors = self.scene.map(|scene| scene.sensors);
         Some(match (head, number) {
-            ("*IDN?", _) => self.identity.clone(),
+            ("*IDN?", _) => format!("Arroyo {} {} v2.34", self.model, self.serial),
             ("TEC:T?", _) => format!("{:.3}", sensors?.object_degc),
             ("TEC:ITE?", _) => format!("{:.3}", tec.current_a()),
             ("TEC:V?", _) => format!("{:.3}", if tec.output_on() { sensors?.voltage_v } else { 0.0 }),
@@ -101,6 +103,19 @@ impl Emulated for TecFace {
 
     fn output_on(&self) -> Option<bool> {
         None
+    }
+
+    fn suffer(&mut self, _wall_s: f64, ailment: Ailment, tec: &mut TecController) {
+        match ailment {
+            Ailment::PowerCycle => {}
+            Ailment::Exchanged { serial_number } => self.serial = serial_number.to_string(),
+            // It has none.
+            Ailment::WatchdogFires => return,
+        }
+        let events = std::mem::take(&mut self.events);
+        *self = Self { scene: self.scene, events, ..Self::new(&self.model, &self.serial) };
+        self.events.push("powered up, output off".to_owned());
+        tec.set_output(false);
     }
 
     fn events(&mut self) -> Vec<String> {

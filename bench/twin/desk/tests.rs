@@ -198,9 +198,39 @@ fn home_made_firmware_has_a_lease_that_really_switches_off() {
     assert!(told.iter().any(|e| matches!(e, Event::DeviceError { number: 3, words } if words.contains("watchdog"))), "{told:?}");
 }
 
+/// What nobody here wrote the device's side of is told, by name.
 #[test]
 fn what_nothing_stands_in_for_says_so() {
-    let bath = "[instrument.tec]\ndriver = \"line\"\ndialect = \"lauda\"\nemulated = true\n";
-    let why = beside(&rig(bath, "bath_temperature", "")).err().unwrap().to_string();
-    assert!(why.contains("\"tec\" cannot be emulated") && why.contains("lauda"), "{why}");
+    let folder = tempfile::tempdir().unwrap();
+    let (_, text) = rig::dialect::builtin().iter().find(|(name, _)| *name == "lauda").unwrap();
+    let file = folder.path().join("own.toml");
+    std::fs::write(&file, text.replace("name = \"lauda\"", "name = \"own\"")).unwrap();
+    let bath = format!("[instrument.tec]\ndriver = \"line\"\ndialect = \"{}\"\nemulated = true\n", file.display());
+    let why = beside(&rig(&bath, "bath_temperature", "")).err().unwrap().to_string();
+    assert!(why.contains("\"tec\" cannot be emulated") && why.contains("\"own\""), "{why}");
+}
+
+/// Every shipped dialect has a device that speaks it, and every shipped rig can be emulated as it stands.
+#[test]
+fn everything_that_ships_can_be_emulated() {
+    for (name, text) in rig::dialect::builtin() {
+        let dialect = std::sync::Arc::new(rig::dialect::Dialect::parse(name, text).unwrap());
+        let settings = LineSettings {
+            dialect,
+            address: 1,
+            output: 1,
+            lease_s: None,
+            current_limit_a: None,
+            voltage_limit_v: None,
+            power_limit_w: None,
+            model: None,
+            serial_number: None,
+        };
+        assert!(speaks(&settings, false).is_some(), "nothing speaks {name}");
+    }
+    for (name, text) in rig::builtin() {
+        let document = Document::parse(*name, text);
+        let file = RigFile::read(&document.root());
+        assert_eq!(beside(&file).err(), None, "{name}");
+    }
 }

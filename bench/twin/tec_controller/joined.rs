@@ -7,7 +7,7 @@ mod denials;
 use super::*;
 use bench::{AT_25, Bench, Line, Tamper};
 use proptest::prelude::*;
-use rig::protocol::mecom::Query;
+use rig::protocol::mecom::{Query, Sensor};
 use rig::{Command, Event, Input};
 use signal::{Celsius, Channel};
 
@@ -25,7 +25,7 @@ fn a_whole_conversation_goes_as_it_should() {
     assert_eq!(bench.events[1..], [Event::OutputConfirmed { on: false }, Event::Ready]);
     let written: Vec<u16> = bench.writes().iter().map(|w| w.0).collect();
     assert_eq!(written[0], id::OUTPUT_ENABLE, "off before anything else");
-    assert_eq!(written[1..], [2000, 2030, 2031, 2060, 3003]);
+    assert_eq!(written[1..], [2000, 2030, 2031, 2032, 2033, 2060, 3003]);
     assert_eq!((bench.device.settings.current_limit_a, bench.device.settings.watchdog_s), (8.0, 3.0));
 
     bench.events.clear();
@@ -81,6 +81,9 @@ fn another_device_is_refused_and_nothing_is_written_to_it() {
 fn a_limit_that_reads_back_otherwise_is_refused() {
     for (name, tamper) in [
         ("Current", (|r| matches!(r, Request::Read { parameter: 2030, .. }).then(|| Reply::Bits(6.0_f32.to_bits()))) as Tamper),
+        ("Current Error Threshold", |r| matches!(r, Request::Read { parameter: 2032, .. }).then(|| Reply::Bits(8.0_f32.to_bits()))),
+        ("Voltage Error Threshold", |r| matches!(r, Request::Write { parameter: 2033, .. }).then_some(Reply::Refuse(ServerError::Range))),
+        ("Coarse Temperature Ramp", |r| matches!(r, Request::Read { parameter: 3003, .. }).then(|| Reply::Bits(1.0_f32.to_bits()))),
         ("Watchdog", |r| matches!(r, Request::Read { parameter: 2060, .. }).then(|| Reply::Bits(f32::NAN.to_bits()))),
         ("Watchdog", |r| matches!(r, Request::Write { parameter: 2060, .. }).then_some(Reply::Refuse(ServerError::Parameter))),
         ("Positive Current", |r| matches!(r, Request::Read { parameter: 3034, .. }).then_some(Reply::Refuse(ServerError::Parameter))),
@@ -106,6 +109,57 @@ fn a_limit_that_reads_back_otherwise_is_refused() {
     let mut bench = Bench::new(weak);
     bench.feed(Input::Opened);
     assert!(bench.refusal().contains("out of the parameter's range"), "{:?}", bench.events);
+}
+
+/// The sensor is read and held against the rig file, never written; firmware that does not tell is taken unless one is declared.
+#[test]
+fn another_sensor_than_the_declared_one_is_refused() {
+    let declaring = |sensor| {
+        let mut instrument = bench::instrument();
+        instrument.mecom_mut().unwrap().object_sensor = sensor;
+        instrument
+    };
+    let silent: Tamper = |r| matches!(r, Request::Read { parameter: 4034, .. }).then_some(Reply::Refuse(ServerError::Parameter));
+    let strange: Tamper = |r| matches!(r, Request::Read { parameter: 4034, .. }).then_some(Reply::Bits(99));
+    let plain: Tamper = |_| None;
+    for (declared, tamper, refused) in [
+        (None, silent, None),
+        (None, strange, None),
+        (Some(Sensor::Pt1000), plain, None),
+        (Some(Sensor::Pt100), plain, Some("its object input is set to pt1000, the rig file declares pt100")),
+        (Some(Sensor::Pt1000), silent, Some("does not tell what its object input is set to")),
+        (Some(Sensor::Pt1000), strange, Some("sensor type 99, which is not known here")),
+    ] {
+        let mut bench = Bench::of(&declaring(declared), TecConfig::default());
+        bench.tamper = tamper;
+        bench.feed(Input::Opened);
+        bench.pass(2.0);
+        assert_eq!(bench.told(|e| *e == Event::Ready), usize::from(refused.is_none()), "{:?}", bench.events);
+        if let Some(words) = refused {
+            assert!(bench.refusal().contains(words), "{:?}", bench.events);
+        }
+        assert!(bench.writes().iter().all(|(parameter, _)| *parameter != 4034));
+    }
+}
+
+/// A device in error says which: by name where a public source has one, and else by number with where to look it up.
+#[test]
+fn errors_are_told_by_name_where_there_is_one() {
+    for (tamper, words) in [
+        ((|r| matches!(r, Request::Read { parameter: 105, .. }).then_some(Reply::Bits(11))) as Tamper, "error 11, emergency stop"),
+        (|r| matches!(r, Request::Read { parameter: 105, .. }).then_some(Reply::Bits(20)), "error 20, parameter error"),
+        (
+            |r| matches!(r, Request::Read { parameter: 105, .. }).then_some(Reply::Bits(142)),
+            "error 142, its name is in the vendor's manual",
+        ),
+    ] {
+        let mut bench = Bench::ready();
+        bench.tamper = tamper;
+        bench.device.control(bench.now_s, 0.1, Sensors { object_degc: f64::NAN, ..AT_25 });
+        bench.command(Command::Poll { tick: 1 });
+        let told = bench.events.iter().find_map(|e| if let Event::DeviceError { words, .. } = e { Some(words.clone()) } else { None });
+        assert!(told.as_ref().is_some_and(|told| told.contains(words)), "{told:?}");
+    }
 }
 
 #[test]

@@ -3,11 +3,16 @@
 use super::TecConfig;
 use rig::protocol::mecom::{ServerError, Value, id, parameter};
 
+/// Error thresholds reach this far beyond what the output stage can give (assumed).
+const TRIP_RANGE: f64 = 1.5;
+
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
     pub(super) enabled: bool,
     pub(super) current_limit_a: f32,
     pub(super) voltage_limit_v: f32,
+    pub(super) current_trip_a: f32,
+    pub(super) voltage_trip_v: f32,
     pub(super) watchdog_s: f32,
     pub(super) target_degc: f32,
     pub(super) ramp_k_s: f32,
@@ -25,6 +30,8 @@ impl Settings {
             enabled: false,
             current_limit_a: config.current_limit_a as f32,
             voltage_limit_v: config.voltage_limit_v as f32,
+            current_trip_a: (config.rated_current_a * TRIP_RANGE) as f32,
+            voltage_trip_v: (config.rated_voltage_v * TRIP_RANGE) as f32,
             watchdog_s: 0.0,
             target_degc: 25.0,
             ramp_k_s: config.ramp_k_s as f32,
@@ -46,6 +53,10 @@ impl Settings {
             id::POSITIVE_CURRENT_IS => Value::Int(i32::from(self.positive_heats)),
             id::CURRENT_LIMIT => Value::Float(self.current_limit_a),
             id::VOLTAGE_LIMIT => Value::Float(self.voltage_limit_v),
+            id::CURRENT_TRIP => Value::Float(self.current_trip_a),
+            id::VOLTAGE_TRIP => Value::Float(self.voltage_trip_v),
+            // Pt1000.
+            id::OBJECT_SENSOR => Value::Int(2),
             id::WATCHDOG => Value::Float(self.watchdog_s),
             id::TARGET_TEMPERATURE | id::TARGET_NOW => Value::Float(self.target_degc),
             id::TARGET_RAMP => Value::Float(self.ramp_k_s),
@@ -83,6 +94,8 @@ impl Settings {
             id::POSITIVE_CURRENT_IS => int(0..=1).map(|v| self.positive_heats = v == 1),
             id::CURRENT_LIMIT => float(0.0, config.rated_current_a).map(|v| self.current_limit_a = v),
             id::VOLTAGE_LIMIT => float(0.0, config.rated_voltage_v).map(|v| self.voltage_limit_v = v),
+            id::CURRENT_TRIP => float(0.0, TRIP_RANGE * config.rated_current_a).map(|v| self.current_trip_a = v),
+            id::VOLTAGE_TRIP => float(0.0, TRIP_RANGE * config.rated_voltage_v).map(|v| self.voltage_trip_v = v),
             id::WATCHDOG => float(0.0, 3600.0).map(|v| self.watchdog_s = v),
             id::TARGET_TEMPERATURE => float(-100.0, 200.0).map(|v| self.target_degc = v),
             id::TARGET_RAMP => float(1e-4, 100.0).map(|v| self.ramp_k_s = v),

@@ -73,7 +73,8 @@ fn what_it_does_not_know_is_refused_by_number() {
         (Request::Write { parameter: 2030, instance: 1, bits: 17.0_f32.to_bits() }, ServerError::Range),
         (Request::Write { parameter: 3000, instance: 1, bits: f32::NAN.to_bits() }, ServerError::Range),
         // In the table of parameters, but not in this device.
-        (Request::Write { parameter: 2032, instance: 1, bits: 0 }, ServerError::Parameter),
+        (Request::Write { parameter: 2051, instance: 1, bits: 0 }, ServerError::ReadOnly),
+        (Request::Write { parameter: 4034, instance: 1, bits: 1 }, ServerError::ReadOnly),
     ];
     let mut device = TecController::new(TecConfig::default());
     for (request, error) in refused {
@@ -84,6 +85,22 @@ fn what_it_does_not_know_is_refused_by_number() {
         assert_eq!(std::str::from_utf8(&reply).unwrap().get(7..10), Some(code), "{payload}");
     }
     assert!(!device.output_on());
+}
+
+/// Its own trips, apart from its limits: they end in error, with the output off.
+#[test]
+fn a_current_or_voltage_beyond_its_trip_switches_off() {
+    for (trip, sensors) in [(id::CURRENT_TRIP, AT_25), (id::VOLTAGE_TRIP, Sensors { voltage_v: 4.5, ..AT_25 })] {
+        let mut device = TecController::new(TecConfig::default());
+        for (parameter, value) in [(id::CURRENT_LIMIT, 8.0), (id::TARGET_TEMPERATURE, 5.0), (id::TARGET_RAMP, 100.0), (trip, 4.2)] {
+            set(&mut device, 0.0, parameter, value);
+        }
+        enable(&mut device, 0.0);
+        let amps = device.control(0.1, 1.0, AT_25);
+        assert!(amps > 4.2 && device.output_on(), "{amps} A");
+        device.control(0.2, 0.1, sensors);
+        assert_eq!((device.output_on(), read(&mut device, 0.2, id::ERROR_NUMBER)), (false, Some(int(i32::from(trip)))));
+    }
 }
 
 #[test]

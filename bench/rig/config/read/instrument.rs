@@ -4,6 +4,7 @@ use crate::config::{
     Connection, DriverKind, Instrument, LineSettings, MecomSettings, ModbusSettings, NeslabSettings, Parity, Serial, TetechSettings, UsbId,
 };
 use crate::dialect::{self, Dialect};
+use crate::protocol::mecom::Sensor;
 use crate::protocol::modbus::RegisterMap;
 use crate::protocol::tetech::Model;
 use signal::Section;
@@ -62,13 +63,25 @@ struct Usual {
 
 fn mecom(section: &Section<'_>) -> MecomSettings {
     let whole = |key: &str, to: i64| section.optional_number(key, 0.0..=to as f64).map(|_| section.integer(key, 0..=to) as u32);
+    let lease_s = section.number("lease_s", SHORTEST_LEASE_S..=60.0);
+    let limited =
+        MecomSettings::limited(lease_s, section.number("current_limit_a", 0.01..=50.0), section.number("voltage_limit_v", 0.1..=60.0));
+    let trip = |key: &str, limit: f64, usual: f64| {
+        let trip = section.number_or(key, 0.01..=100.0, usual);
+        if trip <= limit {
+            section.problem(key, format_args!("{trip} is not above the limit of {limit}: the device would trip while it limits"));
+        }
+        trip
+    };
+    let sensors = Sensor::ALL.map(|sensor| (sensor.word(), sensor));
     MecomSettings {
         address: section.integer_or("address", 1..=254, 1) as u8,
-        lease_s: section.number("lease_s", SHORTEST_LEASE_S..=60.0),
-        current_limit_a: section.number("current_limit_a", 0.01..=50.0),
-        voltage_limit_v: section.number("voltage_limit_v", 0.1..=60.0),
+        current_trip_a: trip("current_trip_a", limited.current_limit_a, limited.current_trip_a),
+        voltage_trip_v: trip("voltage_trip_v", limited.voltage_limit_v, limited.voltage_trip_v),
+        object_sensor: section.has("object_sensor").then(|| section.choice("object_sensor", &sensors)),
         device_type: whole("device_type", 99_999),
         serial_number: whole("serial_number", i64::from(i32::MAX)),
+        ..limited
     }
 }
 

@@ -31,6 +31,13 @@ pub(super) fn words(step: &Step, settings: &LineSettings) -> String {
     format!("\"{}\"", String::from_utf8_lossy(line).escape_debug())
 }
 
+/// It is a number, or a device's word for having none: JSON's null, NAN, dashes, an error of its own. Anything else is a line that
+/// came by itself, such as a banner, and the answer is still under way.
+fn means_a_number(word: &str) -> bool {
+    let none = word.chars().all(|c| c == '-') || word.get(..3).is_some_and(|head| head.eq_ignore_ascii_case("err"));
+    none || number(word).is_some() || word.parse::<f64>().is_ok()
+}
+
 impl Line {
     /// A line came while a message was out.
     pub(super) fn heard(&mut self, line: &str, now_s: f64, fx: &mut Effects) {
@@ -46,9 +53,15 @@ impl Line {
                 }
             }
             Step::Ask { ask, then, .. } => {
-                if let Some(word) = ask.reply.word(line) {
+                let word = ask.reply.word(line);
+                let left = self.asked.as_ref().is_some_and(|(_, left)| *left > 0);
+                if let Some(word) = word.filter(|word| !left || !then.is_number() || means_a_number(word)) {
                     self.asked = None;
+                    self.doubted = false;
                     self.answered(&word, &ask, then, fx);
+                    if self.doubted {
+                        self.port.resync(now_s);
+                    }
                 } else {
                     // Somebody else's answer, or half of one.
                     self.port.resync(now_s);
@@ -142,6 +155,11 @@ impl Line {
     /// Once it may never have arrived; twice it is refused.
     fn mismatch(&mut self, why: &str, fx: &mut Effects) {
         let Some(job) = self.job else { return };
+        self.doubted = true;
+        if let Job::Poll(_) | Job::Switch { .. } = job {
+            // Written and read back a while ago: it restarted, or another stands in its place.
+            return self.silent(format!("the instrument lost its settings as if restarted, {why}"), fx);
+        }
         if !std::mem::replace(&mut self.mismatched, true) {
             fx.events.push(Event::Retried { why: why.to_owned() });
             self.begin(job);
@@ -200,6 +218,7 @@ impl Line {
         let (says, back) = (rule.is_on.says(word), rule.back.clone());
         let Some(on) = says else {
             // It answers, and nobody can tell what: as good as nothing.
+            self.doubted = true;
             let why = format!("\"{word}\" does not say whether the output is on");
             match self.job {
                 Some(Job::Open | Job::Switch { on: false, .. }) => self.silent(why, fx),
@@ -214,7 +233,8 @@ impl Line {
             fx.events.push(Event::Reading { tick, channel: Channel::TecOutput, value: f64::from(u8::from(on)) });
         }
         let Some(want) = want else {
-            if self.known.output != Some(on) {
+            // With "on" waiting to be sent, what was seen before it is no news, and would look like an output that went off again.
+            if self.known.output != Some(on) && !self.wanted.enable {
                 self.confirm(on, fx);
             }
             return;

@@ -80,6 +80,13 @@ pub(super) enum Then {
     Error,
 }
 
+impl Then {
+    /// Only a number can be its answer.
+    pub(super) const fn is_number(&self) -> bool {
+        matches!(self, Self::Equal { .. } | Self::Measure { .. })
+    }
+}
+
 /// Makes scripts of a dialect and what the rig file says.
 #[derive(Clone, Copy)]
 pub(super) struct Writer<'a> {
@@ -137,6 +144,12 @@ impl Writer<'_> {
             *off = !on;
         }
         vec![command, self.ask(&output.back, Then::Output { want: Some(on), looked: 0 })]
+    }
+
+    /// What was set up, read back only: all of it, or what makes the device mind its host.
+    fn verify(&self, lease_only: bool) -> impl Iterator<Item = Step> + '_ {
+        let setups = self.dialect().setup.iter().filter(move |s| !lease_only || s.write.names().any(|name| name == "lease_s"));
+        setups.flat_map(|setup| self.setup(setup)).filter(|step| matches!(step, Step::Ask { .. }))
     }
 
     /// What the output does, whatever that is.
@@ -210,6 +223,7 @@ impl Writer<'_> {
                 steps.extend(self.error());
             }
             Job::Poll(tick) => {
+                steps.extend(self.verify(true));
                 steps.extend(self.measurements(Some(tick)));
                 steps.extend(self.look());
                 steps.extend(self.error());
@@ -240,7 +254,12 @@ impl Writer<'_> {
                     }
                 }
             }
-            Job::Switch { on, .. } => steps.extend(self.switch(on)),
+            Job::Switch { on, .. } => {
+                if on {
+                    steps.extend(self.verify(false));
+                }
+                steps.extend(self.switch(on));
+            }
             Job::Acknowledge => {
                 let clear = dialect.error.as_ref().and_then(|error| error.clear.as_ref());
                 steps.extend(clear.map(|template| self.tell(template, |_| None, 1)));

@@ -4,7 +4,7 @@ use super::Mecom;
 use super::state::{Found, Link, status};
 use super::task::{self, Job, Task};
 use crate::driver::{Effects, Event};
-use crate::protocol::mecom::{Answer, ServerError, Value, id, parameter};
+use crate::protocol::mecom::{Answer, Sensor, ServerError, Value, error_name, id, parameter};
 use signal::{Channel, Tick};
 
 /// Exchanges that fail in a row before the link counts as lost. A device that answers, but not what it is asked, is as good as
@@ -94,6 +94,7 @@ impl Mecom {
             // What follows reads back: it may be off for another reason, such as its lease.
             Some(Job::Open | Job::Switch { .. }) if task.switches_off() => {}
             Some(_) if matches!(task, Task::TryBulk(_)) => {}
+            Some(_) if task == Task::Sensor && error == ServerError::Parameter => self.sensor(None, fx),
             // One by one it shows which of them cannot be had.
             Some(_) if matches!(task, Task::Bulk(_)) => {
                 self.found.bulk &= not_now;
@@ -175,6 +176,7 @@ impl Mecom {
             Task::Polarity => {
                 self.refuse(format!("cannot tell which way positive current is: parameter 3034 reads {number}"), false, fx);
             }
+            Task::Sensor => self.sensor(Some(number), fx),
             Task::Enabled => self.found.enabled = number != 0,
             Task::Output { want, looked } => self.output(want, looked, number, fx),
             Task::ErrorNumber => self.found.error = Some((number, 0)),
@@ -183,6 +185,18 @@ impl Mecom {
             Task::RestartIfError if number == status::ERROR => self.tasks.push_front(Task::Restart),
             _ => {}
         }
+    }
+
+    /// The object input is set to this; `None` if the device does not tell.
+    fn sensor(&mut self, number: Option<i32>, fx: &mut Effects) {
+        let Some(declared) = self.settings.object_sensor.filter(|declared| Some(*declared as i32) != number) else { return };
+        let set = match number.map(|number| (number, Sensor::of(number))) {
+            None => "the device does not tell what its object input is set to (4034)".to_owned(),
+            Some((_, Some(sensor))) => format!("its object input is set to {}", sensor.word()),
+            Some((number, None)) => format!("its object input is set to sensor type {number}, which is not known here"),
+        };
+        let why = format!("{set}, the rig file declares {}; set what is wired with the vendor's software", declared.word());
+        self.refuse(why, false, fx);
     }
 
     fn check_declared(&mut self, what: &str, found: i32, declared: Option<u32>, fx: &mut Effects) {
@@ -245,7 +259,8 @@ impl Mecom {
             fx.events.push(Event::Reading { tick, channel: Channel::TecOutput, value: f64::from(u8::from(on)) });
         }
         let Some(want) = want else {
-            if self.found.output != Some(on) {
+            // With "on" waiting to be sent, what was seen before it is no news, and would look like an output that went off again.
+            if self.found.output != Some(on) && !self.wanted.enable {
                 self.confirm(on, fx);
             }
             return;
@@ -292,7 +307,9 @@ impl Mecom {
     fn tell_error(&mut self, detail: i32, fx: &mut Effects) {
         self.found.error_told = true;
         if let Some((number, instance)) = self.found.error.take() {
-            let words = format!("the controller stands in error {number} (instance {instance}, parameter {detail}), its output is off");
+            let name = error_name(number).unwrap_or("its name is in the vendor's manual 5216");
+            let words =
+                format!("the controller stands in error {number}, {name} (instance {instance}, parameter {detail}); its output is off");
             fx.events.push(Event::DeviceError { number, words });
         }
     }

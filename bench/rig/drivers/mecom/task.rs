@@ -57,6 +57,8 @@ pub(super) enum Task {
     Serial,
     Firmware,
     Polarity,
+    /// What the object input is set to. Older firmware may not tell.
+    Sensor,
     /// Set a parameter. Silence is no failure: the answer may have been lost, and what follows reads back.
     Write {
         parameter: u16,
@@ -109,6 +111,7 @@ impl Task {
             Self::Serial => id::SERIAL_NUMBER,
             Self::Firmware => id::FIRMWARE_VERSION,
             Self::Polarity => id::POSITIVE_CURRENT_IS,
+            Self::Sensor => id::OBJECT_SENSOR,
             Self::Verify { parameter, .. } | Self::Measure(parameter, _) => parameter,
             Self::Enabled => id::OUTPUT_ENABLE,
             Self::Output { .. } | Self::RestartIfError => id::DEVICE_STATUS,
@@ -147,6 +150,8 @@ fn settings(instrument: &Instrument, own: &MecomSettings) -> Vec<(u16, Value)> {
     let mut float = |parameter, value: f64| settings.push((parameter, Value::Float(value as f32)));
     float(id::CURRENT_LIMIT, own.current_limit_a);
     float(id::VOLTAGE_LIMIT, own.voltage_limit_v);
+    float(id::CURRENT_TRIP, own.current_trip_a);
+    float(id::VOLTAGE_TRIP, own.voltage_trip_v);
     float(id::WATCHDOG, own.lease_s);
     if let Some(setpoint) = &instrument.setpoint {
         float(id::TARGET_RAMP, setpoint.rate_k_min / 60.0 * RAMP_MARGIN);
@@ -197,7 +202,7 @@ pub(super) fn polled_at_once(instrument: &Instrument, own: &MecomSettings, tick:
 pub(super) fn script(job: Job, instrument: &Instrument, own: &MecomSettings) -> VecDeque<Task> {
     match job {
         Job::Open => {
-            let mut tasks = VecDeque::from([Task::Identify, Task::Model, Task::Serial, Task::Firmware, Task::Polarity]);
+            let mut tasks = VecDeque::from([Task::Identify, Task::Model, Task::Serial, Task::Firmware, Task::Polarity, Task::Sensor]);
             tasks.extend(switch(false));
             for (parameter, value) in settings(instrument, own) {
                 tasks.push_back(Task::Write { parameter, value, attempts: 2 });

@@ -101,7 +101,8 @@ impl<D: Dialect> Unnumbered<D> {
             Some(Job::Open | Job::Switch(false)) => false,
             Some(Job::Switch(true)) => true,
             _ => {
-                if self.output != Some(on) {
+                // With "on" waiting to be sent, what was seen before it is no news, and would look like an output that went off again.
+                if self.output != Some(on) && !self.wanted.enable {
                     self.confirm(on, fx);
                 }
                 return;

@@ -73,6 +73,48 @@ pub struct Parameter {
     pub writable: bool,
 }
 
+/// Sensors that the object input can be set to, by their numbers in parameter 4034 (mecompyapi `tec.py`, `ObjectSensorType`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sensor {
+    /// Platinum, 100 Ω.
+    Pt100 = 1,
+    /// Platinum, 1000 Ω.
+    Pt1000 = 2,
+    /// NTC, input range of 18 kΩ.
+    Ntc18k = 3,
+    /// NTC, input range of 39 kΩ.
+    Ntc39k = 4,
+    /// NTC, input range of 56 kΩ.
+    Ntc56k = 5,
+    /// NTC, input range of 1 MΩ.
+    Ntc1m = 6,
+    /// A voltage.
+    Voltage = 7,
+}
+
+impl Sensor {
+    /// Every one.
+    pub const ALL: [Self; 7] = [Self::Pt100, Self::Pt1000, Self::Ntc18k, Self::Ntc39k, Self::Ntc56k, Self::Ntc1m, Self::Voltage];
+
+    /// The sensor of this number; `None` for 0, which is unknown, and for what later firmware may have.
+    pub fn of(number: i32) -> Option<Self> {
+        Self::ALL.into_iter().find(|sensor| *sensor as i32 == number)
+    }
+
+    /// The word in a rig file.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Pt100 => "pt100",
+            Self::Pt1000 => "pt1000",
+            Self::Ntc18k => "ntc18k",
+            Self::Ntc39k => "ntc39k",
+            Self::Ntc56k => "ntc56k",
+            Self::Ntc1m => "ntc1m",
+            Self::Voltage => "voltage",
+        }
+    }
+}
+
 macro_rules! parameters {
     ($($name:ident = $id:literal, $kind:ident, $access:ident, $vendor:literal, $unit:literal;)+) => {
         /// Identifiers of the parameters by name, so that no driver spells a number.
@@ -126,6 +168,7 @@ parameters! {
     POSITIVE_CURRENT_IS = 3034, Int32, write, "Positive Current Is", "0 cooling, 1 heating";
     OBJECT_LOWER_TRIP = 4010, Float32, write, "Object Temperature Lower Error Threshold", "°C";
     OBJECT_UPPER_TRIP = 4011, Float32, write, "Object Temperature Upper Error Threshold", "°C";
+    OBJECT_SENSOR = 4034, Int32, read, "Object Sensor Type", "see Sensor";
 }
 
 /// The parameter of this number, if it is known here.

@@ -1,5 +1,6 @@
 //! Every driver with its emulated device, as one kind of thing.
 
+mod lines;
 mod others;
 
 use super::super::*;
@@ -19,50 +20,55 @@ pub(super) struct Family {
     pub(super) tells_answers_apart: bool,
     /// It holds the device to a serial number, 4242.
     pub(super) identifies: bool,
+    /// A reply that was damaged on the way is known as such.
+    pub(super) checked: bool,
+    /// What it is given before it is switched on; `None` for what only measures.
+    pub(super) set: Option<Command>,
     pub(super) join: fn(&Scenario) -> Box<dyn Run>,
 }
 
-pub(super) const FAMILIES: &[Family] = &[
-    Family {
-        name: "mecom",
-        lease_s: 3.0,
-        watchdog: true,
-        tells_answers_apart: true,
-        identifies: true,
-        join: |scenario| mecom(scenario, 510),
-    },
-    Family {
-        name: "mecom with bulk reads",
-        lease_s: 3.0,
-        watchdog: true,
-        tells_answers_apart: true,
-        identifies: true,
-        join: |scenario| mecom(scenario, 600),
-    },
-    Family { name: "modbus", lease_s: 3.0, watchdog: true, tells_answers_apart: false, identifies: true, join: others::modbus },
-    Family { name: "neslab", lease_s: 3.0, watchdog: false, tells_answers_apart: false, identifies: false, join: others::neslab },
-    Family {
-        name: "tetech TC-36-25",
-        lease_s: 3.0,
-        watchdog: false,
-        tells_answers_apart: false,
-        identifies: false,
-        join: |scenario| others::tetech(scenario, Model::Tc3625),
-    },
-    Family {
-        name: "tetech TC-720",
-        lease_s: 3.0,
-        watchdog: false,
-        tells_answers_apart: false,
-        identifies: false,
-        join: |scenario| others::tetech(scenario, Model::Tc720),
-    },
+const AT_20: Option<Command> = Some(Command::Target(Celsius(20.0)));
+
+impl Family {
+    /// One whose replies carry a checksum and no number.
+    const fn plain(name: &'static str, join: fn(&Scenario) -> Box<dyn Run>) -> Self {
+        let (lease_s, set) = (3.0, AT_20);
+        Self { name, lease_s, watchdog: false, tells_answers_apart: false, identifies: false, checked: true, set, join }
+    }
+
+    /// A line device: nothing tells a damaged reply, or another's, from a right one.
+    const fn line(name: &'static str, set: Option<Command>, join: fn(&Scenario) -> Box<dyn Run>) -> Self {
+        Self { checked: false, set, ..Self::plain(name, join) }
+    }
+
+    /// It minds its host.
+    const fn watched(self) -> Self {
+        Self { watchdog: true, ..self }
+    }
+
+    /// It tells its serial number.
+    const fn identified(self) -> Self {
+        Self { identifies: true, ..self }
+    }
+}
+
+/// Those of line devices, after these.
+pub(super) fn families() -> impl Iterator<Item = &'static Family> {
+    FAMILIES.iter().chain(lines::FAMILIES)
+}
+
+const FAMILIES: &[Family] = &[
+    Family { tells_answers_apart: true, ..Family::plain("mecom", |scenario| mecom(scenario, 510)).watched().identified() },
+    Family { tells_answers_apart: true, ..Family::plain("mecom with bulk reads", |scenario| mecom(scenario, 600)).watched().identified() },
+    Family::plain("modbus", others::modbus).watched().identified(),
+    Family::plain("neslab", others::neslab),
+    Family::plain("tetech TC-36-25", |scenario| others::tetech(scenario, Model::Tc3625)),
+    Family::plain("tetech TC-720", |scenario| others::tetech(scenario, Model::Tc720)),
 ];
 
 /// What the tests need of a [`Joined`], whatever its device.
 pub(super) trait Run {
     fn command(&mut self, command: Command);
-    fn target(&mut self);
     fn pass(&mut self, seconds: f64);
     fn now_s(&self) -> f64;
     fn events(&self) -> &[(f64, Event)];
@@ -81,10 +87,6 @@ pub(super) trait Run {
 impl<D: Wired> Run for Joined<D> {
     fn command(&mut self, command: Command) {
         Self::command(self, command);
-    }
-
-    fn target(&mut self) {
-        Self::command(self, Command::Target(Celsius(20.0)));
     }
 
     fn pass(&mut self, seconds: f64) {
@@ -150,14 +152,7 @@ fn mecom(scenario: &Scenario, firmware_version: i32) -> Box<dyn Run> {
 }
 
 fn join(scenario: &Scenario, firmware_version: i32, around: fn(Box<dyn Driver>) -> Box<dyn Driver>) -> Joined<TecController> {
-    let settings = MecomSettings {
-        address: 1,
-        lease_s: 3.0,
-        current_limit_a: 8.0,
-        voltage_limit_v: 16.0,
-        device_type: Some(1090),
-        serial_number: Some(4242),
-    };
+    let settings = MecomSettings { device_type: Some(1090), serial_number: Some(4242), ..MecomSettings::limited(3.0, 8.0, 16.0) };
     let instrument = instrument(DriverKind::Mecom(settings), 57_600, "object_temperature", "sink_temperature");
     let device = TecController::new(TecConfig { firmware_version, ..TecConfig::default() });
     let line = Line::new(scenario, "tec", instrument.serial.wire_s(1));

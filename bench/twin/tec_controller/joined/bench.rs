@@ -13,12 +13,9 @@ pub(super) fn instrument() -> Instrument {
     Instrument {
         name: "tec".to_owned(),
         driver: DriverKind::Mecom(MecomSettings {
-            address: 1,
-            lease_s: 3.0,
-            current_limit_a: 8.0,
-            voltage_limit_v: 16.0,
             device_type: Some(1090),
             serial_number: Some(4242),
+            ..MecomSettings::limited(3.0, 8.0, 16.0)
         }),
         connection: Connection::Emulated,
         serial: Serial::n81(57_600),
