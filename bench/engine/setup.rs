@@ -1,29 +1,34 @@
 //! From files and options to everything a run needs: parsed, checked against each other, and with the flight model's periodic
 //! start found. Opens no serial port; a real accelerator is asked once who it is.
 
+mod bench;
+mod device;
+mod files;
+
+pub(crate) use bench::trips;
+pub(crate) use device::{ask, power_range};
+pub use files::parse_rig;
+
 use crate::row::{self, RowMaker};
-use accelerator::nvml::{Held, Library, Settings};
-use accelerator::{Health, Identity, Sample, Spec};
-use control::{Actuator, Cycle, Governor, Law, LawError, Patience, Policy, Servo, SetpointLaw, Staging, Trip};
+use accelerator::nvml::Settings;
+use accelerator::{Identity, Spec};
+use bench::{channels, item, stable, uncarried};
+use control::{Cycle, Governor, Law, LawError, Patience, Policy, Servo, SetpointLaw, Staging};
+use device::{actuator, alone, settable, settings};
+use files::parse;
 use model::Profile;
 use model::flight::FlightModel;
-use model::mass::{Item, Ledger, Ledgers};
+use model::mass::{Item, Ledgers};
 use model::power::PowerShare;
 use model::profile::PolicyChoice;
 use rig::RigFile;
-use signal::{Channel, Document, Problems, Watts};
+use signal::Problems;
 use std::fmt::Write as _;
-use std::path::Path;
 use thiserror::Error;
 use twin::TwinSpec;
 
 /// Speed of a run on the twin unless another is asked for: one orbit in about 98 s.
 const TWIN_SPEED: f64 = 60.0;
-/// Idle power of a GPU that does not say, as a fraction of its limit: about 80 of 700 W on an H200 (third-party measurements).
-const IDLE_FRAC: f64 = 0.115;
-/// Board power assumed of a host CPU that nothing measures: a desktop part's 65 W class, 10 W package idle.
-const CPU_FULL_W: f64 = 65.0;
-const CPU_IDLE_W: f64 = 10.0;
 /// Fraction of the controller's current limit at which a row counts as saturated.
 const SATURATION_FRAC: f64 = 0.98;
 /// Wall seconds a lost link may take to come back.
@@ -348,18 +353,6 @@ impl Setup {
     }
 }
 
-/// A battery that leaves bus or idle boards uncarried on every orbit loses the satellite: why, with the whole satellite's numbers.
-fn uncarried(cycle: &Cycle, share: f64) -> Option<String> {
-    let unmet_kwh = cycle.unmet_j / share / 3.6e6;
-    (unmet_kwh > 1e-6).then(|| {
-        format!(
-            "the battery leaves {unmet_kwh:.2} kWh of bus and idle boards uncarried on every orbit (it runs down to {:.0} %): enlarge capacity_kwh, discharge_kw \
-             or charge_kw in [battery], or array_kw in [power]",
-            cycle.lowest_frac * 100.0
-        )
-    })
-}
-
 fn ticks(bench_s: f64, dt_s: f64) -> u32 {
     (bench_s / dt_s).ceil().clamp(1.0, f64::from(u32::MAX)) as u32
 }
@@ -367,179 +360,4 @@ fn ticks(bench_s: f64, dt_s: f64) -> u32 {
 /// A workload by the word that was typed: for whoever needs work without a run.
 pub fn work(text: &str) -> Result<workload::Spec, SetupError> {
     Ok(text.parse()?)
-}
-
-/// A rig file with what it says of the twin; every problem at once.
-pub fn parse_rig(file: &str, text: &str) -> Result<(RigFile, TwinSpec), Problems> {
-    let document = Document::parse(file, text);
-    let root = document.root();
-    let read = (RigFile::read(&root), TwinSpec::read(&root));
-    document.finish(read)
-}
-
-fn parse(options: &Options) -> Result<(Profile, RigFile, TwinSpec), SetupError> {
-    let profile = Profile::parse(&options.profile.file, &options.profile.text);
-    let rig = parse_rig(&options.rig.file, &options.rig.text);
-    match (profile, rig) {
-        (Ok(profile), Ok((rig, twin))) => Ok((profile, rig, twin)),
-        (profile, rig) => {
-            let mut all = Vec::new();
-            all.extend(profile.err().into_iter().flat_map(|p| p.0));
-            all.extend(rig.err().into_iter().flat_map(|p| p.0));
-            Err(SetupError::Problems(Problems(all)))
-        }
-    }
-}
-
-/// Idle and full board power: declared first, then what the device says, then what is assumed of its kind.
-pub(crate) fn power_range(
-    assume_w: Option<f64>,
-    rig: &RigFile,
-    twin: &TwinSpec,
-    spec: &Spec,
-    identity: Option<&Identity>,
-) -> Result<(Watts, Watts), SetupError> {
-    let declared = &rig.accelerator;
-    let (idle, full) = match spec {
-        Spec::Virtual => (twin.card.idle_w, twin.card.full_w),
-        Spec::Nvml(_) => {
-            let full = declared.full_w.or_else(|| identity.and_then(|i| i.full_w)).ok_or_else(|| {
-                SetupError::Options(
-                    "the GPU does not say its power limit: declare full_w (and idle_w) in [accelerator] of the rig file".into(),
-                )
-            })?;
-            // Idle does not shrink with the limit.
-            let limit = declared.settings.power_limit_w.unwrap_or(full);
-            (declared.idle_w.unwrap_or(full * IDLE_FRAC), full.min(limit))
-        }
-        Spec::Cpu => {
-            let full = assume_w.or(identity.and_then(|i| i.full_w)).unwrap_or(CPU_FULL_W);
-            (CPU_IDLE_W.min(full / 2.0), full)
-        }
-    };
-    if !(idle >= 0.0 && idle < full) {
-        return Err(SetupError::Options(format!("idle power {idle} W is not below full power {full} W")));
-    }
-    Ok((Watts(idle), Watts(full)))
-}
-
-/// Refuses a loop of flight model and bench that would run away or ring. Its delay is half a tick, the rig's lag and what it
-/// declares beside, all in bench seconds. Heat is electrical on every rig that there is: it answers to temperature by leakage,
-/// and a watt at the board brings its overhead into the loop.
-fn stable(
-    flight: &FlightModel,
-    initial: &model::flight::FlightState,
-    profile: &Profile,
-    rig: &RigFile,
-    dt_s: f64,
-) -> Result<model::stability::Margin, model::stability::Unstable> {
-    let (radiative_w_k, capacity_j_k) = flight.response(initial);
-    let leakage_w_k = rig.accelerator.leakage_w_k * (1.0 + profile.satellite.overhead_frac);
-    let response = model::stability::Response::electrical(radiative_w_k, leakage_w_k, capacity_j_k);
-    model::stability::check(response, dt_s / 2.0 + rig.interface.lag_s + rig.interface.delay_s)
-}
-
-/// A weighed part in the ledgers of the model.
-fn item(mass: &rig::config::Mass) -> Item {
-    let ledger = match mass.ledger {
-        rig::config::Ledger::FlyingCooling => Ledger::FlyingCooling,
-        rig::config::Ledger::FlyingCompute => Ledger::FlyingCompute,
-        rig::config::Ledger::Support => Ledger::Support,
-    };
-    Item { name: mass.name.clone(), kg: mass.kg, ledger }
-}
-
-/// Asks a real device who it is. Without heat the flight model cannot be driven: then a stand-in has to be declared.
-pub(crate) fn ask(spec: &Spec, assume_w: Option<f64>) -> Result<Identity, SetupError> {
-    let mut device = spec.open(Path::new("/"))?;
-    let sample = device.sample()?;
-    let identity = device.identity().clone();
-    if sample.power_w.is_none() && sample.power_instant_w.is_none() && sample.energy_j.is_none() && assume_w.is_none() {
-        let why = if identity.notes.is_empty() { String::new() } else { format!(" ({})", identity.notes.join("; ")) };
-        return Err(SetupError::Options(format!(
-            "nothing measures the power of {}{why}; declare a stand-in with --assume-w WATTS: its heat is then marked assumed and no verdict is drawn",
-            identity.name
-        )));
-    }
-    Ok(identity)
-}
-
-fn settings(rig: &RigFile) -> Settings {
-    let asked = rig.accelerator.settings;
-    Settings { power_limit_w: asked.power_limit_w, locked_mhz: asked.locked_mhz }
-}
-
-/// What holds the board to its budget: its own limit only where the rig file asks for it.
-fn actuator(rig: &RigFile, identity: Option<&Identity>) -> Result<Actuator, SetupError> {
-    if !rig.accelerator.settings.limit_follows_budget {
-        return Ok(Actuator::Pacing);
-    }
-    let least = identity.and_then(|i| i.limits_w).map(|l| l.0);
-    least.map(|w| Actuator::PowerLimit { least: Watts(w) }).ok_or_else(|| {
-        SetupError::Options("limit_follows_budget in [accelerator.settings] needs a device that says which power limits it takes".into())
-    })
-}
-
-/// Refuses what the device cannot be set to, before anything is opened.
-fn settable(rig: &RigFile, spec: &Spec) -> Result<(), SetupError> {
-    let wanted = settings(rig);
-    match spec {
-        _ if wanted.is_none() => Ok(()),
-        Spec::Nvml(gpu) => Held::prepare(Library::find()?, gpu, wanted).map(drop).map_err(|e| SetupError::Options(e.to_string())),
-        other => Err(SetupError::Options(format!(
-            "[accelerator.settings] of the rig \"{}\" sets an NVIDIA GPU, and this run is on \"{other}\": remove the table or choose nvml:0",
-            rig.name
-        ))),
-    }
-}
-
-/// Refuses to share the device where nobody watches: what others draw and heat would be taken for this run's.
-fn alone(identity: Option<&Identity>) -> Result<(), SetupError> {
-    let others: Vec<String> = identity.and_then(|i| i.processes.as_ref()).into_iter().flatten().map(ToString::to_string).collect();
-    if others.is_empty() {
-        return Ok(());
-    }
-    Err(SetupError::Options(format!(
-        "something else uses the accelerator: {}; end it, choose another --accelerator, or run attended without --unattended",
-        others.join(", ")
-    )))
-}
-
-/// Channels a row has, by what is read.
-fn channels(spec: &Spec, rig: &RigFile) -> Vec<Channel> {
-    let mut channels =
-        vec![Channel::TecTarget, Channel::Plate, Channel::Sink, Channel::TecCurrent, Channel::TecVoltage, Channel::TecOutput];
-    channels.extend([
-        Channel::BoardPower,
-        Channel::BoardEnergy,
-        Channel::Die,
-        Channel::CoreClock,
-        Channel::Utilisation,
-        Channel::WorkUnits,
-    ]);
-    match spec {
-        Spec::Virtual => channels.extend([Channel::MemoryClock, Channel::ThrottleReasons]),
-        Spec::Nvml(_) => {
-            channels.extend([Channel::Memory, Channel::MemoryClock, Channel::ThrottleReasons]);
-            channels.extend(Sample::default().readings().map(|(channel, _)| channel));
-            channels.extend(Health::default().readings().map(|(channel, _)| channel));
-            channels.sort_unstable();
-            channels.dedup();
-        }
-        Spec::Cpu => {}
-    }
-    let more: Vec<Channel> = rig.channels_read().filter(|c| !channels.contains(c)).collect();
-    channels.extend(more);
-    channels
-}
-
-pub(crate) fn trips(rig: &RigFile) -> Vec<Trip> {
-    let mut trips: Vec<Trip> = rig
-        .channels
-        .iter()
-        .filter(|c| c.trip_min.is_some() || c.trip_max.is_some())
-        .filter_map(|c| Some(Trip { name: c.role.word().to_owned(), channel: c.role.channel()?, min: c.trip_min, max: c.trip_max }))
-        .collect();
-    trips.push(Trip { name: "accelerator die".into(), channel: Channel::Die, min: None, max: Some(rig.accelerator.trip_max_degc) });
-    trips
 }
