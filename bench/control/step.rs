@@ -67,6 +67,7 @@ pub fn step(law: &Law, state: &mut State, input: &Input) -> Output {
         // What was held too long is no heat any more, even if nothing else is known.
         heat: heat.value.filter(|_| heat.held_ticks <= law.patience.heat_ticks),
         heat_origin: heat.origin,
+        heat_source: heat.source,
         request: Some(request),
         setpoint: now,
         limited,
@@ -196,7 +197,7 @@ fn suspend(state: &mut State, by: &'static str, why: &str, events: &mut Vec<Even
 fn watch_heat(law: &Law, state: &mut State, heat: Heat, events: &mut Vec<Event>) {
     if heat.held_ticks > law.patience.heat_ticks && state.run == RunState::Running {
         let why = format!("no heat reading for {} ticks", heat.held_ticks);
-        state.alarm("heat", &format!("{why}: accelerator silent? see accelerator info"), events);
+        state.alarm("heat", &format!("{why}: {}", law.heat.silent()), events);
         suspend(state, "heat", &why, events);
     } else if heat.held_ticks == 0 && heat.value.is_some() {
         state.alarms.clear("heat");

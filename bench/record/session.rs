@@ -11,7 +11,7 @@ use signal::Request;
 use thiserror::Error;
 
 /// Version of the messages. Raised whenever an old reader would misunderstand a new writer, new columns included.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// A message that was not understood.
 #[derive(Debug, Error)]

@@ -56,6 +56,8 @@ impl Correction {
 /// Limits of a setpoint.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Setpoint {
+    /// The channel that is held.
+    pub channel: Channel,
     /// Range, °C.
     pub limits: Limits,
     /// Fastest change, K/min of bench time.
