@@ -135,6 +135,24 @@ pub enum LawError {
     Rate(f64),
 }
 
+impl Servo {
+    /// The word in files.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Plate => "plate",
+            Self::CoolantSupply => "coolant_supply",
+        }
+    }
+
+    /// The same to people.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Plate => "plate",
+            Self::CoolantSupply => "coolant supply",
+        }
+    }
+}
+
 impl Law {
     /// Refuses what cannot be flown.
     pub fn check(&self) -> Result<(), LawError> {
@@ -163,7 +181,8 @@ impl Law {
     /// The channel that is servoed.
     pub(crate) const fn servoed(&self) -> Channel {
         match self.servo {
-            Servo::Plate | Servo::CoolantSupply => Channel::Plate,
+            Servo::Plate => Channel::Plate,
+            Servo::CoolantSupply => Channel::CoolantSupply,
         }
     }
 

@@ -347,8 +347,9 @@ fn settle(law: &Law, state: &mut State, input: &Input, ticks: u32, events: &mut 
                 let have = measured.map_or("no reading".to_owned(), |m| format!("{m:.2} °C"));
                 let want = wanted.map_or("?".to_owned(), |w| format!("{w:.2} °C"));
                 let why = format!(
-                    "staging did not settle in {} s: plate {have}, wanted {want} ± {} K",
+                    "staging did not settle in {} s: {} {have}, wanted {want} ± {} K",
                     f64::from(law.staging.limit_ticks) * law.dt_s,
+                    law.servo.name(),
                     law.staging.band_k
                 );
                 state.alarm("staging", &why, events);
@@ -362,7 +363,7 @@ fn settle(law: &Law, state: &mut State, input: &Input, ticks: u32, events: &mut 
                 state.settled_ticks = 0;
                 state.suspended_by = None;
                 let back = if state.was_held { RunState::Held } else { RunState::Running };
-                state.enter(back, "the cause is gone and the plate is back in band", events);
+                state.enter(back, &format!("the cause is gone and the {} is back in band", law.servo.name()), events);
             } else if state.suspended_ticks > law.patience.suspend_ticks {
                 let why = format!("suspended for more than {}", law.wall(law.patience.suspend_ticks));
                 state.alarm("suspended", &why, events);

@@ -5,6 +5,7 @@ mod bench;
 mod device;
 mod files;
 
+pub use bench::calorimetry;
 pub(crate) use bench::trips;
 pub(crate) use device::{ask, power_range};
 pub use files::parse_rig;
@@ -12,7 +13,7 @@ pub use files::parse_rig;
 use crate::row::{self, RowMaker};
 use accelerator::nvml::Settings;
 use accelerator::{Identity, Spec};
-use bench::{channels, item, stable, uncarried};
+use bench::{calorimeter, channels, has_circulator, heat, item, stable, uncarried};
 use control::{Cycle, Governor, Law, LawError, Patience, Policy, Servo, SetpointLaw, Staging};
 use device::{actuator, alone, settable, settings};
 use files::parse;
@@ -21,8 +22,9 @@ use model::flight::FlightModel;
 use model::mass::{Item, Ledgers};
 use model::power::PowerShare;
 use model::profile::PolicyChoice;
-use rig::RigFile;
-use signal::Problems;
+use record::Column;
+use rig::{HeatSource, RigFile};
+use signal::{Channel, Problems};
 use std::fmt::Write as _;
 use thiserror::Error;
 use twin::TwinSpec;
@@ -167,7 +169,11 @@ impl Setup {
                 "the workload \"{workload}\" does not run on the accelerator \"{spec}\": the virtual card does virtual work or none, real ones real work or none"
             )));
         }
-        let identity = if spec.is_real() { Some(ask(&spec, options.assume_w.or(rig.accelerator.assume_w))?) } else { None };
+        let identity = if spec.is_real() {
+            Some(ask(&spec, options.assume_w.or(rig.accelerator.assume_w), rig.interface.heat_source == HeatSource::Electrical)?)
+        } else {
+            None
+        };
         settable(&rig, &spec)?;
         if options.unattended {
             alone(identity.as_ref())?;
@@ -240,12 +246,13 @@ impl Setup {
             None => governor.supply(&profile.environment.at(mission_s), None, mission_s).budget.0,
         };
         let initial = flight.periodic(&profile.environment, period_s, budget);
-        stable(&flight, &initial, &profile, &rig, options.dt_s)?;
+        stable(&flight, &initial, &profile, (&rig, &twin.plant), options.dt_s)?;
 
         let servoed = rig
-            .channel(rig::config::Role::Plate)
+            .channel(rig.interface.servo_node.role())
             .and_then(|c| c.setpoint)
-            .ok_or_else(|| SetupError::Options("the rig's plate has no setpoint limits: nothing could be servoed".into()))?;
+            .ok_or_else(|| SetupError::Options("the rig servoes nothing: its servo_node has no setpoint limits".into()))?;
+        let calorimeter = calorimeter(&rig);
         let law = Law {
             dt_s: options.dt_s,
             duration_s,
@@ -256,6 +263,7 @@ impl Setup {
             charge: cycle.as_ref().map(|c| c.start),
             servo: match rig.interface.servo_node {
                 rig::config::ServoNode::Plate => Servo::Plate,
+                rig::config::ServoNode::CoolantSupply => Servo::CoolantSupply,
             },
             setpoint: SetpointLaw { limits: servoed.limits, rate_k_s: servoed.rate_k_min / 60.0 },
             governor,
@@ -270,6 +278,7 @@ impl Setup {
             trips: trips(&rig),
             resistance: None,
             saturation_a: rig.servo().and_then(rig::Instrument::current_limit_a).map(|limit_a| limit_a * SATURATION_FRAC),
+            heat: heat(&rig, calorimeter),
             assume_heat_w: options.assume_w.or(rig.accelerator.assume_w),
             heat_gain: 1.0,
             actuator: actuator(&rig, identity.as_ref())?,
@@ -286,7 +295,9 @@ impl Setup {
         let leaks = profile.radiator.loss_w_k > 0.0 || profile.radiator.convection_w_m2k > 0.0;
         let optional = row::optional(&law.flight.view(&law.initial), leaks);
         let maker = RowMaker {
-            bank: Some(twin.plant.bank),
+            bank: Some(twin.plant.bank).filter(|_| !has_circulator(&twin.plant)),
+            cold: if twin.plant.circuit.is_some() { Channel::CoolantSupply } else { Channel::Plate },
+            calorimeter,
             coupled,
             full_w: full.0,
             channels: channels(&spec, &rig),
@@ -320,6 +331,11 @@ impl Setup {
     /// What the rig file asks to set on the device under test.
     pub fn settings(&self) -> Settings {
         settings(&self.rig)
+    }
+
+    /// The column of what is servoed.
+    pub fn servoed(&self) -> Column {
+        Column::servoed_by(self.law.servo.word())
     }
 
     /// Some part of the bench is emulated: no verdict is ever drawn.

@@ -235,9 +235,24 @@ impl Column {
         self.entry().decimals
     }
 
-    /// What it may be used for.
+    /// What it may be used for on a rig that servoes its plate.
     pub const fn class(self) -> Class {
         self.entry().class
+    }
+
+    /// What it may be used for on a rig that servoes `servoed`. A plate beyond coolant that is held is predicted, as is the coolant that leaves it.
+    pub fn class_where(self, servoed: Self) -> Class {
+        match self {
+            _ if self == servoed => Class::Servoed,
+            Self::RigPlateDegc => Class::Predicted,
+            Self::RigReturnDegc if servoed == Self::RigSupplyDegc => Class::Predicted,
+            _ => self.class(),
+        }
+    }
+
+    /// The column that a rig servoes, by the word of its `servo_node`.
+    pub fn servoed_by(node: &str) -> Self {
+        if node == "coolant_supply" { Self::RigSupplyDegc } else { Self::RigPlateDegc }
     }
 
     /// What it means, in one sentence.

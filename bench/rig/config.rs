@@ -29,6 +29,7 @@ pub fn builtin() -> &'static [(&'static str, &'static str)] {
         ("twin", include_str!("../../rigs/twin.toml")),
         ("gpu-only", include_str!("../../rigs/gpu-only.toml")),
         ("desk", include_str!("../../rigs/desk.toml")),
+        ("loop", include_str!("../../rigs/loop.toml")),
         ("meerstetter", include_str!("../../rigs/meerstetter.toml")),
         ("arroyo", include_str!("../../rigs/arroyo.toml")),
         ("circulator", include_str!("../../rigs/circulator.toml")),

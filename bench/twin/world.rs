@@ -181,8 +181,11 @@ impl World {
         self.current_a
     }
 
-    /// Voltage at the modules' terminals, V.
+    /// Voltage at the modules' terminals, V; 0 where a circulator does their work.
     pub fn voltage_v(&self) -> f64 {
+        if self.truth.plant.circuit.is_some_and(|c| c.bath.is_some()) {
+            return 0.0;
+        }
         self.truth.plant.bank.voltage_v(self.current_a, self.cold(), self.temperatures.sink)
     }
 

@@ -49,12 +49,12 @@ pub(crate) fn power_range(
     Ok((Watts(idle), Watts(full)))
 }
 
-/// Asks a real device who it is. Without heat the flight model cannot be driven: then a stand-in has to be declared.
-pub(crate) fn ask(spec: &Spec, assume_w: Option<f64>) -> Result<Identity, SetupError> {
+/// Asks a real device who it is. Where heat goes by its own sensor (`by_itself`), without heat the flight model cannot be driven: then a stand-in has to be declared.
+pub(crate) fn ask(spec: &Spec, assume_w: Option<f64>, by_itself: bool) -> Result<Identity, SetupError> {
     let mut device = spec.open(Path::new("/"))?;
     let sample = device.sample()?;
     let identity = device.identity().clone();
-    if sample.power_w.is_none() && sample.power_instant_w.is_none() && sample.energy_j.is_none() && assume_w.is_none() {
+    if sample.power_w.is_none() && sample.power_instant_w.is_none() && sample.energy_j.is_none() && assume_w.is_none() && by_itself {
         let why = if identity.notes.is_empty() { String::new() } else { format!(" ({})", identity.notes.join("; ")) };
         return Err(SetupError::Options(format!(
             "nothing measures the power of {}{why}; declare a stand-in with --assume-w WATTS: its heat is then marked assumed and no verdict is drawn",
