@@ -75,10 +75,11 @@ impl Ledger {
         let metered = there(Channel::MeterPower, Channel::MeterEnergy) && (!self.split || there(Channel::SlotPower, Channel::SlotEnergy));
         let both = self.metered_j().zip(self.own.best_j()).filter(|_| metered && there(Channel::BoardPower, Channel::BoardEnergy));
         let (gap, last) = self.beyond.unwrap_or_default();
-        // What one of them counted while the other was away is no gap between them.
+        // Counters count on while nobody reads them; what is summed up by readings lacks what was not read, and begins anew.
+        let counted = [&self.own, &self.cable].into_iter().chain(self.split.then_some(&self.slot)).all(|a| a.counted_j.is_some());
         let more = both.zip(last).map_or(0.0, |((meter, own), (was_meter, was_own))| (meter - was_meter) - (own - was_own));
         if both.is_some() || self.beyond.is_some() {
-            self.beyond = Some((gap + more, both));
+            self.beyond = Some((gap + more, both.or(last.filter(|_| counted))));
         }
     }
 
@@ -162,8 +163,14 @@ mod tests {
             );
         }
         assert_eq!(ledger.metered_j(), Some(700.0));
-        // Two of ten ticks had no whole board to compare with.
-        assert_eq!(ledger.beyond_j(), Some(16.0));
+        assert_eq!(ledger.beyond_j(), Some(20.0), "counters bridge the tick in which one was not read");
+        let mut by_power = Ledger::default();
+        for tick in 0..11 {
+            let meter = (tick != 5).then_some(70.0);
+            by_power.update(&look(&[(Channel::MeterPower, meter), (Channel::BoardPower, Some(68.0))]), 1.0);
+        }
+        // Two of ten ticks had no two readings to compare.
+        assert_eq!(by_power.beyond_j(), Some(16.0));
         let mut lone = Ledger::new(true);
         lone.update(&look(&[(Channel::MeterEnergy, Some(1e6)), (Channel::MeterPower, Some(49.0))]), 1.0);
         assert_eq!(lone.metered_j(), None, "the slot was never read");
