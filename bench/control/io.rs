@@ -2,7 +2,7 @@
 
 use model::environment::Sample;
 use model::flight::FlightView;
-use signal::{Celsius, Limit, Origin, Request, RunState, Severity, Snapshot, Tick, Watts};
+use signal::{Celsius, Limit, Origin, Request, RunState, Severity, Snapshot, Source, Tick, Watts};
 
 /// What the instruments as a whole say about themselves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -101,6 +101,8 @@ pub struct View {
     pub heat: Option<Watts>,
     /// Where that heat came from.
     pub heat_origin: Origin,
+    /// What that heat goes by.
+    pub heat_source: Source,
     /// Interface temperature the model asks for.
     pub request: Option<Celsius>,
     /// The same after limits: what the rig was told.

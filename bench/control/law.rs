@@ -1,6 +1,6 @@
 //! What was decided before the run: the model, the limits, the patience. A law is validated once and never changes.
 
-use crate::{Governor, ResistanceLaw, Trip};
+use crate::{Governor, HeatLaw, ResistanceLaw, Trip};
 use model::battery::BatteryState;
 use model::environment::Environment;
 use model::flight::{FlightModel, FlightState};
@@ -99,6 +99,8 @@ pub struct Law {
     pub resistance: Option<ResistanceLaw>,
     /// TEC current at which the rig counts as saturated, A.
     pub saturation_a: Option<f64>,
+    /// What the heat into the flight model goes by.
+    pub heat: HeatLaw,
     /// Stand-in board power at full duty where nothing measures it, W: idle power and duty make the heat of it; no verdict is drawn.
     pub assume_heat_w: Option<f64>,
     /// What holds the board to its budget.
@@ -133,6 +135,24 @@ pub enum LawError {
     Rate(f64),
 }
 
+impl Servo {
+    /// The word in files.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Plate => "plate",
+            Self::CoolantSupply => "coolant_supply",
+        }
+    }
+
+    /// The same to people.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Plate => "plate",
+            Self::CoolantSupply => "coolant supply",
+        }
+    }
+}
+
 impl Law {
     /// Refuses what cannot be flown.
     pub fn check(&self) -> Result<(), LawError> {
@@ -161,7 +181,8 @@ impl Law {
     /// The channel that is servoed.
     pub(crate) const fn servoed(&self) -> Channel {
         match self.servo {
-            Servo::Plate | Servo::CoolantSupply => Channel::Plate,
+            Servo::Plate => Channel::Plate,
+            Servo::CoolantSupply => Channel::CoolantSupply,
         }
     }
 

@@ -27,6 +27,7 @@ mod tests;
 pub use alarm::{Alarm, Alarms};
 pub use charge::{Charge, Cycle};
 pub use governor::{Governor, Supply};
+pub use heat::HeatLaw;
 pub use interlock::Trip;
 pub use io::{Commands, End, Event, Input, Instruments, Output, Thermal, View};
 pub use law::{Actuator, Law, LawError, Patience, Servo, SetpointLaw, Staging};

@@ -67,6 +67,7 @@ pub fn step(law: &Law, state: &mut State, input: &Input) -> Output {
         // What was held too long is no heat any more, even if nothing else is known.
         heat: heat.value.filter(|_| heat.held_ticks <= law.patience.heat_ticks),
         heat_origin: heat.origin,
+        heat_source: heat.source,
         request: Some(request),
         setpoint: now,
         limited,
@@ -196,7 +197,7 @@ fn suspend(state: &mut State, by: &'static str, why: &str, events: &mut Vec<Even
 fn watch_heat(law: &Law, state: &mut State, heat: Heat, events: &mut Vec<Event>) {
     if heat.held_ticks > law.patience.heat_ticks && state.run == RunState::Running {
         let why = format!("no heat reading for {} ticks", heat.held_ticks);
-        state.alarm("heat", &format!("{why}: accelerator silent? see accelerator info"), events);
+        state.alarm("heat", &format!("{why}: {}", law.heat.silent()), events);
         suspend(state, "heat", &why, events);
     } else if heat.held_ticks == 0 && heat.value.is_some() {
         state.alarms.clear("heat");
@@ -346,8 +347,9 @@ fn settle(law: &Law, state: &mut State, input: &Input, ticks: u32, events: &mut 
                 let have = measured.map_or("no reading".to_owned(), |m| format!("{m:.2} °C"));
                 let want = wanted.map_or("?".to_owned(), |w| format!("{w:.2} °C"));
                 let why = format!(
-                    "staging did not settle in {} s: plate {have}, wanted {want} ± {} K",
+                    "staging did not settle in {} s: {} {have}, wanted {want} ± {} K",
                     f64::from(law.staging.limit_ticks) * law.dt_s,
+                    law.servo.name(),
                     law.staging.band_k
                 );
                 state.alarm("staging", &why, events);
@@ -361,7 +363,7 @@ fn settle(law: &Law, state: &mut State, input: &Input, ticks: u32, events: &mut 
                 state.settled_ticks = 0;
                 state.suspended_by = None;
                 let back = if state.was_held { RunState::Held } else { RunState::Running };
-                state.enter(back, "the cause is gone and the plate is back in band", events);
+                state.enter(back, &format!("the cause is gone and the {} is back in band", law.servo.name()), events);
             } else if state.suspended_ticks > law.patience.suspend_ticks {
                 let why = format!("suspended for more than {}", law.wall(law.patience.suspend_ticks));
                 state.alarm("suspended", &why, events);

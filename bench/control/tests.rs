@@ -37,6 +37,7 @@ pub(crate) fn law() -> Law {
         trips: vec![Trip { name: "plate".into(), channel: Channel::Plate, min: Some(0.0), max: Some(75.0) }],
         resistance: None,
         saturation_a: Some(7.8),
+        heat: HeatLaw::Accelerator,
         assume_heat_w: None,
         heat_gain: 1.0,
         actuator: Actuator::Pacing,

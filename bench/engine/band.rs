@@ -61,7 +61,7 @@ pub struct Told {
 /// Columns that have a band: what is predicted, and the work in all.
 fn columns(setup: &Setup) -> Vec<Column> {
     let planned = setup.maker.columns();
-    planned.iter().filter(|c| c.class() == Class::Predicted || *c == Column::WorkUnits).collect()
+    planned.iter().filter(|c| c.class_where(setup.servoed()) == Class::Predicted || *c == Column::WorkUnits).collect()
 }
 
 /// One rehearsal at the band's points.
@@ -165,7 +165,7 @@ fn noise(setup: &Setup, column: Column, heat_w: f64, duty: f64) -> f64 {
     let power_w = spreads.noise_w.hypot(batches * (card.full_w - card.idle_w));
     match column {
         Column::RigSinkDegc => spreads.noise_k,
-        Column::AccelPowerW => power_w,
+        Column::AccelPowerW | Column::RigBoardW => power_w,
         // A counter stands still between its updates: either end of a difference is late by a uniform part of their period.
         Column::FlightHeatW => power_w.hypot(heat_w * (COUNTER_PERIOD_S / dt_s).min(1.0) / 6.0_f64.sqrt()),
         Column::WorkUnitsPerS => batches * card.units_per_s,

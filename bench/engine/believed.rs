@@ -6,6 +6,7 @@ use crate::setup::Setup;
 use control::{Commands, Event, Instruments, Thermal};
 use signal::{Celsius, Channel, Origin, Reading, Snapshot, Tick};
 use std::time::Duration;
+use twin::desk::SLOT_FRAC;
 use twin::{Truth, World};
 
 /// The bench as it is believed to be.
@@ -13,6 +14,12 @@ pub struct Believed {
     world: World,
     /// Channels of the device under test that the belief says anything about.
     device: &'static [Channel],
+    /// Channels of the rig that it says anything about.
+    rig: Vec<Channel>,
+    /// The rig holds its temperature by a bank of modules, and not by a circulator.
+    bank: bool,
+    /// The slot is metered apart.
+    split: bool,
     works: bool,
     /// Idle and full power: a limit between them stands for the duty that draws it.
     range_w: (f64, f64),
@@ -37,12 +44,36 @@ impl Believed {
             (true, true) => OF_REAL_COUPLED,
             (true, false) => OF_REAL,
         };
+        let bank = truth.plant.circuit.is_none_or(|c| c.bath.is_none());
+        let mut world = World::new(truth, card, servo, setup.coupled);
+        world.bind(&setup.rig);
         Self {
-            world: World::new(truth, card, servo, setup.coupled),
+            world,
             device,
+            rig: setup.rig.channels_read().collect(),
+            bank,
+            split: setup.rig.channel(rig::Role::BoardSlot).is_some(),
             works: setup.workload != workload::Spec::None,
             range_w: (setup.law.governor.idle.0, setup.law.governor.full.0),
         }
+    }
+}
+
+impl Believed {
+    /// What the instruments beside the servoed one would read.
+    fn beside(&self) -> impl Iterator<Item = (Channel, f64)> {
+        let ((power, energy), slot) = (self.world.metered(), if self.split { SLOT_FRAC } else { 0.0 });
+        let meters = [
+            (Channel::MeterPower, power * (1.0 - slot)),
+            (Channel::MeterEnergy, energy * (1.0 - slot)),
+            (Channel::SlotPower, power * slot),
+            (Channel::SlotEnergy, energy * slot),
+        ];
+        let loop_ = self
+            .world
+            .coolant()
+            .map(|(supply, back, flow)| [(Channel::CoolantSupply, supply), (Channel::CoolantReturn, back), (Channel::Flow, flow)]);
+        meters.into_iter().chain(loop_.into_iter().flatten())
     }
 }
 
@@ -57,9 +88,16 @@ impl Devices for Believed {
         let t = *self.world.temperatures();
         let (plate_k, sink_k) = self.world.sensor_offsets_k();
         readings.set(Channel::Plate, good(Celsius::from(t.plate).0 + plate_k));
-        readings.set(Channel::Sink, good(Celsius::from(t.sink).0 + sink_k));
-        readings.set(Channel::TecCurrent, good(self.world.current_a()));
-        readings.set(Channel::TecVoltage, good(if on { self.world.voltage_v() } else { 0.0 }));
+        if self.bank {
+            readings.set(Channel::Sink, good(Celsius::from(t.sink).0 + sink_k));
+            readings.set(Channel::TecCurrent, good(self.world.current_a()));
+            readings.set(Channel::TecVoltage, good(if on { self.world.voltage_v() } else { 0.0 }));
+        }
+        for (channel, value) in self.beside() {
+            if self.rig.contains(&channel) {
+                readings.set(channel, good(value));
+            }
+        }
         readings.set(Channel::TecTarget, good(self.world.tec.target_degc()));
         readings.set(Channel::TecOutput, good(f64::from(u8::from(on))));
         for (channel, reading) in card_readings(&self.world.read_card(), bench_s) {

@@ -121,10 +121,9 @@ fn manifest(setup: &Setup, program: Program, folder: &Folder, columns: &Columns,
             full_w: law.governor.full.0,
             idle_w: law.governor.idle.0,
             assume_w: law.assume_heat_w,
-            servo_node: match law.servo {
-                control::Servo::Plate => "plate".into(),
-                control::Servo::CoolantSupply => "coolant_supply".into(),
-            },
+            servo_node: law.servo.word().into(),
+            heat_source: law.heat.source().word().into(),
+            energy_source: setup.rig.interface.energy_source.word().into(),
             heat_gain: law.heat_gain,
             policy: law.governor.policy.word().into(),
         },
@@ -220,5 +219,5 @@ fn column_card(setup: &Setup, column: Column) -> ColumnCard {
         _ if column.channel().is_some() => "measured",
         _ => "computed",
     };
-    ColumnCard { unit: column.unit().to_owned(), class: column.class().word().to_owned(), origin: origin.to_owned() }
+    ColumnCard { unit: column.unit().to_owned(), class: column.class_where(setup.servoed()).word().to_owned(), origin: origin.to_owned() }
 }

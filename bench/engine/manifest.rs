@@ -138,6 +138,12 @@ pub struct Plan {
     pub assume_w: Option<f64>,
     /// `plate` or `coolant_supply`.
     pub servo_node: String,
+    /// What the heat into the flight model goes by: `accelerator`, `meter` or `calorimetric`.
+    #[serde(default)]
+    pub heat_source: String,
+    /// What figures of energy go by: `accelerator` or `meter`.
+    #[serde(default)]
+    pub energy_source: String,
     /// Gain on measured heat before the model.
     pub heat_gain: f64,
     /// What was made of the power there was.

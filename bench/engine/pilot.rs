@@ -30,7 +30,8 @@ impl Pilot {
     /// At tick 0.
     pub fn new(law: Law, maker: RowMaker) -> Self {
         let state = State::new(&law);
-        Self { law, state, maker, tick: 0, ledger: Ledger::default() }
+        let ledger = Ledger::new(maker.split());
+        Self { law, state, maker, tick: 0, ledger }
     }
 
     /// The law being flown.

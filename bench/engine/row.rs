@@ -3,6 +3,7 @@
 use crate::devices::Look;
 use crate::ledger::Ledger;
 use control::Output;
+use model::coolant::Calorimeter;
 use model::flight::FlightView;
 use model::tec::Bank;
 use record::{Column, Columns, Row};
@@ -16,6 +17,10 @@ const RESISTANCE_FROM_FRAC: f64 = 0.1;
 pub struct RowMaker {
     /// The believed Peltier bank, for the heat taken off the plate.
     pub bank: Option<Bank>,
+    /// What that bank cools: the plate or the coolant's supply.
+    pub cold: Channel,
+    /// Heat from the coolant, where the rig can tell it.
+    pub calorimeter: Option<Calorimeter>,
     /// The accelerator sits on the rig's plate.
     pub coupled: bool,
     /// Board power at full load, W.
@@ -67,6 +72,8 @@ impl RowMaker {
             None => match column {
                 Column::RigRDiePlateKW => self.coupled,
                 Column::RigPumpedW => self.bank.is_some(),
+                Column::RigBoardW | Column::RigBoardJ | Column::RigBoardGapW | Column::RigBoardGapJ => self.metered(),
+                Column::RigCalorimetricW | Column::RigCalorimetricUW | Column::RigCalorimetricGapW => self.calorimeter.is_some(),
                 Column::FlightMemoryDegc
                 | Column::FlightManifoldDegc
                 | Column::FlightArrayDegc
@@ -76,6 +83,16 @@ impl RowMaker {
                 _ => (1..=8).all(|k| Column::panel(k) != Some(column) || k <= self.panels),
             },
         })
+    }
+
+    /// The board has external meters.
+    fn metered(&self) -> bool {
+        self.channels.iter().any(|c| matches!(c, Channel::MeterPower | Channel::MeterEnergy))
+    }
+
+    /// They are apart for slot and cable.
+    pub(crate) fn split(&self) -> bool {
+        self.channels.iter().any(|c| matches!(c, Channel::SlotPower | Channel::SlotEnergy))
     }
 
     /// A row in which nothing was read: the tick was missed.
@@ -96,6 +113,7 @@ impl RowMaker {
         row.mission_s = view.mission_s;
         row.limited = view.limited;
         row.heat_origin = view.heat.map(|_| view.heat_origin);
+        row.heat_source = view.heat.map(|_| view.heat_source);
         for &channel in &self.channels {
             row.set_reading(channel, look.readings.get(channel));
         }
@@ -137,7 +155,9 @@ impl RowMaker {
         row.set(Column::RigSetpointDegc, view.setpoint.map(|t| t.0));
         self.derived(&mut row, look);
 
-        row.set(Column::AccelIntegralJ, energy.integral_j);
+        row.set(Column::RigBoardJ, energy.metered_j().filter(|_| self.metered()));
+        row.set(Column::RigBoardGapJ, energy.beyond_j().filter(|_| self.metered()));
+        row.set(Column::AccelIntegralJ, energy.integral_j());
         row.set(Column::AccelEnergyGapJ, energy.gap_j());
         row.set(Column::WorkUnits, view.work_units);
         row.set(Column::WorkUnitsPerS, view.work_rate);
@@ -154,14 +174,30 @@ impl RowMaker {
     fn derived(&self, row: &mut Row, look: &Look) {
         let read = |channel| look.readings.usable(channel);
         let (plate, sink) = (read(Channel::Plate), read(Channel::Sink));
+        let cold = read(self.cold);
         let (amps, volts) = (read(Channel::TecCurrent), read(Channel::TecVoltage));
         row.set(Column::RigTecW, amps.zip(volts).map(|(i, v)| i * v));
         if let Some(bank) = &self.bank {
-            let pumped = amps.zip(plate.zip(sink)).map(|(i, (c, h))| bank.cooling(i, Celsius(c).into(), Celsius(h).into()).0);
+            let pumped = amps.zip(cold.zip(sink)).map(|(i, (c, h))| bank.cooling(i, Celsius(c).into(), Celsius(h).into()).0);
             row.set(Column::RigPumpedW, pumped);
         }
+        let slot = if self.split() { read(Channel::SlotPower) } else { Some(0.0) };
+        let board = read(Channel::MeterPower).zip(slot).map(|(cable, slot)| cable + slot);
+        let own = read(Channel::BoardPower);
+        if self.metered() {
+            row.set(Column::RigBoardW, board);
+            row.set(Column::RigBoardGapW, board.zip(own).map(|(meter, own)| meter - own));
+        }
+        if let Some(calorimeter) = &self.calorimeter {
+            let loop_ = read(Channel::Flow).zip(read(Channel::CoolantSupply).zip(read(Channel::CoolantReturn)));
+            let told = loop_.and_then(|(flow, (supply, back))| calorimeter.measure(flow, Celsius(supply), Celsius(back)));
+            let electrical = if self.metered() { board } else { own };
+            row.set(Column::RigCalorimetricW, told.map(|t| t.board.0));
+            row.set(Column::RigCalorimetricUW, told.map(|t| t.u_w));
+            row.set(Column::RigCalorimetricGapW, told.zip(electrical).map(|(t, w)| t.board.0 - w));
+        }
         if self.coupled {
-            let power = read(Channel::BoardPower).filter(|w| *w > RESISTANCE_FROM_FRAC * self.full_w);
+            let power = (if self.metered() { board } else { own }).filter(|w| *w > RESISTANCE_FROM_FRAC * self.full_w);
             let rise = read(Channel::Die).zip(plate).map(|(d, p)| d - p);
             row.set(Column::RigRDiePlateKW, rise.zip(power).map(|(k, w)| k / w));
         }

@@ -1,29 +1,36 @@
 //! From files and options to everything a run needs: parsed, checked against each other, and with the flight model's periodic
 //! start found. Opens no serial port; a real accelerator is asked once who it is.
 
+mod bench;
+mod device;
+mod files;
+
+pub use bench::calorimetry;
+pub(crate) use bench::{item, trips};
+pub(crate) use device::{ask, power_range};
+pub use files::parse_rig;
+
 use crate::row::{self, RowMaker};
-use accelerator::nvml::{Held, Library, Settings};
-use accelerator::{Health, Identity, Sample, Spec};
-use control::{Actuator, Cycle, Governor, Law, LawError, Patience, Policy, Servo, SetpointLaw, Staging, Trip};
+use accelerator::nvml::Settings;
+use accelerator::{Identity, Spec};
+use bench::{calorimeter, channels, has_circulator, heat, stable, uncarried};
+use control::{Cycle, Governor, Law, LawError, Patience, Policy, Servo, SetpointLaw, Staging};
+use device::{actuator, alone, settable, settings};
+use files::parse;
 use model::Profile;
 use model::flight::FlightModel;
-use model::mass::{Item, Ledger, Ledgers};
+use model::mass::{Item, Ledgers};
 use model::power::PowerShare;
 use model::profile::PolicyChoice;
-use rig::RigFile;
-use signal::{Channel, Document, Problems, Watts};
+use record::Column;
+use rig::{HeatSource, RigFile};
+use signal::{Channel, Problems};
 use std::fmt::Write as _;
-use std::path::Path;
 use thiserror::Error;
 use twin::TwinSpec;
 
 /// Speed of a run on the twin unless another is asked for: one orbit in about 98 s.
 const TWIN_SPEED: f64 = 60.0;
-/// Idle power of a GPU that does not say, as a fraction of its limit: about 80 of 700 W on an H200 (third-party measurements).
-const IDLE_FRAC: f64 = 0.115;
-/// Board power assumed of a host CPU that nothing measures: a desktop part's 65 W class, 10 W package idle.
-const CPU_FULL_W: f64 = 65.0;
-const CPU_IDLE_W: f64 = 10.0;
 /// Fraction of the controller's current limit at which a row counts as saturated.
 const SATURATION_FRAC: f64 = 0.98;
 /// Wall seconds a lost link may take to come back.
@@ -162,7 +169,11 @@ impl Setup {
                 "the workload \"{workload}\" does not run on the accelerator \"{spec}\": the virtual card does virtual work or none, real ones real work or none"
             )));
         }
-        let identity = if spec.is_real() { Some(ask(&spec, options.assume_w.or(rig.accelerator.assume_w))?) } else { None };
+        let identity = if spec.is_real() {
+            Some(ask(&spec, options.assume_w.or(rig.accelerator.assume_w), rig.interface.heat_source == HeatSource::Electrical)?)
+        } else {
+            None
+        };
         settable(&rig, &spec)?;
         if options.unattended {
             alone(identity.as_ref())?;
@@ -235,12 +246,13 @@ impl Setup {
             None => governor.supply(&profile.environment.at(mission_s), None, mission_s).budget.0,
         };
         let initial = flight.periodic(&profile.environment, period_s, budget);
-        stable(&flight, &initial, &profile, &rig, options.dt_s)?;
+        stable(&flight, &initial, &profile, (&rig, &twin.plant), options.dt_s)?;
 
         let servoed = rig
-            .channel(rig::config::Role::Plate)
+            .channel(rig.interface.servo_node.role())
             .and_then(|c| c.setpoint)
-            .ok_or_else(|| SetupError::Options("the rig's plate has no setpoint limits: nothing could be servoed".into()))?;
+            .ok_or_else(|| SetupError::Options("the rig servoes nothing: its servo_node has no setpoint limits".into()))?;
+        let calorimeter = calorimeter(&rig);
         let law = Law {
             dt_s: options.dt_s,
             duration_s,
@@ -251,6 +263,7 @@ impl Setup {
             charge: cycle.as_ref().map(|c| c.start),
             servo: match rig.interface.servo_node {
                 rig::config::ServoNode::Plate => Servo::Plate,
+                rig::config::ServoNode::CoolantSupply => Servo::CoolantSupply,
             },
             setpoint: SetpointLaw { limits: servoed.limits, rate_k_s: servoed.rate_k_min / 60.0 },
             governor,
@@ -265,6 +278,7 @@ impl Setup {
             trips: trips(&rig),
             resistance: None,
             saturation_a: rig.servo().and_then(rig::Instrument::current_limit_a).map(|limit_a| limit_a * SATURATION_FRAC),
+            heat: heat(&rig, calorimeter),
             assume_heat_w: options.assume_w.or(rig.accelerator.assume_w),
             heat_gain: 1.0,
             actuator: actuator(&rig, identity.as_ref())?,
@@ -281,7 +295,9 @@ impl Setup {
         let leaks = profile.radiator.loss_w_k > 0.0 || profile.radiator.convection_w_m2k > 0.0;
         let optional = row::optional(&law.flight.view(&law.initial), leaks);
         let maker = RowMaker {
-            bank: Some(twin.plant.bank),
+            bank: Some(twin.plant.bank).filter(|_| !has_circulator(&twin.plant)),
+            cold: if twin.plant.circuit.is_some() { Channel::CoolantSupply } else { Channel::Plate },
+            calorimeter,
             coupled,
             full_w: full.0,
             channels: channels(&spec, &rig),
@@ -317,6 +333,11 @@ impl Setup {
         settings(&self.rig)
     }
 
+    /// The column of what is servoed.
+    pub fn servoed(&self) -> Column {
+        Column::servoed_by(self.law.servo.word())
+    }
+
     /// Some part of the bench is emulated: no verdict is ever drawn.
     pub fn simulated(&self) -> bool {
         !self.simulated_because.is_empty()
@@ -348,18 +369,6 @@ impl Setup {
     }
 }
 
-/// A battery that leaves bus or idle boards uncarried on every orbit loses the satellite: why, with the whole satellite's numbers.
-fn uncarried(cycle: &Cycle, share: f64) -> Option<String> {
-    let unmet_kwh = cycle.unmet_j / share / 3.6e6;
-    (unmet_kwh > 1e-6).then(|| {
-        format!(
-            "the battery leaves {unmet_kwh:.2} kWh of bus and idle boards uncarried on every orbit (it runs down to {:.0} %): enlarge capacity_kwh, discharge_kw \
-             or charge_kw in [battery], or array_kw in [power]",
-            cycle.lowest_frac * 100.0
-        )
-    })
-}
-
 fn ticks(bench_s: f64, dt_s: f64) -> u32 {
     (bench_s / dt_s).ceil().clamp(1.0, f64::from(u32::MAX)) as u32
 }
@@ -367,179 +376,4 @@ fn ticks(bench_s: f64, dt_s: f64) -> u32 {
 /// A workload by the word that was typed: for whoever needs work without a run.
 pub fn work(text: &str) -> Result<workload::Spec, SetupError> {
     Ok(text.parse()?)
-}
-
-/// A rig file with what it says of the twin; every problem at once.
-pub fn parse_rig(file: &str, text: &str) -> Result<(RigFile, TwinSpec), Problems> {
-    let document = Document::parse(file, text);
-    let root = document.root();
-    let read = (RigFile::read(&root), TwinSpec::read(&root));
-    document.finish(read)
-}
-
-fn parse(options: &Options) -> Result<(Profile, RigFile, TwinSpec), SetupError> {
-    let profile = Profile::parse(&options.profile.file, &options.profile.text);
-    let rig = parse_rig(&options.rig.file, &options.rig.text);
-    match (profile, rig) {
-        (Ok(profile), Ok((rig, twin))) => Ok((profile, rig, twin)),
-        (profile, rig) => {
-            let mut all = Vec::new();
-            all.extend(profile.err().into_iter().flat_map(|p| p.0));
-            all.extend(rig.err().into_iter().flat_map(|p| p.0));
-            Err(SetupError::Problems(Problems(all)))
-        }
-    }
-}
-
-/// Idle and full board power: declared first, then what the device says, then what is assumed of its kind.
-pub(crate) fn power_range(
-    assume_w: Option<f64>,
-    rig: &RigFile,
-    twin: &TwinSpec,
-    spec: &Spec,
-    identity: Option<&Identity>,
-) -> Result<(Watts, Watts), SetupError> {
-    let declared = &rig.accelerator;
-    let (idle, full) = match spec {
-        Spec::Virtual => (twin.card.idle_w, twin.card.full_w),
-        Spec::Nvml(_) => {
-            let full = declared.full_w.or_else(|| identity.and_then(|i| i.full_w)).ok_or_else(|| {
-                SetupError::Options(
-                    "the GPU does not say its power limit: declare full_w (and idle_w) in [accelerator] of the rig file".into(),
-                )
-            })?;
-            // Idle does not shrink with the limit.
-            let limit = declared.settings.power_limit_w.unwrap_or(full);
-            (declared.idle_w.unwrap_or(full * IDLE_FRAC), full.min(limit))
-        }
-        Spec::Cpu => {
-            let full = assume_w.or(identity.and_then(|i| i.full_w)).unwrap_or(CPU_FULL_W);
-            (CPU_IDLE_W.min(full / 2.0), full)
-        }
-    };
-    if !(idle >= 0.0 && idle < full) {
-        return Err(SetupError::Options(format!("idle power {idle} W is not below full power {full} W")));
-    }
-    Ok((Watts(idle), Watts(full)))
-}
-
-/// Refuses a loop of flight model and bench that would run away or ring. Its delay is half a tick, the rig's lag and what it
-/// declares beside, all in bench seconds. Heat is electrical on every rig that there is: it answers to temperature by leakage,
-/// and a watt at the board brings its overhead into the loop.
-fn stable(
-    flight: &FlightModel,
-    initial: &model::flight::FlightState,
-    profile: &Profile,
-    rig: &RigFile,
-    dt_s: f64,
-) -> Result<model::stability::Margin, model::stability::Unstable> {
-    let (radiative_w_k, capacity_j_k) = flight.response(initial);
-    let leakage_w_k = rig.accelerator.leakage_w_k * (1.0 + profile.satellite.overhead_frac);
-    let response = model::stability::Response::electrical(radiative_w_k, leakage_w_k, capacity_j_k);
-    model::stability::check(response, dt_s / 2.0 + rig.interface.lag_s + rig.interface.delay_s)
-}
-
-/// A weighed part in the ledgers of the model.
-pub(crate) fn item(mass: &rig::config::Mass) -> Item {
-    let ledger = match mass.ledger {
-        rig::config::Ledger::FlyingCooling => Ledger::FlyingCooling,
-        rig::config::Ledger::FlyingCompute => Ledger::FlyingCompute,
-        rig::config::Ledger::Support => Ledger::Support,
-    };
-    Item { name: mass.name.clone(), kg: mass.charged_kg(), ledger }
-}
-
-/// Asks a real device who it is. Without heat the flight model cannot be driven: then a stand-in has to be declared.
-pub(crate) fn ask(spec: &Spec, assume_w: Option<f64>) -> Result<Identity, SetupError> {
-    let mut device = spec.open(Path::new("/"))?;
-    let sample = device.sample()?;
-    let identity = device.identity().clone();
-    if sample.power_w.is_none() && sample.power_instant_w.is_none() && sample.energy_j.is_none() && assume_w.is_none() {
-        let why = if identity.notes.is_empty() { String::new() } else { format!(" ({})", identity.notes.join("; ")) };
-        return Err(SetupError::Options(format!(
-            "nothing measures the power of {}{why}; declare a stand-in with --assume-w WATTS: its heat is then marked assumed and no verdict is drawn",
-            identity.name
-        )));
-    }
-    Ok(identity)
-}
-
-fn settings(rig: &RigFile) -> Settings {
-    let asked = rig.accelerator.settings;
-    Settings { power_limit_w: asked.power_limit_w, locked_mhz: asked.locked_mhz }
-}
-
-/// What holds the board to its budget: its own limit only where the rig file asks for it.
-fn actuator(rig: &RigFile, identity: Option<&Identity>) -> Result<Actuator, SetupError> {
-    if !rig.accelerator.settings.limit_follows_budget {
-        return Ok(Actuator::Pacing);
-    }
-    let least = identity.and_then(|i| i.limits_w).map(|l| l.0);
-    least.map(|w| Actuator::PowerLimit { least: Watts(w) }).ok_or_else(|| {
-        SetupError::Options("limit_follows_budget in [accelerator.settings] needs a device that says which power limits it takes".into())
-    })
-}
-
-/// Refuses what the device cannot be set to, before anything is opened.
-fn settable(rig: &RigFile, spec: &Spec) -> Result<(), SetupError> {
-    let wanted = settings(rig);
-    match spec {
-        _ if wanted.is_none() => Ok(()),
-        Spec::Nvml(gpu) => Held::prepare(Library::find()?, gpu, wanted).map(drop).map_err(|e| SetupError::Options(e.to_string())),
-        other => Err(SetupError::Options(format!(
-            "[accelerator.settings] of the rig \"{}\" sets an NVIDIA GPU, and this run is on \"{other}\": remove the table or choose nvml:0",
-            rig.name
-        ))),
-    }
-}
-
-/// Refuses to share the device where nobody watches: what others draw and heat would be taken for this run's.
-fn alone(identity: Option<&Identity>) -> Result<(), SetupError> {
-    let others: Vec<String> = identity.and_then(|i| i.processes.as_ref()).into_iter().flatten().map(ToString::to_string).collect();
-    if others.is_empty() {
-        return Ok(());
-    }
-    Err(SetupError::Options(format!(
-        "something else uses the accelerator: {}; end it, choose another --accelerator, or run attended without --unattended",
-        others.join(", ")
-    )))
-}
-
-/// Channels a row has, by what is read.
-fn channels(spec: &Spec, rig: &RigFile) -> Vec<Channel> {
-    let mut channels =
-        vec![Channel::TecTarget, Channel::Plate, Channel::Sink, Channel::TecCurrent, Channel::TecVoltage, Channel::TecOutput];
-    channels.extend([
-        Channel::BoardPower,
-        Channel::BoardEnergy,
-        Channel::Die,
-        Channel::CoreClock,
-        Channel::Utilisation,
-        Channel::WorkUnits,
-    ]);
-    match spec {
-        Spec::Virtual => channels.extend([Channel::MemoryClock, Channel::ThrottleReasons]),
-        Spec::Nvml(_) => {
-            channels.extend([Channel::Memory, Channel::MemoryClock, Channel::ThrottleReasons]);
-            channels.extend(Sample::default().readings().map(|(channel, _)| channel));
-            channels.extend(Health::default().readings().map(|(channel, _)| channel));
-            channels.sort_unstable();
-            channels.dedup();
-        }
-        Spec::Cpu => {}
-    }
-    let more: Vec<Channel> = rig.channels_read().filter(|c| !channels.contains(c)).collect();
-    channels.extend(more);
-    channels
-}
-
-pub(crate) fn trips(rig: &RigFile) -> Vec<Trip> {
-    let mut trips: Vec<Trip> = rig
-        .channels
-        .iter()
-        .filter(|c| c.trip_min.is_some() || c.trip_max.is_some())
-        .filter_map(|c| Some(Trip { name: c.role.word().to_owned(), channel: c.role.channel()?, min: c.trip_min, max: c.trip_max }))
-        .collect();
-    trips.push(Trip { name: "accelerator die".into(), channel: Channel::Die, min: None, max: Some(rig.accelerator.trip_max_degc) });
-    trips
 }

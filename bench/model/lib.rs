@@ -8,6 +8,7 @@ pub mod array;
 pub mod attitude;
 pub mod battery;
 pub mod constants;
+pub mod coolant;
 pub mod eclipse;
 pub mod environment;
 pub mod ephemeris;

@@ -49,7 +49,7 @@ pub const LEAD: [(&str, &str, &str); 8] = [
     ("limited", "word", "none, or why the rig could not follow the model over this tick: clamped, rate or saturated."),
 ];
 
-/// The only column whose origin can change during a run, and the name of the column that says it.
+/// The only column whose origin and source can change during a run: columns that say them follow it.
 pub(crate) const ORIGIN_OF: Column = Column::FlightHeatW;
 
 macro_rules! channel_of {
@@ -159,6 +159,15 @@ columns! {
     RigPumpRpm "rig_pump_rpm" "1/min" 1 Bookkeeping PumpSpeed "Speed of the pump.";
     RigMeterW "rig_meter_w" "W" 4 Bookkeeping MeterPower "Board power by the external meter, slot and cable.";
     RigMeterJ "rig_meter_j" "J" 3 Bookkeeping MeterEnergy "Board energy by the external meter.";
+    RigSlotW "rig_slot_w" "W" 4 Bookkeeping SlotPower "Power through the board's slot by a meter of its own.";
+    RigSlotJ "rig_slot_j" "J" 3 Bookkeeping SlotEnergy "Energy through the board's slot by that meter.";
+    RigBoardW "rig_board_w" "W" 4 Predicted - "Board power by external meters, slot and cable together; missing where either is.";
+    RigBoardJ "rig_board_j" "J" 3 Derived - "Board energy by external meters since the run began: by their counters where all have one, else integrated.";
+    RigBoardGapW "rig_board_gap_w" "W" 4 Derived - "Board power by external meters less the accelerator's own.";
+    RigBoardGapJ "rig_board_gap_j" "J" 3 Derived - "Board energy by external meters less the accelerator's own, over the time in which both were there.";
+    RigCalorimetricW "rig_calorimetric_w" "W" 4 Bookkeeping - "Board heat by the coolant's flow and warming, less the pump's, over the part that the plate captures.";
+    RigCalorimetricUW "rig_calorimetric_u_w" "W" 4 Derived - "Standard uncertainty of that, from matched sensors, flow meter and properties of the coolant.";
+    RigCalorimetricGapW "rig_calorimetric_gap_w" "W" 4 Derived - "Calorimetric heat less electrical board power (the meters', or else the accelerator's): the closure of the heat balance.";
     AccelPowerW "accel_power_w" "W" 4 Predicted BoardPower "Board power of the accelerator over the tick.";
     AccelEnergyJ "accel_energy_j" "J" 3 Bookkeeping BoardEnergy "The accelerator's own energy counter.";
     AccelIntegralJ "accel_integral_j" "J" 3 Derived - "Board power integrated since the run began.";
@@ -226,9 +235,24 @@ impl Column {
         self.entry().decimals
     }
 
-    /// What it may be used for.
+    /// What it may be used for on a rig that servoes its plate.
     pub const fn class(self) -> Class {
         self.entry().class
+    }
+
+    /// What it may be used for on a rig that servoes `servoed`. A plate beyond coolant that is held is predicted, as is the coolant that leaves it.
+    pub fn class_where(self, servoed: Self) -> Class {
+        match self {
+            _ if self == servoed => Class::Servoed,
+            Self::RigPlateDegc => Class::Predicted,
+            Self::RigReturnDegc if servoed == Self::RigSupplyDegc => Class::Predicted,
+            _ => self.class(),
+        }
+    }
+
+    /// The column that a rig servoes, by the word of its `servo_node`.
+    pub fn servoed_by(node: &str) -> Self {
+        if node == "coolant_supply" { Self::RigSupplyDegc } else { Self::RigPlateDegc }
     }
 
     /// What it means, in one sentence.
@@ -246,7 +270,7 @@ impl Column {
         self.channel().is_some()
     }
 
-    /// True if an `_origin` column follows it.
+    /// True if an `_origin` and a `_source` column follow it.
     pub const fn has_origin(self) -> bool {
         matches!(self, ORIGIN_OF)
     }
@@ -316,7 +340,7 @@ impl Columns {
         self.0.contains(&column)
     }
 
-    /// The header line's names: the [`LEAD`], then each column followed by its `_quality` and `_origin` where it has them.
+    /// The header line's names: the [`LEAD`], then each column followed by its `_quality`, `_origin` and `_source` where it has them.
     pub fn header(&self) -> Vec<String> {
         let mut names: Vec<String> = LEAD.iter().map(|lead| lead.0.to_owned()).collect();
         for column in self.iter() {
@@ -326,6 +350,7 @@ impl Columns {
             }
             if column.has_origin() {
                 names.push(format!("{}_origin", column.name()));
+                names.push(format!("{}_source", column.name()));
             }
         }
         names
@@ -342,7 +367,7 @@ pub fn markdown() -> String {
     for &column in Column::ALL {
         let (name, unit, decimals, class) = (column.name(), column.unit(), column.decimals(), column.class().word());
         let quality = if column.has_quality() { " Followed by its `_quality`." } else { "" };
-        let origin = if column.has_origin() { " Followed by its `_origin`." } else { "" };
+        let origin = if column.has_origin() { " Followed by its `_origin` and its `_source`." } else { "" };
         let _ = writeln!(page, "| `{name}` | {unit} | {decimals} | {class} | {}{quality}{origin} |", column.meaning());
     }
     page
@@ -411,7 +436,7 @@ mod tests {
     fn quality_and_origin_follow_their_column() {
         let header = Columns::where_present(|c| matches!(c, Column::FlightHeatW | Column::RigPlateDegc)).header();
         let tail: Vec<&str> = header[LEAD.len()..].iter().map(String::as_str).collect();
-        assert_eq!(tail, ["flight_heat_w", "flight_heat_w_origin", "rig_plate_degc", "rig_plate_degc_quality"]);
+        assert_eq!(tail, ["flight_heat_w", "flight_heat_w_origin", "flight_heat_w_source", "rig_plate_degc", "rig_plate_degc_quality"]);
     }
 
     #[test]

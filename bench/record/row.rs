@@ -5,7 +5,7 @@ use crate::columns::{Column, Columns, LEAD};
 use crate::format::{push_fixed, push_optional, push_whole};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use signal::{Channel, Limit, Origin, Quality, Reading, RunState, Tick, UnknownWord};
+use signal::{Channel, Limit, Origin, Quality, Reading, RunState, Source, Tick, UnknownWord};
 use std::io::Write as _;
 use std::sync::LazyLock;
 use thiserror::Error;
@@ -31,6 +31,8 @@ pub struct Row {
     pub limited: Limit,
     /// Where the heat driven into the flight model came from.
     pub heat_origin: Option<Origin>,
+    /// What that heat goes by.
+    pub heat_source: Option<Source>,
     cells: [Option<f64>; Column::COUNT],
     qualities: [Option<Quality>; Channel::COUNT],
 }
@@ -60,6 +62,7 @@ impl Row {
             state,
             limited: Limit::None,
             heat_origin: None,
+            heat_source: None,
             cells: [None; Column::COUNT],
             qualities: [None; Channel::COUNT],
         }
@@ -126,6 +129,8 @@ impl Row {
             if column.has_origin() {
                 out.push(b',');
                 out.extend_from_slice(self.heat_origin.map_or("", Origin::word).as_bytes());
+                out.push(b',');
+                out.extend_from_slice(self.heat_source.map_or("", Source::word).as_bytes());
             }
         }
         out.push(b'\n');
@@ -139,6 +144,7 @@ enum Field {
     Value(Column),
     Quality(Channel),
     Origin,
+    Source,
 }
 
 /// The order of fields in a file, taken from its header: the reader of lines.
@@ -187,8 +193,11 @@ fn field_named(name: &str) -> Option<Field> {
     if let Some(column) = name.strip_suffix("_quality").and_then(Column::named) {
         return column.channel().map(Field::Quality);
     }
-    let column = name.strip_suffix("_origin").and_then(Column::named)?;
-    column.has_origin().then_some(Field::Origin)
+    let follows = |suffix: &str| name.strip_suffix(suffix).and_then(Column::named).is_some_and(Column::has_origin);
+    if follows("_origin") {
+        return Some(Field::Origin);
+    }
+    follows("_source").then_some(Field::Source)
 }
 
 fn take(row: &mut Row, field: Field, text: &str) -> Result<(), String> {
@@ -204,6 +213,7 @@ fn take(row: &mut Row, field: Field, text: &str) -> Result<(), String> {
         Field::Value(column) => row.cells[column as usize] = optional(text, number)?,
         Field::Quality(channel) => row.qualities[channel as usize] = optional(text, quality)?,
         Field::Origin => row.heat_origin = optional(text, origin)?,
+        Field::Source => row.heat_source = optional(text, source)?,
     }
     Ok(())
 }
@@ -237,6 +247,11 @@ fn quality(text: &str) -> Result<Quality, String> {
 fn origin(text: &str) -> Result<Origin, String> {
     let all = [Origin::Measured, Origin::Simulated, Origin::Assumed];
     all.into_iter().find(|o| o.word() == text).ok_or_else(|| format!("\"{text}\" is no origin: expected measured, simulated or assumed"))
+}
+
+fn source(text: &str) -> Result<Source, String> {
+    let found = Source::ALL.iter().copied().find(|s| s.word() == text);
+    found.ok_or_else(|| format!("\"{text}\" is no source: expected accelerator, meter, calorimetric or declared"))
 }
 
 /// All columns in file order: the shape in which a row travels. Both ends check the session's version first.
@@ -274,15 +289,16 @@ pub(crate) mod tests {
         let qualities = proptest::collection::vec(proptest::option::of(0..4_usize), Channel::COUNT);
         let lead =
             (0..9_u32, 0..10_000_000_u64, proptest::option::of(0..4_000_000_000_i64), -0.0..1e7_f64, proptest::option::of(0.0..1e7_f64));
-        let words = (0..RunState::ALL.len(), 0..Limit::ALL.len(), proptest::option::of(0..3_usize));
+        let words = (0..RunState::ALL.len(), 0..Limit::ALL.len(), proptest::option::of(0..3_usize), proptest::option::of(0..4_usize));
         (cells, qualities, lead, words).prop_map(
-            |(cells, qualities, (segment, tick, utc, bench_s, mission_s), (state, limited, origin))| {
+            |(cells, qualities, (segment, tick, utc, bench_s, mission_s), (state, limited, origin, source))| {
                 let mut row = Row::new(segment, tick, rounded(bench_s, 3), RunState::ALL[state]);
                 row.utc = utc.map(|s| Timestamp::new(s, 25_000_000).expect("in range"));
                 row.elapsed_s = row.utc.map(|_| rounded(bench_s / 60.0, 3));
                 row.mission_s = mission_s.map(|m| rounded(m, 3));
                 row.limited = Limit::ALL[limited];
                 row.heat_origin = origin.map(|o| [Origin::Measured, Origin::Simulated, Origin::Assumed][o]);
+                row.heat_source = source.map(|s| Source::ALL[s]);
                 for (&column, cell) in Column::ALL.iter().zip(cells) {
                     row.set(column, cell.map(|v| rounded(v, column.decimals())));
                 }
@@ -329,7 +345,7 @@ pub(crate) mod tests {
         let mut line = Vec::new();
         row.write_line(&columns, &mut line);
         let text = String::from_utf8(line).expect("ASCII");
-        assert_eq!(text, "1,42,2026-06-21T00:00:42.000Z,0.700,42.000,,running,none,,,71.2346,good,\n");
+        assert_eq!(text, "1,42,2026-06-21T00:00:42.000Z,0.700,42.000,,running,none,,,,71.2346,good,\n");
         assert_eq!(text.matches(',').count() + 1, columns.header().len());
     }
 

@@ -4,14 +4,14 @@
 //! The engine opens with [`ToScreen::Hello`]; a screen that does not speak that version leaves. Then rows and events follow as
 //! they happen. A screen too slow for them is told how many it missed and reads those from `samples.csv`.
 
-use crate::{Event, Row};
+use crate::{Column, Event, Row};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use signal::Request;
+use signal::{Request, Source};
 use thiserror::Error;
 
 /// Version of the messages. Raised whenever an old reader would misunderstand a new writer, new columns included.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// A message that was not understood.
 #[derive(Debug, Error)]
@@ -106,10 +106,26 @@ pub struct RunCard {
     pub speed: f64,
     /// Board power at full load, W.
     pub full_w: f64,
+    /// Name of the column that is servoed.
+    pub servoed: String,
+    /// What figures of energy go by.
+    pub energy_source: Source,
     /// Bounds worth drawing.
     pub bounds: Vec<Bound>,
     /// The sunlight to come: (mission seconds, illumination 0..1), straight lines between the points.
     pub sunlight: Vec<(f64, f64)>,
+}
+
+impl RunCard {
+    /// The column that is servoed.
+    pub fn servoed(&self) -> Column {
+        Column::named(&self.servoed).unwrap_or(Column::RigPlateDegc)
+    }
+
+    /// The column of board power that figures of energy go by.
+    pub fn board_power(&self) -> Column {
+        if self.energy_source == Source::Meter { Column::RigBoardW } else { Column::AccelPowerW }
+    }
 }
 
 /// Bounds of a column, such as setpoint limits and interlocks.
@@ -178,6 +194,8 @@ mod tests {
                 period_s: 5863.7,
                 speed: 60.0,
                 full_w: 72.0,
+                servoed: "rig_plate_degc".into(),
+                energy_source: signal::Source::Accelerator,
                 bounds: vec![Bound { column: "rig_plate_degc".into(), kind: BoundKind::Trip, min: Some(0.0), max: Some(75.0) }],
                 sunlight: vec![(0.0, 1.0), (2000.0, 1.0), (2010.5, 0.0)],
             },

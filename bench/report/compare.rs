@@ -8,6 +8,7 @@ use crate::series::{Counts, Series};
 use crate::{Check, Error, Facts, InBand, Preset, Stats};
 use record::{BAND, COMPARISON, Cells, Class, Column, Folder, PREDICTION, SAMPLES, Table, Verdict, verify, write_derived};
 use serde::{Deserialize, Serialize};
+use signal::Source;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -247,8 +248,8 @@ pub(crate) fn compare_unsealed(folder: &Folder, facts: &Facts, preset: &Preset) 
     };
     let samples = need(SAMPLES, "a run without rows was never flown")?;
     let prediction = need(PREDICTION, "a prediction is made before a run and cannot be made afterwards")?;
-    let measured = Series::of_run(&samples)?;
-    let model = Series::of_run(&prediction)?;
+    let measured = Series::of_run(&samples, facts.plan.servoed())?;
+    let model = Series::of_run(&prediction, facts.plan.servoed())?;
     let join = Join::of(&measured, &model);
     if join.found() == 0 {
         let why = match (measured.time_s.len(), model.time_s.len()) {
@@ -272,6 +273,13 @@ pub(crate) fn compare_unsealed(folder: &Folder, facts: &Facts, preset: &Preset) 
     if !facts.accelerator.coupled {
         let note = "the accelerator does not sit on this rig's plate: its temperatures and thermal resistance are left out";
         comparison.notes.push(note.into());
+    }
+    let by_default = |source: &str| source.is_empty() || source == Source::Accelerator.word();
+    if !by_default(&facts.plan.heat_source) || !by_default(&facts.plan.energy_source) {
+        comparison.notes.push(format!(
+            "heat into the flight model by: {}; energy by: {}; the accelerator's own readings are beside them",
+            facts.plan.heat_source, facts.plan.energy_source
+        ));
     }
     let mut withheld = Vec::new();
     if facts.simulated {
@@ -354,7 +362,7 @@ fn run_pairs(facts: &Facts, measured: &Series, model: &Series, join: &Join, band
     let mut pairs = Vec::new();
     for &column in Column::ALL {
         let name = column.name();
-        let (reference, reference_word, residual_word) = match column.class() {
+        let (reference, reference_word, residual_word) = match column.class_where(facts.plan.servoed()) {
             Class::Servoed => (ours(Column::RigSetpointDegc), "setpoint", "error"),
             Class::Predicted => (theirs(column), "predicted", "residual"),
             _ => continue,

@@ -1,8 +1,9 @@
 //! The few facts of `run.toml` that decide how a run is judged. The rest of that file is the engine's and is passed over.
 
 use crate::Error;
-use record::{Folder, RUN};
+use record::{Column, Folder, RUN};
 use serde::Deserialize;
+use signal::Source;
 use std::collections::BTreeMap;
 
 /// What decides how a run is judged.
@@ -43,6 +44,27 @@ const BOUNDARIES: [&str; 4] = ["card", "server", "rack", "facility"];
 pub struct PlanFacts {
     /// Controller step, bench seconds.
     pub dt_s: f64,
+    /// `plate` or `coolant_supply`.
+    #[serde(default)]
+    pub servo_node: String,
+    /// What the heat into the flight model went by; empty in old runs, which knew only the accelerator.
+    #[serde(default)]
+    pub heat_source: String,
+    /// What figures of energy go by; likewise.
+    #[serde(default)]
+    pub energy_source: String,
+}
+
+impl PlanFacts {
+    /// What figures of energy go by.
+    pub fn energy(&self) -> Source {
+        if self.energy_source == Source::Meter.word() { Source::Meter } else { Source::Accelerator }
+    }
+
+    /// The column that was servoed.
+    pub fn servoed(&self) -> Column {
+        Column::servoed_by(&self.servo_node)
+    }
 }
 
 /// What the judgement needs of the device under test.

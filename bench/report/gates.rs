@@ -99,6 +99,8 @@ pub const PRESETS: &[Preset] = &[
 pub const OTHERS: &[Gate] = &[
     channel(Column::AccelPowerW, Quantity::Mean, 0.05, Of::Peak, ENERGY),
     channel(Column::AccelPowerW, Quantity::Std, 0.10, Of::Peak, NOISE),
+    channel(Column::RigBoardW, Quantity::Mean, 0.05, Of::Peak, ENERGY),
+    channel(Column::RigBoardW, Quantity::Std, 0.10, Of::Peak, NOISE),
     channel(Column::WorkUnitsPerS, Quantity::Mean, 0.05, Of::Peak, ENERGY),
     channel(Column::WorkUnitsPerS, Quantity::Std, 0.10, Of::Peak, NOISE),
     channel(Column::FlightHeatW, Quantity::Mean, 0.05, Of::Mean, ENERGY),

@@ -3,7 +3,7 @@
 
 use record::{Column, Row};
 use serde::{Deserialize, Serialize};
-use signal::{RunState, Tick};
+use signal::{RunState, Source, Tick};
 
 /// Smallest and largest value seen while mission time ran.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,7 +14,7 @@ pub struct Range {
     pub max: f64,
 }
 
-/// Energy of the accelerator's board over the mission, two ways: they check each other and are never mixed.
+/// Energy of the accelerator's board over the mission, every way it is known: they check each other and are never mixed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Energy {
     /// By the accelerator's own counter, J.
@@ -23,11 +23,25 @@ pub struct Energy {
     pub integral_j: Option<f64>,
     /// Integral over counter, less one.
     pub gap_frac: Option<f64>,
+    /// By external meters, J.
+    #[serde(default)]
+    pub meter_j: Option<f64>,
+    /// Those over the accelerator's own (counter, or else integral), less one.
+    #[serde(default)]
+    pub meter_gap_frac: Option<f64>,
+    /// What figures go by.
+    #[serde(default)]
+    pub source: Source,
 }
 
 impl Energy {
-    /// The counter's, or else the integral.
+    /// By the source that figures go by and no other: meters that said nothing are not stood in for.
     pub fn best_j(&self) -> Option<f64> {
+        if self.source == Source::Meter { self.meter_j } else { self.own_j() }
+    }
+
+    /// The accelerator's own: its counter's, or else the integral.
+    pub fn own_j(&self) -> Option<f64> {
         self.counter_j.or(self.integral_j)
     }
 }
@@ -88,7 +102,7 @@ pub struct Figures {
     pub supply_degc: Option<Range>,
     /// Accelerator die, °C.
     pub die_degc: Option<Range>,
-    /// Farthest the plate was from its setpoint on rows that are not limited, K, with its sign.
+    /// Farthest the servoed temperature was from its setpoint on rows that are not limited, K, with its sign.
     pub worst_tracking_k: Option<f64>,
     /// Energy into the Peltier bank, J: test support, in no figure above.
     pub test_support_j: Option<f64>,
@@ -135,6 +149,8 @@ impl Mean {
 #[derive(Clone, Debug)]
 pub struct Merit {
     dt_s: f64,
+    source: Source,
+    servoed: Column,
     segment: Option<u32>,
     ticks: Option<(Tick, Tick)>,
     rows: u64,
@@ -148,6 +164,7 @@ pub struct Merit {
     work: Meter,
     counter: Meter,
     integral: Meter,
+    meter: Meter,
     sunlight: Mean,
     rate_sunlit: Mean,
     rate_eclipsed: Mean,
@@ -164,6 +181,8 @@ impl Merit {
         const MEAN: Mean = Mean { sum: 0.0, n: 0 };
         Self {
             dt_s,
+            source: Source::Accelerator,
+            servoed: Column::RigPlateDegc,
             segment: None,
             ticks: None,
             rows: 0,
@@ -177,6 +196,7 @@ impl Merit {
             work: METER,
             counter: METER,
             integral: METER,
+            meter: METER,
             sunlight: MEAN,
             rate_sunlit: MEAN,
             rate_eclipsed: MEAN,
@@ -187,6 +207,12 @@ impl Merit {
         }
     }
 
+    /// The same with energy by this source, on a rig that servoes this column.
+    #[must_use]
+    pub const fn by(self, source: Source, servoed: Column) -> Self {
+        Self { source, servoed, ..self }
+    }
+
     /// Takes in the next row, in file order.
     pub fn push(&mut self, row: &Row) {
         self.rows += 1;
@@ -195,7 +221,7 @@ impl Merit {
         self.ticks = Some((first, row.tick));
         if self.segment.replace(row.segment).is_some_and(|before| before != row.segment) {
             // What counters did while no engine watched is not the mission's.
-            (self.work.last, self.counter.last, self.integral.last) = (None, None, None);
+            (self.work.last, self.counter.last, self.integral.last, self.meter.last) = (None, None, None, None);
         }
         match row.state {
             RunState::Staging if self.mission_s.is_none() => self.staging += 1,
@@ -209,6 +235,7 @@ impl Merit {
         self.work.push(row.get(Column::WorkUnits), flown);
         self.counter.push(row.get(Column::AccelEnergyJ), flown);
         self.integral.push(row.get(Column::AccelIntegralJ), flown);
+        self.meter.push(row.get(Column::RigBoardJ), flown);
         if row.state.is_running() {
             self.running(row);
         }
@@ -228,7 +255,7 @@ impl Merit {
         widen(&mut self.supply, row.get(Column::FlightSupplyDegc));
         widen(&mut self.die, row.get(Column::AccelDieDegc));
         self.support_w.push(row.get(Column::RigTecW));
-        let error_k = row.get(Column::RigPlateDegc).zip(row.get(Column::RigSetpointDegc)).map(|(plate, setpoint)| plate - setpoint);
+        let error_k = row.get(self.servoed).zip(row.get(Column::RigSetpointDegc)).map(|(held, setpoint)| held - setpoint);
         if let Some(error_k) = error_k.filter(|e| !row.limited.is_limited() && e.abs() > self.worst_tracking_k.map_or(-1.0, f64::abs)) {
             self.worst_tracking_k = Some(error_k);
         }
@@ -253,7 +280,15 @@ impl Merit {
     pub fn figures(&self, flight_cooling_kg: Option<f64>) -> Figures {
         let over = |what: Option<f64>, by: Option<f64>| what.zip(by).filter(|(_, by)| *by > 0.0).map(|(what, by)| what / by);
         let (counter_j, integral_j) = (self.counter.total, self.integral.total);
-        let energy = Energy { counter_j, integral_j, gap_frac: over(integral_j, counter_j).map(|ratio| ratio - 1.0) };
+        let own_j = counter_j.or(integral_j);
+        let energy = Energy {
+            counter_j,
+            integral_j,
+            gap_frac: over(integral_j, counter_j).map(|ratio| ratio - 1.0),
+            meter_j: self.meter.total,
+            meter_gap_frac: over(self.meter.total, own_j).map(|ratio| ratio - 1.0),
+            source: self.source,
+        };
         let work = self.work.total;
         let rate = over(work, self.mission_s);
         let power_w = over(energy.best_j(), self.mission_s);

@@ -30,18 +30,18 @@ pub(crate) struct Counts {
     pub(crate) assumed: usize,
 }
 
-/// Columns that a comparison of a run looks at.
-fn compared(column: Column) -> bool {
-    matches!(column.class(), Class::Predicted | Class::Servoed) || column == Column::RigSetpointDegc
+/// Columns that a comparison of a run that servoed `servoed` looks at.
+fn compared(column: Column, servoed: Column) -> bool {
+    matches!(column.class_where(servoed), Class::Predicted | Class::Servoed) || column == Column::RigSetpointDegc
 }
 
 /// Names that a time column may have, the best first.
 const TIMES: [&str; 6] = ["mission_s", "time_s", "t_s", "bench_s", "elapsed_s", "tick"];
 
 impl Series {
-    /// The rows of a run's CSV in which mission time was running.
-    pub(crate) fn of_run(path: &Path) -> Result<Self, Error> {
-        let columns: Vec<Column> = Column::ALL.iter().copied().filter(|&c| compared(c)).collect();
+    /// The rows in which mission time was running of the CSV of a run that servoed the column `servoed`.
+    pub(crate) fn of_run(path: &Path, servoed: Column) -> Result<Self, Error> {
+        let columns: Vec<Column> = Column::ALL.iter().copied().filter(|&c| compared(c, servoed)).collect();
         let mut cells: Vec<Vec<Option<f64>>> = columns.iter().map(|_| Vec::new()).collect();
         let mut series = Self { path: path.to_owned(), ..Self::default() };
         each_row(path, |row| {

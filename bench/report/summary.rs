@@ -77,7 +77,7 @@ pub fn summarise(folder: &Folder, ended: Ended, preset: &Preset) -> Result<Summa
 }
 
 fn merit(folder: &Folder, name: &str, facts: &Facts) -> Result<Merit, Error> {
-    let mut merit = Merit::new(facts.plan.dt_s);
+    let mut merit = Merit::new(facts.plan.dt_s).by(facts.plan.energy(), facts.plan.servoed());
     each_row(&folder.file(name), |row| merit.push(&row))?;
     Ok(merit)
 }
@@ -106,7 +106,16 @@ impl fmt::Display for Summary {
         }
         writeln!(f, "work        {} {unit}s{}", said(figures.work_units, 0), predicted(|p| p.work_units, 0))?;
         writeln!(f, "rate        {} {unit}s/s{}", said(figures.work_units_per_s, 1), predicted(|p| p.work_units_per_s, 1))?;
-        writeln!(f, "energy      {} J{}", said(figures.energy.best_j(), 0), predicted(|p| p.energy.best_j(), 0))?;
+        let energy = &figures.energy;
+        writeln!(f, "energy      {} J{}, by the {}", said(energy.best_j(), 0), predicted(|p| p.energy.best_j(), 0), energy.source.word())?;
+        if let Some((meter_j, gap)) = energy.meter_j.zip(energy.meter_gap_frac) {
+            writeln!(
+                f,
+                "            {meter_j:.0} J by external meters, {:+.2} % of the accelerator's own {} J",
+                gap * 100.0,
+                said(energy.own_j(), 0)
+            )?;
+        }
         writeln!(f, "efficiency  {} {unit}s/J{}", said(figures.units_per_j, 3), predicted(|p| p.units_per_j, 3))?;
         let boundary = self.boundary.as_ref().map_or(String::new(), |b| format!(" (boundary: {b})"));
         writeln!(f, "cooling     {} {unit}s/s per kg of flight cooling{boundary}", said(figures.units_per_s_per_cooling_kg, 2))?;

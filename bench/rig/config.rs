@@ -7,6 +7,7 @@ mod calibration;
 mod channel;
 mod commissioning;
 mod instrument;
+mod interface;
 mod mass;
 mod read;
 mod scale;
@@ -20,6 +21,7 @@ pub use instrument::{
     ModbusSettings, NeslabSettings, OBJECT_TEMPERATURE, Parity, Read, SINK_TEMPERATURE, SUN_W_M2, Serial, Setpoint, SunRule,
     TetechSettings, UsbId,
 };
+pub use interface::{CoolantRule, Fluid, HeatSource, Interface, ServoNode};
 pub use mass::{Boundary, Ledger, Mass, WeighingRecord, WeighingRule};
 pub use scale::{SCALE, Scale};
 use signal::Section;
@@ -31,6 +33,7 @@ pub fn builtin() -> &'static [(&'static str, &'static str)] {
         ("twin", include_str!("../../rigs/twin.toml")),
         ("gpu-only", include_str!("../../rigs/gpu-only.toml")),
         ("desk", include_str!("../../rigs/desk.toml")),
+        ("loop", include_str!("../../rigs/loop.toml")),
         ("meerstetter", include_str!("../../rigs/meerstetter.toml")),
         ("arroyo", include_str!("../../rigs/arroyo.toml")),
         ("circulator", include_str!("../../rigs/circulator.toml")),
@@ -52,6 +55,8 @@ pub struct RigFile {
     pub title: String,
     /// Where the physical parts end and the numerical ones begin.
     pub interface: Interface,
+    /// What flows through it, where it is a loop.
+    pub coolant: Option<CoolantRule>,
     /// Instruments in the file's order, at least one.
     pub instruments: Vec<Instrument>,
     /// Channels in the file's order; plate and workload are always among them.
@@ -118,33 +123,6 @@ impl RigFile {
     pub fn mass_kg(&self, ledger: Ledger) -> f64 {
         self.masses.iter().filter(|m| m.ledger == ledger).map(Mass::charged_kg).sum()
     }
-}
-
-/// `[interface]`: the cut between the bench and the model.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Interface {
-    /// The node of the flight model whose temperature the rig imposes.
-    pub servo_node: ServoNode,
-    /// How the heat that crosses the cut is known.
-    pub heat_source: HeatSource,
-    /// Time in which the rig follows most of a small change of its setpoint, bench seconds.
-    pub lag_s: f64,
-    /// Further delay round the loop, as of coolant under way or a slow meter, bench seconds.
-    pub delay_s: f64,
-}
-
-/// Which temperature the rig imposes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ServoNode {
-    /// The cold plate.
-    Plate,
-}
-
-/// How the heat into the model is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HeatSource {
-    /// The board's electrical power, through the modelled die and plate lag.
-    Electrical,
 }
 
 /// `[accelerator]`: the device under test, as far as the rig knows it.

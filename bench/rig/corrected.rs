@@ -23,7 +23,7 @@ impl Corrected {
         if reads.is_empty() {
             return make(instrument);
         }
-        let held = |channel| instrument.setpoint.is_some() && channel == Channel::Plate;
+        let held = |channel| instrument.setpoint.is_some_and(|setpoint| setpoint.channel == channel);
         let target = reads.iter().find(|(channel, _)| held(*channel)).map_or(Correction::NONE, |(_, c)| *c);
         let mut own = instrument.clone();
         if let Some(setpoint) = &mut own.setpoint {
@@ -96,7 +96,7 @@ mod tests {
             serial: Serial::n81(57_600),
             reply_timeout_s: 0.1,
             reads: vec![Read::plain("object_temperature", Channel::Plate), Read::plain("sink_temperature", Channel::Sink)],
-            setpoint: Limits::new(5.0, 60.0).map(|limits| Setpoint { limits, rate_k_min: 8.0 }),
+            setpoint: Limits::new(5.0, 60.0).map(|limits| Setpoint { channel: Channel::Plate, limits, rate_k_min: 8.0 }),
             drive: None,
         };
         instrument.reads[0].correction = Correction { gain: 1.02, offset: -0.3 };

@@ -15,8 +15,8 @@ pub mod port;
 pub mod protocol;
 
 pub use config::{
-    AcceleratorRule, ChannelRule, Connection, Correction, Drive, DriverKind, HeatSource, Instrument, Interface, Ledger, Level,
-    LineSettings, Mass, MecomSettings, ModbusSettings, NeslabSettings, Parity, Read, RigFile, Role, SafeAction, Serial, ServoNode,
+    AcceleratorRule, ChannelRule, Connection, CoolantRule, Correction, Drive, DriverKind, Fluid, HeatSource, Instrument, Interface, Ledger,
+    Level, LineSettings, Mass, MecomSettings, ModbusSettings, NeslabSettings, Parity, Read, RigFile, Role, SafeAction, Serial, ServoNode,
     Setpoint, TetechSettings, builtin,
 };
 pub use driver::{ArrayCurve, Command, Driver, Effects, Event, Input, driver_for};

@@ -11,7 +11,7 @@ mod units;
 
 pub use document::{Document, Problem, Problems, Section};
 pub use limits::{Limited, Limits, NotANumber};
-pub use reading::{Channel, Origin, Quality, Reading, Snapshot};
+pub use reading::{Channel, Origin, Quality, Reading, Snapshot, Source};
 pub use state::{Limit, Request, RunState, Severity, UnknownWord};
 pub use units::{Celsius, KELVIN_OFFSET, Kelvin, Watts};
 

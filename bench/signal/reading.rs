@@ -31,6 +31,36 @@ pub enum Origin {
     Assumed,
 }
 
+/// What a figure of heat or energy goes by: several instruments may know it, and they differ.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// The accelerator's own power sensor and energy counter.
+    #[default]
+    Accelerator,
+    /// An external meter in the board's supply, slot and cable.
+    Meter,
+    /// The coolant's flow and its warming.
+    Calorimetric,
+    /// A figure declared in a file.
+    Declared,
+}
+
+impl Source {
+    /// Every source.
+    pub const ALL: &'static [Self] = &[Self::Accelerator, Self::Meter, Self::Calorimetric, Self::Declared];
+
+    /// The word used in files and on screens.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Accelerator => "accelerator",
+            Self::Meter => "meter",
+            Self::Calorimetric => "calorimetric",
+            Self::Declared => "declared",
+        }
+    }
+}
+
 impl Quality {
     /// The word used in CSV files and on screens.
     pub const fn word(self) -> &'static str {
@@ -179,6 +209,10 @@ channels! {
     MeterPower,
     /// Board energy of the accelerator by that meter, J since some moment before the run.
     MeterEnergy,
+    /// Power through the board's slot by a meter of its own, where the other has the cable alone, W.
+    SlotPower,
+    /// Energy through the slot by that meter, J since some moment before the run.
+    SlotEnergy,
     /// Board power at the newest instant the driver looked, W. Not to be integrated.
     InstantPower,
     /// Board power as the driver averages it over about a second, W.

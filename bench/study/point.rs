@@ -12,7 +12,7 @@ use engine::row::Stamp;
 use engine::setup::{Options, Setup};
 use record::Row;
 use report::{Figures, Merit, Range};
-use signal::{Celsius, Channel, Limits};
+use signal::{Celsius, Channel, Limits, Source};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What a point is flown on.
@@ -92,7 +92,8 @@ pub(crate) fn fly(options: Options, bench: Bench, stop: &AtomicBool) -> Result<O
         }
         Err(why) => return Ok(Outcome::refused(why.to_string())),
     };
-    let mut merit = Merit::new(setup.law.dt_s);
+    let source = if bench == Bench::Flight { Source::Accelerator } else { setup.rig.interface.energy_source };
+    let mut merit = Merit::new(setup.law.dt_s).by(source, setup.servoed());
     let mut tec_max_a: Option<f64> = None;
     let mut take = |row: &Row| {
         merit.push(row);
@@ -130,6 +131,8 @@ fn without_rig<E>(setup: &Setup, mut take: impl FnMut(&Row) -> Result<(), E>) ->
     law.staging.settle_ticks = 1;
     law.trips.retain(|trip| trip.channel == Channel::Die);
     law.saturation_a = None;
+    // Its coolant and its meters go with it: the card tells its own power, on the flight model's plate.
+    (law.heat, law.servo) = (control::HeatLaw::Accelerator, control::Servo::Plate);
     let start = law.flight.view(&law.initial);
     let mut ideal = Ideal::new(setup.believed_card(), law.interface(&law.initial), start.die.into());
     let dt_s = law.dt_s;

@@ -224,7 +224,7 @@ impl App {
             self.asked = None;
         }
         self.live.history.push(Sample::of(&row));
-        self.live.tally.count(&row, self.run.dt_s);
+        self.live.tally.count(&row, self.run.dt_s, self.run.board_power());
         self.live.row = Some(row);
         self.drop_stale_question();
     }

@@ -61,8 +61,11 @@ impl Client {
 
         let (tx, messages) = bounded(WAITING);
         let folder = PathBuf::from(&hello.run.folder);
-        let (rows, dt_s, past) = (hello.rows, hello.run.dt_s, tx.clone());
-        thread::Builder::new().name("screen-past".into()).spawn(move || read_folder(&folder, rows, dt_s, &past)).map_err(refused)?;
+        let (rows, dt_s, board, past) = (hello.rows, hello.run.dt_s, hello.run.board_power(), tx.clone());
+        thread::Builder::new()
+            .name("screen-past".into())
+            .spawn(move || read_folder(&folder, rows, (dt_s, board), &past))
+            .map_err(refused)?;
         thread::Builder::new().name("screen-session".into()).spawn(move || listen(reader, &tx)).map_err(refused)?;
         Ok((Self { stream, who: who(), messages }, *hello))
     }
@@ -119,7 +122,7 @@ fn listen(mut reader: BufReader<UnixStream>, screen: &Sender<Message>) {
 }
 
 /// Reads prediction and past rows, each a convenience. A run that has just begun has no rows yet and misses nothing.
-fn read_folder(folder: &Path, rows: u64, dt_s: f64, screen: &Sender<Message>) {
+fn read_folder(folder: &Path, rows: u64, (dt_s, board): (f64, record::Column), screen: &Sender<Message>) {
     let prediction = match Prediction::read(folder) {
         Ok(prediction) => Message::Prediction(Box::new(prediction)),
         Err(why) => Message::Unread { why: format!("no prediction to show: {why}") },
@@ -127,7 +130,7 @@ fn read_folder(folder: &Path, rows: u64, dt_s: f64, screen: &Sender<Message>) {
     if screen.send(prediction).is_err() || rows == 0 {
         return;
     }
-    let _ = screen.send(match Past::read(folder, rows, dt_s) {
+    let _ = screen.send(match Past::read(folder, rows, dt_s, board) {
         Ok(past) => Message::Past(Box::new(past)),
         Err(why) => Message::Unread { why: format!("earlier rows are not shown: {why}") },
     });

@@ -30,6 +30,8 @@ pub(crate) fn hello() -> Hello {
             period_s: PERIOD_S,
             speed: 60.0,
             full_w: 72.0,
+            servoed: "rig_plate_degc".into(),
+            energy_source: signal::Source::Accelerator,
             bounds: [("rig_plate_degc", 75.0), ("accel_die_degc", 95.0)]
                 .map(|(column, max)| Bound { column: column.into(), kind: BoundKind::Trip, min: None, max: Some(max) })
                 .to_vec(),

@@ -6,7 +6,7 @@ use record::{Column, Row};
 use std::collections::VecDeque;
 
 /// The columns that charts draw.
-pub(crate) const TRACKED: [Column; 9] = [
+pub(crate) const TRACKED: [Column; 12] = [
     Column::RigPlateDegc,
     Column::RigSetpointDegc,
     Column::FlightPlateDegc,
@@ -16,6 +16,9 @@ pub(crate) const TRACKED: [Column; 9] = [
     Column::PowerBudgetW,
     Column::PowerAvailableW,
     Column::WorkUnitsPerS,
+    Column::RigSupplyDegc,
+    Column::FlightSupplyDegc,
+    Column::RigBoardW,
 ];
 
 /// Rows kept one by one: more than an orbit at 1 s a tick.

@@ -9,7 +9,8 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 
 /// The columns of a prediction that are drawn or compared with.
-const PREDICTED: [Column; 4] = [Column::RigPlateDegc, Column::AccelDieDegc, Column::AccelPowerW, Column::WorkUnitsPerS];
+const PREDICTED: [Column; 6] =
+    [Column::RigPlateDegc, Column::RigSupplyDegc, Column::AccelDieDegc, Column::AccelPowerW, Column::RigBoardW, Column::WorkUnitsPerS];
 
 /// Rows of a prediction kept: every one of a day at 1 s a tick.
 const KEPT: usize = 131_072;
@@ -57,12 +58,12 @@ fn each_row(path: &Path, limit: u64, mut take: impl FnMut(&Row)) -> Result<(), S
 }
 
 impl Past {
-    /// The first `rows` rows of `samples.csv` in `folder`.
-    pub(crate) fn read(folder: &Path, rows: u64, dt_s: f64) -> Result<Self, String> {
+    /// The first `rows` rows of `samples.csv` in `folder`; board power is in the column `board`.
+    pub(crate) fn read(folder: &Path, rows: u64, dt_s: f64, board: Column) -> Result<Self, String> {
         let mut past = Self::default();
         each_row(&folder.join("samples.csv"), rows, |row| {
             past.history.push(Sample::of(row));
-            past.tally.count(row, dt_s);
+            past.tally.count(row, dt_s, board);
         })?;
         Ok(past)
     }
@@ -173,7 +174,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temp folder");
         let rows: Vec<Row> = (0..10).map(|t| row(t, Some(f64::from(t)))).collect();
         write(folder.path(), "samples.csv", &rows, "");
-        let past = Past::read(folder.path(), 7, 1.0).expect("written above");
+        let past = Past::read(folder.path(), 7, 1.0, Column::AccelPowerW).expect("written above");
         assert_eq!(past.history.iter().count(), 7);
     }
 
@@ -182,6 +183,6 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temp folder");
         assert!(Prediction::read(folder.path()).expect_err("absent").contains("prediction.csv"));
         std::fs::write(folder.path().join("samples.csv"), "a,b\n1,2\n").expect("room");
-        assert!(Past::read(folder.path(), 9, 1.0).expect_err("no such columns").contains("no such column"));
+        assert!(Past::read(folder.path(), 9, 1.0, Column::AccelPowerW).expect_err("no such columns").contains("no such column"));
     }
 }

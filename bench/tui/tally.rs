@@ -10,12 +10,12 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Counts a row of `dt_s` bench seconds.
-    pub(crate) fn count(&mut self, row: &Row, dt_s: f64) {
+    /// Counts a row of `dt_s` bench seconds, with board power from the column `board`.
+    pub(crate) fn count(&mut self, row: &Row, dt_s: f64, board: Column) {
         if !row.state.is_running() {
             return;
         }
-        if let (Some(rate), Some(power)) = (row.get(Column::WorkUnitsPerS), row.get(Column::AccelPowerW)) {
+        if let (Some(rate), Some(power)) = (row.get(Column::WorkUnitsPerS), row.get(board)) {
             self.units += rate * dt_s;
             self.joules += power * dt_s;
         }
@@ -43,13 +43,13 @@ mod tests {
         assert_eq!(tally.units_per_joule(), None);
         let mut row = Row::new(0, 0, 0.0, RunState::Running);
         row.set(Column::WorkUnitsPerS, 600.0);
-        tally.count(&row, 1.0);
+        tally.count(&row, 1.0, Column::AccelPowerW);
         assert_eq!(tally.units_per_joule(), None);
         row.set(Column::AccelPowerW, 60.0);
-        tally.count(&row, 1.0);
+        tally.count(&row, 1.0, Column::AccelPowerW);
         row.state = RunState::Held;
         row.set(Column::WorkUnitsPerS, 0.0);
-        tally.count(&row, 1.0);
+        tally.count(&row, 1.0, Column::AccelPowerW);
         assert_eq!(tally.units_per_joule(), Some(10.0));
     }
 }

@@ -18,7 +18,7 @@ use crate::wired::Ailment;
 pub use alone::Alone;
 use baths::{Huber, Lauda};
 use others::{Kind, Other};
-use rig::{DriverKind, Instrument, LineSettings, RigFile};
+use rig::{DriverKind, Instrument, LineSettings, RigFile, Role};
 use sinara::Sinara;
 use supply::{Make, Supply};
 use tec_face::TecFace;
@@ -29,10 +29,72 @@ use thiserror::Error;
 pub struct Scene {
     /// What the plate's and the sink's sensors read.
     pub sensors: Sensors,
+    /// What the plate's sensor reads, °C.
+    pub plate_degc: f64,
+    /// What the coolant's sensors read, where something flows.
+    pub coolant: Option<Flowing>,
     /// Room air, °C.
     pub room_degc: f64,
-    /// Power of the board, W.
+    /// Power of the board as a meter in its supply has it, W.
     pub board_w: f64,
+}
+
+/// What flow meter and coolant sensors read.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Flowing {
+    /// Entering the plate, °C.
+    pub supply_degc: f64,
+    /// Leaving it, °C.
+    pub return_degc: f64,
+    /// Flow, l/min.
+    pub flow_l_min: f64,
+}
+
+/// A meter in a part of the board's supply.
+struct Partial {
+    device: Box<dyn Emulated>,
+    frac: f64,
+}
+
+impl Emulated for Partial {
+    fn receive(&mut self, wall_s: f64, bytes: &[u8], tec: &mut TecController) -> Vec<u8> {
+        self.device.receive(wall_s, bytes, tec)
+    }
+
+    fn advance(&mut self, wall_s: f64, dt_bench_s: f64, scene: &Scene) {
+        self.device.advance(wall_s, dt_bench_s, &Scene { board_w: scene.board_w * self.frac, ..*scene });
+    }
+
+    fn output_on(&self) -> Option<bool> {
+        self.device.output_on()
+    }
+
+    fn has_watchdog(&self) -> bool {
+        self.device.has_watchdog()
+    }
+
+    fn suffer(&mut self, wall_s: f64, ailment: Ailment, tec: &mut TecController) {
+        self.device.suffer(wall_s, ailment, tec);
+    }
+
+    fn events(&mut self) -> Vec<String> {
+        self.device.events()
+    }
+}
+
+/// Part of a board's power that comes through its slot, where a rig meters it apart (assumed: a slot gives at most 75 W, the rest comes by cable).
+pub const SLOT_FRAC: f64 = 0.3;
+
+/// The part of the board's power that an instrument has, if its rig meters slot and cable apart.
+fn part(rig: &RigFile, instrument: &Instrument) -> Option<f64> {
+    rig.channel(Role::BoardSlot)?;
+    let reads = |role: Role| instrument.reads.iter().any(|r| role.slots().iter().any(|(_, channel)| *channel == r.channel));
+    match (reads(Role::BoardPower), reads(Role::BoardSlot)) {
+        (true, false) => Some(1.0 - SLOT_FRAC),
+        (false, true) => Some(SLOT_FRAC),
+        // One instrument with both has channels of its own for them.
+        _ => None,
+    }
 }
 
 /// One emulated instrument. Bytes in, bytes out; it knows no port and no clock.
@@ -112,6 +174,10 @@ pub fn beside(rig: &RigFile) -> Result<Vec<Placed>, NotEmulated> {
     let mut desk = Vec::new();
     for instrument in rig.instruments.iter().chain(rig.scale.iter().map(|scale| &scale.instrument)) {
         if let Some(device) = stand_in(instrument)? {
+            let device = match part(rig, instrument) {
+                Some(frac) => Box::new(Partial { device, frac }),
+                None => device,
+            };
             desk.push((instrument.name.clone(), device));
         }
     }

@@ -7,6 +7,7 @@
 
 pub mod bath;
 pub mod card;
+pub mod circuit;
 pub mod desk;
 pub mod faults;
 pub mod host;
@@ -23,6 +24,7 @@ pub mod wired;
 pub mod world;
 
 pub use card::{Card, CardReading, CardSpec};
+pub use circuit::{Circuit, coolant_of};
 pub use desk::{Emulated, NotEmulated, Scene};
 pub use faults::Scenario;
 pub use joined::Joined;
@@ -36,6 +38,7 @@ pub use world::{TwinSpec, World};
 pub fn world_of(rig: &rig::RigFile, truth: Truth, card: CardSpec, coupled: bool) -> Result<World, NotEmulated> {
     let servo = rig.servo().or(rig.instruments.first());
     let mut world = World::new(truth, card, servo.map_or_else(tec_controller::TecController::idle, tec_for), coupled);
+    world.bind(rig);
     for (name, device) in desk::beside(rig)? {
         world.attach(name, device);
     }

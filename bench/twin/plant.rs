@@ -3,6 +3,8 @@
 //! One set of equations, two parameter sets: what the rig file believes (`[plant]`), and what a seed says this bench really
 //! is (`[truth]`, see [`crate::truth`]). Only the second has sensor errors; the first alone predicts.
 
+use crate::circuit::Circuit;
+use model::coolant::Coolant;
 use model::tec::{Bank, Module, Ratings};
 use signal::{Celsius, Kelvin, Section};
 
@@ -30,11 +32,13 @@ pub struct Plant {
     pub capture_frac: f64,
     /// The Peltier bank as seen from the controller.
     pub bank: Bank,
+    /// The coolant between plate and bank or circulator, where there is any: `[plant.loop]`.
+    pub circuit: Option<Circuit>,
 }
 
 impl Plant {
-    /// Reads `[plant]` and `[plant.tec]`.
-    pub fn read(plant: &Section<'_>) -> Self {
+    /// Reads `[plant]`, `[plant.tec]` and `[plant.loop]`, with what `[coolant]` says flows there.
+    pub fn read(plant: &Section<'_>, coolant: Option<Coolant>) -> Self {
         let tec = plant.section("tec");
         let ratings = Ratings {
             current_a: tec.number("rated_current_a", 0.1..=100.0),
@@ -59,6 +63,7 @@ impl Plant {
             room: Celsius(plant.number("room_degc", -20.0..=60.0)),
             capture_frac: plant.number("capture_frac", 0.1..=1.0),
             bank: Bank { module, series: tec.integer("series", 1..=100) as u32, parallel: tec.integer("parallel", 1..=100) as u32 },
+            circuit: Circuit::read(plant, coolant),
         }
     }
 

@@ -187,6 +187,12 @@ impl TecController {
         self.current_a
     }
 
+    /// The current demanded over the limit that it is set to, -1 to 1; positive cools.
+    pub fn drive_frac(&self) -> f64 {
+        let limit_a = f64::from(self.settings.current_limit_a);
+        if limit_a > 0.0 { self.current_a / limit_a } else { 0.0 }
+    }
+
     /// Sets the current limit as [`Self::receive`] would. False if it is refused.
     pub fn limit_current(&mut self, amps: f64) -> bool {
         self.settings.write(&self.config, id::CURRENT_LIMIT, Value::Float(amps as f32).bits()).is_ok()

@@ -19,6 +19,16 @@ pub struct Spreads {
     pub sink_sensor_k: f64,
     /// Offset of the die sensor, K.
     pub die_sensor_k: f64,
+    /// Offset of the sensor in the coolant's supply, K.
+    pub supply_sensor_k: f64,
+    /// Offset of the sensor in the coolant's return, K.
+    pub return_sensor_k: f64,
+    /// Gain of the flow meter, relative.
+    pub flow_meter_frac: f64,
+    /// Conductance from plate to coolant, relative.
+    pub plate_coolant_frac: f64,
+    /// Gain of the external board-power meters, relative.
+    pub meter_gain_frac: f64,
     /// Die-to-plate resistance, relative.
     pub die_plate_frac: f64,
     /// Seebeck coefficient of the modules, relative.
@@ -56,6 +66,11 @@ impl Spreads {
             plate_sensor_k: kelvin("plate_sensor_k"),
             sink_sensor_k: kelvin("sink_sensor_k"),
             die_sensor_k: kelvin("die_sensor_k"),
+            supply_sensor_k: kelvin("supply_sensor_k"),
+            return_sensor_k: kelvin("return_sensor_k"),
+            flow_meter_frac: frac("flow_meter_frac"),
+            plate_coolant_frac: frac("plate_coolant_frac"),
+            meter_gain_frac: frac("meter_gain_frac"),
             die_plate_frac: frac("die_plate_frac"),
             tec_seebeck_frac: frac("tec_seebeck_frac"),
             tec_resistance_frac: frac("tec_resistance_frac"),
@@ -84,6 +99,14 @@ pub struct Truth {
     pub plate_offset_k: f64,
     /// Added to the sink's reading, K.
     pub sink_offset_k: f64,
+    /// Added to the reading of the coolant's supply, K.
+    pub supply_offset_k: f64,
+    /// Added to the reading of the coolant's return, K.
+    pub return_offset_k: f64,
+    /// What the flow meter says over what flows.
+    pub flow_gain: f64,
+    /// What the external board-power meters say over what the board draws.
+    pub meter_gain: f64,
     /// Room temperature above the believed one, K.
     pub room_offset_k: f64,
     /// Amplitude of the room's slow swing, K.
@@ -118,6 +141,10 @@ impl Truth {
             card: CardTruth::default(),
             plate_offset_k: 0.0,
             sink_offset_k: 0.0,
+            supply_offset_k: 0.0,
+            return_offset_k: 0.0,
+            flow_gain: 1.0,
+            meter_gain: 1.0,
             room_offset_k: 0.0,
             room_drift_k: 0.0,
             room_phase_rad: 0.0,
@@ -149,14 +176,24 @@ impl Truth {
             noise_w: spreads.noise_w,
             artefacts: true,
         };
+        let (plate_offset_k, sink_offset_k) = (normal(spreads.plate_sensor_k), normal(spreads.sink_sensor_k));
+        let (room_offset_k, room_phase_rad) = (normal(spreads.room_k), normal(std::f64::consts::PI));
+        // Drawn last: a seed means the same bench as before there were any of these.
+        if let Some(circuit) = &mut plant.circuit {
+            circuit.plate_w_k *= normal(spreads.plate_coolant_frac).exp();
+        }
         Self {
             plant,
             card,
-            plate_offset_k: normal(spreads.plate_sensor_k),
-            sink_offset_k: normal(spreads.sink_sensor_k),
-            room_offset_k: normal(spreads.room_k),
+            plate_offset_k,
+            sink_offset_k,
+            supply_offset_k: normal(spreads.supply_sensor_k),
+            return_offset_k: normal(spreads.return_sensor_k),
+            flow_gain: normal(spreads.flow_meter_frac).exp(),
+            meter_gain: normal(spreads.meter_gain_frac).exp(),
+            room_offset_k,
             room_drift_k: spreads.room_drift_k,
-            room_phase_rad: normal(std::f64::consts::PI),
+            room_phase_rad,
             noise_k: spreads.noise_k,
             seed,
             faults: Faults::default(),
@@ -183,7 +220,7 @@ impl Spreads {
         // The room's swing is a sine of unknown phase: its standard deviation is the amplitude over the root of two.
         let room_k = self.room_k.hypot(self.room_drift_k * std::f64::consts::FRAC_1_SQRT_2);
         let frac = |sigma: f64| sigma.exp();
-        let all: [Respect<'_>; 15] = [
+        let all: [Respect<'_>; 20] = [
             ("die_plate_frac", self.die_plate_frac, &|t, s| t.plant.die_plate_k_w *= frac(s)),
             ("tec_seebeck_frac", self.tec_seebeck_frac, &|t, s| t.plant.bank.module.seebeck_v_k *= frac(s)),
             ("tec_resistance_frac", self.tec_resistance_frac, &|t, s| t.plant.bank.module.resistance_ohm *= frac(s)),
@@ -199,6 +236,11 @@ impl Spreads {
             ("plate_sensor_k", self.plate_sensor_k, &|t, s| t.plate_offset_k = s),
             ("sink_sensor_k", self.sink_sensor_k, &|t, s| t.sink_offset_k = s),
             ("room_k", room_k, &|t, s| t.room_offset_k = s),
+            ("supply_sensor_k", self.supply_sensor_k, &|t, s| t.supply_offset_k = s),
+            ("return_sensor_k", self.return_sensor_k, &|t, s| t.return_offset_k = s),
+            ("flow_meter_frac", self.flow_meter_frac, &|t, s| t.flow_gain = frac(s)),
+            ("plate_coolant_frac", self.plate_coolant_frac, &|t, s| t.plant.circuit.iter_mut().for_each(|c| c.plate_w_k *= frac(s))),
+            ("meter_gain_frac", self.meter_gain_frac, &|t, s| t.meter_gain = frac(s)),
         ];
         let off = |(key, sigma, change): &Respect<'_>| {
             let mut truth = Truth::believed(plant);

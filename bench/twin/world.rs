@@ -4,7 +4,8 @@
 //! memory it is virtual time; in a rehearsal it is the tick.
 
 use crate::card::{Card, CardReading, CardSpec};
-use crate::desk::{Emulated, Placed, Scene};
+use crate::circuit::{Circuit, Coolants, coolant_of};
+use crate::desk::{Emulated, Flowing, Placed, Scene};
 use crate::faults::{Ailing, SensorFault};
 use crate::plant::{Plant, STEP_S, Temperatures};
 use crate::tec_controller::{Sensors, TecController};
@@ -13,6 +14,7 @@ use crate::wired::Ailment;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
+use rig::{CoolantRule, RigFile, ServoNode};
 use signal::{Celsius, Kelvin, Section};
 use std::f64::consts::TAU;
 
@@ -20,6 +22,9 @@ use std::f64::consts::TAU;
 const STALLED_FAN: f64 = 6.0;
 /// Resistance from die to plate with the coolant standing still, over that with it flowing (assumed: conduction only).
 const STILL_COOLANT: f64 = 10.0;
+
+/// Flow with the pump standing still, over that with it running (assumed: natural circulation).
+const STILL_FLOW_FRAC: f64 = 0.005;
 
 /// What the rig file says of the twin: `[plant]`, `[truth]` and `[card]`.
 #[derive(Clone, Debug)]
@@ -35,8 +40,9 @@ pub struct TwinSpec {
 impl TwinSpec {
     /// Reads the three tables from the top of a rig file.
     pub fn read(root: &Section<'_>) -> Self {
+        let coolant = CoolantRule::read(&root.optional_section("coolant")).as_ref().map(coolant_of);
         Self {
-            plant: Plant::read(&root.section("plant")),
+            plant: Plant::read(&root.section("plant"), coolant),
             spreads: Spreads::read(&root.optional_section("truth")),
             card: CardSpec::read(&root.section("card")),
         }
@@ -52,6 +58,13 @@ pub struct World {
     desk: Vec<Placed>,
     card: Card,
     temperatures: Temperatures,
+    /// Of the loop, where the plant has one.
+    coolants: Coolants,
+    /// The controlled object is the coolant's supply.
+    holds_supply: bool,
+    /// Energy that the board drew, J.
+    board_j: f64,
+    board_w: f64,
     current_a: f64,
     bench_s: f64,
     /// The card sits on the plate: its heat goes there.
@@ -70,6 +83,7 @@ impl World {
         for t in [&mut temperatures.die, &mut temperatures.plate, &mut temperatures.sink] {
             t.0 += shift;
         }
+        let coolants = Circuit::at_rest(temperatures.plate);
         let mut rng = ChaCha8Rng::seed_from_u64(truth.seed);
         rng.set_stream(1);
         let mut card_rng = ChaCha8Rng::seed_from_u64(truth.seed);
@@ -81,6 +95,10 @@ impl World {
             desk: Vec::new(),
             card,
             temperatures,
+            coolants,
+            holds_supply: false,
+            board_j: 0.0,
+            board_w: 0.0,
             current_a: 0.0,
             bench_s: 0.0,
             coupled,
@@ -88,6 +106,11 @@ impl World {
             read_degc: None,
             rng,
         }
+    }
+
+    /// Takes the rig's word for which temperature is held.
+    pub fn bind(&mut self, rig: &RigFile) {
+        self.holds_supply = rig.interface.servo_node == ServoNode::CoolantSupply && self.truth.plant.circuit.is_some();
     }
 
     /// Puts another instrument on the bench.
@@ -136,14 +159,41 @@ impl World {
         Kelvin(Kelvin::from(self.truth.plant.room).0 + self.truth.room_offset_k + swing)
     }
 
+    /// The coolant's sensors, supply and return, °C, without noise, and what the flow meter says, l/min; `None` where nothing flows.
+    pub fn coolant(&self) -> Option<(f64, f64, f64)> {
+        let circuit = self.ailing_circuit()?;
+        let degc = |t: Kelvin| Celsius::from(t).0;
+        let (supply, back) =
+            (degc(self.coolants.supply) + self.truth.supply_offset_k, degc(self.coolants.outlet) + self.truth.return_offset_k);
+        Some((supply, back, circuit.flow_l_min * self.truth.flow_gain))
+    }
+
+    /// What external meters say of the board: power, W, and energy since power-up, J.
+    pub fn metered(&self) -> (f64, f64) {
+        (self.board_w * self.truth.meter_gain, self.board_j * self.truth.meter_gain)
+    }
+
+    /// True temperature of what the bank cools.
+    fn cold(&self) -> Kelvin {
+        if self.truth.plant.circuit.is_some() { self.coolants.supply } else { self.temperatures.plate }
+    }
+
+    fn ailing_circuit(&self) -> Option<Circuit> {
+        let circuit = self.truth.plant.circuit?;
+        Some(Circuit { flow_l_min: circuit.flow_l_min * if self.ailing.pump { STILL_FLOW_FRAC } else { 1.0 }, ..circuit })
+    }
+
     /// Current through the modules' terminals, A.
     pub fn current_a(&self) -> f64 {
         self.current_a
     }
 
-    /// Voltage at the modules' terminals, V.
+    /// Voltage at the modules' terminals, V; 0 where a circulator does their work.
     pub fn voltage_v(&self) -> f64 {
-        self.truth.plant.bank.voltage_v(self.current_a, self.temperatures.plate, self.temperatures.sink)
+        if self.truth.plant.circuit.is_some_and(|c| c.bath.is_some()) {
+            return 0.0;
+        }
+        self.truth.plant.bank.voltage_v(self.current_a, self.cold(), self.temperatures.sink)
     }
 
     /// Lets bench time pass until `to_bench_s`; `wall_s` is the time the controller's watchdog goes by.
@@ -161,16 +211,39 @@ impl World {
             let board_w = self.card.advance(dt_s, die);
             let heat_w = if self.coupled { board_w } else { 0.0 };
             let room = self.room();
-            let scene = Scene { sensors, room_degc: Celsius::from(room).0, board_w };
+            (self.board_w, self.board_j) = (board_w, self.board_j + board_w * dt_s);
+            let scene = self.scene(sensors, room);
             for (_, device) in &mut self.desk {
                 device.advance(wall_s, dt_s, &scene);
             }
             let ailing = self.ailing_plant();
             let plant = ailing.as_ref().unwrap_or(&self.truth.plant);
-            plant.advance(&mut self.temperatures, dt_s, room, heat_w, self.current_a);
+            match self.ailing_circuit() {
+                None => plant.advance(&mut self.temperatures, dt_s, room, heat_w, self.current_a),
+                Some(circuit) => {
+                    let drive = self.tec.drive_frac() * if self.truth.faults.reversed { -1.0 } else { 1.0 };
+                    let (t, c) = (&mut self.temperatures, &mut self.coolants);
+                    circuit.advance(plant, t, c, dt_s, room, heat_w, self.current_a, drive)
+                }
+            };
             self.bench_s += dt_s;
         }
         self.bench_s = to_bench_s;
+    }
+
+    /// What the emulated instruments may know of this moment.
+    fn scene(&mut self, sensors: Sensors, room: Kelvin) -> Scene {
+        let (board_w, _) = self.metered();
+        let mut scene = Scene { sensors, plate_degc: sensors.object_degc, coolant: None, room_degc: Celsius::from(room).0, board_w };
+        if let Some((supply, back, flow_l_min)) = self.coolant() {
+            let (supply_noise, return_noise) = (self.noise(), self.noise());
+            let supply_degc = if self.holds_supply { sensors.object_degc } else { supply + supply_noise };
+            scene.coolant = Some(Flowing { supply_degc, return_degc: back + return_noise, flow_l_min });
+            if self.holds_supply {
+                scene.plate_degc = Celsius::from(self.temperatures.plate).0 + self.truth.plate_offset_k + self.noise();
+            }
+        }
+        scene
     }
 
     fn noise(&mut self) -> f64 {
@@ -183,7 +256,12 @@ impl World {
 
     fn sensors(&mut self) -> Sensors {
         let (object_noise, sink_noise) = (self.noise(), self.noise());
-        let object_degc = Celsius::from(self.temperatures.plate).0 + self.truth.plate_offset_k + object_noise;
+        let (object, offset_k) = if self.holds_supply {
+            (self.coolants.supply, self.truth.supply_offset_k)
+        } else {
+            (self.temperatures.plate, self.truth.plate_offset_k)
+        };
+        let object_degc = Celsius::from(object).0 + offset_k + object_noise;
         let sink_degc = Celsius::from(self.temperatures.sink).0 + self.truth.sink_offset_k + sink_noise;
         let read = |fault: Option<SensorFault>, before: Option<f64>, now: f64| fault.map_or(now, |fault| fault.reads(before, now));
         let (object_before, sink_before) = self.read_degc.unzip();

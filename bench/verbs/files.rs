@@ -5,6 +5,7 @@ use crate::exit::{BadInput, Exit};
 use crate::plan;
 use anyhow::Result;
 use clap::CommandFactory;
+use rig::HeatSource;
 use rig::config::SCALE;
 use rig::port::{Place, latency_ms};
 use std::io::{self, BufWriter, Write};
@@ -21,7 +22,7 @@ pub(crate) fn list_rigs() -> Result<Exit> {
 
 pub(crate) fn check_rig(wanted: &str) -> Result<Exit> {
     let source = plan::rig(wanted)?;
-    let (rig, _) =
+    let (rig, twin) =
         engine::setup::parse_rig(&source.file, &source.text).map_err(|problems| BadInput(format!("the rig has problems:\n{problems}")))?;
     say!("{}: no problems", rig.name);
     for instrument in &rig.instruments {
@@ -35,7 +36,7 @@ pub(crate) fn check_rig(wanted: &str) -> Result<Exit> {
             scale.accuracy_kg
         );
     }
-    say!("  {}", loop_limit(&rig));
+    say!("  {}", loop_limit(&rig, &twin));
     say!("  {}", super::commission::describe(&rig, &source.from));
     for why in rig.refuses_unattended() {
         say!("  unattended running would refuse: {why}");
@@ -57,15 +58,24 @@ fn alone(instrument: &rig::Instrument) -> String {
 }
 
 /// What limits the loop of flight model and bench on this rig. The numbers need a profile: `run` and `rehearse` check them.
-fn loop_limit(rig: &rig::RigFile) -> String {
+fn loop_limit(rig: &rig::RigFile, twin: &twin::TwinSpec) -> String {
     let delay_s = rig.interface.lag_s + rig.interface.delay_s;
-    match rig.interface.heat_source {
-        rig::config::HeatSource::Electrical => format!(
-            "hybrid loop: heat is electrical, so leakage is what limits it ({} W/K declared): while the radiator outruns it (a > |b|) any delay\n  \
-             is borne, {delay_s} s and half a tick here. Only calorimetric loops are limited by delay, and no rig can declare one yet",
-            rig.accelerator.leakage_w_k
-        ),
-    }
+    let by = match rig.interface.heat_source {
+        HeatSource::Electrical => "the accelerator's own sensor",
+        HeatSource::Meter => "the external board-power meter",
+        HeatSource::Calorimetric => {
+            let about = engine::setup::calorimetry(rig, twin).map_or_else(String::new, |words| format!("\n  {words}"));
+            return format!(
+                "hybrid loop: heat is calorimetric, so its delay is limited: {delay_s} s, half a tick and the plate's own here; `rehearse` refuses with \
+                 the numbers what takes up more than a third of the limit{about}"
+            );
+        }
+    };
+    format!(
+        "hybrid loop: heat is electrical, by {by}, so leakage is what limits it ({} W/K declared): while the radiator outruns it (a > |b|) any delay\n  \
+         is borne, {delay_s} s and half a tick here",
+        rig.accelerator.leakage_w_k
+    )
 }
 
 fn connection(instrument: &rig::Instrument) -> String {

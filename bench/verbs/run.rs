@@ -54,7 +54,7 @@ fn options(args: &RunArgs) -> Result<RunOptions> {
 fn headless(args: &RunArgs) -> Result<Exit> {
     let setup = setup(args)?;
     eprintln!("{}", setup.title());
-    let mut line = Line::new(setup.unit.clone());
+    let mut line = Line::new(&setup);
     let outcome = fly(&setup, &options(args)?, &mut |progress| line.show(progress)).map_err(bad_or_internal)?;
     line.end();
     // How the run ended decides the exit code, whether or not anybody still reads.
@@ -149,12 +149,18 @@ struct Line {
     told: Option<Instant>,
     state: String,
     unit: String,
+    /// What is servoed, and the board power that figures go by.
+    servoed: Column,
+    board: Column,
     open: bool,
 }
 
 impl Line {
-    fn new(unit: String) -> Self {
-        Self { terminal: stderr().is_terminal(), told: None, state: String::new(), unit, open: false }
+    fn new(setup: &engine::setup::Setup) -> Self {
+        let metered = setup.rig.interface.energy_source == signal::Source::Meter;
+        let board = if metered { Column::RigBoardW } else { Column::AccelPowerW };
+        let (unit, servoed) = (setup.unit.clone(), setup.servoed());
+        Self { terminal: stderr().is_terminal(), told: None, state: String::new(), unit, servoed, board, open: false }
     }
 
     fn show(&mut self, progress: &Progress) {
@@ -177,9 +183,9 @@ impl Line {
                     let _ = write!(text, " {:>5.1} %", mission / duration_s * 100.0);
                 }
                 for (column, label, unit) in [
-                    (Column::RigPlateDegc, "plate", "°C"),
+                    (self.servoed, if self.servoed == Column::RigSupplyDegc { "supply" } else { "plate" }, "°C"),
                     (Column::RigSetpointDegc, "setpoint", "°C"),
-                    (Column::AccelPowerW, "power", "W"),
+                    (self.board, if self.board == Column::RigBoardW { "metered" } else { "power" }, "W"),
                 ] {
                     if let Some(value) = row.get(column) {
                         let _ = write!(text, "  {label} {value:.1} {unit}");

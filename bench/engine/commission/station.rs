@@ -5,8 +5,8 @@ use super::raw::Offsets;
 use crate::setup::{SetupError, Source, ask, parse_rig, power_range, trips};
 use accelerator::{Identity, Spec};
 use control::Trip;
-use rig::RigFile;
 use rig::config::{CommissioningRule, Role};
+use rig::{RigFile, ServoNode};
 use signal::Limits;
 use twin::{Plant, TwinSpec};
 
@@ -127,11 +127,18 @@ impl Station {
         if let Some((short, lease_s)) = leases.into_iter().find(|(_, lease_s)| tick_wall > lease_s / 2.5) {
             return refuse(format!("a tick of {tick_wall} s is too long for the lease of {}, {lease_s} s", short.name));
         }
+        if rig.interface.servo_node == ServoNode::CoolantSupply {
+            return refuse(
+                "this rig servoes its coolant's supply, and the steps of commissioning know benches whose plate is servoed only: run it with somebody \
+                 beside it (run --uncommissioned), its polarity is tried before every run"
+                    .into(),
+            );
+        }
         let plate = rig
             .channel(Role::Plate)
             .and_then(|c| c.setpoint)
             .ok_or_else(|| SetupError::Options("the rig's plate has no setpoint limits: nothing could be commissioned".into()))?;
-        let identity = if accelerator.is_real() { Some(ask(&accelerator, rig.accelerator.assume_w)?) } else { None };
+        let identity = if accelerator.is_real() { Some(ask(&accelerator, rig.accelerator.assume_w, true)?) } else { None };
         let (idle, full) = power_range(None, &rig, &twin, &accelerator, identity.as_ref())?;
         let ticks = |wall_s: f64| ((wall_s / tick_wall).ceil() as u64).max(5);
         let facts = Facts {

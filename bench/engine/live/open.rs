@@ -56,6 +56,8 @@ pub(super) fn hello(setup: &Setup, folder: &Folder, columns: &Columns) -> Hello 
             period_s,
             speed: setup.speed,
             full_w: law.governor.full.0,
+            servoed: setup.servoed().name().into(),
+            energy_source: setup.rig.interface.energy_source,
             bounds,
             sunlight,
         },

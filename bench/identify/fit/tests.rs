@@ -23,6 +23,7 @@ fn believed() -> Belief {
             room: Celsius(23.0),
             capture_frac: 0.97,
             bank: Bank { module: Module { seebeck_v_k: 0.05, resistance_ohm: 3.0, conductance_w_k: 0.33 }, series: 2, parallel: 3 },
+            circuit: None,
         },
         spreads: Spreads {
             plate_sensor_k: 0.1,

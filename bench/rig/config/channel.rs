@@ -104,6 +104,8 @@ roles! {
     Flow "flow" Measured "l_min" ["reads" Flow];
     /// Board power of the accelerator by an external meter, slot and cable.
     BoardPower "board_power" Measured "w" ["reads" MeterPower, "reads_j" MeterEnergy];
+    /// The slot's part of it, where the other meter has the cable alone: the two are summed.
+    BoardSlot "board_slot" Measured "w" ["reads" SlotPower, "reads_j" SlotEnergy];
 }
 
 impl Role {

@@ -4,8 +4,8 @@ mod channel;
 mod instrument;
 
 use super::{
-    AcceleratorRule, CalibrationRule, CommissioningRule, Connection, DeviceSettings, HeatSource, Instrument, Interface, Mass, RigFile,
-    SCALE, Scale, ServoNode, Waiver, WeighingRule,
+    AcceleratorRule, CalibrationRule, CommissioningRule, Connection, CoolantRule, DeviceSettings, Instrument, Interface, Mass, RigFile,
+    SCALE, Scale, Waiver, WeighingRule,
 };
 use channel::channels;
 pub(super) use instrument::instrument;
@@ -13,8 +13,6 @@ use signal::Section;
 
 /// The only layout of rig files there is.
 const SCHEMA: i64 = 1;
-/// A Peltier-driven plate follows a small change of its setpoint in some ten seconds: assumed where a rig does not say.
-const LAG_S: f64 = 10.0;
 /// Board powers that a rig may declare, W.
 const WATTS: std::ops::RangeInclusive<f64> = 0.0..=5000.0;
 
@@ -25,9 +23,12 @@ pub(super) fn rig(root: &Section<'_>) -> RigFile {
     }
     let name = root.text("name", "the rig's short name");
     let title = root.text("title", "one line that says what the rig is");
-    let interface = interface(&root.section("interface"));
+    let table = root.section("interface");
+    let interface = Interface::read(&table);
+    let coolant = CoolantRule::read(&root.optional_section("coolant"));
     let mut instruments = named(root, "instrument", instrument);
-    let channels = channels(root, &mut instruments);
+    let channels = channels(root, interface.servo_node.role(), &mut instruments);
+    interface.check(&table, &channels, &instruments, coolant.is_some());
     let accelerator = accelerator(&root.section("accelerator"), &instruments);
     let masses = named(root, "mass", Mass::read);
     let weighing = WeighingRule::read(&root.optional_section("weighing"));
@@ -35,28 +36,26 @@ pub(super) fn rig(root: &Section<'_>) -> RigFile {
     let commissioning = CommissioningRule::read(&root.optional_section("commissioning"));
     let calibration = CalibrationRule::read(&root.optional_section("calibration"));
     let waiver = Waiver::read(&root.optional_section("waiver"));
-    RigFile { name, title, interface, instruments, channels, accelerator, masses, weighing, scale, commissioning, calibration, waiver }
+    RigFile {
+        name,
+        title,
+        interface,
+        coolant,
+        instruments,
+        channels,
+        accelerator,
+        masses,
+        weighing,
+        scale,
+        commissioning,
+        calibration,
+        waiver,
+    }
 }
 
 /// Reads every `[key.NAME]`.
 fn named<T>(root: &Section<'_>, key: &str, read: impl Fn(String, &Section<'_>) -> T) -> Vec<T> {
     root.optional_section(key).named_sections().into_iter().map(|(name, section)| read(name, &section)).collect()
-}
-
-fn interface(section: &Section<'_>) -> Interface {
-    // The words that the design has and no driver serves yet are refused with what they would need, not as typing errors.
-    if !section.choice("servo_node", &[("plate", true), ("coolant_supply", false)]) {
-        section.problem("servo_node", "no instrument driver imposes the coolant's temperature yet; use \"plate\"");
-    }
-    if !section.choice("heat_source", &[("electrical", true), ("calorimetric", false)]) {
-        section.problem("heat_source", "no instrument driver measures coolant flow yet; use \"electrical\"");
-    }
-    Interface {
-        servo_node: ServoNode::Plate,
-        heat_source: HeatSource::Electrical,
-        lag_s: section.number_or("lag_s", 0.0..=600.0, LAG_S),
-        delay_s: section.number_or("delay_s", 0.0..=600.0, 0.0),
-    }
 }
 
 fn accelerator(section: &Section<'_>, instruments: &[Instrument]) -> AcceleratorRule {

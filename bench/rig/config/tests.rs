@@ -105,9 +105,9 @@ fn what_a_rig_declares_arrives() {
 /// One change to a sound rig, and what must be said about it.
 const BROKEN: &[(&str, &str, &str)] = &[
     ("schema = 1", "schema = 2", "reads rig files of schema 1"),
-    ("servo_node = \"plate\"", "servo_node = \"coolant_supply\"", "no instrument driver imposes the coolant"),
+    ("servo_node = \"plate\"", "servo_node = \"coolant_supply\"", "missing [channel.coolant_supply]"),
     ("servo_node = \"plate\"", "servo_node = \"radiator\"", "expected one of `plate`, `coolant_supply`"),
-    ("heat_source = \"electrical\"", "heat_source = \"calorimetric\"", "measures coolant flow"),
+    ("heat_source = \"electrical\"", "heat_source = \"calorimetric\"", "needs a table [coolant]"),
     ("emulated = true", "emulated = false", "`instrument.tec.port`: missing"),
     ("emulated = true", "emulated = true\nport = \"/dev/ttyS0\"", "has no port of its own"),
     ("emulated = true", "port = \"COM9\"", "no absolute path"),

@@ -48,7 +48,7 @@ struct Neslab {
 pub(crate) fn neslab(instrument: &Instrument) -> Result<Box<dyn Driver>, Error> {
     let refuse = |why: &str| Error::Instrument { instrument: instrument.name.clone(), why: why.to_owned() };
     let DriverKind::Neslab(settings) = &instrument.driver else { return Err(refuse("it is no NESLAB bath")) };
-    let held = instrument.reads.iter().find(|r| instrument.servoes() && r.channel == Channel::Plate);
+    let held = instrument.reads.iter().find(|r| instrument.setpoint.is_some_and(|s| s.channel == r.channel));
     let dialect = Neslab {
         name: instrument.name.clone(),
         address: settings.address.unwrap_or(RS232_ADDRESS),

@@ -21,11 +21,13 @@ const LEAST_W: f64 = 10.0;
 
 pub(super) fn render(app: &App, frame: &mut Frame, area: Rect) {
     let (theme, row) = (app.theme(), app.view().row.as_deref());
+    let board = app.run().board_power();
+    let metered = board == Column::RigBoardW;
     if area.height < 3 {
         let name = |text: &'static str| Span::styled(text, theme.dim);
         let line = Line::from(vec![
             name("power "),
-            Span::styled(reading(row, Column::AccelPowerW, 1), theme.measured),
+            Span::styled(reading(row, board, 1), theme.measured),
             name(" of "),
             Span::styled(reading(row, Column::PowerBudgetW, 1), theme.setpoint),
             name(" W, have "),
@@ -35,12 +37,17 @@ pub(super) fn render(app: &App, frame: &mut Frame, area: Rect) {
         return;
     }
     let body = rule(frame, area, theme, vec![Span::styled("Board power, W", theme.strong)], Vec::new());
-    let figures = vec![
-        legend(Pattern::Solid, "measured", theme.measured, &reading(row, Column::AccelPowerW, 1)),
+    let mut figures = vec![
+        legend(Pattern::Solid, if metered { "by meter" } else { "measured" }, theme.measured, &reading(row, board, 1)),
         legend(Pattern::Dashed, "budget", theme.setpoint, &reading(row, Column::PowerBudgetW, 1)),
         legend(Pattern::Dotted, "available", theme.flight, &reading(row, Column::PowerAvailableW, 1)),
-        legend(Pattern::Sparse, "predicted", theme.predicted, &maybe(predicted_now(app, Column::AccelPowerW), 1)),
+        legend(Pattern::Sparse, "predicted", theme.predicted, &maybe(predicted_now(app, board), 1)),
     ];
+    if metered {
+        let own =
+            format!("{} ({} by meter)", reading(row, Column::AccelPowerW, 1), maybe(row.and_then(|r| r.get(Column::RigBoardGapW)), 1));
+        figures.push(Line::from(Span::styled(format!("   {:<11}{own:>19}", "its own"), theme.dim)));
+    }
     if let Some(at) = split(body) {
         chart(frame, app, at, &curves(app, usize::from(at.chart.width) * 2), &[0.0, app.run().full_w], LEAST_W);
         lines(frame, at.figures, figures);
@@ -50,11 +57,12 @@ pub(super) fn render(app: &App, frame: &mut Frame, area: Rect) {
 }
 
 fn curves(app: &App, dots: usize) -> Vec<Curve> {
+    let board = app.run().board_power();
     let (theme, window) = (app.theme(), window::of_charts(app));
     vec![
-        predicted_curve(app, &window, dots, Column::AccelPowerW),
+        predicted_curve(app, &window, dots, board),
         tracked_curve(app, &window, dots, Column::PowerAvailableW, Pattern::Dotted, theme.flight),
         tracked_curve(app, &window, dots, Column::PowerBudgetW, Pattern::Dashed, theme.setpoint),
-        tracked_curve(app, &window, dots, Column::AccelPowerW, Pattern::Solid, theme.measured),
+        tracked_curve(app, &window, dots, board, Pattern::Solid, theme.measured),
     ]
 }

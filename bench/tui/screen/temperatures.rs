@@ -44,12 +44,21 @@ pub(super) fn render(app: &App, frame: &mut Frame, area: Rect) {
 
 fn curves(app: &App, dots: usize) -> Vec<Curve> {
     let (theme, window) = (app.theme(), window::of_charts(app));
+    let (held, flight) = servoed(app);
     vec![
-        predicted_curve(app, &window, dots, Column::RigPlateDegc),
-        tracked_curve(app, &window, dots, Column::FlightPlateDegc, Pattern::Dotted, theme.flight),
+        predicted_curve(app, &window, dots, held),
+        tracked_curve(app, &window, dots, flight, Pattern::Dotted, theme.flight),
         tracked_curve(app, &window, dots, Column::RigSetpointDegc, Pattern::Dashed, theme.setpoint),
-        tracked_curve(app, &window, dots, Column::RigPlateDegc, Pattern::Solid, theme.measured),
+        tracked_curve(app, &window, dots, held, Pattern::Solid, theme.measured),
     ]
+}
+
+/// What the rig is servoed to, on the bench and in flight.
+fn servoed(app: &App) -> (Column, Column) {
+    match app.run().servoed() {
+        Column::RigSupplyDegc => (Column::RigSupplyDegc, Column::FlightSupplyDegc),
+        _ => (Column::RigPlateDegc, Column::FlightPlateDegc),
+    }
 }
 
 fn figures(pattern: Pattern, name: &str, style: Style, cells: &[String; 3]) -> Line<'static> {
@@ -65,19 +74,39 @@ fn table(app: &App) -> Vec<Line<'static>> {
     let none = || "–".to_owned();
     let of = |column| reading(row, column, 2);
     let predicted = |column| maybe(predicted_now(app, column), 2);
+    let of_supply = servoed(app).0 == Column::RigSupplyDegc;
+    let held = |cell: String| if of_supply { [none(), none(), cell] } else { [cell, none(), none()] };
+    // A bench whose plate is servoed has no coolant that stands for the flight model's.
+    let supply = |cell: String| if of_supply { cell } else { none() };
     vec![
         Line::from(Span::styled(format!("{:12}{:>7}{:>7}{:>7}", "", "plate", "die", "supply"), theme.dim)),
-        figures(Pattern::Solid, "measured", theme.measured, &[of(Column::RigPlateDegc), of(Column::AccelDieDegc), none()]),
-        figures(Pattern::Dashed, "setpoint", theme.setpoint, &[of(Column::RigSetpointDegc), none(), none()]),
+        figures(
+            Pattern::Solid,
+            "measured",
+            theme.measured,
+            &[of(Column::RigPlateDegc), of(Column::AccelDieDegc), supply(of(Column::RigSupplyDegc))],
+        ),
+        figures(Pattern::Dashed, "setpoint", theme.setpoint, &held(of(Column::RigSetpointDegc))),
         figures(
             Pattern::Dotted,
             "flight",
             theme.flight,
             &[of(Column::FlightPlateDegc), of(Column::FlightDieDegc), of(Column::FlightSupplyDegc)],
         ),
-        figures(Pattern::Sparse, "predicted", theme.predicted, &[predicted(Column::RigPlateDegc), predicted(Column::AccelDieDegc), none()]),
+        figures(
+            Pattern::Sparse,
+            "predicted",
+            theme.predicted,
+            &[predicted(Column::RigPlateDegc), predicted(Column::AccelDieDegc), supply(predicted(Column::RigSupplyDegc))],
+        ),
         Line::from(Span::styled(
-            format!("   {:<9}{:>7}{:>7}{:>7}", "trips at", trip(app, Column::RigPlateDegc), trip(app, Column::AccelDieDegc), "–"),
+            format!(
+                "   {:<9}{:>7}{:>7}{:>7}",
+                "trips at",
+                trip(app, Column::RigPlateDegc),
+                trip(app, Column::AccelDieDegc),
+                supply(trip(app, Column::RigSupplyDegc))
+            ),
             theme.dim,
         )),
     ]
@@ -94,15 +123,16 @@ fn compact(app: &App) -> Vec<Line<'static>> {
     let (theme, row) = (app.theme(), app.view().row.as_deref());
     let of = |column| reading(row, column, 1);
     let name = |text: &'static str| Span::styled(text, theme.dim);
+    let (held, flight) = servoed(app);
     let measured = |column| Span::styled(of(column), theme.measured);
     vec![
         Line::from(vec![
-            name("plate "),
-            measured(Column::RigPlateDegc),
+            name(if held == Column::RigSupplyDegc { "supply " } else { "plate " }),
+            measured(held),
             name(" set "),
             Span::styled(of(Column::RigSetpointDegc), theme.setpoint),
             name(" flight "),
-            Span::styled(of(Column::FlightPlateDegc), theme.flight),
+            Span::styled(of(flight), theme.flight),
             name(" °C"),
         ]),
         Line::from(vec![

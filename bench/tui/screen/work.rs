@@ -20,8 +20,8 @@ use record::{Column, Row};
 const LEAST: f64 = 1.0;
 
 /// Units per joule over the newest tick.
-fn per_joule(row: &Row) -> Option<f64> {
-    let (rate, power) = (row.get(Column::WorkUnitsPerS)?, row.get(Column::AccelPowerW)?);
+fn per_joule(row: &Row, board: Column) -> Option<f64> {
+    let (rate, power) = (row.get(Column::WorkUnitsPerS)?, row.get(board)?);
     (power > 0.0).then(|| rate / power)
 }
 
@@ -30,7 +30,7 @@ pub(super) fn render(app: &App, frame: &mut Frame, area: Rect) {
     let row = view.row.as_deref();
     let rate = reading(row, Column::WorkUnitsPerS, 1);
     let total = row.and_then(|r| r.get(Column::WorkUnits)).map_or_else(|| "–".to_owned(), count);
-    let now = maybe(row.and_then(per_joule), 2);
+    let now = maybe(row.and_then(|r| per_joule(r, app.run().board_power())), 2);
     let unit = &app.run().unit;
     if area.height < 3 {
         let line = Line::from(vec![

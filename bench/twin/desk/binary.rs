@@ -14,10 +14,19 @@ use signal::Channel;
 
 /// What a channel reads on the emulated bench; of what the plant does not have, a plausible constant.
 fn reading(channel: Channel, scene: &Scene) -> f64 {
+    match (channel, scene.coolant) {
+        (Channel::CoolantSupply, Some(coolant)) => coolant.supply_degc,
+        (Channel::CoolantReturn, Some(coolant)) => coolant.return_degc,
+        (Channel::Flow, Some(coolant)) => coolant.flow_l_min,
+        (channel, _) => without_coolant(channel, scene),
+    }
+}
+
+fn without_coolant(channel: Channel, scene: &Scene) -> f64 {
     match channel {
-        Channel::Plate => scene.sensors.object_degc,
+        Channel::Plate => scene.plate_degc,
         Channel::Sink | Channel::Radiator | Channel::CoolantReturn => scene.sensors.sink_degc,
-        Channel::MeterPower => scene.board_w,
+        Channel::MeterPower | Channel::SlotPower => scene.board_w,
         Channel::Humidity => 45.0,
         Channel::Flow => 2.0,
         Channel::FanSpeed | Channel::PumpSpeed => 1800.0,

@@ -55,8 +55,13 @@ struct Pair {
     events: Vec<Event>,
 }
 
-pub(super) const SCENE: Scene =
-    Scene { sensors: Sensors { object_degc: 24.5, sink_degc: 30.0, voltage_v: 4.0 }, room_degc: 22.0, board_w: 66.0 };
+pub(super) const SCENE: Scene = Scene {
+    sensors: Sensors { object_degc: 24.5, sink_degc: 30.0, voltage_v: 4.0 },
+    plate_degc: 24.5,
+    coolant: None,
+    room_degc: 22.0,
+    board_w: 66.0,
+};
 
 impl Pair {
     fn of(rig: &RigFile, name: &str) -> Self {

@@ -22,6 +22,8 @@ fn hello() -> Hello {
         period_s: 5400.0,
         speed: 1.0,
         full_w: 72.0,
+        servoed: "rig_plate_degc".into(),
+        energy_source: signal::Source::Accelerator,
         bounds: Vec::new(),
         sunlight: Vec::new(),
     };

@@ -12,7 +12,7 @@ const ANY: RangeInclusive<f64> = -1e5..=1e5;
 /// Most ticks between two readings of a channel.
 const SLOWEST_POLL: i64 = 3600;
 
-pub(super) fn channels(root: &Section<'_>, instruments: &mut [Instrument]) -> Vec<ChannelRule> {
+pub(super) fn channels(root: &Section<'_>, servo: Role, instruments: &mut [Instrument]) -> Vec<ChannelRule> {
     if instruments.is_empty() {
         root.problem("instrument", "a rig needs at least one table [instrument.NAME]");
     }
@@ -21,15 +21,17 @@ pub(super) fn channels(root: &Section<'_>, instruments: &mut [Instrument]) -> Ve
     for &role in Role::ALL {
         let section = table.optional_section(role.word());
         if section.exists() {
-            rules.push(channel(role, &section, instruments));
+            rules.push(channel(role, servo, &section, instruments));
         } else if matches!(role, Role::Plate | Role::Workload) {
             table.problem(role.word(), format_args!("missing [channel.{}]: every rig has one", role.word()));
+        } else if role == servo {
+            table.problem(role.word(), format_args!("missing [channel.{}]: `servo_node` says that it is servoed", role.word()));
         }
     }
     rules
 }
 
-fn channel(role: Role, section: &Section<'_>, instruments: &mut [Instrument]) -> ChannelRule {
+fn channel(role: Role, servo: Role, section: &Section<'_>, instruments: &mut [Instrument]) -> ChannelRule {
     let name = section.optional_text("instrument", "the NAME of an [instrument.NAME]");
     let reads = role.slots().iter().filter_map(|&(key, channel)| {
         let read = section.optional_text(key, "what the instrument reads");
@@ -43,8 +45,8 @@ fn channel(role: Role, section: &Section<'_>, instruments: &mut [Instrument]) ->
         role,
         instrument: name,
         reads: reads.collect(),
-        safe: safe(role, section),
-        setpoint: if role.kind() == Kind::Temperature { setpoint(section) } else { None },
+        safe: safe(role, role == servo, section),
+        setpoint: if role.kind() == Kind::Temperature { setpoint(role, section) } else { None },
         drive: None,
         trip_min: trip("min"),
         trip_max: trip("max"),
@@ -55,7 +57,7 @@ fn channel(role: Role, section: &Section<'_>, instruments: &mut [Instrument]) ->
     }
     let correction = correction(role, section);
     let every = section.integer_or("poll_ticks", 1..=SLOWEST_POLL, 1) as u32;
-    check_channel(section, &rule);
+    check_channel(section, &rule, role == servo);
     let Some(instrument) = named(section, &rule, instruments) else { return rule };
     bind_reads(section, &rule, instrument, correction, every);
     if role.kind() == Kind::Driven {
@@ -64,11 +66,12 @@ fn channel(role: Role, section: &Section<'_>, instruments: &mut [Instrument]) ->
     rule
 }
 
-fn safe(role: Role, section: &Section<'_>) -> SafeAction {
+fn safe(role: Role, servoed: bool, section: &Section<'_>) -> SafeAction {
     let choices = [SafeAction::Off, SafeAction::On, SafeAction::Stop].map(|a| (a.word(), a));
     match role {
         // Nothing is done about what is only read.
-        Role::Plate | Role::Sink | Role::Workload => section.choice("safe", &choices),
+        Role::Sink | Role::Workload => section.choice("safe", &choices),
+        _ if servoed => section.choice("safe", &choices),
         _ if role.kind() == Kind::Driven => section.choice("safe", &choices),
         _ => section.choice_or("safe", &choices, SafeAction::On),
     }
@@ -80,7 +83,7 @@ fn correction(role: Role, section: &Section<'_>) -> Correction {
     Correction { gain, offset: section.number_or(&format!("calibration_offset_{unit}"), ANY, 0.0) }
 }
 
-fn setpoint(section: &Section<'_>) -> Option<Setpoint> {
+fn setpoint(role: Role, section: &Section<'_>) -> Option<Setpoint> {
     let min = section.optional_number("min_degc", DEGC);
     let max = section.optional_number("max_degc", DEGC);
     let rate = section.optional_number("rate_k_min", 0.1..=60.0);
@@ -91,7 +94,7 @@ fn setpoint(section: &Section<'_>) -> Option<Setpoint> {
             if limits.is_none() {
                 section.problem("min_degc", format_args!("{min} is above max_degc = {max}"));
             }
-            limits.map(|limits| Setpoint { limits, rate_k_min })
+            limits.zip(role.channel()).map(|(limits, channel)| Setpoint { channel, limits, rate_k_min })
         }
         _ => {
             section.problem("min_degc", "a setpoint needs all three of min_degc, max_degc and rate_k_min");
@@ -111,7 +114,7 @@ fn check_workload(section: &Section<'_>, rule: &ChannelRule) {
     }
 }
 
-fn check_channel(section: &Section<'_>, rule: &ChannelRule) {
+fn check_channel(section: &Section<'_>, rule: &ChannelRule, servoed: bool) {
     let role = rule.role;
     if rule.safe == SafeAction::Stop {
         section.problem("safe", "only a workload can be stopped; this channel goes \"off\" or stays \"on\"");
@@ -128,13 +131,13 @@ fn check_channel(section: &Section<'_>, rule: &ChannelRule) {
         }
         _ => {}
     }
-    if matches!(role, Role::Plate | Role::Sink) && rule.trip_max.is_none() {
+    if (servoed || matches!(role, Role::Plate | Role::Sink)) && rule.trip_max.is_none() {
         section.problem("trip_max_degc", "missing: a temperature without an upper trip protects nothing");
     }
-    if role == Role::Plate {
-        check_plate(section, rule);
+    if servoed {
+        check_servoed(section, rule);
     } else if rule.setpoint.is_some() {
-        section.problem("min_degc", "only the plate is servoed; remove min_degc, max_degc and rate_k_min here");
+        section.problem("min_degc", "only what `servo_node` names is servoed; remove min_degc, max_degc and rate_k_min here");
     }
     if role.carries_heat_away() && rule.safe == SafeAction::Off {
         section.problem("safe", "what carries heat away stays \"on\" when the bench goes safe");
@@ -142,7 +145,7 @@ fn check_channel(section: &Section<'_>, rule: &ChannelRule) {
     if role.kind() == Kind::Driven && !role.carries_heat_away() && rule.safe == SafeAction::On {
         section.problem("safe", "what brings in heat or power goes \"off\" when the bench goes safe");
     }
-    if matches!(role.kind(), Kind::Temperature | Kind::Measured) && role != Role::Plate && rule.safe == SafeAction::Off {
+    if matches!(role.kind(), Kind::Temperature | Kind::Measured) && !servoed && rule.safe == SafeAction::Off {
         section.problem("safe", "nothing of this channel can be switched off: it is only read; remove this");
     }
     if let (Some(low), Some(high)) = (rule.trip_min, rule.trip_max)
@@ -161,15 +164,16 @@ fn check_channel(section: &Section<'_>, rule: &ChannelRule) {
     }
 }
 
-fn check_plate(section: &Section<'_>, rule: &ChannelRule) {
+fn check_servoed(section: &Section<'_>, rule: &ChannelRule) {
+    let what = rule.role.word();
     if rule.safe != SafeAction::Off {
-        section.problem("safe", "a plate left under control by a host that went safe is not safe; its action is \"off\"");
+        section.problem("safe", format_args!("a {what} left under control by a host that went safe is not safe; its action is \"off\""));
     }
     if rule.trip_min.is_none() {
-        section.problem("trip_min_degc", "missing: a cooled plate without a lower trip freezes");
+        section.problem("trip_min_degc", format_args!("missing: a cooled {what} without a lower trip freezes"));
     }
     match &rule.setpoint {
-        None => section.problem("min_degc", "missing: the servoed plate needs min_degc, max_degc and rate_k_min"),
+        None => section.problem("min_degc", format_args!("missing: the servoed {what} needs min_degc, max_degc and rate_k_min")),
         Some(setpoint) => {
             let (min, max) = (setpoint.limits.min(), setpoint.limits.max());
             if rule.trip_min.is_some_and(|trip| trip >= min) {

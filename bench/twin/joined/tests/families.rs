@@ -125,7 +125,7 @@ impl<D: Wired> Run for Joined<D> {
 pub(super) const AT_25: Sensors = Sensors { object_degc: 25.0, sink_degc: 30.0, voltage_v: 4.0 };
 
 pub(super) fn setpoint() -> Setpoint {
-    Setpoint { limits: Limits::new(5.0, 60.0).unwrap(), rate_k_min: 8.0 }
+    Setpoint { channel: Channel::Plate, limits: Limits::new(5.0, 60.0).unwrap(), rate_k_min: 8.0 }
 }
 
 /// An instrument that holds the plate, by what its driver calls that and the heat sink.

@@ -22,7 +22,7 @@ pub(super) fn instrument() -> Instrument {
         reply_timeout_s: 0.1,
         reads: vec![Read::plain("object_temperature", Channel::Plate), Read::plain("sink_temperature", Channel::Sink)],
         drive: None,
-        setpoint: Some(Setpoint { limits: Limits::new(5.0, 60.0).unwrap(), rate_k_min: 8.0 }),
+        setpoint: Some(Setpoint { channel: Channel::Plate, limits: Limits::new(5.0, 60.0).unwrap(), rate_k_min: 8.0 }),
     }
 }
 

@@ -9,7 +9,7 @@ use rig::{ArrayCurve, Command};
 use signal::Document;
 
 const CURVE: Option<Command> = Some(Command::Curve(ArrayCurve { isc_a: 2.0, imp_a: 1.8, vmp_v: 28.0, voc_v: 32.0 }));
-const SCENE: Scene = Scene { sensors: AT_25, room_degc: 22.0, board_w: 66.0 };
+const SCENE: Scene = Scene { sensors: AT_25, room_degc: 22.0, board_w: 66.0, plate_degc: 25.0, coolant: None };
 
 pub(super) const FAMILIES: &[Family] = &[
     Family::line("korad", Some(Command::Level(7.5)), |s| heater(s, "korad", "voltage", "v", "current_limit_a = 2.0")),

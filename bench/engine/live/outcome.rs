@@ -1,0 +1,140 @@
+//! What is told while a run goes on, how one ended, and why one did not begin.
+
+use super::{EmulatorError, GuardError};
+use crate::devices::Unconfirmed;
+use crate::folder::FolderError;
+use control::{End, Event};
+use record::Row;
+use signal::RunState;
+use std::any::Any;
+use std::path::PathBuf;
+use thiserror::Error;
+
+/// What is told while a run goes on.
+#[derive(Clone, Debug)]
+pub enum Progress {
+    /// The run folder exists.
+    Folder(PathBuf),
+    /// Screens can attach.
+    Session {
+        /// The socket.
+        socket: PathBuf,
+        /// The run's name.
+        name: String,
+    },
+    /// The prediction is made and sealed.
+    Predicted(Box<crate::rehearse::Rehearsal>),
+    /// Something happened.
+    Event(Event),
+    /// Once a second.
+    At {
+        /// State of the run.
+        state: RunState,
+        /// Mission seconds, and how many there will be.
+        mission_s: Option<f64>,
+        /// Mission seconds in all.
+        duration_s: f64,
+        /// Wall seconds to go, as far as that can be known.
+        eta_s: Option<f64>,
+        /// The newest row.
+        row: Box<Row>,
+    },
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The run folder.
+    pub folder: PathBuf,
+    /// How it ended.
+    pub end: End,
+    /// What is not confirmed safe.
+    pub unconfirmed: Vec<Unconfirmed>,
+    /// `SAFE CONFIRMED` or `SAFE UNCONFIRMED ...`, and how the run ended.
+    pub words: String,
+    /// The program itself failed (a panic), in words.
+    pub internal: Option<String>,
+    /// The folder was sealed.
+    pub sealed: bool,
+}
+
+/// Why a run did not begin.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// The run folder cannot be written.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The emulated rig is not there.
+    #[error(transparent)]
+    Emulator(#[from] EmulatorError),
+    /// The accelerator is not there.
+    #[error(transparent)]
+    Accelerator(#[from] ::accelerator::Error),
+    /// Its settings cannot be made.
+    #[error(transparent)]
+    Settings(#[from] GuardError),
+    /// The workload cannot be started.
+    #[error(transparent)]
+    Workload(#[from] workload::Error),
+    /// The rig cannot be driven.
+    #[error(transparent)]
+    Rig(#[from] rig::Error),
+    /// The virtual card is not there.
+    #[error(transparent)]
+    Card(#[from] twin::LinkError),
+    /// Threads or sockets are not to be had.
+    #[error("cannot {doing}: {source}")]
+    System {
+        /// What was attempted.
+        doing: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The rig's commissioning does not allow it.
+    #[error("{0}; nothing was switched on")]
+    Commissioning(String),
+    /// The rehearsal says the run cannot be flown.
+    #[error("the rehearsal already {0}; nothing was switched on")]
+    Rehearsal(String),
+}
+
+impl Outcome {
+    /// The documented exit code of the run.
+    pub fn code(&self) -> u8 {
+        match &self.end {
+            _ if !self.unconfirmed.is_empty() => 7,
+            _ if self.internal.is_some() => 1,
+            End::Done | End::Stopped => 0,
+            End::Aborted | End::Halted => 5,
+            End::Tripped(_) => 6,
+        }
+    }
+}
+
+/// One word for scripts.
+pub(super) const fn how(end: &End) -> &'static str {
+    match end {
+        End::Done => "done",
+        End::Stopped => "stopped",
+        End::Aborted => "aborted",
+        End::Halted => "halted",
+        End::Tripped(_) => "tripped",
+    }
+}
+
+pub(super) fn end_words(end: &End, unconfirmed: &[Unconfirmed]) -> String {
+    let how = match end {
+        End::Tripped(why) => format!("tripped: {why}"),
+        other => how(other).to_owned(),
+    };
+    if unconfirmed.is_empty() {
+        return format!("{how}. SAFE CONFIRMED");
+    }
+    let left: Vec<String> = unconfirmed.iter().map(|u| format!("{}: {}", u.device, u.why)).collect();
+    format!("{how}. SAFE UNCONFIRMED, go and look: {}", left.join("; "))
+}
+
+pub(super) fn panic_words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a word".to_owned())
+}

@@ -1,0 +1,106 @@
+//! The device under test before a run: who it is, what it draws, what may be set on it.
+
+use super::SetupError;
+use accelerator::nvml::{Held, Library, Settings};
+use accelerator::{Identity, Spec};
+use control::Actuator;
+use rig::RigFile;
+use signal::Watts;
+use std::path::Path;
+use twin::TwinSpec;
+
+/// Idle power of a GPU that does not say, as a fraction of its limit: about 80 of 700 W on an H200 (third-party measurements).
+const IDLE_FRAC: f64 = 0.115;
+
+/// Board power assumed of a host CPU that nothing measures: a desktop part's 65 W class, 10 W package idle.
+const CPU_FULL_W: f64 = 65.0;
+
+const CPU_IDLE_W: f64 = 10.0;
+
+/// Idle and full board power: declared first, then what the device says, then what is assumed of its kind.
+pub(crate) fn power_range(
+    assume_w: Option<f64>,
+    rig: &RigFile,
+    twin: &TwinSpec,
+    spec: &Spec,
+    identity: Option<&Identity>,
+) -> Result<(Watts, Watts), SetupError> {
+    let declared = &rig.accelerator;
+    let (idle, full) = match spec {
+        Spec::Virtual => (twin.card.idle_w, twin.card.full_w),
+        Spec::Nvml(_) => {
+            let full = declared.full_w.or_else(|| identity.and_then(|i| i.full_w)).ok_or_else(|| {
+                SetupError::Options(
+                    "the GPU does not say its power limit: declare full_w (and idle_w) in [accelerator] of the rig file".into(),
+                )
+            })?;
+            // Idle does not shrink with the limit.
+            let limit = declared.settings.power_limit_w.unwrap_or(full);
+            (declared.idle_w.unwrap_or(full * IDLE_FRAC), full.min(limit))
+        }
+        Spec::Cpu => {
+            let full = assume_w.or(identity.and_then(|i| i.full_w)).unwrap_or(CPU_FULL_W);
+            (CPU_IDLE_W.min(full / 2.0), full)
+        }
+    };
+    if !(idle >= 0.0 && idle < full) {
+        return Err(SetupError::Options(format!("idle power {idle} W is not below full power {full} W")));
+    }
+    Ok((Watts(idle), Watts(full)))
+}
+
+/// Asks a real device who it is. Where heat goes by its own sensor (`by_itself`), without heat the flight model cannot be driven: then a stand-in has to be declared.
+pub(crate) fn ask(spec: &Spec, assume_w: Option<f64>, by_itself: bool) -> Result<Identity, SetupError> {
+    let mut device = spec.open(Path::new("/"))?;
+    let sample = device.sample()?;
+    let identity = device.identity().clone();
+    if sample.power_w.is_none() && sample.power_instant_w.is_none() && sample.energy_j.is_none() && assume_w.is_none() && by_itself {
+        let why = if identity.notes.is_empty() { String::new() } else { format!(" ({})", identity.notes.join("; ")) };
+        return Err(SetupError::Options(format!(
+            "nothing measures the power of {}{why}; declare a stand-in with --assume-w WATTS: its heat is then marked assumed and no verdict is drawn",
+            identity.name
+        )));
+    }
+    Ok(identity)
+}
+
+pub(super) fn settings(rig: &RigFile) -> Settings {
+    let asked = rig.accelerator.settings;
+    Settings { power_limit_w: asked.power_limit_w, locked_mhz: asked.locked_mhz }
+}
+
+/// What holds the board to its budget: its own limit only where the rig file asks for it.
+pub(super) fn actuator(rig: &RigFile, identity: Option<&Identity>) -> Result<Actuator, SetupError> {
+    if !rig.accelerator.settings.limit_follows_budget {
+        return Ok(Actuator::Pacing);
+    }
+    let least = identity.and_then(|i| i.limits_w).map(|l| l.0);
+    least.map(|w| Actuator::PowerLimit { least: Watts(w) }).ok_or_else(|| {
+        SetupError::Options("limit_follows_budget in [accelerator.settings] needs a device that says which power limits it takes".into())
+    })
+}
+
+/// Refuses what the device cannot be set to, before anything is opened.
+pub(super) fn settable(rig: &RigFile, spec: &Spec) -> Result<(), SetupError> {
+    let wanted = settings(rig);
+    match spec {
+        _ if wanted.is_none() => Ok(()),
+        Spec::Nvml(gpu) => Held::prepare(Library::find()?, gpu, wanted).map(drop).map_err(|e| SetupError::Options(e.to_string())),
+        other => Err(SetupError::Options(format!(
+            "[accelerator.settings] of the rig \"{}\" sets an NVIDIA GPU, and this run is on \"{other}\": remove the table or choose nvml:0",
+            rig.name
+        ))),
+    }
+}
+
+/// Refuses to share the device where nobody watches: what others draw and heat would be taken for this run's.
+pub(super) fn alone(identity: Option<&Identity>) -> Result<(), SetupError> {
+    let others: Vec<String> = identity.and_then(|i| i.processes.as_ref()).into_iter().flatten().map(ToString::to_string).collect();
+    if others.is_empty() {
+        return Ok(());
+    }
+    Err(SetupError::Options(format!(
+        "something else uses the accelerator: {}; end it, choose another --accelerator, or run attended without --unattended",
+        others.join(", ")
+    )))
+}

@@ -1,0 +1,120 @@
+//! What only one driver needs to know of its device.
+
+use crate::dialect::Dialect;
+use crate::protocol::modbus::RegisterMap;
+use crate::protocol::tetech::Model;
+use std::sync::Arc;
+
+/// The temperature that a TEC controller controls.
+pub const OBJECT_TEMPERATURE: &str = "object_temperature";
+
+/// The temperature of its heat sink.
+pub const SINK_TEMPERATURE: &str = "sink_temperature";
+
+/// What only a `MeCom` controller needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MecomSettings {
+    /// Device address on its line, 1 to 254.
+    pub address: u8,
+    /// The device drops its output if the host is silent for this long, wall seconds; at least 2.
+    pub lease_s: f64,
+    /// Largest current through the output either way, A. Written to the device and read back.
+    pub current_limit_a: f64,
+    /// Largest voltage across the output either way, V. Written to the device and read back.
+    pub voltage_limit_v: f64,
+    /// Beyond this current the device switches its output off and stands in error, A. Written and read back.
+    pub current_trip_a: f64,
+    /// Beyond this voltage it does the same, V. Written and read back.
+    pub voltage_trip_v: f64,
+    /// The sensor that its object input must be set to, if declared. Read, never written: it says what is wired.
+    pub object_sensor: Option<crate::protocol::mecom::Sensor>,
+    /// Model number it must report, if declared.
+    pub device_type: Option<u32>,
+    /// Serial number it must report, if declared.
+    pub serial_number: Option<u32>,
+}
+
+impl MecomSettings {
+    /// A device's own trips lie this far above its limits where a rig file does not say: the limit regulates, and its overshoot must
+    /// not trip (assumed: the vendor only says that a threshold must lie above its limit).
+    pub const TRIP_MARGIN: f64 = 1.2;
+
+    /// A controller of any model with these limits, at address 1.
+    pub const fn limited(lease_s: f64, current_limit_a: f64, voltage_limit_v: f64) -> Self {
+        Self {
+            address: 1,
+            lease_s,
+            current_limit_a,
+            voltage_limit_v,
+            current_trip_a: Self::TRIP_MARGIN * current_limit_a,
+            voltage_trip_v: Self::TRIP_MARGIN * voltage_limit_v,
+            object_sensor: None,
+            device_type: None,
+            serial_number: None,
+        }
+    }
+}
+
+/// A bath's own sensor.
+pub const INTERNAL_SENSOR: &str = "internal_temperature";
+
+/// The sensor that is plugged into a bath.
+pub const EXTERNAL_SENSOR: &str = "external_temperature";
+
+/// What only a Modbus device needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModbusSettings {
+    /// Address on its line, 1 to 247.
+    pub address: u8,
+    /// `[instrument.NAME.register.*]`: what it has.
+    pub map: RegisterMap,
+    /// Name of the register or coil that switches its output, if it has one.
+    pub output: Option<String>,
+    /// Name of the register that holds its target, if it regulates.
+    pub target: Option<String>,
+    /// Name of the register of the temperature that it regulates.
+    pub controls: Option<String>,
+    /// Name of the register that holds its watchdog's time, and what is written there, s.
+    pub lease: Option<(String, f64)>,
+    /// Name of the register that holds its serial number, and what that must be.
+    pub identity: Option<(String, u32)>,
+}
+
+/// What only a NESLAB circulator needs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NeslabSettings {
+    /// Address on RS-485, 1 to 100; `None` on RS-232.
+    pub address: Option<u16>,
+}
+
+/// What only a TE Technology controller needs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TetechSettings {
+    /// Which.
+    pub model: Model,
+    /// Counts a kelvin: 100, or 10 in some firmware of the TC-48-20.
+    pub scale: f64,
+}
+
+/// What only a device that speaks in lines needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LineSettings {
+    /// What it speaks.
+    pub dialect: Arc<Dialect>,
+    /// Its address on its line, where it has one.
+    pub address: u8,
+    /// Number of its output, where it has several.
+    pub output: u8,
+    /// The device drops its output if the host is silent for this long, wall seconds, where it can be told to.
+    pub lease_s: Option<f64>,
+    /// Largest current, A. Written and read back where the dialect has a setting for it.
+    pub current_limit_a: Option<f64>,
+    /// Largest voltage, V. Likewise.
+    pub voltage_limit_v: Option<f64>,
+    /// Largest power, W. Likewise.
+    pub power_limit_w: Option<f64>,
+    /// Model it must report, if declared.
+    pub model: Option<String>,
+    /// Serial number it must report, if declared.
+    pub serial_number: Option<String>,
+}
