@@ -15,6 +15,7 @@ pub mod joined;
 pub mod link;
 pub mod modbus_device;
 pub mod plant;
+pub mod sizing;
 pub mod te_controller;
 pub mod tec_controller;
 #[cfg(test)]
