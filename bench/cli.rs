@@ -245,6 +245,8 @@ pub(crate) enum RigCommand {
     Calibrate(crate::verbs::calibrate::CalibrateArgs),
     /// Commission a rig: a guided procedure whose record real hardware needs before it runs
     Commission(crate::verbs::commission::CommissionArgs),
+    /// What a rig can hold by the arithmetic of its [plant]: current, drive, sink, and what its calorimeter would know
+    Size(crate::verbs::size::SizeArgs),
     /// Weigh a part dry or wet on the rig's scale, and keep what came out with its uncertainty; without a part, list what is known
     Weigh(crate::verbs::weigh::WeighArgs),
     /// Run the emulated rig as its own process on pseudo-terminals

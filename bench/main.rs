@@ -77,6 +77,7 @@ fn dispatch(command: Option<Command>) -> anyhow::Result<Exit> {
         Some(Command::Rig(RigCommand::Probe { ports })) => verbs::probe::run(&ports),
         Some(Command::Rig(RigCommand::Calibrate(args))) => verbs::calibrate::calibrate(&args),
         Some(Command::Rig(RigCommand::Commission(args))) => verbs::commission::commission(&args),
+        Some(Command::Rig(RigCommand::Size(args))) => verbs::size::run(&args),
         Some(Command::Rig(RigCommand::Weigh(args))) => verbs::weigh::run(&args),
         Some(Command::Rig(RigCommand::Emulate { rig, folder, log, speed, seed, calibration, faults, uncoupled, with_parent })) => {
             verbs::emulate::emulate(

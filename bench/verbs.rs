@@ -15,6 +15,7 @@ pub(crate) mod plot;
 pub(crate) mod probe;
 pub(crate) mod rehearse;
 pub(crate) mod run;
+pub(crate) mod size;
 pub(crate) mod sweep;
 pub(crate) mod weigh;
 pub(crate) mod workload;

@@ -1,6 +1,7 @@
 //! Benches of several instruments: flown in memory, hosted on pseudo-terminals, and with peers that we did not write at either end.
 
 mod peers;
+mod reference;
 mod weigh;
 
 use crate::flight::{drawn, setup_on};

@@ -5,7 +5,7 @@ mod bench;
 mod device;
 mod files;
 
-pub use bench::calorimetry;
+pub use bench::{calorimeter, calorimetry};
 pub(crate) use bench::{item, trips};
 pub(crate) use device::{ask, power_range};
 pub use files::parse_rig;
@@ -13,7 +13,7 @@ pub use files::parse_rig;
 use crate::row::{self, RowMaker};
 use accelerator::nvml::Settings;
 use accelerator::{Identity, Spec};
-use bench::{calorimeter, channels, has_circulator, heat, stable, uncarried};
+use bench::{channels, has_circulator, heat, stable, uncarried};
 use control::{Cycle, Governor, Law, LawError, Patience, Policy, Servo, SetpointLaw, Staging};
 use device::{actuator, alone, settable, settings};
 use files::parse;

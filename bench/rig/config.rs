@@ -43,6 +43,7 @@ pub fn builtin() -> &'static [(&'static str, &'static str)] {
         ("modbus", include_str!("../../rigs/modbus.toml")),
         ("neslab", include_str!("../../rigs/neslab.toml")),
         ("tetech", include_str!("../../rigs/tetech.toml")),
+        ("reference", include_str!("../../rigs/reference/rig.toml")),
     ]
 }
 

@@ -77,7 +77,13 @@ pub struct OutputLimits {
 }
 
 /// Sizes `plant` for a board of `idle` to `full`, at the given cold temperatures.
-pub fn size(plant: &Plant, calorimeter: Option<&Calorimeter>, limits: OutputLimits, (idle, full): (Watts, Watts), cold: &[Celsius]) -> Sizing {
+pub fn size(
+    plant: &Plant,
+    calorimeter: Option<&Calorimeter>,
+    limits: OutputLimits,
+    (idle, full): (Watts, Watts),
+    cold: &[Celsius],
+) -> Sizing {
     let at = |board: Watts| cold.iter().map(|c| point(plant, limits, board, *c)).collect();
     let middle = cold.get(cold.len() / 2).copied().unwrap_or(plant.room);
     let warming = match (calorimeter, &plant.circuit) {

@@ -60,7 +60,7 @@ pub(super) fn has_circulator(plant: &Plant) -> bool {
 }
 
 /// What the rig can tell of heat from its coolant, whether or not that feeds the flight model.
-pub(super) fn calorimeter(rig: &RigFile) -> Option<Calorimeter> {
+pub fn calorimeter(rig: &RigFile) -> Option<Calorimeter> {
     let rule = rig.coolant.as_ref()?;
     let read = |channel| rig.channels_read().any(|c| c == channel);
     [Channel::Flow, Channel::CoolantSupply, Channel::CoolantReturn].into_iter().all(read).then(|| Calorimeter {

@@ -56,6 +56,15 @@ impl Instrument {
         }
     }
 
+    /// Largest voltage across its output, V, where the device is given one.
+    pub fn voltage_limit_v(&self) -> Option<f64> {
+        match &self.driver {
+            DriverKind::Mecom(mecom) => Some(mecom.voltage_limit_v),
+            DriverKind::Modbus(_) | DriverKind::Neslab(_) | DriverKind::Tetech(_) => None,
+            DriverKind::Line(line) => line.voltage_limit_v,
+        }
+    }
+
     /// Serial number it must report, where that is declared and a number.
     pub fn serial_number(&self) -> Option<u32> {
         match &self.driver {
