@@ -5,12 +5,18 @@
 //!
 //! Not here: what the temperatures should be (the controller), emulated instruments (the twin, which borrows [`protocol`]).
 
+// What the fuzz targets share with our tests calls this crate as they do.
+#[cfg(test)]
+extern crate self as rig;
+
 pub mod config;
 mod corrected;
 pub mod dialect;
 mod driver;
 pub mod drivers;
 mod error;
+#[cfg(test)]
+mod fuzzed;
 pub mod port;
 pub mod protocol;
 
