@@ -324,6 +324,7 @@ impl Driver for Line {
         }
         self.advance(now_s, &mut fx);
         fx.deadline_s = self.port.deadline_s().or(self.wait_until_s);
+        fx.waits = self.asked.is_some();
         fx
     }
 

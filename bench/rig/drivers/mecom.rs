@@ -244,6 +244,7 @@ impl Driver for Mecom {
         }
         self.advance(now_s, &mut fx);
         fx.deadline_s = self.line.deadline_s().or(self.wait_until_s);
+        fx.waits = self.line.asking().is_some();
         fx
     }
 

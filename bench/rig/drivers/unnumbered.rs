@@ -318,6 +318,7 @@ impl<D: Dialect> Driver for Unnumbered<D> {
         self.advance(now_s, &mut fx);
         let deadlines = [self.line.deadline_s(), self.wait_until_s];
         fx.deadline_s = deadlines.into_iter().flatten().min_by(f64::total_cmp);
+        fx.waits = !self.line.free();
         fx
     }
 
