@@ -48,7 +48,8 @@ fn mutate(input: &mut Vec<u8>, other: &[u8], rng: &mut ChaCha8Rng) {
 
 #[test]
 fn no_input_breaks_what_the_targets_check() {
-    let targets: [(&str, fn(&[u8]), usize); 5] = [
+    type Target = (&'static str, fn(&[u8]), usize);
+    let targets: [Target; 5] = [
         ("mecom", mecom::check, MUTATIONS),
         ("modbus", modbus::check, MUTATIONS),
         ("neslab", neslab::check, MUTATIONS),
@@ -58,7 +59,9 @@ fn no_input_breaks_what_the_targets_check() {
     for (target, check, mutations) in targets {
         let inputs = corpus(target);
         assert!(!inputs.is_empty(), "{target}");
-        inputs.iter().for_each(|input| check(input));
+        for input in &inputs {
+            check(input);
+        }
         check(&[]);
         let mut rng = ChaCha8Rng::seed_from_u64(0x0B17);
         let mut input = Vec::new();

@@ -228,8 +228,8 @@ impl Owner {
     fn idle(&mut self, port: &mut Link, alive: &mut bool) -> Option<Left> {
         match self.inbox.recv_timeout(IDLE_SLICE) {
             Ok(command) => {
-                let batch = std::iter::once(command).chain(self.inbox.try_iter()).collect();
-                *alive &= self.batch(port, batch);
+                let batch: Vec<_> = std::iter::once(command).chain(self.inbox.try_iter()).collect();
+                *alive &= self.batch(port, &batch);
                 None
             }
             Err(RecvTimeoutError::Timeout) => None,
@@ -244,17 +244,17 @@ impl Owner {
         loop {
             match self.inbox.try_recv() {
                 Ok(command) => batch.push(command),
-                Err(TryRecvError::Empty) => return Some(self.batch(port, batch)),
+                Err(TryRecvError::Empty) => return Some(self.batch(port, &batch)),
                 Err(TryRecvError::Disconnected) => {
                     // What was said before the end still counts.
-                    self.batch(port, batch);
+                    self.batch(port, &batch);
                     return None;
                 }
             }
         }
     }
 
-    fn batch(&mut self, port: &mut Link, batch: Vec<(usize, Command)>) -> bool {
+    fn batch(&mut self, port: &mut Link, batch: &[(usize, Command)]) -> bool {
         let mut alive = true;
         for (member, command) in disable_first(batch) {
             alive &= self.step(Some(port), BusInput::Command(member, command));
@@ -336,7 +336,7 @@ fn write(port: &mut Link, bytes: &[u8]) -> bool {
 }
 
 /// Switching off overtakes what waits beside it, and takes back what would have been switched on before it, each member for itself.
-fn disable_first(batch: Vec<(usize, Command)>) -> Vec<(usize, Command)> {
+fn disable_first(batch: &[(usize, Command)]) -> Vec<(usize, Command)> {
     let last_off = |member: usize| batch.iter().rposition(|(m, c)| *m == member && *c == Command::Disable);
     let (mut first, mut rest) = (Vec::new(), Vec::new());
     for (at, (member, command)) in batch.iter().enumerate() {

@@ -25,6 +25,12 @@ pub(crate) struct What {
     pub(crate) with_parent: bool,
 }
 
+fn emulated_line(rig: &rig::RigFile, places: &[usize]) -> (Vec<String>, rig::Serial) {
+    let instruments = || places.iter().map(|at| &rig.instruments[*at]);
+    let serial = instruments().next().map_or(rig::Serial::n81(9600), |first| first.serial);
+    (instruments().map(|instrument| instrument.name.clone()).collect(), serial)
+}
+
 pub(crate) fn emulate(wanted: &str, at: Where, how: What) -> Result<Exit> {
     let What { speed, seed, calibration, faults, uncoupled, with_parent } = how;
     if !(speed.is_finite() && speed > 0.0) {
@@ -59,7 +65,7 @@ pub(crate) fn emulate(wanted: &str, at: Where, how: What) -> Result<Exit> {
         log: at.log,
         rig: rig.name.clone(),
         seed,
-        instruments: rig.instruments.iter().map(|i| (i.name.clone(), i.serial)).collect(),
+        lines: rig.lines().iter().map(|line| emulated_line(&rig, line)).collect(),
         faults,
         speed,
         with_parent,

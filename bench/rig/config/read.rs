@@ -2,6 +2,7 @@
 
 mod channel;
 mod instrument;
+mod shared;
 
 use super::{
     AcceleratorRule, CalibrationRule, CommissioningRule, Connection, DeviceSettings, HeatSource, Instrument, Interface, Ledger, Mass,
@@ -27,6 +28,7 @@ pub(super) fn rig(root: &Section<'_>) -> RigFile {
     let title = root.text("title", "one line that says what the rig is");
     let interface = interface(&root.section("interface"));
     let mut instruments = named(root, "instrument", instrument);
+    shared::lines(root, &instruments);
     let channels = channels(root, &mut instruments);
     let accelerator = accelerator(&root.section("accelerator"), &instruments);
     let masses = named(root, "mass", mass);

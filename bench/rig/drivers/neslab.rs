@@ -159,7 +159,7 @@ impl Dialect for Neslab {
                 tasks.push(Task::Status);
             }
             Job::Target(Celsius(target)) => {
-                tasks.extend([Task::Write(Quantity::Setpoint, target), Task::Verify(Quantity::Setpoint, target)])
+                tasks.extend([Task::Write(Quantity::Setpoint, target), Task::Verify(Quantity::Setpoint, target)]);
             }
             Job::Switch { on: true, .. } => {
                 tasks.extend(self.verify());

@@ -171,7 +171,10 @@ fn switching_off_overtakes_and_takes_back() {
     ];
     for (given, expected) in cases {
         assert_eq!(
-            disable_first(given.iter().map(|command| (0, *command)).collect()).into_iter().map(|(_, command)| command).collect::<Vec<_>>(),
+            disable_first(&given.iter().map(|command| (0, *command)).collect::<Vec<_>>())
+                .into_iter()
+                .map(|(_, command)| command)
+                .collect::<Vec<_>>(),
             *expected,
             "{given:?}"
         );
@@ -182,5 +185,5 @@ fn switching_off_overtakes_and_takes_back() {
 fn of_a_shared_line_each_has_its_own_off() {
     let poll = Command::Poll { tick: 1 };
     let given = vec![(0, Command::Enable), (1, Command::Enable), (0, poll), (1, Command::Disable), (1, poll)];
-    assert_eq!(disable_first(given), [(1, Command::Disable), (0, Command::Enable), (0, poll), (1, poll)]);
+    assert_eq!(disable_first(&given), [(1, Command::Disable), (0, Command::Enable), (0, poll), (1, poll)]);
 }

@@ -28,17 +28,22 @@ fn instrument(driver: DriverKind, reads: [&str; 2]) -> Instrument {
     }
 }
 
-fn mecom(address: u8) -> (Box<dyn Driver>, Box<dyn Wired>) {
+/// A driver and its device.
+type Pair = (Box<dyn Driver>, Box<dyn Wired>);
+/// Makes one of an address.
+type Make = fn(u8) -> Pair;
+
+fn mecom(address: u8) -> Pair {
     let serial_number = 4240 + i32::from(address);
     let settings =
         MecomSettings { address, serial_number: Some(serial_number.cast_unsigned()), ..MecomSettings::limited(LEASE_S, 8.0, 16.0) };
     let driver = rig::driver_for(&instrument(DriverKind::Mecom(settings), ["object_temperature", "sink_temperature"])).unwrap();
-    let mut device = TecController::new(TecConfig { address, serial_number, ..TecConfig::default() });
+    let mut device = TecController::new(TecConfig { serial_number, address, ..TecConfig::default() });
     device.control(0.0, 0.0, AT_25);
     (driver, Box::new(device))
 }
 
-fn modbus(address: u8) -> (Box<dyn Driver>, Box<dyn Wired>) {
+fn modbus(address: u8) -> Pair {
     let register = |name: &str, table, at, writable| Register { writable, ..Register::plain(name, table, at) };
     let tenths = |register: Register| Register { kind: Number::I16, scale: 0.1, ..register };
     let map = RegisterMap {
@@ -84,7 +89,7 @@ struct Shared {
 }
 
 impl Shared {
-    fn new(pair: fn(u8) -> (Box<dyn Driver>, Box<dyn Wired>), scenario: &Scenario) -> Self {
+    fn new(pair: Make, scenario: &Scenario) -> Self {
         let (drivers, devices) = (1..=MEMBERS as u8).map(pair).unzip();
         let serial = Serial::n81(57_600);
         Self {
@@ -194,7 +199,7 @@ impl Shared {
     }
 }
 
-const FAMILIES: [(&str, fn(u8) -> (Box<dyn Driver>, Box<dyn Wired>)); 2] = [("mecom", mecom), ("modbus", modbus)];
+const FAMILIES: [(&str, Make); 2] = [("mecom", mecom), ("modbus", modbus)];
 
 #[test]
 fn three_on_a_line_are_read_and_switched_each_for_itself() {
