@@ -1,5 +1,6 @@
 //! Benches of several instruments: flown in memory, hosted on pseudo-terminals, and with peers that we did not write at either end.
 
+mod bus;
 mod peers;
 mod reference;
 mod weigh;

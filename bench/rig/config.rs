@@ -37,6 +37,8 @@ pub fn builtin() -> &'static [(&'static str, &'static str)] {
         ("meerstetter", include_str!("../../rigs/meerstetter.toml")),
         ("arroyo", include_str!("../../rigs/arroyo.toml")),
         ("circulator", include_str!("../../rigs/circulator.toml")),
+        ("lauda", include_str!("../../rigs/lauda.toml")),
+        ("huber", include_str!("../../rigs/huber.toml")),
         ("sinara", include_str!("../../rigs/sinara.toml")),
         ("solar", include_str!("../../rigs/solar.toml")),
         ("homemade", include_str!("../../rigs/homemade.toml")),
@@ -113,6 +115,20 @@ impl RigFile {
     /// What is read on this rig, beside the servoed instrument's own output.
     pub fn channels_read(&self) -> impl Iterator<Item = signal::Channel> + '_ {
         self.instruments.iter().flat_map(|i| i.reads.iter().map(|r| r.channel))
+    }
+
+    /// Places of the instruments by the line that they are on: those that share one together, in the file's order. Of an emulated one the
+    /// port is its own.
+    pub fn lines(&self) -> Vec<Vec<usize>> {
+        let mut lines: Vec<Vec<usize>> = Vec::new();
+        for (at, instrument) in self.instruments.iter().enumerate() {
+            let on = |line: &&mut Vec<usize>| self.instruments[line[0]].connection == instrument.connection;
+            match lines.iter_mut().find(on).filter(|_| instrument.connection != Connection::Emulated) {
+                Some(line) => line.push(at),
+                None => lines.push(vec![at]),
+            }
+        }
+        lines
     }
 
     /// What running with nobody watching refuses, one line each; empty if nothing.

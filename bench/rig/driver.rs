@@ -71,6 +71,8 @@ pub struct Effects {
     /// The time at which [`Input::Deadline`] is wanted, on the clock of `now_s`. Replaces any earlier one; `None` if nothing
     /// is waited for.
     pub deadline_s: Option<f64>,
+    /// An answer is waited for, or silence kept: whoever shares the line may not speak yet.
+    pub waits: bool,
 }
 
 /// What a driver tells.

@@ -1,5 +1,6 @@
 //! Drivers of instruments, one a protocol. Not here: ports, threads, clocks.
 
+mod commands;
 mod line;
 mod mecom;
 mod modbus;

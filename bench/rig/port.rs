@@ -1,4 +1,5 @@
-//! The only place that knows serial ports, sockets, threads and time: one owner thread a port, feeding a [`Driver`].
+//! The only place that knows serial ports, sockets, threads and time: one owner thread a port, feeding a [`Driver`], or the several of
+//! a [`Bus`].
 //!
 //! The thread opens the port, tells the driver, and moves bytes, commands and deadlines between the two until told to end. When
 //! the port hangs up its descriptor is dropped first (a held one makes a replugged adapter take another number), then the loss
@@ -10,8 +11,9 @@
 mod link;
 pub mod probe;
 
+use crate::bus::{Bus, BusEffects, BusInput};
 use crate::config::Serial;
-use crate::driver::{Command, Driver, Effects, Event, Input};
+use crate::driver::{Command, Driver, Event, Input};
 use crate::error::Error;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use link::Link;
@@ -19,6 +21,7 @@ pub use link::{Place, latency_ms};
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -37,8 +40,12 @@ const WRITE_PORTION: usize = 64;
 /// The handle of a port's thread. Dropping it ends the thread without waiting.
 #[derive(Debug)]
 pub struct Port {
-    commands: Option<Sender<Command>>,
+    commands: Option<Sender<(usize, Command)>>,
     ended: Receiver<()>,
+    /// Its place on the line.
+    member: usize,
+    /// One for each that has the line.
+    sharers: Arc<()>,
 }
 
 impl Port {
@@ -51,45 +58,64 @@ impl Port {
         events: Sender<(usize, Event)>,
         id: usize,
     ) -> Result<Self, Error> {
+        let mut ports = Self::share(place, serial, vec![(id, driver)], events)?;
+        Ok(ports.swap_remove(0))
+    }
+
+    /// The same for the instruments that share one line, each with its id: one handle for each, in their order. The line is closed when
+    /// the last handle is.
+    pub fn share(
+        place: impl Into<Place>,
+        serial: Serial,
+        drivers: Vec<(usize, Box<dyn Driver>)>,
+        events: Sender<(usize, Event)>,
+    ) -> Result<Vec<Self>, Error> {
         let place = place.into();
         let (commands, inbox) = unbounded();
         let (ending, ended) = bounded(1);
-        let name = format!("port-{id}");
-        let owner = Owner { place: place.clone(), serial, driver, inbox, events, id, start: Instant::now(), deadline_s: None };
+        let (ids, drivers): (Vec<usize>, Vec<_>) = drivers.into_iter().unzip();
+        let name = format!("port-{}", ids.first().copied().unwrap_or_default());
+        let count = ids.len();
+        let bus = Bus::new(drivers, serial);
+        let owner = Owner { place: place.clone(), serial, bus, inbox, events, ids, start: Instant::now(), deadline_s: None };
         let run = move || {
             // Told by being dropped, whichever way the thread ends.
             let _ending: Sender<()> = ending;
-            let _last_words = LastWords { events: owner.events.clone(), id };
+            let _last_words = LastWords { events: owner.events.clone(), ids: owner.ids.clone() };
             owner.run();
         };
         thread::Builder::new().name(name).spawn(run).map_err(|source| Error::Thread { place, source })?;
-        Ok(Self { commands: Some(commands), ended })
+        let sharers = Arc::new(());
+        let port = |member| Self { commands: Some(commands.clone()), ended: ended.clone(), member, sharers: Arc::clone(&sharers) };
+        Ok((0..count).map(port).collect())
     }
 
     /// Hands a command to the driver. False if the thread has ended.
     pub fn command(&self, command: Command) -> bool {
-        self.commands.as_ref().is_some_and(|commands| commands.send(command).is_ok())
+        self.commands.as_ref().is_some_and(|commands| commands.send((self.member, command)).is_ok())
     }
 
-    /// Ends the thread and waits for it at most this long. True if it ended and the port is closed. Sends nothing to the
-    /// device: whoever wants its output off says so before.
+    /// Ends the thread and waits for it at most this long. True if it ended and the port is closed, or others still have it. Sends
+    /// nothing to the device: whoever wants its output off says so before.
     pub fn close_within(mut self, limit: Duration) -> bool {
         self.commands = None;
-        matches!(self.ended.recv_timeout(limit), Err(RecvTimeoutError::Disconnected) | Ok(()))
+        Arc::into_inner(self.sharers).is_none() || matches!(self.ended.recv_timeout(limit), Err(RecvTimeoutError::Disconnected) | Ok(()))
     }
 }
 
 /// Tells the loss of the link if the thread panics; the controller must not wait for a driver that is no more.
 struct LastWords {
     events: Sender<(usize, Event)>,
-    id: usize,
+    ids: Vec<usize>,
 }
 
 impl Drop for LastWords {
     fn drop(&mut self) {
         if thread::panicking() {
-            // A controller that is gone needs no words.
-            let _ = self.events.send((self.id, Event::LinkLost { why: "the port's thread panicked".to_owned() }));
+            for id in &self.ids {
+                // A controller that is gone needs no words.
+                let _ = self.events.send((*id, Event::LinkLost { why: "the port's thread panicked".to_owned() }));
+            }
         }
     }
 }
@@ -104,10 +130,10 @@ enum Left {
 struct Owner {
     place: Place,
     serial: Serial,
-    driver: Box<dyn Driver>,
-    inbox: Receiver<Command>,
+    bus: Bus,
+    inbox: Receiver<(usize, Command)>,
     events: Sender<(usize, Event)>,
-    id: usize,
+    ids: Vec<usize>,
     start: Instant,
     deadline_s: Option<f64>,
 }
@@ -128,7 +154,9 @@ impl Owner {
                 Ok(port) => port,
                 Err(error) => {
                     if !std::mem::replace(&mut told, true) {
-                        self.tell(Event::LinkLost { why: format!("cannot open {}: {error}", self.place) });
+                        for member in 0..self.ids.len() {
+                            self.tell(member, Event::LinkLost { why: format!("cannot open {}: {error}", self.place) });
+                        }
                     }
                     if self.wait_closed() {
                         continue;
@@ -144,7 +172,7 @@ impl Owner {
             // The driver tells this loss; that opening fails meanwhile is the same one.
             told = true;
             gone = pseudo;
-            self.step(None, Input::HangUp);
+            self.step(None, BusInput::Line(Input::HangUp));
             if !self.wait_closed() {
                 return;
             }
@@ -164,7 +192,7 @@ impl Owner {
         let again = Instant::now() + REOPEN;
         loop {
             match self.inbox.recv_deadline(again) {
-                Ok(command) => self.step(None, Input::Command(command)),
+                Ok((member, command)) => self.step(None, BusInput::Command(member, command)),
                 Err(RecvTimeoutError::Timeout) => return true,
                 Err(RecvTimeoutError::Disconnected) => return false,
             };
@@ -173,7 +201,7 @@ impl Owner {
 
     fn serve(&mut self, port: &mut Link) -> Left {
         let mut buffer = [0_u8; 512];
-        let mut alive = self.step(Some(port), Input::Opened);
+        let mut alive = self.step(Some(port), BusInput::Line(Input::Opened));
         while alive {
             if self.deadline_s.is_none()
                 && let Some(left) = self.idle(port, &mut alive)
@@ -186,11 +214,11 @@ impl Owner {
             }
             alive &= match self.read(port, &mut buffer) {
                 Some(0) => true,
-                Some(n) => self.step(Some(port), Input::Bytes(&buffer[..n])),
+                Some(n) => self.step(Some(port), BusInput::Line(Input::Bytes(&buffer[..n]))),
                 None => false,
             };
             if alive && self.deadline_s.is_some_and(|deadline| self.now_s() >= deadline) {
-                alive = self.step(Some(port), Input::Deadline);
+                alive = self.step(Some(port), BusInput::Line(Input::Deadline));
             }
         }
         Left::HungUp
@@ -200,8 +228,8 @@ impl Owner {
     fn idle(&mut self, port: &mut Link, alive: &mut bool) -> Option<Left> {
         match self.inbox.recv_timeout(IDLE_SLICE) {
             Ok(command) => {
-                let batch = std::iter::once(command).chain(self.inbox.try_iter()).collect();
-                *alive &= self.batch(port, batch);
+                let batch: Vec<_> = std::iter::once(command).chain(self.inbox.try_iter()).collect();
+                *alive &= self.batch(port, &batch);
                 None
             }
             Err(RecvTimeoutError::Timeout) => None,
@@ -216,20 +244,20 @@ impl Owner {
         loop {
             match self.inbox.try_recv() {
                 Ok(command) => batch.push(command),
-                Err(TryRecvError::Empty) => return Some(self.batch(port, batch)),
+                Err(TryRecvError::Empty) => return Some(self.batch(port, &batch)),
                 Err(TryRecvError::Disconnected) => {
                     // What was said before the end still counts.
-                    self.batch(port, batch);
+                    self.batch(port, &batch);
                     return None;
                 }
             }
         }
     }
 
-    fn batch(&mut self, port: &mut Link, batch: Vec<Command>) -> bool {
+    fn batch(&mut self, port: &mut Link, batch: &[(usize, Command)]) -> bool {
         let mut alive = true;
-        for command in disable_first(batch) {
-            alive &= self.step(Some(port), Input::Command(command));
+        for (member, command) in disable_first(batch) {
+            alive &= self.step(Some(port), BusInput::Command(member, command));
         }
         alive
     }
@@ -251,22 +279,23 @@ impl Owner {
     }
 
     /// One step of the driver and what it asks for. False if the port hung up.
-    fn step(&mut self, port: Option<&mut Link>, input: Input<'_>) -> bool {
-        let Effects { send, events, deadline_s } = self.driver.step(self.now_s(), input);
+    fn step(&mut self, port: Option<&mut Link>, input: BusInput<'_>) -> bool {
+        let BusEffects { send, events, deadline_s } = self.bus.step(self.now_s(), input);
         self.deadline_s = deadline_s;
         let alive = match port {
             Some(port) if !send.is_empty() => write(port, &send),
             _ => true,
         };
-        for event in events {
-            self.tell(event);
+        for (member, event) in events {
+            self.tell(member, event);
         }
         alive
     }
 
-    fn tell(&self, event: Event) {
+    fn tell(&self, member: usize, event: Event) {
+        let Some(id) = self.ids.get(member) else { return };
         // A controller that stopped listening is closing us, or gone: then the lease runs out.
-        let _ = self.events.send((self.id, event));
+        let _ = self.events.send((*id, event));
     }
 
     fn now_s(&self) -> f64 {
@@ -306,15 +335,20 @@ fn write(port: &mut Link, bytes: &[u8]) -> bool {
     true
 }
 
-/// Switching off overtakes what waits beside it, and takes back what would have been switched on before it.
-fn disable_first(mut batch: Vec<Command>) -> Vec<Command> {
-    if let Some(last) = batch.iter().rposition(|c| *c == Command::Disable) {
-        let after = batch.split_off(last + 1);
-        batch.retain(|c| matches!(c, Command::Poll { .. } | Command::Acknowledge));
-        batch.insert(0, Command::Disable);
-        batch.extend(after);
+/// Switching off overtakes what waits beside it, and takes back what would have been switched on before it, each member for itself.
+fn disable_first(batch: &[(usize, Command)]) -> Vec<(usize, Command)> {
+    let last_off = |member: usize| batch.iter().rposition(|(m, c)| *m == member && *c == Command::Disable);
+    let (mut first, mut rest) = (Vec::new(), Vec::new());
+    for (at, (member, command)) in batch.iter().enumerate() {
+        match (last_off(*member), command) {
+            (Some(off), Command::Disable) if off == at => first.push((*member, *command)),
+            (Some(off), Command::Poll { .. } | Command::Acknowledge) if at < off => rest.push((*member, *command)),
+            (Some(off), _) if at < off => {}
+            _ => rest.push((*member, *command)),
+        }
     }
-    batch
+    first.extend(rest);
+    first
 }
 
 #[cfg(test)]

@@ -42,8 +42,8 @@ pub struct HostOptions {
     pub rig: String,
     /// See `rig`.
     pub seed: u64,
-    /// Instruments by name, each on a pty of its own, and the line that it is paced to at speed 1.
-    pub instruments: Vec<(String, Serial)>,
+    /// Lines, each on a pty of its own: the names of the instruments on it, and what it is paced to at speed 1.
+    pub lines: Vec<(Vec<String>, Serial)>,
     /// What goes wrong, by wall time.
     pub faults: Scenario,
     /// There is a scale: what lies on it is the number of kilograms in the file [`PAN_FILE`] of the folder.
@@ -127,10 +127,11 @@ pub fn host(world: World, options: &HostOptions, ready: impl FnOnce(&Ready)) -> 
     let log_path = options.log.clone().unwrap_or_else(|| options.folder.join("emulator.log"));
     let log = File::options().create(true).append(true).open(&log_path).map_err(file_error(&log_path))?;
     let (mut outlets, mut ports) = (Vec::new(), BTreeMap::new());
-    for (name, serial) in &options.instruments {
-        let mut outlet = Outlet { name: name.clone(), serial: *serial, link: options.folder.join(name), ends: None };
+    for (names, serial) in &options.lines {
+        let links = names.iter().map(|name| options.folder.join(name)).collect();
+        let mut outlet = Outlet { names: names.clone(), serial: *serial, links, ends: None };
         outlet.plug()?;
-        ports.insert(name.clone(), outlet.link.clone());
+        ports.extend(outlet.names.iter().cloned().zip(outlet.links.iter().cloned()));
         outlets.push(outlet);
     }
     let pan = options.scale.then(|| options.folder.join(PAN_FILE));
@@ -157,7 +158,7 @@ pub fn host(world: World, options: &HostOptions, ready: impl FnOnce(&Ready)) -> 
     let text = serde_json::to_string(&said).unwrap_or_default();
     std::fs::write(&ready_path, text).map_err(file_error(&ready_path))?;
     for outlet in &outlets {
-        shared.note(0.0, &format!("emulator up: {} on {} at speed {}", outlet.name, outlet.device().display(), options.speed));
+        shared.note(0.0, &format!("emulator up: {} on {} at speed {}", outlet.name(), outlet.device().display(), options.speed));
     }
 
     let cards = Arc::clone(&shared);
@@ -210,12 +211,12 @@ fn expire_card(shared: &Shared, world: &mut World) {
     }
 }
 
-/// Where an instrument's cable is plugged in: a pseudo-terminal behind a link. Our own slave end keeps it open while clients come
-/// and go.
+/// Where a cable is plugged in, of one instrument or of several on one line: a pseudo-terminal behind a link for each. Our own slave
+/// end keeps it open while clients come and go.
 struct Outlet {
-    name: String,
+    names: Vec<String>,
     serial: Serial,
-    link: PathBuf,
+    links: Vec<PathBuf>,
     ends: Option<(TTYPort, TTYPort)>,
 }
 
@@ -224,8 +225,9 @@ impl Outlet {
     fn plug(&mut self) -> Result<(), HostError> {
         let (master, slave) = TTYPort::pair()?;
         let device = PathBuf::from(slave.name().unwrap_or_default());
-        let path = self.link.clone();
-        replace_link(&device, &self.link).map_err(|source| HostError::File { path, source })?;
+        for link in &self.links {
+            replace_link(&device, link).map_err(|source| HostError::File { path: link.clone(), source })?;
+        }
         self.ends = Some((master, slave));
         Ok(())
     }
@@ -233,7 +235,13 @@ impl Outlet {
     fn unplug(&mut self) {
         // The ends first: whoever still has the port open hears the hang-up before the link is gone.
         self.ends = None;
-        let _ = std::fs::remove_file(&self.link);
+        for link in &self.links {
+            let _ = std::fs::remove_file(link);
+        }
+    }
+
+    fn name(&self) -> String {
+        self.names.join(", ")
     }
 
     fn device(&self) -> PathBuf {
@@ -268,7 +276,10 @@ impl Outlet {
 /// Moves bytes between one outlet and its instrument over a line with its faults. At speed 1 bytes take the wire's time.
 fn serve_serial(shared: &Shared, mut outlet: Outlet) {
     let byte_s = if shared.speed <= 1.0 { outlet.serial.wire_s(1) } else { 0.0 };
-    let mut line = Line::new(&shared.faults, &outlet.name, byte_s);
+    let names: Vec<&str> = outlet.names.iter().map(String::as_str).collect();
+    let mut line = Line::shared(&shared.faults, &names, byte_s);
+    // What befalls devices and not the line, each for itself.
+    let mut fates: Vec<(String, Line)> = outlet.names.iter().map(|name| (name.clone(), Line::new(&shared.faults, name, 0.0))).collect();
     let mut buffer = [0_u8; 512];
     while !shared.stop.load(Ordering::Relaxed) {
         let now_s = shared.start.elapsed().as_secs_f64();
@@ -279,13 +290,15 @@ fn serve_serial(shared: &Shared, mut outlet: Outlet) {
             } else {
                 outlet.plug().map_or_else(|why| why.to_string(), |()| "cable in".to_owned())
             };
-            shared.note(now_s * shared.speed, &format!("{}: {said}", outlet.name));
+            shared.note(now_s * shared.speed, &format!("{}: {said}", outlet.name()));
         }
-        for (ailment, says) in line.ailments(now_s) {
-            let (wall_s, mut world) = shared.now();
-            world.suffer(&outlet.name, wall_s, ailment);
-            shared.drain_events(&mut world);
-            line.send(now_s, Way::ToHost, &says);
+        for (name, fate) in &mut fates {
+            for (ailment, says) in fate.ailments(now_s) {
+                let (wall_s, mut world) = shared.now();
+                world.suffer(name, wall_s, ailment);
+                shared.drain_events(&mut world);
+                line.send(now_s, Way::ToHost, &says);
+            }
         }
         deliver(shared, &mut outlet, &mut line);
         let until = line.next_s(now_s).map_or(READ_WAIT, |at| Duration::try_from_secs_f64(at - now_s).unwrap_or_default());
@@ -307,11 +320,13 @@ fn deliver(shared: &Shared, outlet: &mut Outlet, line: &mut Line) {
                 outlet.write(&bytes);
                 continue;
             }
-            let (wall_s, mut world) = shared.now();
-            let reply = world.receive_at(&outlet.name, wall_s, &bytes);
-            shared.drain_events(&mut world);
-            drop(world);
-            line.send(wall_s, Way::ToHost, &reply);
+            for name in &outlet.names {
+                let (wall_s, mut world) = shared.now();
+                let reply = world.receive_at(name, wall_s, &bytes);
+                shared.drain_events(&mut world);
+                drop(world);
+                line.send(wall_s, Way::ToHost, &reply);
+            }
         }
     }
 }

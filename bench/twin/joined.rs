@@ -155,6 +155,8 @@ impl<D: Wired> Joined<D> {
 }
 
 #[cfg(test)]
+mod on_a_bus;
+#[cfg(test)]
 mod on_ptys;
 #[cfg(test)]
 mod tests;

@@ -25,6 +25,12 @@ pub(crate) struct What {
     pub(crate) with_parent: bool,
 }
 
+fn emulated_line(rig: &rig::RigFile, places: &[usize]) -> (Vec<String>, rig::Serial) {
+    let instruments = || places.iter().map(|at| &rig.instruments[*at]);
+    let serial = instruments().next().map_or(rig::Serial::n81(9600), |first| first.serial);
+    (instruments().map(|instrument| instrument.name.clone()).collect(), serial)
+}
+
 pub(crate) fn emulate(wanted: &str, at: Where, how: What) -> Result<Exit> {
     let What { speed, seed, calibration, faults, uncoupled, with_parent } = how;
     if !(speed.is_finite() && speed > 0.0) {
@@ -54,12 +60,13 @@ pub(crate) fn emulate(wanted: &str, at: Where, how: What) -> Result<Exit> {
             Scenario::parse(&name, &text, &instruments).map_err(|problems| BadInput(format!("the scenario has problems:\n{problems}")))?
         }
     };
+    let scale = rig.scale.iter().map(|scale| (vec![scale.instrument.name.clone()], scale.instrument.serial));
     let options = HostOptions {
         folder: at.folder,
         log: at.log,
         rig: rig.name.clone(),
         seed,
-        instruments: rig.instruments.iter().chain(rig.scale.iter().map(|s| &s.instrument)).map(|i| (i.name.clone(), i.serial)).collect(),
+        lines: rig.lines().iter().map(|line| emulated_line(&rig, line)).chain(scale).collect(),
         scale: rig.scale.is_some(),
         faults,
         speed,

@@ -13,7 +13,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 /// Longest time for anything to happen that must happen.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A program of the peers' Python, beside it.
 pub(super) fn program(name: &str, what: &str) -> Option<std::process::Command> {
@@ -155,11 +155,14 @@ fn our_driver_reads_the_scale_of_mt_sics_emulator() {
          [instrument.scale]\ndriver = \"line\"\ndialect = \"mt-sics\"\ntcp = \"127.0.0.1:{port}\"\nserial_number = \"B123456789\"\n"
     );
     // The bench has no role for a mass; the flow meter's stands in for this reading.
-    let rig = rig_of(&instruments, ("tec", "object_temperature"), "[channel.flow]\ninstrument = \"scale\"\nreads = \"mass\"\n");
-    let mut ours = Ours::on(&rig, "scale");
-    ours.until(|e| *e == Event::Ready);
-    assert_eq!(ours.read(1, Channel::Flow), 0.0, "an empty pan");
-    assert!(ours.port.close_within(PATIENCE));
+    for (tick, reads) in [(1, "mass"), (2, "mass_now")] {
+        let rig =
+            rig_of(&instruments, ("tec", "object_temperature"), &format!("[channel.flow]\ninstrument = \"scale\"\nreads = \"{reads}\"\n"));
+        let mut ours = Ours::on(&rig, "scale");
+        ours.until(|e| *e == Event::Ready);
+        assert_eq!(ours.read(tick, Channel::Flow), 0.0, "{reads} of an empty pan");
+        assert!(ours.port.close_within(PATIENCE));
+    }
 }
 
 /// Our emulated rig on pseudo-terminals.
@@ -213,4 +216,27 @@ fn pymeasure_drives_the_emulated_supply() {
     let output = python.arg("-B").arg(script).arg(folder.path().join("ports/heater")).output().expect("it runs");
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
+}
+
+/// A client that speaks TCP or serial, run by a script of ours against an instrument of an emulated rig.
+fn driven(script: &str, rig: &str, instrument: &str) {
+    let Some(mut python) = program("python", &format!("{script} on the emulated {instrument}")) else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let _emulator = emulated(folder.path(), rig);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers").join(script);
+    let output = python.arg("-B").arg(script).arg(folder.path().join(instrument)).output().expect("it runs");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+}
+
+/// huber, an asyncio client of PB commands over TCP, drives the emulated Huber through a bridge.
+#[test]
+fn huber_drives_the_emulated_circulator() {
+    driven("huber_drive.py", "huber", "bath");
+}
+
+/// `LaudaDriver` sets, starts, reads and stops the emulated Lauda.
+#[test]
+fn laudadriver_drives_the_emulated_thermostat() {
+    driven("lauda_drive.py", "lauda", "bath");
 }

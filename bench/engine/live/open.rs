@@ -132,14 +132,21 @@ pub(super) fn open(bench: &Opening<'_>) -> Result<LiveDevices, RunError> {
     };
     let (tell, events) = crossbeam_channel::unbounded();
     let mut ports = Vec::new();
-    for (id, instrument) in bench.rig.instruments.iter().enumerate() {
-        let place = match Place::of(&instrument.connection) {
+    for line in bench.rig.lines() {
+        let first = &bench.rig.instruments[line[0]];
+        let place = match Place::of(&first.connection) {
             Some(place) => place,
-            None => emulated_port(emulator.as_ref(), &instrument.name)?.into(),
+            None => emulated_port(emulator.as_ref(), &first.name)?.into(),
         };
-        let port = Port::open(place, instrument.serial, driver_for(instrument)?, tell.clone(), id)?;
-        ports.push((port, Known::new(instrument)));
+        let mut drivers = Vec::new();
+        for &id in &line {
+            drivers.push((id, driver_for(&bench.rig.instruments[id])?));
+        }
+        ports.extend(line.iter().copied().zip(Port::share(place, first.serial, drivers, tell.clone())?));
     }
+    // In the order of the rig's instruments, whose places are the ids.
+    ports.sort_by_key(|(id, _)| *id);
+    let ports = ports.into_iter().map(|(id, port)| (port, Known::new(&bench.rig.instruments[id]))).collect();
     let settings = match bench.accelerator {
         Spec::Nvml(gpu) if !bench.settings.is_none() => {
             let log = guardian::log_of(bench.log.parent().unwrap_or(Path::new(".")));

@@ -2,6 +2,7 @@
 
 mod channel;
 mod instrument;
+mod shared;
 
 use super::{
     AcceleratorRule, CalibrationRule, CommissioningRule, Connection, CoolantRule, DeviceSettings, Instrument, Interface, Mass, RigFile,
@@ -27,6 +28,7 @@ pub(super) fn rig(root: &Section<'_>) -> RigFile {
     let interface = Interface::read(&table);
     let coolant = CoolantRule::read(&root.optional_section("coolant"));
     let mut instruments = named(root, "instrument", instrument);
+    shared::lines(root, &instruments);
     let channels = channels(root, interface.servo_node.role(), &mut instruments);
     interface.check(&table, &channels, &instruments, coolant.is_some());
     let accelerator = accelerator(&root.section("accelerator"), &instruments);

@@ -67,7 +67,7 @@ fn every_embedded_rig_reads_and_is_named_as_its_file() {
         let rig = read(text).unwrap_or_else(|p| panic!("{name}: {}", p.join("\n")));
         assert_eq!(rig.name, *name);
         assert!(rig.channel(Role::Plate).is_some());
-        assert_eq!(rig.emulated(), ["twin", "gpu-only", "desk"].contains(name));
+        assert_eq!(rig.emulated(), ["twin", "gpu-only", "desk", "lauda", "huber"].contains(name));
         assert!(rig.servo().is_some(), "{name}");
         for instrument in &rig.instruments {
             assert!(crate::driver_for(instrument).is_ok(), "{name}: {}", instrument.name);
@@ -279,5 +279,30 @@ proptest! {
         let at = line.index(lines.len());
         lines[at] = &by;
         let _ = read(&lines.join("\n"));
+    }
+}
+
+/// Controllers that name one port share its line by their addresses; what cannot share one says so by name.
+#[test]
+fn instruments_on_one_port_share_its_line_by_address() {
+    let real =
+        SOUND.replace("emulated = true", "port = \"/dev/serial/by-id/usb-485\"").replace("default = \"virtual\"", "default = \"nvml:0\"");
+    let second = |own: &str| {
+        format!(
+            "[instrument.room]\nport = \"/dev/serial/by-id/usb-485\"\n{own}\n[channel.ambient]\ninstrument = \"room\"\nreads = \"object_temperature\"\n"
+        )
+    };
+    let mecom = "driver = \"mecom\"\nlease_s = 3.0\ncurrent_limit_a = 1.0\nvoltage_limit_v = 1.0\naddress = 2";
+    let with = |own: &str| read(&(real.clone() + &second(own)));
+    let rig = with(mecom).unwrap();
+    assert_eq!(rig.lines(), [vec![0, 1]]);
+    assert_eq!(read(SOUND).unwrap().lines(), [[0]]);
+    for (own, words) in [
+        (mecom.replace("address = 2", "address = 1"), "1 is the address of \"tec\" on the same line"),
+        (mecom.replace("address = 2", "address = 2\nbaud = 9600"), "must be set alike for both"),
+        ("driver = \"tetech\"\nmodel = \"TC-720\"".to_owned(), "\"tec\" is on the same port: only Modbus units, or MeCom controllers"),
+    ] {
+        let problems = with(&own).expect_err(&own);
+        assert!(problems.iter().any(|problem| problem.contains(words)), "no {words:?} in {problems:?}");
     }
 }

@@ -84,6 +84,10 @@ fn published_answers_are_understood() {
     assert_eq!(value("mt-sics", "mass", "S D       0.12 kg"), None, "the pan moves");
     assert_eq!(value("mt-sics", "mass_now", "S D       0.12 kg"), Some(0.12));
     assert_eq!(value("mt-sics", "mass", "S +"), None, "overload");
+    // mt-sics-emulator heads this answer with the command, scales with S: either is understood, and neither in place of the other.
+    assert_eq!(value("mt-sics", "mass_now", "SI D       0.12 kg"), Some(0.12));
+    assert_eq!(value("mt-sics", "mass_now", "SI +"), None, "overload");
+    assert_eq!(value("mt-sics", "mass", "SI S       0.12 kg"), None, "the answer to another question");
     assert_eq!(value("huber", "bath_temperature", "{S0109C4"), Some(25.0));
     assert_eq!(value("huber", "bath_temperature", "{S01FC18"), Some(-10.0));
     assert_eq!(value("huber", "bath_temperature", "{S0009C4"), None, "another address");

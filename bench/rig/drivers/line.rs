@@ -11,57 +11,13 @@ mod answers;
 mod exchange;
 mod script;
 
+use super::commands::{Job, Link, Output, Rules, Told, Wanted, try_again_s};
 use crate::config::{DriverKind, Instrument, LineSettings};
 use crate::driver::{Command, Driver, Effects, Event, Input};
 use crate::error::Error;
 use exchange::{Answer, Exchange, Turn};
-use script::{IDENTIFY_ATTEMPTS, Job, Step, Writer};
-use signal::{Celsius, Tick};
+use script::{IDENTIFY_ATTEMPTS, Step, Writer};
 use std::collections::VecDeque;
-
-/// Silence kept beyond the lease before a silent device is tried again, s.
-const BEYOND_LEASE_S: f64 = 0.5;
-/// How often a silent device without a lease is tried again, s.
-const TRY_AGAIN_S: f64 = 1.0;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Link {
-    /// No port.
-    Closed,
-    /// Being identified and configured.
-    Opening,
-    /// Takes commands.
-    Ready,
-    /// The port is there, the device does not answer.
-    Silent,
-    /// The device answers, but it is another one (foreign), or would not take its settings.
-    Refused { foreign: bool },
-}
-
-impl Link {
-    const fn words(self) -> &'static str {
-        match self {
-            Self::Closed => "the port is closed",
-            Self::Opening => "the instrument is being identified and configured",
-            Self::Ready => "the instrument is ready",
-            Self::Silent => "the instrument does not answer",
-            Self::Refused { foreign: true } => "another device than the declared one answers",
-            Self::Refused { foreign: false } => "the instrument was refused",
-        }
-    }
-}
-
-/// What is wanted and not begun, in the order in which it is begun.
-#[derive(Debug, Default)]
-struct Wanted {
-    disable: bool,
-    acknowledge: bool,
-    target: Option<Celsius>,
-    level: Option<f64>,
-    curve: Option<crate::driver::ArrayCurve>,
-    enable: bool,
-    poll: Option<Tick>,
-}
 
 /// What the device said of itself since the line was opened.
 #[derive(Debug, Default)]
@@ -71,8 +27,7 @@ struct Known {
     declared: bool,
     /// The job that last gave it what it must hold before it may be switched on.
     given: Option<Job>,
-    /// As told by the last [`Event::OutputConfirmed`]; `None` while nobody knows.
-    output: Option<bool>,
+    output: Output,
     /// The error that was told.
     error: Option<String>,
 }
@@ -83,6 +38,7 @@ pub struct Line {
     settings: LineSettings,
     port: Exchange,
     link: Link,
+    rules: Rules,
     wanted: Wanted,
     job: Option<Job>,
     /// What is left of the job.
@@ -114,6 +70,7 @@ impl Line {
             settings: settings.clone(),
             instrument: instrument.clone(),
             link: Link::Closed,
+            rules: Rules::of(instrument),
             wanted: Wanted::default(),
             job: None,
             steps: VecDeque::new(),
@@ -167,10 +124,7 @@ impl Line {
     /// Nothing is known any more, nothing that was wanted of the old state will be done, save switching off.
     fn forget(&mut self, why: &str, fx: &mut Effects) {
         self.drop_job(why, fx);
-        if let Some(tick) = self.wanted.poll.take() {
-            fx.events.push(Event::PollFailed { tick, why: why.to_owned() });
-        }
-        self.wanted = Wanted { disable: self.wanted.disable, ..Wanted::default() };
+        self.wanted.forget(why, fx);
         (self.failed, self.mismatched) = (0, false);
         self.known = Known { declared: self.known.declared, ..Known::default() };
     }
@@ -179,8 +133,7 @@ impl Line {
         let told = self.link == Link::Silent;
         self.forget(&why, fx);
         self.link = Link::Silent;
-        let again = self.settings.lease_s.map_or(TRY_AGAIN_S, |lease_s| lease_s + BEYOND_LEASE_S);
-        self.open(if told { again } else { 0.0 });
+        self.open(if told { try_again_s(self.settings.lease_s) } else { 0.0 });
         if !told {
             fx.events.push(Event::LinkLost { why });
         }
@@ -193,99 +146,34 @@ impl Line {
     }
 
     fn command(&mut self, command: Command, now_s: f64, fx: &mut Effects) {
-        let ready = self.link == Link::Ready;
-        let away = matches!(self.link, Link::Closed | Link::Silent | Link::Opening);
-        let refused = |what: &str, why: &str| Event::Refused { why: format!("{what}: {why}") };
-        let words = self.link.words();
-        match command {
-            Command::Poll { tick } if !ready => fx.events.push(Event::PollFailed { tick, why: words.to_owned() }),
-            Command::Poll { tick } => {
-                if let Some(tick) = self.wanted.poll.replace(tick) {
-                    fx.events.push(Event::PollFailed { tick, why: "overtaken by the next tick".to_owned() });
-                }
-            }
-            Command::Disable => self.disable(now_s, fx),
-            // It crossed with the news that the link is lost: whoever sent it will know, and nothing is refused.
-            _ if away => {}
-            Command::Acknowledge if ready => self.wanted.acknowledge = true,
-            // The operator saw to what was refused: look again.
-            Command::Acknowledge => {
+        match (self.wanted.take(command, self.link, &self.rules, fx), self.link) {
+            (Told::LookAgain, _) => {
                 self.link = Link::Opening;
                 self.open(0.0);
             }
-            _ if !ready => fx.events.push(refused("a command", words)),
-            Command::Target(target) => match &self.instrument.setpoint {
-                Some(setpoint) if setpoint.limits.contains(target.0) => self.wanted.target = Some(target),
-                Some(s) => {
-                    let why = format!("outside the rig's {} to {} °C", s.limits.min(), s.limits.max());
-                    fx.events.push(refused(&format!("a target of {target}"), &why));
-                }
-                None => fx.events.push(refused("a target", "the rig file gives this instrument no setpoint")),
-            },
-            Command::Level(level) => match self.instrument.drive.as_ref().and_then(|d| d.level.as_ref()) {
-                Some(rule) if rule.limits.contains(level) => self.wanted.level = Some(level),
-                Some(rule) => {
-                    let (min, max, unit) = (rule.limits.min(), rule.limits.max(), &rule.unit);
-                    fx.events.push(refused(&format!("a {} of {level}", rule.name), &format!("outside the rig's {min} to {max} {unit}")));
-                }
-                None => fx.events.push(refused("a level", "the rig file says not what this instrument `drives`")),
-            },
-            Command::Curve(curve) => match self.refuses(&curve) {
-                None => self.wanted.curve = Some(curve),
-                Some(why) => fx.events.push(refused("a curve", &why)),
-            },
-            Command::Enable if self.instrument.switches() => self.wanted.enable = true,
-            Command::Enable => fx.events.push(refused("switching the output on", "nothing of this rig is switched by it")),
-        }
-    }
-
-    /// Why a curve is none that this instrument may be given.
-    fn refuses(&self, curve: &crate::driver::ArrayCurve) -> Option<String> {
-        let crate::driver::ArrayCurve { isc_a, imp_a, vmp_v, voc_v } = *curve;
-        if self.settings.dialect.curve.is_none() || self.instrument.drive.is_none() {
-            return Some("this instrument is no solar-array simulator of this rig".to_owned());
-        }
-        let sound = 0.0 < imp_a && imp_a < isc_a && isc_a.is_finite() && 0.0 < vmp_v && vmp_v < voc_v && voc_v.is_finite();
-        if !sound {
-            return Some(format!("{imp_a} A of {isc_a} A at {vmp_v} V of {voc_v} V is no array"));
-        }
-        let over =
-            |limit: Option<f64>, value: f64, unit: &str| limit.filter(|l| value > *l).map(|l| format!("{value} is above {l} {unit}"));
-        over(self.settings.current_limit_a, isc_a, "A").or_else(|| over(self.settings.voltage_limit_v, voc_v, "V"))
-    }
-
-    fn disable(&mut self, now_s: f64, fx: &mut Effects) {
-        if !self.instrument.switches() {
-            return;
-        }
-        self.wanted.disable = true;
-        (self.wanted.enable, self.wanted.target, self.wanted.level, self.wanted.curve) = (false, None, None, None);
-        match self.link {
-            Link::Ready => {
+            (Told::Off, Link::Ready) => {
                 if let Some((_, attempts)) = &mut self.asked {
                     *attempts = 0;
                 }
                 self.wait_until_s = None;
             }
             // It may hear us, though we do not hear it.
-            Link::Silent if self.known.declared => {
+            (Told::Off, Link::Silent) if self.known.declared => {
                 if let Some(Step::Tell { line, .. }) = self.writer().off() {
                     fx.send.extend(self.port.shout(now_s, &line));
                 }
             }
-            Link::Refused { foreign: true } => {
-                self.wanted.disable = false;
-                fx.events.push(Event::Refused { why: format!("switching the output off: {}, and is left alone", self.link.words()) });
-            }
             // Opening switches off by itself, and a closed port must open first.
-            Link::Closed | Link::Opening | Link::Silent | Link::Refused { foreign: false } => {}
+            _ => {}
         }
     }
 
     /// Begins whatever can be begun, until a message is out, a wait is on, or nothing is left to do.
     fn advance(&mut self, now_s: f64, fx: &mut Effects) {
         while self.asked.is_none() && self.wait_until_s.is_none() {
-            self.yield_to_disable(fx);
+            if self.wanted.overtakes(self.job, self.link) {
+                self.drop_job("overtaken by switching the output off", fx);
+            }
             if self.job.is_none() && !self.next_job(fx) {
                 return;
             }
@@ -358,49 +246,10 @@ impl Line {
         }
     }
 
-    fn yield_to_disable(&mut self, fx: &mut Effects) {
-        if !self.wanted.disable || self.link == Link::Silent {
-            return;
-        }
-        match self.job {
-            None | Some(Job::Open) => {}
-            Some(Job::Switch { on: false, .. }) => self.wanted.disable = false,
-            Some(_) => self.drop_job("overtaken by switching the output off", fx),
-        }
-    }
-
     fn next_job(&mut self, fx: &mut Effects) -> bool {
-        if !matches!(self.link, Link::Ready | Link::Refused { foreign: false }) {
-            return false;
-        }
-        let wanted = &mut self.wanted;
-        let job = if std::mem::take(&mut wanted.disable) {
-            Job::Switch { on: false, round: 0 }
-        } else if std::mem::take(&mut wanted.acknowledge) {
-            Job::Acknowledge
-        } else if let Some(target) = wanted.target.take() {
-            Job::Target(target)
-        } else if let Some(level) = wanted.level.take() {
-            Job::Level(level)
-        } else if let Some(curve) = wanted.curve.take() {
-            Job::Curve(curve)
-        } else if std::mem::take(&mut wanted.enable) {
-            let drive = self.instrument.drive.as_ref();
-            let needs = self.instrument.servoes() || drive.is_some_and(|d| d.level.is_some() || d.sun.is_some());
-            if needs && self.known.given.is_none() {
-                let why = "switching the output on: nothing was set since the instrument was configured".to_owned();
-                fx.events.push(Event::Refused { why });
-                return self.next_job(fx);
-            }
-            Job::Switch { on: true, round: 0 }
-        } else if let Some(tick) = wanted.poll.take() {
-            Job::Poll(tick)
-        } else {
-            return false;
-        };
+        let Some(job) = self.wanted.next(self.link, &self.rules, self.known.given.is_some(), fx) else { return false };
         if let Job::Switch { .. } = job {
-            // From the first byte of the command until it is read back, nobody knows.
-            self.known.output = None;
+            self.known.output.unknown();
         }
         self.begin(job);
         true
@@ -475,6 +324,7 @@ impl Driver for Line {
         }
         self.advance(now_s, &mut fx);
         fx.deadline_s = self.port.deadline_s().or(self.wait_until_s);
+        fx.waits = self.asked.is_some();
         fx
     }
 

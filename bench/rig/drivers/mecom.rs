@@ -23,17 +23,15 @@ mod exchange;
 mod state;
 mod task;
 
+use super::commands::{Job, Link, Rules, Told, Wanted, try_again_s};
 use crate::config::{Instrument, MecomSettings};
 use crate::driver::{Command, Driver, Effects, Event, Input};
 use crate::error::Error;
 use exchange::{Exchange, Turn};
-use state::{Found, Link, Wanted};
+use state::Found;
 use std::collections::VecDeque;
 pub use task::RAMP_MARGIN;
-use task::{Job, Task};
-
-/// Silence kept beyond the lease before a silent device is tried again, s.
-const BEYOND_LEASE_S: f64 = 0.5;
+use task::Task;
 
 /// The driver of one controller.
 pub struct Mecom {
@@ -41,6 +39,7 @@ pub struct Mecom {
     settings: MecomSettings,
     line: Exchange,
     link: Link,
+    rules: Rules,
     wanted: Wanted,
     job: Option<Job>,
     /// What is left of the job.
@@ -70,6 +69,8 @@ impl Mecom {
             line: Exchange::new(settings.address, i.serial, i.reply_timeout_s),
             settings,
             link: Link::Closed,
+            // Whatever the rig does with it, its output is a module bank's: it is switched off on opening, and whenever that is wanted.
+            rules: Rules { switches: true, needs_setting: true, ..Rules::of(instrument) },
             wanted: Wanted::default(),
             job: None,
             tasks: VecDeque::new(),
@@ -121,10 +122,7 @@ impl Mecom {
     /// Nothing is known any more, nothing that was wanted of the old state will be done, save switching off.
     fn forget(&mut self, why: &str, fx: &mut Effects) {
         self.drop_job(why, fx);
-        if let Some(tick) = self.wanted.poll.take() {
-            fx.events.push(Event::PollFailed { tick, why: why.to_owned() });
-        }
-        self.wanted = Wanted { disable: self.wanted.disable, ..Wanted::default() };
+        self.wanted.forget(why, fx);
         self.failed = 0;
         let known = self.found.known;
         self.found = Found { known, ..Found::default() };
@@ -134,7 +132,7 @@ impl Mecom {
         let told = self.link == Link::Silent;
         self.forget(&why, fx);
         self.link = Link::Silent;
-        self.open(if told || self.defied { self.settings.lease_s + BEYOND_LEASE_S } else { 0.0 });
+        self.open(if told || self.defied { try_again_s(Some(self.settings.lease_s)) } else { 0.0 });
         if !told {
             fx.events.push(Event::LinkLost { why });
         }
@@ -147,71 +145,28 @@ impl Mecom {
     }
 
     fn command(&mut self, command: Command, fx: &mut Effects) {
-        let ready = self.link == Link::Ready;
-        let away = matches!(self.link, Link::Closed | Link::Silent | Link::Opening);
-        let refused = |what: &str, why: &str| Event::Refused { why: format!("{what}: {why}") };
-        match command {
-            Command::Poll { tick } if !ready => {
-                fx.events.push(Event::PollFailed { tick, why: self.link.words().to_owned() });
-            }
-            Command::Poll { tick } => {
-                if let Some(tick) = self.wanted.poll.replace(tick) {
-                    fx.events.push(Event::PollFailed { tick, why: "overtaken by the next tick".to_owned() });
-                }
-            }
-            // It crossed with the news that the link is lost: whoever sent it will know, and nothing is refused.
-            Command::Target(_) | Command::Level(_) | Command::Curve(_) | Command::Enable | Command::Acknowledge if away => {}
-            Command::Level(_) | Command::Curve(_) => {
-                fx.events.push(refused("a level", "a TEC controller is given temperatures only"));
-            }
-            Command::Target(target) => {
-                let what = format!("a target of {target}");
-                match &self.instrument.setpoint {
-                    _ if !ready => fx.events.push(refused(&what, self.link.words())),
-                    Some(setpoint) if setpoint.limits.contains(target.0) => self.wanted.target = Some(target),
-                    Some(s) => {
-                        let why = format!("outside the rig's {} to {} °C", s.limits.min(), s.limits.max());
-                        fx.events.push(refused(&what, &why));
-                    }
-                    None => fx.events.push(refused(&what, "the rig file gives this instrument no setpoint")),
-                }
-            }
-            Command::Enable if !ready => fx.events.push(refused("switching the output on", self.link.words())),
-            Command::Enable => self.wanted.enable = true,
-            Command::Disable => self.disable(fx),
-            Command::Acknowledge if ready => self.wanted.acknowledge = true,
-            // The operator saw to what was refused: look again.
-            Command::Acknowledge => {
+        match (self.wanted.take(command, self.link, &self.rules, fx), self.link) {
+            (Told::LookAgain, _) => {
                 self.link = Link::Opening;
                 self.open(0.0);
             }
-        }
-    }
-
-    fn disable(&mut self, fx: &mut Effects) {
-        self.wanted.disable = true;
-        self.wanted.enable = false;
-        self.wanted.target = None;
-        match self.link {
-            Link::Ready => {
+            (Told::Off, Link::Ready) => {
                 self.line.last_attempt();
                 self.wait_until_s = None;
             }
             // Begins with the blind "off"; without that, it would only renew the lease.
-            Link::Silent if self.found.known && !self.defied && self.line.asking().is_none() => self.open(0.0),
-            Link::Refused { foreign: true } => {
-                self.wanted.disable = false;
-                fx.events.push(Event::Refused { why: format!("switching the output off: {}, and is left alone", self.link.words()) });
-            }
+            (Told::Off, Link::Silent) if self.found.known && !self.defied && self.line.asking().is_none() => self.open(0.0),
             // Opening switches off by itself, and a closed port must open first.
-            Link::Closed | Link::Opening | Link::Silent | Link::Refused { foreign: false } => {}
+            _ => {}
         }
     }
 
     /// Begins whatever can be begun, until a question is open, a wait is on, or nothing is left to do.
     fn advance(&mut self, now_s: f64, fx: &mut Effects) {
         while self.asked.is_none() && self.wait_until_s.is_none() {
-            self.yield_to_disable(fx);
+            if self.wanted.overtakes(self.job, self.link) {
+                self.drop_job("overtaken by switching the output off", fx);
+            }
             if self.job.is_none() && !self.next_job(fx) {
                 return;
             }
@@ -229,43 +184,10 @@ impl Mecom {
         }
     }
 
-    fn yield_to_disable(&mut self, fx: &mut Effects) {
-        if !self.wanted.disable || self.link == Link::Silent {
-            return;
-        }
-        match self.job {
-            None | Some(Job::Open) => {}
-            Some(Job::Switch { on: false, .. }) => self.wanted.disable = false,
-            Some(_) => self.drop_job("overtaken by switching the output off", fx),
-        }
-    }
-
     fn next_job(&mut self, fx: &mut Effects) -> bool {
-        let commandable = matches!(self.link, Link::Ready | Link::Refused { foreign: false });
-        if !commandable {
-            return false;
-        }
-        let job = if std::mem::take(&mut self.wanted.disable) {
-            Job::Switch { on: false, round: 0 }
-        } else if std::mem::take(&mut self.wanted.acknowledge) {
-            Job::Acknowledge
-        } else if let Some(target) = self.wanted.target.take() {
-            Job::Target(target)
-        } else if std::mem::take(&mut self.wanted.enable) {
-            if self.found.target.is_none() {
-                let why = "switching the output on: no target was set since the controller was configured".to_owned();
-                fx.events.push(Event::Refused { why });
-                return self.next_job(fx);
-            }
-            Job::Switch { on: true, round: 0 }
-        } else if let Some(tick) = self.wanted.poll.take() {
-            Job::Poll(tick)
-        } else {
-            return false;
-        };
+        let Some(job) = self.wanted.next(self.link, &self.rules, self.found.target.is_some(), fx) else { return false };
         if let Job::Switch { .. } = job {
-            // From the first byte of the command until it is read back, nobody knows.
-            self.found.output = None;
+            self.found.output.unknown();
         }
         self.begin(job);
         true
@@ -282,7 +204,7 @@ impl Mecom {
                 fx.events.push(Event::PollDone { tick });
             }
             Some(Job::Target(target)) => self.found.target = Some(target),
-            Some(Job::Switch { .. } | Job::Acknowledge) | None => {}
+            Some(Job::Switch { .. } | Job::Acknowledge | Job::Level(_) | Job::Curve(_)) | None => {}
         }
     }
 }
@@ -322,6 +244,7 @@ impl Driver for Mecom {
         }
         self.advance(now_s, &mut fx);
         fx.deadline_s = self.line.deadline_s().or(self.wait_until_s);
+        fx.waits = self.line.asking().is_some();
         fx
     }
 

@@ -9,7 +9,7 @@ use crate::config::{Instrument, ModbusSettings, Read};
 use crate::driver::{Driver, Event};
 use crate::error::Error;
 use crate::protocol::modbus::{Answer, Exception, Query, Register, Request};
-use signal::{Channel, Tick};
+use signal::{Celsius, Channel, Tick};
 
 /// One question, or what is to be made of it.
 #[derive(Clone, Debug)]
@@ -139,16 +139,16 @@ impl Dialect for Modbus {
                 tasks.extend(self.readings(Some(tick)));
                 tasks.extend(self.output().map(Task::Output));
             }
-            Job::Target(target) => {
+            Job::Target(Celsius(target)) => {
                 tasks.extend(self.register(self.settings.target.as_ref()).into_iter().flat_map(|r| Self::set(r, target)));
             }
             Job::Level(level) => tasks.extend(self.register(self.level.as_ref()).into_iter().flat_map(|r| Self::set(r, level))),
-            Job::Switch(true) => {
+            Job::Switch { on: true, .. } => {
                 tasks.extend(self.lease().map(|(register, lease_s)| Task::Verify(register, lease_s)));
                 tasks.extend(self.switch(true));
             }
-            Job::Switch(false) => tasks.extend(self.switch(false)),
-            Job::Acknowledge => {}
+            Job::Switch { on: false, .. } => tasks.extend(self.switch(false)),
+            Job::Acknowledge | Job::Curve(_) => {}
         }
         tasks
     }

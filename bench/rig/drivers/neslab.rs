@@ -9,7 +9,7 @@ use crate::config::{DriverKind, EXTERNAL_SENSOR, Instrument, Read};
 use crate::driver::{Driver, Event};
 use crate::error::Error;
 use crate::protocol::neslab::{Answer, Measured, Quantity, Query, RS232_ADDRESS, Refusal, Request, Status, Switches};
-use signal::{Channel, Limits, Tick};
+use signal::{Celsius, Channel, Limits, Tick};
 
 /// How far beyond the setpoint limits the bath's own lie, K: a legal setpoint must not shut it down.
 const LIMIT_MARGIN_K: f64 = 5.0;
@@ -158,15 +158,17 @@ impl Dialect for Neslab {
                 tasks.extend(self.readings(Some(tick)));
                 tasks.push(Task::Status);
             }
-            Job::Target(target) => tasks.extend([Task::Write(Quantity::Setpoint, target), Task::Verify(Quantity::Setpoint, target)]),
-            Job::Switch(true) => {
+            Job::Target(Celsius(target)) => {
+                tasks.extend([Task::Write(Quantity::Setpoint, target), Task::Verify(Quantity::Setpoint, target)]);
+            }
+            Job::Switch { on: true, .. } => {
                 tasks.extend(self.verify());
                 tasks.extend(switch(true));
             }
-            Job::Switch(false) => tasks.extend(switch(false)),
+            Job::Switch { on: false, .. } => tasks.extend(switch(false)),
             // Switching off is what clears its faults.
             Job::Acknowledge => tasks.extend(switch(false).into_iter().take(1)),
-            Job::Level(_) => {}
+            Job::Level(_) | Job::Curve(_) => {}
         }
         tasks
     }

@@ -10,7 +10,7 @@ use crate::config::{DriverKind, Instrument, OBJECT_TEMPERATURE, Read};
 use crate::driver::{Driver, Event};
 use crate::error::Error;
 use crate::protocol::tetech::{Alarm, Answer, Codes, Model, Query};
-use signal::{Channel, Tick};
+use signal::{Celsius, Channel, Tick};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Task {
@@ -113,17 +113,17 @@ impl Dialect for Tetech {
                 tasks.push(Task::Alarms(self.codes.alarms));
                 tasks.extend(self.codes.output_read.filter(|_| self.switches).map(Task::Output));
             }
-            Job::Target(target) => {
+            Job::Target(Celsius(target)) => {
                 let counts = self.counts(target);
                 tasks.extend([Task::Write(self.codes.set_write, counts), Task::Verify(self.codes.set_read, counts)]);
             }
-            Job::Switch(true) => {
+            Job::Switch { on: true, .. } => {
                 tasks.extend(self.settings().map(|(_, read, value)| Task::Verify(read, value)));
                 tasks.extend(self.switch(true));
             }
-            Job::Switch(false) => tasks.extend(self.switch(false)),
+            Job::Switch { on: false, .. } => tasks.extend(self.switch(false)),
             Job::Acknowledge => tasks.extend(self.codes.clear_write.map(|code| Task::Write(code, 1))),
-            Job::Level(_) => {}
+            Job::Level(_) | Job::Curve(_) => {}
         }
         tasks
     }

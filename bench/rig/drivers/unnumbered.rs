@@ -14,47 +14,13 @@
 mod outcome;
 mod turns;
 
+pub(super) use super::commands::Job;
+use super::commands::{Link, Output, Rules, Told, Wanted, try_again_s};
 use crate::driver::{Command, Driver, Effects, Event, Input};
-use signal::{Limits, Tick};
+use signal::Tick;
 use std::collections::VecDeque;
 pub(super) use turns::Question;
 use turns::{Line, Turn};
-
-/// How soon a silent device without a lease is tried again, s.
-const TRY_AGAIN_S: f64 = 1.0;
-/// Silence kept beyond a lease, s.
-const BEYOND_LEASE_S: f64 = 0.5;
-
-/// What is being done.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Job {
-    /// Identify, switch off, configure, try every reading.
-    Open,
-    /// Read every channel.
-    Poll(Tick),
-    /// Set the target and read it back.
-    Target(f64),
-    /// Set what the output gives and read it back.
-    Level(f64),
-    /// Switch the output and read back what it does.
-    Switch(bool),
-    /// Clear the device's errors.
-    Acknowledge,
-}
-
-impl Job {
-    const fn words(self) -> &'static str {
-        match self {
-            Self::Open => "identifying and configuring",
-            Self::Poll(_) => "polling",
-            Self::Target(_) => "setting the target",
-            Self::Level(_) => "setting the level",
-            Self::Switch(true) => "switching the output on",
-            Self::Switch(false) => "switching the output off",
-            Self::Acknowledge => "acknowledging the device's error",
-        }
-    }
-}
 
 /// What a dialect makes of an answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,13 +45,10 @@ pub(super) struct Traits {
     /// Bits and baud make the wire's time.
     pub(super) serial: crate::config::Serial,
     pub(super) timeout_s: f64,
-    /// It has an output that is switched.
-    pub(super) output: bool,
+    pub(super) rules: Rules,
     /// That output must run when everything else has stopped.
     pub(super) safe_is_on: bool,
     pub(super) lease_s: Option<f64>,
-    pub(super) target: Option<Limits>,
-    pub(super) level: Option<Limits>,
 }
 
 impl Traits {
@@ -94,11 +57,9 @@ impl Traits {
         Self {
             serial: instrument.serial,
             timeout_s: instrument.reply_timeout_s,
-            output: instrument.switches(),
+            rules: Rules::of(instrument),
             safe_is_on: instrument.safe_is_on(),
             lease_s: instrument.lease_s(),
-            target: instrument.setpoint.map(|s| s.limits),
-            level: instrument.drive.as_ref().and_then(|d| d.level.as_ref()).map(|l| l.limits),
         }
     }
 }
@@ -130,38 +91,6 @@ pub(super) trait Dialect: Send {
     fn describe(&self) -> String;
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Link {
-    Closed,
-    Opening,
-    Ready,
-    Silent,
-    Refused { foreign: bool },
-}
-
-impl Link {
-    const fn words(self) -> &'static str {
-        match self {
-            Self::Closed => "the port is closed",
-            Self::Opening => "the device is being identified and configured",
-            Self::Ready => "the device is ready",
-            Self::Silent => "the device does not answer",
-            Self::Refused { foreign: true } => "another device than the declared one answers",
-            Self::Refused { foreign: false } => "the device was refused",
-        }
-    }
-}
-
-#[derive(Debug, Default)]
-struct Wanted {
-    disable: bool,
-    acknowledge: bool,
-    target: Option<f64>,
-    level: Option<f64>,
-    enable: bool,
-    poll: Option<Tick>,
-}
-
 /// The driver of one device.
 pub(super) struct Unnumbered<D: Dialect> {
     dialect: D,
@@ -175,14 +104,13 @@ pub(super) struct Unnumbered<D: Dialect> {
     wait_until_s: Option<f64>,
     /// It was the declared one when it was last there.
     known: bool,
-    /// As last told; `None` while nobody knows.
-    output: Option<bool>,
-    target_set: bool,
+    output: Output,
+    /// What it must hold before it may be switched on was set.
+    given: bool,
     /// The last setting was answered.
     heard: bool,
     failed: u8,
     looked: u8,
-    round: u8,
 }
 
 impl<D: Dialect> Unnumbered<D> {
@@ -198,12 +126,11 @@ impl<D: Dialect> Unnumbered<D> {
             asked: None,
             wait_until_s: None,
             known: false,
-            output: None,
-            target_set: false,
+            output: Output::default(),
+            given: false,
             heard: false,
             failed: 0,
             looked: 0,
-            round: 0,
         }
     }
 
@@ -216,13 +143,12 @@ impl<D: Dialect> Unnumbered<D> {
     /// hear it.
     fn open(&mut self, now_s: f64, after_s: f64) {
         self.begin(Job::Open);
-        if self.known && self.traits.output && !self.traits.safe_is_on {
-            let off = self.dialect.script(Job::Switch(false));
+        if self.known && self.traits.rules.switches && !self.traits.safe_is_on {
+            let off = self.dialect.script(Job::Switch { on: false, round: 0 });
             if let Some(off) = off.into_iter().next() {
                 self.tasks.push_front(off);
             }
         }
-        self.round = 0;
         self.wait_until_s = (after_s > 0.0).then_some(now_s + after_s);
     }
 
@@ -237,11 +163,9 @@ impl<D: Dialect> Unnumbered<D> {
 
     fn forget(&mut self, why: &str, fx: &mut Effects) {
         self.drop_job(why, fx);
-        if let Some(tick) = self.wanted.poll.take() {
-            fx.events.push(Event::PollFailed { tick, why: why.to_owned() });
-        }
-        self.wanted = Wanted { disable: self.wanted.disable, ..Wanted::default() };
-        (self.failed, self.output, self.target_set) = (0, None, false);
+        self.wanted.forget(why, fx);
+        self.output.unknown();
+        (self.failed, self.given) = (0, false);
         self.dialect.forget();
     }
 
@@ -249,8 +173,7 @@ impl<D: Dialect> Unnumbered<D> {
         let told = self.link == Link::Silent;
         self.forget(&why, fx);
         self.link = Link::Silent;
-        let again_s = self.traits.lease_s.map_or(TRY_AGAIN_S, |lease_s| lease_s + BEYOND_LEASE_S);
-        self.open(now_s, if told { again_s } else { 0.0 });
+        self.open(now_s, if told { try_again_s(self.traits.lease_s) } else { 0.0 });
         if !told {
             fx.events.push(Event::LinkLost { why });
         }
@@ -264,67 +187,24 @@ impl<D: Dialect> Unnumbered<D> {
     }
 
     fn command(&mut self, now_s: f64, command: Command, fx: &mut Effects) {
-        let ready = self.link == Link::Ready;
-        let away = matches!(self.link, Link::Closed | Link::Silent | Link::Opening);
-        let mut refused = |what: &str, why: &str| fx.events.push(Event::Refused { why: format!("{what}: {why}") });
-        match command {
-            Command::Poll { tick } if !ready => fx.events.push(Event::PollFailed { tick, why: self.link.words().to_owned() }),
-            Command::Poll { tick } => {
-                if let Some(tick) = self.wanted.poll.replace(tick) {
-                    fx.events.push(Event::PollFailed { tick, why: "overtaken by the next tick".to_owned() });
-                }
-            }
-            // It crossed with the news of the loss: whoever sent it will know.
-            Command::Target(_) | Command::Level(_) | Command::Curve(_) | Command::Enable | Command::Acknowledge if away => {}
-            Command::Acknowledge if ready => self.wanted.acknowledge = true,
-            Command::Acknowledge => {
+        match (self.wanted.take(command, self.link, &self.traits.rules, fx), self.link) {
+            (Told::LookAgain, _) => {
                 self.link = Link::Opening;
                 self.open(now_s, 0.0);
             }
-            Command::Disable => self.disable(fx),
-            _ if !ready => refused("a command", self.link.words()),
-            Command::Target(target) => match self.traits.target {
-                Some(limits) if limits.contains(target.0) => self.wanted.target = Some(target.0),
-                Some(l) => refused(&format!("a target of {target}"), &format!("outside the rig's {} to {} °C", l.min(), l.max())),
-                None => refused("a target", "the rig file gives this instrument no setpoint"),
-            },
-            Command::Level(level) => match self.traits.level {
-                Some(limits) if limits.contains(level) => self.wanted.level = Some(level),
-                Some(l) => refused(&format!("a level of {level}"), &format!("outside the rig's {} to {}", l.min(), l.max())),
-                None => refused("a level", "the rig file lets nothing be set on this instrument"),
-            },
-            Command::Curve(_) => refused("a curve", "this is no solar-array simulator"),
-            Command::Enable if !self.traits.output => refused("switching the output on", "no channel of the rig switches it"),
-            Command::Enable => self.wanted.enable = true,
-        }
-    }
-
-    fn disable(&mut self, fx: &mut Effects) {
-        self.wanted.enable = false;
-        self.wanted.target = None;
-        if !self.traits.output {
-            return;
-        }
-        self.wanted.disable = true;
-        match self.link {
-            Link::Ready => {
+            (Told::Off, Link::Ready) => {
                 self.line.last_attempt();
                 self.wait_until_s = None;
             }
-            Link::Refused { foreign: true } => {
-                self.wanted.disable = false;
-                fx.events.push(Event::Refused { why: format!("switching the output off: {}, and is left alone", self.link.words()) });
-            }
             // Opening switches off by itself; without a lease a silent device is tried often enough.
-            Link::Closed | Link::Opening | Link::Silent | Link::Refused { foreign: false } => {}
+            _ => {}
         }
     }
 
     /// Begins whatever can be begun, until a question is open, a wait is on, or nothing is left to do.
     fn advance(&mut self, now_s: f64, fx: &mut Effects) {
         while self.asked.is_none() && self.wait_until_s.is_none() && self.line.free() {
-            let overtaken = !matches!(self.job, None | Some(Job::Open | Job::Switch(false)));
-            if self.wanted.disable && overtaken {
+            if self.wanted.overtakes(self.job, self.link) {
                 self.drop_job("overtaken by switching the output off", fx);
             }
             if self.job.is_none() && !self.next_job(fx) {
@@ -346,31 +226,9 @@ impl<D: Dialect> Unnumbered<D> {
     }
 
     fn next_job(&mut self, fx: &mut Effects) -> bool {
-        if !matches!(self.link, Link::Ready | Link::Refused { foreign: false }) {
-            return false;
-        }
-        let job = if std::mem::take(&mut self.wanted.disable) {
-            Job::Switch(false)
-        } else if std::mem::take(&mut self.wanted.acknowledge) {
-            Job::Acknowledge
-        } else if let Some(target) = self.wanted.target.take() {
-            Job::Target(target)
-        } else if let Some(level) = self.wanted.level.take() {
-            Job::Level(level)
-        } else if std::mem::take(&mut self.wanted.enable) {
-            if self.traits.target.is_some() && !self.target_set {
-                let why = "switching the output on: no target was set since the device was configured".to_owned();
-                fx.events.push(Event::Refused { why });
-                return self.next_job(fx);
-            }
-            Job::Switch(true)
-        } else if let Some(tick) = self.wanted.poll.take() {
-            Job::Poll(tick)
-        } else {
-            return false;
-        };
-        if let Job::Switch(_) = job {
-            (self.output, self.round) = (None, 0);
+        let Some(job) = self.wanted.next(self.link, &self.traits.rules, self.given, fx) else { return false };
+        if let Job::Switch { .. } = job {
+            self.output.unknown();
         }
         self.begin(job);
         true
@@ -386,22 +244,18 @@ impl<D: Dialect> Unnumbered<D> {
                 self.failed = 0;
                 fx.events.push(Event::PollDone { tick });
             }
-            Some(Job::Target(_)) => self.target_set = true,
+            Some(Job::Target(_) | Job::Level(_)) => self.given = true,
             Some(Job::Acknowledge) => {
                 // As after every error: looked at from the beginning.
                 self.link = Link::Opening;
                 self.open(now_s, 0.0);
             }
-            Some(Job::Level(_) | Job::Switch(_)) | None => {}
+            Some(Job::Curve(_) | Job::Switch { .. }) | None => {}
         }
     }
 
     fn confirm(&mut self, on: bool, fx: &mut Effects) {
-        if self.job == Some(Job::Open) && !on {
-            self.wanted.disable = false;
-        }
-        self.output = Some(on);
-        fx.events.push(Event::OutputConfirmed { on });
+        self.output.confirm(on, self.job, &mut self.wanted, fx);
     }
 
     fn deadline(&mut self, now_s: f64, fx: &mut Effects) {
@@ -464,6 +318,7 @@ impl<D: Dialect> Driver for Unnumbered<D> {
         self.advance(now_s, &mut fx);
         let deadlines = [self.line.deadline_s(), self.wait_until_s];
         fx.deadline_s = deadlines.into_iter().flatten().min_by(f64::total_cmp);
+        fx.waits = !self.line.free();
         fx
     }
 

@@ -1,6 +1,7 @@
 //! Over real pseudo-terminals, with a driver that only shows what it was given.
 
 use super::*;
+use crate::driver::Effects;
 use serialport::{SerialPort, TTYPort};
 use std::io::{Read, Write};
 use std::os::unix::fs::symlink;
@@ -169,6 +170,20 @@ fn switching_off_overtakes_and_takes_back() {
         (&[], &[]),
     ];
     for (given, expected) in cases {
-        assert_eq!(disable_first(given.to_vec()), *expected, "{given:?}");
+        assert_eq!(
+            disable_first(&given.iter().map(|command| (0, *command)).collect::<Vec<_>>())
+                .into_iter()
+                .map(|(_, command)| command)
+                .collect::<Vec<_>>(),
+            *expected,
+            "{given:?}"
+        );
     }
+}
+
+#[test]
+fn of_a_shared_line_each_has_its_own_off() {
+    let poll = Command::Poll { tick: 1 };
+    let given = vec![(0, Command::Enable), (1, Command::Enable), (0, poll), (1, Command::Disable), (1, poll)];
+    assert_eq!(disable_first(&given), [(1, Command::Disable), (0, Command::Enable), (0, poll), (1, poll)]);
 }

@@ -52,7 +52,13 @@ pub struct Line {
 impl Line {
     /// The line to this instrument, on which a byte takes `byte_s`.
     pub fn new(scenario: &Scenario, instrument: &str, byte_s: f64) -> Self {
-        let faults: Vec<Fault> = scenario.faults.iter().filter(|f| f.befalls(instrument)).cloned().collect();
+        Self::shared(scenario, &[instrument], byte_s)
+    }
+
+    /// The line to several instruments: what befalls any of them befalls it.
+    pub fn shared(scenario: &Scenario, instruments: &[&str], byte_s: f64) -> Self {
+        let faults: Vec<Fault> = scenario.faults.iter().filter(|f| instruments.iter().any(|name| f.befalls(name))).cloned().collect();
+        let instrument = instruments.first().copied().unwrap_or_default();
         let mut rng = ChaCha8Rng::seed_from_u64(scenario.seed);
         // A stream of its own for each instrument, whatever the others do.
         rng.set_stream(instrument.bytes().fold(0, |sum: u64, byte| sum.wrapping_mul(257).wrapping_add(u64::from(byte))));

@@ -1,7 +1,7 @@
 //! The parameters a host may set: their ranges, and what they power up with. Everything here is volatile.
 
 use super::TecConfig;
-use rig::protocol::mecom::{ServerError, Value, id, parameter};
+use rig::protocol::mecom::{Sensor, ServerError, Value, id, parameter};
 
 /// Error thresholds reach this far beyond what the output stage can give (assumed).
 const TRIP_RANGE: f64 = 1.5;
@@ -55,8 +55,7 @@ impl Settings {
             id::VOLTAGE_LIMIT => Value::Float(self.voltage_limit_v),
             id::CURRENT_TRIP => Value::Float(self.current_trip_a),
             id::VOLTAGE_TRIP => Value::Float(self.voltage_trip_v),
-            // Pt1000.
-            id::OBJECT_SENSOR => Value::Int(2),
+            id::OBJECT_SENSOR => Value::Int(Sensor::Pt1000 as i32),
             id::WATCHDOG => Value::Float(self.watchdog_s),
             id::TARGET_TEMPERATURE | id::TARGET_NOW => Value::Float(self.target_degc),
             id::TARGET_RAMP => Value::Float(self.ramp_k_s),

@@ -1,24 +1,15 @@
 //! What the driver makes of an answer, and of silence.
 
 use super::Line;
-use super::script::{Job, Step, Then};
+use super::script::{Step, Then};
 use crate::config::LineSettings;
 use crate::dialect::{Ask, number};
 use crate::driver::{Effects, Event};
+use crate::drivers::commands::{AGAIN_S, FAILURES_TO_LOSE, Job, LOOKS, ROUNDS_TO_LEAVE, ROUNDS_TO_LOSE};
 use signal::Channel;
 use std::fmt::Write as _;
 
-/// Exchanges that fail in a row before the link counts as lost: a device that answers, but not what it is asked, is as good as
-/// silent.
-const FAILURES_TO_LOSE: u8 = 3;
-/// Rounds of switching off without an answer before the link counts as lost.
-const ROUNDS_TO_LOSE: u8 = 3;
-/// Rounds of switching off after which an output that stays on is left to its lease, or to whoever comes.
-const ROUNDS_TO_LEAVE: u8 = 5;
-/// Time given to a device before another round, s.
-const AGAIN_S: f64 = 0.1;
-/// How often the output is looked at until it has followed, and how far apart, s.
-const LOOKS: u8 = 10;
+/// How far apart the output is looked at until it has followed, s.
 const LOOK_AGAIN_S: f64 = 0.1;
 
 /// A step in words, for events.
@@ -201,13 +192,7 @@ impl Line {
             self.silent(format!("{FAILURES_TO_LOSE} exchanges failed in a row, {why}"), fx);
             return;
         }
-        let wanted = &self.wanted;
-        let again = match job {
-            Job::Target(_) => wanted.target.is_none(),
-            Job::Level(_) => wanted.level.is_none(),
-            Job::Curve(_) => wanted.curve.is_none(),
-            _ => false,
-        };
+        let again = matches!(job, Job::Target(_) | Job::Level(_) | Job::Curve(_)) && !self.wanted.supersedes(job);
         if again {
             self.begin(job);
         }
@@ -233,10 +218,7 @@ impl Line {
             fx.events.push(Event::Reading { tick, channel: Channel::TecOutput, value: f64::from(u8::from(on)) });
         }
         let Some(want) = want else {
-            // With "on" waiting to be sent, what was seen before it is no news, and would look like an output that went off again.
-            if self.known.output != Some(on) && !self.wanted.enable {
-                self.confirm(on, fx);
-            }
+            self.known.output.seen(on, &self.wanted, fx);
             return;
         };
         if on == want {
@@ -268,12 +250,7 @@ impl Line {
     }
 
     fn confirm(&mut self, on: bool, fx: &mut Effects) {
-        self.known.output = Some(on);
-        if self.job == Some(Job::Open) && !on {
-            // Whoever asked for it before has it.
-            self.wanted.disable = false;
-        }
-        fx.events.push(Event::OutputConfirmed { on });
+        self.known.output.confirm(on, self.job, &mut self.wanted, fx);
     }
 
     fn error(&mut self, word: &str, fx: &mut Effects) {

@@ -3,46 +3,12 @@
 use crate::config::{Instrument, LineSettings};
 use crate::dialect::{Ask, Dialect, Setup, Want};
 use crate::driver::ArrayCurve;
-use signal::{Celsius, Channel, Tick};
+use crate::drivers::commands::Job;
+use signal::{Channel, Tick};
 use std::collections::VecDeque;
 
 /// Attempts at identifying: the first may drown in a boot banner.
 pub(super) const IDENTIFY_ATTEMPTS: u8 = 3;
-
-/// What is being done.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Job {
-    /// Identify, switch off, configure, try every reading.
-    Open,
-    /// Read what is due.
-    Poll(Tick),
-    /// Set the target and read it back.
-    Target(Celsius),
-    /// Set the level and read it back.
-    Level(f64),
-    /// Set the curve and read it back.
-    Curve(ArrayCurve),
-    /// Switch the output and read back what it does.
-    Switch { on: bool, round: u8 },
-    /// Clear the device's error, and begin anew.
-    Acknowledge,
-}
-
-impl Job {
-    /// What the job is, as the object of "while ...".
-    pub(super) const fn words(&self) -> &'static str {
-        match self {
-            Self::Open => "identifying and configuring",
-            Self::Poll(_) => "polling",
-            Self::Target(_) => "setting the target",
-            Self::Level(_) => "setting the level",
-            Self::Curve(_) => "setting the curve",
-            Self::Switch { on: true, .. } => "switching the output on",
-            Self::Switch { on: false, .. } => "switching the output off",
-            Self::Acknowledge => "acknowledging the device's error",
-        }
-    }
-}
 
 /// One step of a job. Names and numbers point into the dialect.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,23 +1,14 @@
 //! What the driver makes of an answer, of a refusal, and of silence.
 
 use super::Mecom;
-use super::state::{Found, Link, status};
-use super::task::{self, Job, Task};
+use super::state::{Found, status};
+use super::task::{self, Task};
 use crate::driver::{Effects, Event};
+use crate::drivers::commands::{AGAIN_S, FAILURES_TO_LOSE, Job, LOOKS, Link, ROUNDS_TO_LEAVE, ROUNDS_TO_LOSE};
 use crate::protocol::mecom::{Answer, Sensor, ServerError, Value, error_name, id, parameter};
 use signal::{Channel, Tick};
 
-/// Exchanges that fail in a row before the link counts as lost. A device that answers, but not what it is asked, is as good as
-/// silent: nobody sees what it does, and every question renews the lease of its output.
-const FAILURES_TO_LOSE: u8 = 3;
-/// Rounds of switching off without an answer before the link counts as lost.
-const ROUNDS_TO_LOSE: u8 = 3;
-/// Rounds of switching off that are denied, or after which the output stays on, before the device is left to its lease.
-const ROUNDS_TO_LEAVE: u8 = 5;
-/// Time given to a device that would not now, s.
-const AGAIN_S: f64 = 0.1;
-/// How often the status is looked at until the output has followed, and how far apart, s.
-const LOOKS: u8 = 10;
+/// How far apart the status is looked at until the output has followed, s.
 const LOOK_AGAIN_S: f64 = 0.05;
 /// Time a device is given to restart, s (assumed; a slower one is simply found later).
 const RESTART_S: f64 = 1.0;
@@ -57,10 +48,10 @@ impl Mecom {
             return;
         }
         let again = match job {
-            Job::Target(_) => self.wanted.target.is_none(),
+            Job::Target(_) => !self.wanted.supersedes(job),
             Job::Acknowledge => true,
             Job::Switch { on, .. } => on && denied,
-            Job::Open | Job::Poll(_) => false,
+            Job::Open | Job::Poll(_) | Job::Level(_) | Job::Curve(_) => false,
         };
         if again {
             self.begin(job);
@@ -259,10 +250,7 @@ impl Mecom {
             fx.events.push(Event::Reading { tick, channel: Channel::TecOutput, value: f64::from(u8::from(on)) });
         }
         let Some(want) = want else {
-            // With "on" waiting to be sent, what was seen before it is no news, and would look like an output that went off again.
-            if self.found.output != Some(on) && !self.wanted.enable {
-                self.confirm(on, fx);
-            }
+            self.found.output.seen(on, &self.wanted, fx);
             return;
         };
         if on == want && self.found.enabled == want {
@@ -296,12 +284,7 @@ impl Mecom {
     }
 
     fn confirm(&mut self, on: bool, fx: &mut Effects) {
-        self.found.output = Some(on);
-        if self.job == Some(Job::Open) && !on {
-            // Whoever asked for it before has it.
-            self.wanted.disable = false;
-        }
-        fx.events.push(Event::OutputConfirmed { on });
+        self.found.output.confirm(on, self.job, &mut self.wanted, fx);
     }
 
     fn tell_error(&mut self, detail: i32, fx: &mut Effects) {

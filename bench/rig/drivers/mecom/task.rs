@@ -1,8 +1,9 @@
 //! What the driver does with the device, as short scripts: a job is a list of tasks, a task at most one question.
 
 use crate::config::{Instrument, MecomSettings, OBJECT_TEMPERATURE};
+use crate::drivers::commands::Job;
 use crate::protocol::mecom::{Bulk, Request, Value, id, parameter};
-use signal::{Celsius, Channel, Tick};
+use signal::{Channel, Tick};
 use std::collections::VecDeque;
 
 /// The only channel of the device that is used. Two-channel models call their second one 2.
@@ -14,39 +15,6 @@ const READ_ATTEMPTS: u8 = 2;
 
 /// The device's own ramp is this much steeper than the declared setpoint rate: a backstop that does not bend a legal ramp.
 pub const RAMP_MARGIN: f64 = 1.5;
-
-/// What is being done.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Job {
-    /// Identify, switch off, configure, try every reading.
-    Open,
-    /// Read every channel.
-    Poll(Tick),
-    /// Set the target and read it back.
-    Target(Celsius),
-    /// Switch the output and read back what it does.
-    Switch {
-        on: bool,
-        /// How often it was begun before.
-        round: u8,
-    },
-    /// Restart the device if it stands in error.
-    Acknowledge,
-}
-
-impl Job {
-    /// What the job is, as the object of "while ...".
-    pub(super) const fn words(&self) -> &'static str {
-        match self {
-            Self::Open => "identifying and configuring",
-            Self::Poll(_) => "polling",
-            Self::Target(_) => "setting the target",
-            Self::Switch { on: true, .. } => "switching the output on",
-            Self::Switch { on: false, .. } => "switching the output off",
-            Self::Acknowledge => "acknowledging the device's error",
-        }
-    }
-}
 
 /// One step of a job.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -225,5 +193,7 @@ pub(super) fn script(job: Job, instrument: &Instrument, own: &MecomSettings) -> 
             settings(instrument, own).into_iter().map(verify).chain(switch(true)).collect()
         }
         Job::Acknowledge => VecDeque::from([Task::RestartIfError]),
+        // A TEC controller is given temperatures only: refused when they are told.
+        Job::Level(_) | Job::Curve(_) => VecDeque::new(),
     }
 }

@@ -2,13 +2,9 @@
 
 use super::{Dialect, Job, Unnumbered, Verdict};
 use crate::driver::{Effects, Event};
+use crate::drivers::commands::{AGAIN_S, FAILURES_TO_LOSE, LOOKS, ROUNDS_TO_LEAVE};
 
-/// Exchanges that fail in a row before the link counts as lost.
-const FAILURES_TO_LOSE: u8 = 3;
-/// Rounds of switching off that came to nothing before the device is left alone.
-const ROUNDS_TO_LEAVE: u8 = 4;
-/// How often the output is looked at until it has followed, and how far apart, s.
-const LOOKS: u8 = 10;
+/// How far apart the output is looked at until it has followed, s.
 const LOOK_AGAIN_S: f64 = 0.1;
 
 impl<D: Dialect> Unnumbered<D> {
@@ -25,14 +21,13 @@ impl<D: Dialect> Unnumbered<D> {
     }
 
     /// Another round of switching off, if there is one left.
-    fn switch_off_again(&mut self, now_s: f64, why: &str, fx: &mut Effects) -> bool {
-        if self.round >= ROUNDS_TO_LEAVE {
+    fn switch_off_again(&mut self, now_s: f64, round: u8, why: &str, fx: &mut Effects) -> bool {
+        if round + 1 >= ROUNDS_TO_LEAVE {
             return false;
         }
-        self.round += 1;
         fx.events.push(Event::Retried { why: why.to_owned() });
-        self.begin(Job::Switch(false));
-        self.wait_until_s = Some(now_s + LOOK_AGAIN_S);
+        self.begin(Job::Switch { on: false, round: round + 1 });
+        self.wait_until_s = Some(now_s + AGAIN_S);
         true
     }
 
@@ -43,8 +38,8 @@ impl<D: Dialect> Unnumbered<D> {
             _ if self.dialect.writes(task) => {}
             // It was given one attempt only, so it proves nothing of the link; switching off will.
             Some(Job::Poll(_)) if self.wanted.disable => {}
-            Some(Job::Switch(false)) if self.switch_off_again(now_s, &why, fx) => {}
-            Some(Job::Open | Job::Switch(false)) => self.silent(now_s, why, fx),
+            Some(Job::Switch { on: false, round }) if self.switch_off_again(now_s, round, &why, fx) => {}
+            Some(Job::Open | Job::Switch { on: false, .. }) => self.silent(now_s, why, fx),
             Some(job) => self.fail(now_s, job, &why, fx),
             None => {}
         }
@@ -58,19 +53,19 @@ impl<D: Dialect> Unnumbered<D> {
             Verdict::Output(on) => self.see(now_s, task, on, fx),
             Verdict::Foreign(why) => self.refuse(format!("another device answers: {why}"), true, fx),
             // What reads it back decides: it may be off for another reason.
-            _ if denied && self.dialect.writes(task) && matches!(job, Some(Job::Switch(false))) => {}
+            _ if denied && self.dialect.writes(task) && matches!(job, Some(Job::Switch { on: false, .. })) => {}
             Verdict::NotNow(why) => match job {
                 Some(Job::Open) => self.silent(now_s, why, fx),
-                Some(Job::Switch(false)) if self.switch_off_again(now_s, &why, fx) => {}
-                Some(Job::Switch(false)) => self.silent(now_s, format!("switching the output off: {why}"), fx),
+                Some(Job::Switch { on: false, round }) if self.switch_off_again(now_s, round, &why, fx) => {}
+                Some(Job::Switch { on: false, .. }) => self.silent(now_s, format!("switching the output off: {why}"), fx),
                 Some(job) => self.fail(now_s, job, &why, fx),
                 None => {}
             },
             Verdict::Refused(why) => match job {
                 Some(Job::Open) => self.refuse(why, false, fx),
                 Some(job @ Job::Poll(_)) => self.fail(now_s, job, &why, fx),
-                Some(Job::Switch(false)) if self.switch_off_again(now_s, &why, fx) => {}
-                Some(Job::Switch(false)) => self.silent(now_s, format!("switching the output off: {why}"), fx),
+                Some(Job::Switch { on: false, round }) if self.switch_off_again(now_s, round, &why, fx) => {}
+                Some(Job::Switch { on: false, .. }) => self.silent(now_s, format!("switching the output off: {why}"), fx),
                 Some(job) => {
                     self.drop_job(&why, fx);
                     fx.events.push(Event::Refused { why: format!("{}: {why}", job.words()) });
@@ -81,7 +76,7 @@ impl<D: Dialect> Unnumbered<D> {
                 Some(Job::Open) if self.heard => self.refuse(why, false, fx),
                 Some(Job::Open) => self.silent(now_s, why, fx),
                 // Written and read back a while ago: it restarted, or another stands in its place.
-                Some(Job::Poll(_) | Job::Switch(_)) => {
+                Some(Job::Poll(_) | Job::Switch { .. }) => {
                     self.silent(now_s, format!("the device lost its settings as if restarted, {why}"), fx);
                 }
                 Some(job) if !self.heard => self.fail(now_s, job, &why, fx),
@@ -98,13 +93,10 @@ impl<D: Dialect> Unnumbered<D> {
     fn see(&mut self, now_s: f64, task: &D::Task, on: bool, fx: &mut Effects) {
         let want = match self.job {
             Some(Job::Open) if self.traits.safe_is_on => return self.confirm(on, fx),
-            Some(Job::Open | Job::Switch(false)) => false,
-            Some(Job::Switch(true)) => true,
+            Some(Job::Open | Job::Switch { on: false, .. }) => false,
+            Some(Job::Switch { on: true, .. }) => true,
             _ => {
-                // With "on" waiting to be sent, what was seen before it is no news, and would look like an output that went off again.
-                if self.output != Some(on) && !self.wanted.enable {
-                    self.confirm(on, fx);
-                }
+                self.output.seen(on, &self.wanted, fx);
                 return;
             }
         };
@@ -119,7 +111,9 @@ impl<D: Dialect> Unnumbered<D> {
         }
         let state = if on { "on" } else { "off" };
         let why = format!("switching the output {}: it stays {state}", if want { "on" } else { "off" });
-        if self.job == Some(Job::Switch(false)) && self.switch_off_again(now_s, &why, fx) {
+        if let Some(Job::Switch { on: false, round }) = self.job
+            && self.switch_off_again(now_s, round, &why, fx)
+        {
             return;
         }
         self.confirm(on, fx);
