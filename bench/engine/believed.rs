@@ -6,7 +6,7 @@ use crate::setup::Setup;
 use control::{Commands, Event, Instruments, Thermal};
 use signal::{Celsius, Channel, Origin, Reading, Snapshot, Tick};
 use std::time::Duration;
-use twin::desk::SLOT_FRAC;
+use twin::desk::{HUMIDITY_PCT, SLOT_FRAC};
 use twin::{Truth, World};
 
 /// The bench as it is believed to be.
@@ -73,7 +73,8 @@ impl Believed {
             .world
             .coolant()
             .map(|(supply, back, flow)| [(Channel::CoolantSupply, supply), (Channel::CoolantReturn, back), (Channel::Flow, flow)]);
-        meters.into_iter().chain(loop_.into_iter().flatten())
+        let room = [(Channel::Ambient, Celsius::from(self.world.room()).0), (Channel::Humidity, HUMIDITY_PCT)];
+        meters.into_iter().chain(room).chain(loop_.into_iter().flatten())
     }
 }
 

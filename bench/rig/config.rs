@@ -8,6 +8,7 @@ mod channel;
 mod commissioning;
 mod instrument;
 mod interface;
+mod interlock;
 mod read;
 mod waiver;
 
@@ -20,6 +21,7 @@ pub use instrument::{
     TetechSettings, UsbId,
 };
 pub use interface::{CoolantRule, Fluid, HeatSource, Interface, ServoNode};
+pub use interlock::InterlockRule;
 use signal::Section;
 pub use waiver::Waiver;
 
@@ -53,6 +55,8 @@ pub struct RigFile {
     pub interface: Interface,
     /// What flows through it, where it is a loop.
     pub coolant: Option<CoolantRule>,
+    /// What its own interlocks go by.
+    pub interlock: InterlockRule,
     /// Instruments in the file's order, at least one.
     pub instruments: Vec<Instrument>,
     /// Channels in the file's order; plate and workload are always among them.

@@ -4,8 +4,8 @@ mod channel;
 mod instrument;
 
 use super::{
-    AcceleratorRule, CalibrationRule, CommissioningRule, Connection, CoolantRule, DeviceSettings, Instrument, Interface, Ledger, Mass,
-    RigFile, Waiver,
+    AcceleratorRule, CalibrationRule, CommissioningRule, Connection, CoolantRule, DeviceSettings, Instrument, Interface, InterlockRule,
+    Ledger, Mass, RigFile, Waiver,
 };
 use channel::channels;
 use instrument::instrument;
@@ -26,6 +26,7 @@ pub(super) fn rig(root: &Section<'_>) -> RigFile {
     let table = root.section("interface");
     let interface = Interface::read(&table);
     let coolant = CoolantRule::read(&root.optional_section("coolant"));
+    let interlock = InterlockRule::read(&root.optional_section("interlock"));
     let mut instruments = named(root, "instrument", instrument);
     let channels = channels(root, interface.servo_node.role(), &mut instruments);
     interface.check(&table, &channels, &instruments, coolant.is_some());
@@ -34,7 +35,7 @@ pub(super) fn rig(root: &Section<'_>) -> RigFile {
     let commissioning = CommissioningRule::read(&root.optional_section("commissioning"));
     let calibration = CalibrationRule::read(&root.optional_section("calibration"));
     let waiver = Waiver::read(&root.optional_section("waiver"));
-    RigFile { name, title, interface, coolant, instruments, channels, accelerator, masses, commissioning, calibration, waiver }
+    RigFile { name, title, interface, coolant, interlock, instruments, channels, accelerator, masses, commissioning, calibration, waiver }
 }
 
 /// Reads every `[key.NAME]`.
