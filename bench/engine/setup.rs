@@ -15,7 +15,7 @@ pub(crate) use guard::trips;
 use crate::row::{self, RowMaker};
 use accelerator::nvml::Settings;
 use accelerator::{Identity, Spec};
-use bench::{calorimeter, channels, has_circulator, heat, item, stable, uncarried};
+use bench::{calorimeter, channels, has_circulator, heat, item, stable, suns, uncarried};
 use control::{Cycle, Governor, Law, LawError, Patience, Policy, Servo, SetpointLaw, Staging};
 use device::{actuator, alone, settable, settings};
 use files::parse;
@@ -309,6 +309,7 @@ impl Setup {
             coupled,
             full_w: full.0,
             channels: channels(&spec, &rig),
+            suns: suns(&rig),
             panels: profile.radiator.panels,
             optional,
         };

@@ -113,6 +113,22 @@ impl fmt::Display for Summary {
         }
         writeln!(f, "efficiency  {} {unit}s/J{}", said(figures.units_per_j, 3), predicted(|p| p.units_per_j, 3))?;
         writeln!(f, "cooling     {} {unit}s/s per kg of flight cooling", said(figures.units_per_s_per_cooling_kg, 2))?;
+        for (name, unit, gives, shown) in
+            [("array sim", "A of short-circuit current", "A", figures.array), ("sun lamp ", "of one sun", "W", figures.lamp)]
+        {
+            let Some(shown) = shown else { continue };
+            let mut odd = String::new();
+            for (rows, what) in [(shown.beyond, "beyond what was asked"), (shown.lit_in_the_dark, "lit in the dark")] {
+                if rows > 0 {
+                    odd += &format!("; {rows} rows {what}: look at it");
+                }
+            }
+            writeln!(
+                f,
+                "{name}   asked {:.3} {unit} on the mean, gave {:.3} {gives} over {} rows{odd}",
+                shown.asked, shown.gave, shown.rows
+            )?;
+        }
         for (name, value) in &self.work {
             writeln!(f, "  {name} {value:.4}")?;
         }

@@ -7,6 +7,7 @@ use model::coolant::Calorimeter;
 use model::flight::FlightModel;
 use model::mass::{Item, Ledger};
 use model::stability::Response;
+use rig::config::SunRule;
 use rig::{HeatSource, RigFile};
 use signal::{Celsius, Channel};
 use twin::{Plant, TwinSpec};
@@ -108,6 +109,12 @@ pub(super) fn heat(rig: &RigFile, calorimeter: Option<Calorimeter>) -> HeatLaw {
         // A rig file that says "calorimetric" without the channels for it is refused where it is read.
         (HeatSource::Electrical | HeatSource::Calorimetric, _) => HeatLaw::Accelerator,
     }
+}
+
+/// The rig has an array simulator, and a lamp, that follow the Sun.
+pub(super) fn suns(rig: &RigFile) -> (bool, bool) {
+    let rules = || rig.instruments.iter().filter_map(|i| i.drive.as_ref()?.sun);
+    (rules().any(|r| matches!(r, SunRule::Array { .. })), rules().any(|r| matches!(r, SunRule::Lamp { .. })))
 }
 
 /// A weighed part in the ledgers of the model.
