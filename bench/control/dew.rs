@@ -48,7 +48,11 @@ impl DewWatch {
         for (kept, channel) in [(&mut self.room, Channel::Ambient), (&mut self.humidity, Channel::Humidity)] {
             match readings.usable(channel) {
                 Some(value) => *kept = Some((value, 0)),
-                None => kept.iter_mut().for_each(|(_, age)| *age = age.saturating_add(ticks)),
+                None => {
+                    if let Some((_, age)) = kept {
+                        *age = age.saturating_add(ticks);
+                    }
+                }
             }
         }
         let fresh = |kept: Option<(f64, u32)>| kept.filter(|(_, age)| *age <= law.stale_ticks).map(|(value, _)| value);

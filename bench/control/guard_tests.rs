@@ -97,7 +97,7 @@ fn a_setpoint_near_the_dew_point_is_clamped_and_says_so() {
     let (wet, clamped) = lowest(95.0);
     assert!((wet - 25.0).abs() < 1e-9 || wet >= floor - 1e-9, "{wet} against {floor}");
     assert!(clamped, "what was asked for was not given");
-    assert_eq!(lowest(20.0).1, false);
+    assert!(!lowest(20.0).1);
 }
 
 #[test]

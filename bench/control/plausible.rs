@@ -40,7 +40,9 @@ impl PlausibleWatch {
         for channel in SLOW {
             let last = self.0.get_mut(&channel);
             let Some(value) = readings.usable(channel) else {
-                last.into_iter().for_each(|(_, age)| *age = age.saturating_add(ticks));
+                if let Some((_, age)) = last {
+                    *age = age.saturating_add(ticks);
+                }
                 continue;
             };
             let span_s = last.as_ref().map_or(0.0, |(_, age)| f64::from(age.saturating_add(ticks)) * dt_s);
@@ -56,7 +58,9 @@ impl PlausibleWatch {
                 self.0.insert(channel, (value, 0));
                 continue;
             };
-            last.into_iter().for_each(|(_, age)| *age = age.saturating_add(ticks));
+            if let Some((_, age)) = last {
+                *age = age.saturating_add(ticks);
+            }
             let mut reading = *readings.get(channel);
             reading.quality = Quality::Suspect;
             readings.set(channel, reading);

@@ -99,14 +99,14 @@ impl Polarity {
                 let way = (to - from).signum();
                 let moved = now - from - drift_k_tick * f64::from(since);
                 *self = Self::Pulse { from, to, drift_k_tick, ticks: since, sum_a, count };
-                self.judge(law, rule, Seen { to, way, moved, amps, since }, events)
+                self.judge(law, rule, &Seen { to, way, moved, amps, since }, events)
             }
             Self::Proven => Verdict::Go,
         }
     }
 
-    fn judge(&mut self, law: &Law, rule: PolarityLaw, seen: Seen, events: &mut Vec<Event>) -> Verdict {
-        let Seen { to, way, moved, amps, since } = seen;
+    fn judge(&mut self, law: &Law, rule: PolarityLaw, seen: &Seen, events: &mut Vec<Event>) -> Verdict {
+        let Seen { to, way, moved, amps, since } = *seen;
         let (name, asked) = (law.servo.name(), if way < 0.0 { "cooler" } else { "warmer" });
         let (seconds, at) = (f64::from(since) * law.dt_s, amps.map_or_else(String::new, |a| format!(" at {a:+.2} A")));
         if moved * way <= -MOVED_K {

@@ -5,7 +5,7 @@ use crate::{Comparison, Completeness, Error, Facts, Figures, Merit, Preset};
 use record::{Folder, PREDICTION, SAMPLES, each_row};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,7 +120,8 @@ impl fmt::Display for Summary {
             let mut odd = String::new();
             for (rows, what) in [(shown.beyond, "beyond what was asked"), (shown.lit_in_the_dark, "lit in the dark")] {
                 if rows > 0 {
-                    odd += &format!("; {rows} rows {what}: look at it");
+                    // Writing to a String cannot fail.
+                    let _ = write!(odd, "; {rows} rows {what}: look at it");
                 }
             }
             writeln!(
