@@ -7,6 +7,7 @@ mod architecture;
 mod calibration;
 mod flight;
 mod instruments;
+mod loops;
 mod peers;
 mod policies;
 mod process;

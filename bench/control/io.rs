@@ -1,5 +1,6 @@
 //! What goes into a step and what comes out of it.
 
+use crate::Suspect;
 use model::environment::Sample;
 use model::flight::FlightView;
 use signal::{Celsius, Limit, Origin, Request, RunState, Severity, Snapshot, Source, Tick, Watts};
@@ -138,6 +139,8 @@ pub struct Output {
     pub events: Vec<Event>,
     /// For the row.
     pub view: View,
+    /// Readings that were not believed.
+    pub suspect: Vec<Suspect>,
     /// Set once, when the run is over.
     pub end: Option<End>,
 }

@@ -1,6 +1,6 @@
 //! What was decided before the run: the model, the limits, the patience. A law is validated once and never changes.
 
-use crate::{Governor, HeatLaw, ResistanceLaw, Trip};
+use crate::{DewLaw, DriveLaw, Governor, HeatLaw, PlausibleLaw, PolarityLaw, ResistanceLaw, Trip};
 use model::battery::BatteryState;
 use model::environment::Environment;
 use model::flight::{FlightModel, FlightState};
@@ -64,6 +64,17 @@ pub enum Actuator {
     },
 }
 
+/// Interlocks that are more than bounds; what is absent is not watched.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Guards {
+    /// Nothing gets wet.
+    pub dew: Option<DewLaw>,
+    /// Nothing is believed that cannot be.
+    pub plausible: Option<PlausibleLaw>,
+    /// The drive does what it should.
+    pub drive: Option<DriveLaw>,
+}
+
 /// Everything fixed for a run.
 #[derive(Clone, Debug)]
 pub struct Law {
@@ -95,6 +106,10 @@ pub struct Law {
     pub patience: Patience,
     /// Interlocks on measured values.
     pub trips: Vec<Trip>,
+    /// The rig's own interlocks.
+    pub guards: Guards,
+    /// How polarity is tried before the first setpoint.
+    pub polarity: Option<PolarityLaw>,
     /// Die-to-plate resistance as commissioned: drifting from it alarms.
     pub resistance: Option<ResistanceLaw>,
     /// TEC current at which the rig counts as saturated, A.

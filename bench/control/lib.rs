@@ -8,12 +8,17 @@
 
 mod alarm;
 mod charge;
+mod dew;
+mod drive;
 mod governor;
+mod guard;
 mod heat;
 mod interlock;
 mod io;
 mod law;
 mod plan;
+mod plausible;
+mod polarity;
 mod policy;
 #[cfg(test)]
 mod policy_tests;
@@ -23,15 +28,20 @@ mod state;
 mod step;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 pub use alarm::{Alarm, Alarms};
 pub use charge::{Charge, Cycle};
+pub use dew::{DewLaw, dew_point};
+pub use drive::DriveLaw;
 pub use governor::{Governor, Supply};
 pub use heat::HeatLaw;
-pub use interlock::Trip;
+pub use interlock::{Held, Spin, Trip};
 pub use io::{Commands, End, Event, Input, Instruments, Output, Thermal, View};
-pub use law::{Actuator, Law, LawError, Patience, Servo, SetpointLaw, Staging};
+pub use law::{Actuator, Guards, Law, LawError, Patience, Servo, SetpointLaw, Staging};
 pub use plan::{MapError, Plan, WorkMap};
+pub use plausible::{PlausibleLaw, Suspect};
+pub use polarity::PolarityLaw;
 pub use policy::{Policy, PolicyError, Seen, THERMAL_MARGIN_K, ThermalLaw};
 pub use resistance::ResistanceLaw;
 pub use state::State;

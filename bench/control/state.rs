@@ -2,10 +2,15 @@
 
 use crate::alarm::Alarms;
 use crate::charge::Charge;
+use crate::dew::DewWatch;
+use crate::drive::DriveWatch;
 use crate::governor::Trim;
 use crate::heat::HeatMeter;
+use crate::interlock::Held;
 use crate::io::{End, Event};
 use crate::law::Law;
+use crate::plausible::PlausibleWatch;
+use crate::polarity::Polarity;
 use crate::resistance::ResistanceMeter;
 use model::battery::BatteryState;
 use model::flight::FlightState;
@@ -38,6 +43,12 @@ pub struct State {
     /// Duty commanded for the tick that ends next.
     pub(crate) duty: f64,
     pub(crate) resistance: ResistanceMeter,
+    pub(crate) polarity: Polarity,
+    pub(crate) dew: DewWatch,
+    pub(crate) plausible: PlausibleWatch,
+    pub(crate) drive: DriveWatch,
+    /// Of each trip of the law.
+    pub(crate) held_trips: Vec<Held>,
     pub(crate) settled_ticks: u32,
     pub(crate) staging_ticks: u32,
     pub(crate) suspended_ticks: u32,
@@ -73,6 +84,11 @@ impl State {
             work: WorkMeter::default(),
             duty: 0.0,
             resistance: ResistanceMeter::default(),
+            polarity: Polarity::default(),
+            dew: DewWatch::default(),
+            plausible: PlausibleWatch::default(),
+            drive: DriveWatch::default(),
+            held_trips: Vec::new(),
             settled_ticks: 0,
             staging_ticks: 0,
             suspended_ticks: 0,

@@ -4,21 +4,17 @@
 //! flight model, setpoint, budget, commands. A tick in state *running* is flown even if it turns out to be the last.
 
 use crate::governor::Supply;
+use crate::guard;
 use crate::heat::{Heat, SHORTEST_SPAN};
 use crate::io::{Commands, End, Event, Input, Output, Thermal, View};
-use crate::law::{Actuator, Law};
+use crate::law::{Actuator, Law, SetpointLaw};
+use crate::polarity::{Polarity, Verdict};
 use crate::policy::Seen;
 use crate::setpoint;
 use crate::state::State;
+use crate::watch::{watch_battery, watch_heat, watch_instruments, watch_power};
 use model::environment::Sample;
-use signal::{Celsius, Channel, Limit, Origin, Request, RunState, Severity, Watts};
-
-/// Part of full power above the budget that counts as not obeying, and for how long, bench seconds: pacing and the lag of the power
-/// reading stay below both.
-const OVER_BUDGET: f64 = 0.15;
-const OVER_FOR_S: f64 = 60.0;
-/// A battery this far below its planned depth is told of: not the rounding of a battery sized to the watt-hour.
-const DEPTH_SLACK: f64 = 0.005;
+use signal::{Celsius, Channel, Limit, Limits, Request, RunState, Severity, Watts};
 
 /// Advances `state` by the tick of `input` (and those missed before it) and says what to do.
 pub fn step(law: &Law, state: &mut State, input: &Input) -> Output {
@@ -30,11 +26,11 @@ pub fn step(law: &Law, state: &mut State, input: &Input) -> Output {
     }
 
     take_requests(state, input, &mut events);
+    // Trips look at what was read, everything else at what can be believed of it.
+    guard::trips(law, state, &input.readings, ticks, &mut events);
+    let (input, suspect) = guard::believed(law, state, input, ticks, &mut events);
+    let input = &input;
     watch_instruments(law, state, input, ticks, &mut events);
-    if let Some(why) = law.trips.iter().find_map(|t| t.check(&input.readings)) {
-        state.alarm("interlock", &why, &mut events);
-        state.finish(End::Tripped(why), &mut events);
-    }
 
     let flying = state.run == RunState::Running;
     let heat = state.heat.update(law, &input.readings, ticks, state.duty);
@@ -44,7 +40,8 @@ pub fn step(law: &Law, state: &mut State, input: &Input) -> Output {
     state.battery_w = None;
     let env = if flying { fly(law, state, heat, ticks, &mut events) } else { law.environment.at(state.mission_s) };
     let request = law.interface(&state.flight);
-    let (now, limited) = aim(law, state, input, request, ticks, &mut events);
+    let limits = guard::limits(law, state, input, ticks, &mut events);
+    let (now, limited) = aim(law, state, input, (request, limits), ticks, &mut events);
     if !flying {
         settle(law, state, input, ticks, &mut events);
     }
@@ -58,6 +55,7 @@ pub fn step(law: &Law, state: &mut State, input: &Input) -> Output {
     let supply = law.governor.temper(power(law, state, &env), &seen);
     let budget = supply.budget;
     watch_power(law, state, heat, budget, ticks, &mut events);
+    guard::drive(law, state, input, heat, ticks, &mut events);
     crate::resistance::watch(law, state, &input.readings, ticks, &mut events);
     let commands = command(law, state, input, budget, heat, ticks);
     let view = View {
@@ -80,7 +78,7 @@ pub fn step(law: &Law, state: &mut State, input: &Input) -> Output {
         work_units: state.work.counted().filter(|_| input.readings.usable(Channel::WorkUnits).is_some()),
         work_rate,
     };
-    Output { state: state.run, commands, events, view, end: state.end.clone() }
+    Output { state: state.run, commands, events, view, suspect, end: state.end.clone() }
 }
 
 fn take_requests(state: &mut State, input: &Input, events: &mut Vec<Event>) {
@@ -108,119 +106,6 @@ fn take_requests(state: &mut State, input: &Input, events: &mut Vec<Event>) {
             Request::Abort => state.finish(End::Aborted, events),
             Request::Halt => state.finish(End::Halted, events),
         }
-    }
-}
-
-/// Link loss, refusals, errors of the instruments, outputs that are not what was asked for.
-fn watch_instruments(law: &Law, state: &mut State, input: &Input, ticks: u32, events: &mut Vec<Event>) {
-    let instruments = &input.instruments;
-    if let Some(why) = &instruments.refused {
-        state.alarm("refused", why, events);
-        state.finish(End::Tripped(why.clone()), events);
-    }
-    if let Some(why) = &instruments.error {
-        state.alarm("instrument", why, events);
-        state.finish(End::Tripped(why.clone()), events);
-    }
-    if let Some(why) = &instruments.lost {
-        state.alarm("link", &format!("{why}; its output is UNKNOWN until confirmed"), events);
-        state.lost_ticks += ticks;
-        state.seen_on = false;
-        block(state, "link", why, events);
-        if state.lost_ticks > law.patience.link_ticks {
-            state.finish(End::Tripped(format!("{why} and did not come back in {}", law.wall(law.patience.link_ticks))), events);
-        }
-    } else {
-        if state.lost_ticks > 0 && instruments.ready {
-            let message = "link is back: identified again, output off and confirmed, settings read back; acknowledge and resume to go on";
-            events.push(Event { severity: Severity::Info, kind: "link", who: "control".into(), message: message.into() });
-            state.lost_ticks = 0;
-            state.alarms.clear("link");
-        }
-        match instruments.output_on {
-            Some(true) => state.seen_on = true,
-            Some(false) if state.seen_on && !matches!(state.run, RunState::Stopping | RunState::Safe) => {
-                let why = "the instrument switched its output off by itself (lease, trip or hand)";
-                state.alarm("output", why, events);
-                state.finish(End::Tripped(why.into()), events);
-            }
-            _ => {}
-        }
-    }
-    watch_readings(law, state, input, ticks, events);
-    if let Some(why) = &input.workload_fault {
-        state.alarm("workload", why, events);
-        suspend(state, "workload", why, events);
-    }
-}
-
-/// What is servoed or has an interlock must be read. A rig that is blind is switched off while its link still stands.
-fn watch_readings(law: &Law, state: &mut State, input: &Input, ticks: u32, events: &mut Vec<Event>) {
-    // A lost link has its own patience.
-    let ticks = if input.instruments.lost.is_some() { 0 } else { ticks };
-    for channel in law.watched() {
-        if input.readings.usable(channel).is_some() {
-            state.unread.insert(channel, 0);
-        } else if let Some(unread) = state.unread.get_mut(&channel) {
-            *unread = unread.saturating_add(ticks);
-        }
-    }
-    let blind = state.unread.iter().filter(|(_, n)| **n > law.patience.reading_ticks).max_by_key(|(_, n)| **n);
-    let Some((&channel, &unread)) = blind else {
-        state.alarms.clear("reading");
-        return;
-    };
-    let why = format!("{channel:?} has not been read for {}", law.wall(unread));
-    state.alarm("reading", &format!("{why}; the rig is switched off, since nobody can see it"), events);
-    block(state, "reading", &why, events);
-    if unread > law.patience.reading_ticks.saturating_add(law.patience.link_ticks) {
-        state.finish(End::Tripped(why), events);
-    }
-}
-
-/// Suspends, and keeps the output off until an operator has seen why.
-fn block(state: &mut State, by: &'static str, why: &str, events: &mut Vec<Event>) {
-    state.needs_operator = true;
-    state.resume_asked = false;
-    suspend(state, by, why, events);
-}
-
-fn suspend(state: &mut State, by: &'static str, why: &str, events: &mut Vec<Event>) {
-    if matches!(state.run, RunState::Running | RunState::Held) {
-        state.was_held = state.run == RunState::Held;
-        state.enter(RunState::Suspended, why, events);
-        state.suspended_ticks = 0;
-        state.suspended_by = Some(by);
-    }
-}
-
-fn watch_heat(law: &Law, state: &mut State, heat: Heat, events: &mut Vec<Event>) {
-    if heat.held_ticks > law.patience.heat_ticks && state.run == RunState::Running {
-        let why = format!("no heat reading for {} ticks", heat.held_ticks);
-        state.alarm("heat", &format!("{why}: {}", law.heat.silent()), events);
-        suspend(state, "heat", &why, events);
-    } else if heat.held_ticks == 0 && heat.value.is_some() {
-        state.alarms.clear("heat");
-    }
-}
-
-/// A board that keeps drawing more than its budget obeys nobody: no workload of ours, or one that does not pace.
-fn watch_power(law: &Law, state: &mut State, heat: Heat, budget: Watts, ticks: u32, events: &mut Vec<Event>) {
-    let allowed = budget.0 + OVER_BUDGET * law.governor.full.0;
-    let fresh = heat.held_ticks == 0 && heat.origin != Origin::Assumed && state.run == RunState::Running;
-    match heat.value.filter(|_| fresh) {
-        Some(board) if board.0 > allowed => {
-            state.over_ticks = state.over_ticks.saturating_add(ticks);
-            if f64::from(state.over_ticks) * law.dt_s > OVER_FOR_S {
-                let why = format!("the board draws {:.0} W on a budget of {:.0} W: nothing paces it; see --workload", board.0, budget.0);
-                state.alarm("power", &why, events);
-            }
-        }
-        Some(_) => {
-            state.over_ticks = 0;
-            state.alarms.clear("power");
-        }
-        None => {}
     }
 }
 
@@ -273,32 +158,33 @@ fn power(law: &Law, state: &mut State, env: &Sample) -> Supply {
     law.governor.supply(env, state.charge.as_ref(), state.mission_s)
 }
 
-/// A battery below its planned depth flies on, and wears; one that leaves something uncarried would have lost the satellite.
-fn watch_battery(law: &Law, state: &mut State, unmet_w: f64, events: &mut Vec<Event>) {
-    let Some((battery, charge)) = law.governor.power.battery.zip(state.charge) else { return };
-    let (soc, floor) = (charge.battery.soc_frac(), battery.floor_frac());
-    if unmet_w > 0.0 {
-        let share_w = law.governor.power.load_w(law.governor.idle);
-        let why = format!(
-            "the battery left {unmet_w:.1} W uncarried at {:.1} % charge (bus and idle board take {share_w:.1} W): enlarge battery or discharge_kw in [battery]",
-            soc * 100.0
-        );
-        state.alarm("battery", &why, events);
-    } else if soc < floor - DEPTH_SLACK {
-        let why = format!(
-            "the battery is at {:.1} % charge, planned is no less than {:.1} %: enlarge it or plan it deeper",
-            soc * 100.0,
-            floor * 100.0
-        );
-        state.alarm("depth", &why, events);
-    } else {
-        state.alarms.clear("battery");
-        state.alarms.clear("depth");
-    }
-}
-
 /// The setpoint for this tick, and what limited the row.
-fn aim(law: &Law, state: &mut State, input: &Input, request: Celsius, ticks: u32, events: &mut Vec<Event>) -> (Option<Celsius>, Limit) {
+fn aim(
+    law: &Law,
+    state: &mut State,
+    input: &Input,
+    (request, limits): (Celsius, Limits),
+    ticks: u32,
+    events: &mut Vec<Event>,
+) -> (Option<Celsius>, Limit) {
+    if state.run == RunState::Staging {
+        let mut polarity = state.polarity;
+        let verdict = polarity.tick(law, limits, input, ticks, request, events);
+        state.polarity = polarity;
+        match verdict {
+            Verdict::Go => {}
+            Verdict::Wait => return (None, Limit::None),
+            Verdict::Hold(target) => {
+                state.setpoint = Some(target);
+                return (Some(target), Limit::None);
+            }
+            Verdict::Refuse(why) => {
+                state.alarm("polarity", &why, events);
+                state.finish(End::Tripped(why), events);
+                return (state.setpoint, Limit::None);
+            }
+        }
+    }
     let measured = input.readings.usable(law.servoed()).map(Celsius);
     if state.setpoint.is_none() && (measured.is_none() || !input.instruments.ready) {
         return (None, Limit::None);
@@ -306,7 +192,7 @@ fn aim(law: &Law, state: &mut State, input: &Input, request: Celsius, ticks: u32
     let last = state.setpoint.or(measured);
     let frozen = matches!(state.run, RunState::Suspended | RunState::Stopping | RunState::Safe);
     let wanted = if frozen { last.unwrap_or(request) } else { request };
-    match setpoint::limit(&law.setpoint, last, wanted, law.dt_s * f64::from(ticks)) {
+    match setpoint::limit(&SetpointLaw { limits, ..law.setpoint }, last, wanted, law.dt_s * f64::from(ticks)) {
         Ok((next, mut limited)) => {
             state.setpoint = Some(next);
             let amps = input.readings.usable(Channel::TecCurrent).map(f64::abs);
@@ -336,7 +222,8 @@ fn settle(law: &Law, state: &mut State, input: &Input, ticks: u32, events: &mut 
         // A tick without a reading says nothing either way.
         state.settled_ticks = 0;
     }
-    let settled = state.settled_ticks >= law.staging.settle_ticks;
+    let proven = law.polarity.is_none() || state.polarity == Polarity::Proven;
+    let settled = proven && state.settled_ticks >= law.staging.settle_ticks;
     match state.run {
         RunState::Staging => {
             state.staging_ticks += ticks;
@@ -386,7 +273,8 @@ fn command(law: &Law, state: &mut State, input: &Input, budget: Watts, heat: Hea
         state.seen_on = false;
     }
     // Without a working rig the heat would stay in the plate, and while suspended something cannot be seen: no work then.
-    let may_work = !over && !blocked && state.run != RunState::Suspended;
+    let unproven = law.polarity.is_some() && state.polarity != Polarity::Proven;
+    let may_work = !over && !blocked && !unproven && state.run != RunState::Suspended;
     let (duty, limit) = match law.actuator {
         Actuator::Pacing => {
             let duty = may_work.then(|| {

@@ -3,6 +3,8 @@
 // Not in tests/, which cargo would take for a test of its own.
 #[path = "battery_tests.rs"]
 mod battery;
+#[path = "guard_tests.rs"]
+mod guard;
 
 use crate::*;
 use model::Profile;
@@ -34,7 +36,9 @@ pub(crate) fn law() -> Law {
         governor,
         staging: Staging { band_k: 0.3, settle_ticks: 5, limit_ticks: 100 },
         patience: Patience { reading_ticks: 5, heat_ticks: 3, link_ticks: 10, suspend_ticks: 50 },
-        trips: vec![Trip { name: "plate".into(), channel: Channel::Plate, min: Some(0.0), max: Some(75.0) }],
+        trips: vec![Trip { name: "plate".into(), channel: Channel::Plate, min: Some(0.0), max: Some(75.0), spin: None, advice: "" }],
+        guards: Guards::default(),
+        polarity: None,
         resistance: None,
         saturation_a: Some(7.8),
         heat: HeatLaw::Accelerator,
@@ -55,13 +59,28 @@ struct Bench {
     plate: f64,
     instruments: Instruments,
     silent_card: bool,
+    /// Readings put over its own.
+    over: Vec<(Channel, Option<f64>)>,
+    plate_follows: guard::Follows,
 }
 
 impl Bench {
     fn new(law: Law) -> Self {
         let state = State::new(&law);
         let instruments = Instruments { ready: true, output_on: Some(false), ..Instruments::default() };
-        Self { law, state, tick: 0, energy_j: 0.0, units: 0.0, duty: 0.0, plate: 25.0, instruments, silent_card: false }
+        Self {
+            law,
+            state,
+            tick: 0,
+            energy_j: 0.0,
+            units: 0.0,
+            duty: 0.0,
+            plate: 25.0,
+            instruments,
+            silent_card: false,
+            over: Vec::new(),
+            plate_follows: guard::Follows::AtOnce,
+        }
     }
 
     fn readings(&self) -> Snapshot {
@@ -74,6 +93,7 @@ impl Bench {
             s.set(Channel::BoardEnergy, good(self.energy_j));
             s.set(Channel::WorkUnits, good(self.units));
         }
+        guard::put_over(&mut s, &self.over, self.tick as f64);
         s
     }
 
@@ -95,7 +115,7 @@ impl Bench {
         self.duty = out.commands.duty.unwrap_or(0.0);
         if self.instruments.lost.is_none() {
             self.instruments.output_on = Some(out.commands.thermal == Thermal::On);
-            self.plate = out.commands.target.map_or(self.plate, |t| t.0);
+            self.plate = self.plate_follows.to(self.plate, out.commands.target);
         }
         out
     }

@@ -1,12 +1,14 @@
 //! The believed plant flown directly: no protocol, no noise, nothing of the seed. What a rehearsal flies.
 
 use crate::card::card_readings;
-use crate::devices::{Devices, Look, Unconfirmed};
+use crate::devices::{Devices, Look, Shone, Sunlight, Unconfirmed};
+use crate::instrument::asked;
 use crate::setup::Setup;
 use control::{Commands, Event, Instruments, Thermal};
+use rig::config::SunRule;
 use signal::{Celsius, Channel, Origin, Reading, Snapshot, Tick};
 use std::time::Duration;
-use twin::desk::SLOT_FRAC;
+use twin::desk::{HUMIDITY_PCT, SLOT_FRAC};
 use twin::{Truth, World};
 
 /// The bench as it is believed to be.
@@ -20,6 +22,9 @@ pub struct Believed {
     bank: bool,
     /// The slot is metered apart.
     split: bool,
+    /// How what stands for Sun and array follows it, and the newest of that.
+    suns: Vec<SunRule>,
+    sun: Option<Sunlight>,
     works: bool,
     /// Idle and full power: a limit between them stands for the duty that draws it.
     range_w: (f64, f64),
@@ -52,6 +57,8 @@ impl Believed {
             device,
             rig: setup.rig.channels_read().collect(),
             bank,
+            suns: setup.rig.instruments.iter().filter_map(|i| i.drive.as_ref()?.sun).collect(),
+            sun: None,
             split: setup.rig.channel(rig::Role::BoardSlot).is_some(),
             works: setup.workload != workload::Spec::None,
             range_w: (setup.law.governor.idle.0, setup.law.governor.full.0),
@@ -73,7 +80,8 @@ impl Believed {
             .world
             .coolant()
             .map(|(supply, back, flow)| [(Channel::CoolantSupply, supply), (Channel::CoolantReturn, back), (Channel::Flow, flow)]);
-        meters.into_iter().chain(loop_.into_iter().flatten())
+        let room = [(Channel::Ambient, Celsius::from(self.world.room()).0), (Channel::Humidity, HUMIDITY_PCT)];
+        meters.into_iter().chain(room).chain(loop_.into_iter().flatten())
     }
 }
 
@@ -106,7 +114,15 @@ impl Devices for Believed {
             }
         }
         let instruments = Instruments { ready: true, output_on: Some(on), ..Instruments::default() };
-        Look { readings, instruments, workload_fault: None, events: Vec::new() }
+        let mut shone = Shone::default();
+        if let Some(sun) = self.sun {
+            self.suns.iter().for_each(|rule| asked(*rule, sun, true, &mut shone));
+        }
+        Look { readings, instruments, workload_fault: None, shone, events: Vec::new() }
+    }
+
+    fn sunlight(&mut self, sun: Sunlight) {
+        self.sun = Some(sun);
     }
 
     fn apply(&mut self, _tick: Tick, commands: &Commands) {

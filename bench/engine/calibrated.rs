@@ -66,7 +66,9 @@ impl Setup {
     pub fn cautions(&self) -> Vec<String> {
         let stale = self.calibrated.iter().filter_map(|c| c.calibration.stale(c.at));
         let others = self.identity.iter().flat_map(|i| i.processes.iter().flatten());
+        let unguarded = self.rig.unguarded().into_iter().map(|why| format!("not guarded: {why}"));
         stale
+            .chain(unguarded)
             .chain(others.map(|busy| format!("the accelerator is also used by {busy}: its power and heat are in every figure of this run")))
             .collect()
     }

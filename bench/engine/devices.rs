@@ -16,8 +16,19 @@ pub struct Look {
     pub instruments: Instruments,
     /// The workload is not well, and why.
     pub workload_fault: Option<String>,
+    /// What was asked of what stands for Sun and array.
+    pub shone: Shone,
     /// What happened to the devices since the last look.
     pub events: Vec<Event>,
+}
+
+/// What was asked of what stands for Sun and array, when the readings beside it were taken. Missing while nothing is asked of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Shone {
+    /// Short-circuit current of the array simulator, A, and its open-circuit voltage, V, unless it is dark.
+    pub array: Option<(f64, Option<f64>)>,
+    /// Output of the lamp over that at one sun.
+    pub lamp_frac: Option<f64>,
 }
 
 /// Something that could not be confirmed safe.

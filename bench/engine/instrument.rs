@@ -1,7 +1,7 @@
 //! What the engine knows of one instrument from its driver's events. Shared by the live bench and the one in memory, so that
 //! both believe the same things for the same reasons.
 
-use crate::devices::Sunlight;
+use crate::devices::{Shone, Sunlight};
 use control::{Commands, Event, Instruments, Thermal};
 use rig::Command;
 use rig::config::SunRule;
@@ -280,6 +280,30 @@ impl Known {
         match rule {
             SunRule::Lamp { full } => lit.then_some(Command::Level(full * suns.min(1.0))),
             SunRule::Array { .. } => rule.curve(suns, array_degc).filter(|_| lit).map(Command::Curve),
+        }
+    }
+}
+
+impl Known {
+    /// What its output is now asked to show of the Sun, into `shone`.
+    pub(crate) fn asked(&self, shone: &mut Shone) {
+        if let Some((rule, Some(sun))) = self.sun {
+            asked(rule, sun, self.given.is_some(), shone);
+        }
+    }
+}
+
+/// What an output that follows the Sun by `rule` is asked to show; before it was first `told`, only the dark counts.
+pub(crate) fn asked(rule: SunRule, Sunlight { suns, array_degc }: Sunlight, told: bool, shone: &mut Shone) {
+    let lit = suns >= DARK_SUNS;
+    if lit && !told {
+        return;
+    }
+    match rule {
+        SunRule::Lamp { .. } => shone.lamp_frac = Some(if lit { suns.min(1.0) } else { 0.0 }),
+        SunRule::Array { .. } => {
+            let curve = rule.curve(suns, array_degc).filter(|_| lit);
+            shone.array = if lit { curve.map(|c| (c.isc_a, Some(c.voc_v))) } else { Some((0.0, None)) };
         }
     }
 }

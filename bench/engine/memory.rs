@@ -3,7 +3,7 @@
 //! Here live the fault tests: cables are pulled, benches are drawn by seed, belief is falsified. Nothing waits.
 
 use crate::card::card_readings;
-use crate::devices::{Devices, Look, Sunlight, Unconfirmed};
+use crate::devices::{Devices, Look, Shone, Sunlight, Unconfirmed};
 use crate::instrument::{Known, status};
 use crate::pilot::Pilot;
 use crate::row::Stamp;
@@ -171,7 +171,9 @@ impl Devices for MemoryBench {
             readings.set(channel, reading);
         }
         let instruments = status(self.seats.iter().map(|seat| &seat.known));
-        Look { readings, instruments, workload_fault: None, events: std::mem::take(&mut self.notes) }
+        let mut shone = Shone::default();
+        self.seats.iter().for_each(|seat| seat.known.asked(&mut shone));
+        Look { readings, instruments, workload_fault: None, shone, events: std::mem::take(&mut self.notes) }
     }
 
     fn sunlight(&mut self, sun: Sunlight) {

@@ -66,7 +66,7 @@ impl Pilot {
             .collect();
         self.tick += Tick::from(missed);
         let now = stamp(self.tick);
-        let look = devices.latest(self.tick, now.bench_s);
+        let mut look = devices.latest(self.tick, now.bench_s);
         self.ledger.update(&look.readings, self.law.dt_s * f64::from(missed + 1));
         let input = Input {
             tick: self.tick,
@@ -77,6 +77,12 @@ impl Pilot {
             requests,
         };
         let output = control::step(&self.law, &mut self.state, &input);
+        // What was not believed is in the row, and is said not to be.
+        for suspect in &output.suspect {
+            let mut reading = *look.readings.get(suspect.channel);
+            reading.quality = signal::Quality::Suspect;
+            look.readings.set(suspect.channel, reading);
+        }
         let array_degc = output.view.flight.array.map(|array| Celsius::from(array).0);
         devices.sunlight(Sunlight { suns: output.view.env.array_w_m2 / rig::config::SUN_W_M2, array_degc });
         rows.push(self.maker.row(self.tick, now, &look, &output, self.ledger));

@@ -27,6 +27,8 @@ pub struct RowMaker {
     pub full_w: f64,
     /// Channels the plan reads.
     pub channels: Vec<Channel>,
+    /// The rig has an array simulator, and a lamp, that follow the Sun.
+    pub suns: (bool, bool),
     /// Number of radiator panels.
     pub panels: usize,
     /// Columns of what the flight model has only if the profile asks for it; see [`optional`].
@@ -72,6 +74,8 @@ impl RowMaker {
             None => match column {
                 Column::RigRDiePlateKW => self.coupled,
                 Column::RigPumpedW => self.bank.is_some(),
+                Column::RigArrayRequestA | Column::RigArrayRequestV => self.suns.0,
+                Column::RigLampRequestFrac => self.suns.1,
                 Column::RigBoardW | Column::RigBoardJ | Column::RigBoardGapW | Column::RigBoardGapJ => self.metered(),
                 Column::RigCalorimetricW | Column::RigCalorimetricUW | Column::RigCalorimetricGapW => self.calorimeter.is_some(),
                 Column::FlightMemoryDegc
@@ -153,6 +157,9 @@ impl RowMaker {
 
         row.set(Column::RigRequestDegc, view.request.map(|t| t.0));
         row.set(Column::RigSetpointDegc, view.setpoint.map(|t| t.0));
+        row.set(Column::RigArrayRequestA, look.shone.array.map(|(isc, _)| isc));
+        row.set(Column::RigArrayRequestV, look.shone.array.and_then(|(_, voc)| voc));
+        row.set(Column::RigLampRequestFrac, look.shone.lamp_frac);
         self.derived(&mut row, look);
 
         row.set(Column::RigBoardJ, energy.metered_j().filter(|_| self.metered()));

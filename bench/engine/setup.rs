@@ -4,19 +4,23 @@
 mod bench;
 mod device;
 mod files;
+mod guard;
 
+pub(crate) use bench::item;
 pub use bench::{calorimeter, calorimetry};
-pub(crate) use bench::{item, trips};
 pub(crate) use device::{ask, power_range};
 pub use files::parse_rig;
+pub use guard::beyond_bank;
+pub(crate) use guard::trips;
 
 use crate::row::{self, RowMaker};
 use accelerator::nvml::Settings;
 use accelerator::{Identity, Spec};
-use bench::{channels, has_circulator, heat, stable, uncarried};
+use bench::{channels, has_circulator, heat, stable, suns, uncarried};
 use control::{Cycle, Governor, Law, LawError, Patience, Policy, Servo, SetpointLaw, Staging};
 use device::{actuator, alone, settable, settings};
 use files::parse;
+use guard::{guards, polarity};
 use model::Profile;
 use model::flight::FlightModel;
 use model::mass::{Item, Ledgers};
@@ -248,6 +252,9 @@ impl Setup {
         let initial = flight.periodic(&profile.environment, period_s, budget);
         stable(&flight, &initial, &profile, (&rig, &twin.plant), options.dt_s)?;
 
+        if let Some(why) = beyond_bank(&rig, &twin) {
+            return Err(SetupError::Options(why));
+        }
         let servoed = rig
             .channel(rig.interface.servo_node.role())
             .and_then(|c| c.setpoint)
@@ -275,7 +282,9 @@ impl Setup {
                 link_ticks: ticks(LINK_PATIENCE_WALL_S * speed, options.dt_s),
                 suspend_ticks: ticks(SUSPEND_PATIENCE_WALL_S * speed, options.dt_s),
             },
-            trips: trips(&rig),
+            trips: trips(&rig, options.dt_s),
+            guards: guards(&rig, options.dt_s),
+            polarity: polarity(&rig, options.dt_s),
             resistance: None,
             saturation_a: rig.servo().and_then(rig::Instrument::current_limit_a).map(|limit_a| limit_a * SATURATION_FRAC),
             heat: heat(&rig, calorimeter),
@@ -301,6 +310,7 @@ impl Setup {
             coupled,
             full_w: full.0,
             channels: channels(&spec, &rig),
+            suns: suns(&rig),
             panels: profile.radiator.panels,
             optional,
         };

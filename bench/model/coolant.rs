@@ -1,7 +1,7 @@
 //! Coolants of a bench and what can be told from their warming: density, heat capacity, and a calorimeter with its uncertainty.
 //!
-//! Water by IAPWS-95 (Wagner and Pruss, J. Phys. Chem. Ref. Data 31, 2002) at 0.2 MPa, in steps of ten kelvin. Aqueous glycols by the polynomials of Melinder,
-//! "Properties of Secondary Working Fluids for Indirect Systems", IIR 2010, with the coefficients as CoolProp publishes them for its fluids MEG and MPG.
+//! Water by IAPWS-95 (Wagner and Pruss, J. Phys. Chem. Ref. Data 31, 2002) at 2 bar, in steps of ten kelvin. Aqueous glycols by the polynomials of Melinder,
+//! "Properties of Secondary Working Fluids for Indirect Systems", IIR 2010, with the coefficients as `CoolProp` publishes them for its fluids MEG and MPG.
 //! Outside of the ranges nothing is told. Not here: viscosity, freezing, pumps.
 
 use signal::{Celsius, Kelvin, Watts};
@@ -27,7 +27,7 @@ pub enum Coolant {
 /// Largest part of glycol that the polynomials know.
 pub const MOST_GLYCOL: f64 = 0.6;
 
-/// Density (kg/m³) and heat capacity (J/(kg K)) of water at 0, 10, ... 100 °C and 0.2 MPa, IAPWS-95.
+/// Density (kg/m³) and heat capacity (J/(kg K)) of water at 0, 10, ... 100 °C and 2 bar, IAPWS-95.
 const WATER: [(f64, f64); 11] = [
     (999.89, 4218.9),
     (999.75, 4194.8),
@@ -176,7 +176,7 @@ mod tests {
         capture_frac: 1.0,
     };
 
-    /// By CoolProp 7: IAPWS-95 for water at 0.2 MPa and its own evaluation of the glycols.
+    /// By `CoolProp` 7: IAPWS-95 for water at 2 bar and its own evaluation of the glycols.
     #[test]
     fn properties_as_another_program_has_them() {
         use Coolant::{EthyleneGlycol as Eg, PropyleneGlycol as Pg, Water};

@@ -146,9 +146,12 @@ columns! {
     RigHeaterV "rig_heater_v" "V" 4 Bookkeeping HeaterVoltage "Voltage across the heater.";
     RigHeaterA "rig_heater_a" "A" 4 Bookkeeping HeaterCurrent "Current through the heater.";
     RigHeaterW "rig_heater_w" "W" 4 Bookkeeping HeaterPower "Power of the heater: test support, never charged to orbit.";
+    RigLampRequestFrac "rig_lamp_request_frac" "1" 5 Command - "Output asked of the sun lamp over that at one sun; 0 in the dark.";
     RigLampV "rig_lamp_v" "V" 4 Bookkeeping LampVoltage "Voltage of the sun lamp.";
     RigLampA "rig_lamp_a" "A" 4 Bookkeeping LampCurrent "Current of the sun lamp.";
     RigLampW "rig_lamp_w" "W" 4 Bookkeeping LampPower "Power of the sun lamp: test support, never charged to orbit.";
+    RigArrayRequestA "rig_array_request_a" "A" 4 Command - "Short-circuit current asked of the solar-array simulator; 0 in the dark.";
+    RigArrayRequestV "rig_array_request_v" "V" 4 Command - "Open-circuit voltage asked of the solar-array simulator; empty in the dark.";
     RigArrayV "rig_array_v" "V" 4 Bookkeeping ArrayVoltage "Voltage of the solar-array simulator's output.";
     RigArrayA "rig_array_a" "A" 4 Bookkeeping ArrayCurrent "Current of the solar-array simulator's output.";
     RigArrayW "rig_array_w" "W" 4 Bookkeeping ArrayPower "Power of the solar-array simulator's output.";

@@ -20,6 +20,6 @@ pub use compare::{Channel, Comparison, Gates, Rows, Status, compare_files, compa
 pub use error::Error;
 pub use facts::Facts;
 pub use gates::{Check, Gate, Of, PRESETS, Preset, Quantity, preset};
-pub use merit::{Completeness, Energy, Figures, Merit, Range};
+pub use merit::{Completeness, Energy, Figures, Merit, Range, Shown};
 pub use stats::Stats;
 pub use summary::{Ended, Summary, summarise};

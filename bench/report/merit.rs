@@ -46,6 +46,21 @@ impl Energy {
     }
 }
 
+/// What was asked of something that stands for the Sun or the array, and what it gave, over the rows that have both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Shown {
+    /// Such rows.
+    pub rows: u64,
+    /// Mean of what was asked: short-circuit current of an array, A; part of one sun of a lamp.
+    pub asked: f64,
+    /// Mean of what was measured: current of an array, A; power of a lamp, W.
+    pub gave: f64,
+    /// Rows in which an array gave more than a fiftieth beyond its short-circuit current, which none can: it does not follow.
+    pub beyond: u64,
+    /// Rows in the dark in which something was given all the same.
+    pub lit_in_the_dark: u64,
+}
+
 /// How complete a record is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Completeness {
@@ -104,6 +119,12 @@ pub struct Figures {
     pub die_degc: Option<Range>,
     /// Farthest the servoed temperature was from its setpoint on rows that are not limited, K, with its sign.
     pub worst_tracking_k: Option<f64>,
+    /// The solar-array simulator, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub array: Option<Shown>,
+    /// The sun lamp, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lamp: Option<Shown>,
     /// Energy into the Peltier bank, J: test support, in no figure above.
     pub test_support_j: Option<f64>,
 }
@@ -171,14 +192,45 @@ pub struct Merit {
     supply: Option<Range>,
     die: Option<Range>,
     worst_tracking_k: Option<f64>,
+    array: Shine,
+    lamp: Shine,
     support_w: Mean,
 }
+
+/// Sums of what was asked of an output and what it gave.
+#[derive(Clone, Copy, Debug, Default)]
+struct Shine {
+    asked: Mean,
+    gave: Mean,
+    beyond: u64,
+    lit_in_the_dark: u64,
+}
+
+impl Shine {
+    /// `most` is the largest that can be given for each of what is asked.
+    fn push(&mut self, asked: Option<f64>, gave: Option<f64>, most: f64) {
+        let Some((asked, gave)) = asked.zip(gave) else { return };
+        self.asked.push(Some(asked));
+        self.gave.push(Some(gave));
+        self.beyond += u64::from(asked > 0.0 && gave > asked * most * 1.02);
+        self.lit_in_the_dark += u64::from(asked == 0.0 && gave > DARK);
+    }
+
+    fn shown(self) -> Option<Shown> {
+        let (asked, gave) = self.asked.value().zip(self.gave.value())?;
+        Some(Shown { rows: self.asked.n, asked, gave, beyond: self.beyond, lit_in_the_dark: self.lit_in_the_dark })
+    }
+}
+
+/// Less than this is nothing, A or W.
+const DARK: f64 = 0.05;
 
 impl Merit {
     /// For rows of `dt_s` bench seconds each.
     pub const fn new(dt_s: f64) -> Self {
         const METER: Meter = Meter { last: None, total: None };
         const MEAN: Mean = Mean { sum: 0.0, n: 0 };
+        const SHINE: Shine = Shine { asked: MEAN, gave: MEAN, beyond: 0, lit_in_the_dark: 0 };
         Self {
             dt_s,
             source: Source::Accelerator,
@@ -203,6 +255,8 @@ impl Merit {
             supply: None,
             die: None,
             worst_tracking_k: None,
+            array: SHINE,
+            lamp: SHINE,
             support_w: MEAN,
         }
     }
@@ -255,6 +309,8 @@ impl Merit {
         widen(&mut self.supply, row.get(Column::FlightSupplyDegc));
         widen(&mut self.die, row.get(Column::AccelDieDegc));
         self.support_w.push(row.get(Column::RigTecW));
+        self.array.push(row.get(Column::RigArrayRequestA), row.get(Column::RigArrayA), 1.0);
+        self.lamp.push(row.get(Column::RigLampRequestFrac), row.get(Column::RigLampW), f64::INFINITY);
         let error_k = row.get(self.servoed).zip(row.get(Column::RigSetpointDegc)).map(|(held, setpoint)| held - setpoint);
         if let Some(error_k) = error_k.filter(|e| !row.limited.is_limited() && e.abs() > self.worst_tracking_k.map_or(-1.0, f64::abs)) {
             self.worst_tracking_k = Some(error_k);
@@ -311,6 +367,8 @@ impl Merit {
             supply_degc: self.supply,
             die_degc: self.die,
             worst_tracking_k: self.worst_tracking_k,
+            array: self.array.shown(),
+            lamp: self.lamp.shown(),
             test_support_j: self.support_w.value().map(|w| w * self.running as f64 * self.dt_s),
         }
     }

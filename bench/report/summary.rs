@@ -5,7 +5,7 @@ use crate::{Comparison, Completeness, Error, Facts, Figures, Merit, Preset};
 use record::{Folder, PREDICTION, SAMPLES, each_row};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,6 +119,23 @@ impl fmt::Display for Summary {
         writeln!(f, "efficiency  {} {unit}s/J{}", said(figures.units_per_j, 3), predicted(|p| p.units_per_j, 3))?;
         let boundary = self.boundary.as_ref().map_or(String::new(), |b| format!(" (boundary: {b})"));
         writeln!(f, "cooling     {} {unit}s/s per kg of flight cooling{boundary}", said(figures.units_per_s_per_cooling_kg, 2))?;
+        for (name, unit, gives, shown) in
+            [("array sim", "A of short-circuit current", "A", figures.array), ("sun lamp ", "of one sun", "W", figures.lamp)]
+        {
+            let Some(shown) = shown else { continue };
+            let mut odd = String::new();
+            for (rows, what) in [(shown.beyond, "beyond what was asked"), (shown.lit_in_the_dark, "lit in the dark")] {
+                if rows > 0 {
+                    // Writing to a String cannot fail.
+                    let _ = write!(odd, "; {rows} rows {what}: look at it");
+                }
+            }
+            writeln!(
+                f,
+                "{name}   asked {:.3} {unit} on the mean, gave {:.3} {gives} over {} rows{odd}",
+                shown.asked, shown.gave, shown.rows
+            )?;
+        }
         for (name, value) in &self.work {
             writeln!(f, "  {name} {value:.4}")?;
         }

@@ -8,6 +8,7 @@ mod channel;
 mod commissioning;
 mod instrument;
 mod interface;
+mod interlock;
 mod mass;
 mod read;
 mod scale;
@@ -22,6 +23,7 @@ pub use instrument::{
     TetechSettings, UsbId,
 };
 pub use interface::{CoolantRule, Fluid, HeatSource, Interface, ServoNode};
+pub use interlock::InterlockRule;
 pub use mass::{Boundary, Ledger, Mass, WeighingRecord, WeighingRule};
 pub use scale::{SCALE, Scale};
 use signal::Section;
@@ -60,6 +62,8 @@ pub struct RigFile {
     pub interface: Interface,
     /// What flows through it, where it is a loop.
     pub coolant: Option<CoolantRule>,
+    /// What its own interlocks go by.
+    pub interlock: InterlockRule,
     /// Instruments in the file's order, at least one.
     pub instruments: Vec<Instrument>,
     /// Channels in the file's order; plate and workload are always among them.

@@ -53,7 +53,7 @@ impl Devices for Ideal {
             readings.set(channel, Reading::good(value, bench_s, Origin::Simulated));
         }
         let instruments = Instruments { ready: true, output_on: Some(true), ..Instruments::default() };
-        Look { readings, instruments, workload_fault: None, events: Vec::new() }
+        Look { readings, instruments, workload_fault: None, ..Look::default() }
     }
 
     fn apply(&mut self, _tick: Tick, commands: &Commands) {

@@ -131,6 +131,7 @@ fn without_rig<E>(setup: &Setup, mut take: impl FnMut(&Row) -> Result<(), E>) ->
     law.staging.settle_ticks = 1;
     law.trips.retain(|trip| trip.channel == Channel::Die);
     law.saturation_a = None;
+    (law.guards, law.polarity) = (control::Guards::default(), None);
     // Its coolant and its meters go with it: the card tells its own power, on the flight model's plate.
     (law.heat, law.servo) = (control::HeatLaw::Accelerator, control::Servo::Plate);
     let start = law.flight.view(&law.initial);

@@ -85,6 +85,9 @@ impl Emulated for Partial {
 /// Part of a board's power that comes through its slot, where a rig meters it apart (assumed: a slot gives at most 75 W, the rest comes by cable).
 pub const SLOT_FRAC: f64 = 0.3;
 
+/// Relative humidity of the emulated room, % (assumed).
+pub const HUMIDITY_PCT: f64 = 45.0;
+
 /// The part of the board's power that an instrument has, if its rig meters slot and cable apart.
 fn part(rig: &RigFile, instrument: &Instrument) -> Option<f64> {
     rig.channel(Role::BoardSlot)?;

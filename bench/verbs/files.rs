@@ -37,6 +37,19 @@ pub(crate) fn check_rig(wanted: &str) -> Result<Exit> {
         );
     }
     say!("  {}", loop_limit(&rig, &twin));
+    say!("  {}", dryness(&rig));
+    if let Some(why) = engine::setup::beyond_bank(&rig, &twin) {
+        say!("  runs would refuse: {why}");
+    }
+    for why in rig.unguarded() {
+        say!("  not guarded: {why}");
+    }
+    if let Some(servo) = rig.blind_drive() {
+        say!(
+            "  {} declares no current limit: its saturation, a rise beyond the maximum-cooling current and a dead drive go unseen",
+            servo.name
+        );
+    }
     say!("  {}", super::commission::describe(&rig, &source.from));
     for why in rig.refuses_unattended() {
         say!("  unattended running would refuse: {why}");
@@ -45,6 +58,17 @@ pub(crate) fn check_rig(wanted: &str) -> Result<Exit> {
         say!("  waived by {} on {}: {}", waiver.who, waiver.when, waiver.why);
     }
     Ok(Exit::Done)
+}
+
+/// What keeps the bench dry.
+fn dryness(rig: &rig::RigFile) -> String {
+    if rig.knows_dew_point() {
+        return format!(
+            "dew: setpoint, plate and coolant stay {} K above the room's dew point; without humidity for {} s nothing is cooled below the room",
+            rig.interlock.dew_margin_k, rig.interlock.dew_stale_s
+        );
+    }
+    "dew: room and humidity are not both read, so that only the lowest setpoint keeps the bench dry".to_owned()
 }
 
 /// What the instrument does of itself when the host dies.

@@ -145,6 +145,8 @@ pub struct Procedure {
     waiting: String,
     setpoint: Option<f64>,
     seen_on: bool,
+    /// What each trip remembers.
+    held: Vec<control::Held>,
     first: Option<Tick>,
     was_ready: bool,
     read_at: Option<Tick>,
@@ -172,6 +174,7 @@ impl Procedure {
             waiting: String::new(),
             setpoint: None,
             seen_on: false,
+            held: Vec::new(),
             first: None,
             was_ready: false,
             read_at: None,
@@ -213,7 +216,8 @@ impl Procedure {
         if !look.instruments.ready {
             return self.told(lines, None, "waiting for the instruments".into());
         }
-        if let Some(why) = self.facts.trips.iter().find_map(|t| t.check(&look.readings)) {
+        self.held.resize(self.facts.trips.len(), None);
+        if let Some(why) = self.facts.trips.iter().zip(&mut self.held).find_map(|(t, held)| t.check(&look.readings, held, 1)) {
             return self.fail(why, bench_s, lines);
         }
         if self.seen_on && look.instruments.output_on == Some(false) && self.setpoint.is_some() {

@@ -148,7 +148,7 @@ impl Station {
             rate_k_min: plate.rate_k_min,
             idle_w: idle.0,
             full_w: full.0,
-            trips: trips(&rig),
+            trips: trips(&rig, order.dt_s),
             current_limit_a: rig.servo().and_then(rig::Instrument::current_limit_a).unwrap_or(0.0),
             plant: twin.plant.clone(),
             rule: rig.commissioning.clone(),

@@ -3,7 +3,7 @@
 use super::accelerator::{Heard, RealAccelerator, VirtualCard};
 use super::emulator::Emulator;
 use super::guardian::Guarded;
-use crate::devices::{Devices, Look, Sunlight, Unconfirmed};
+use crate::devices::{Devices, Look, Shone, Sunlight, Unconfirmed};
 use crate::instrument::{Known, status};
 use control::{Commands, Event};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
@@ -156,7 +156,15 @@ impl Devices for LiveDevices {
             known.fill(tick, bench_s, &mut readings);
         }
         let workload_fault = self.hear_source(deadline, &mut readings);
-        Look { readings, instruments: status(self.ports.iter().map(|(_, k)| k)), workload_fault, events: std::mem::take(&mut self.notes) }
+        let mut shone = Shone::default();
+        self.ports.iter().for_each(|(_, known)| known.asked(&mut shone));
+        Look {
+            readings,
+            instruments: status(self.ports.iter().map(|(_, k)| k)),
+            workload_fault,
+            shone,
+            events: std::mem::take(&mut self.notes),
+        }
     }
 
     fn sunlight(&mut self, sun: Sunlight) {

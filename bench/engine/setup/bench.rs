@@ -1,12 +1,13 @@
 //! What a law and its rows take from the rig: channels, trips, masses, and whether the loop through it is stable.
 
 use accelerator::{Health, Sample, Spec};
-use control::{Cycle, HeatLaw, Trip};
+use control::{Cycle, HeatLaw};
 use model::Profile;
 use model::coolant::Calorimeter;
 use model::flight::FlightModel;
 use model::mass::{Item, Ledger};
 use model::stability::Response;
+use rig::config::SunRule;
 use rig::{HeatSource, RigFile};
 use signal::{Celsius, Channel};
 use twin::{Plant, TwinSpec};
@@ -110,6 +111,12 @@ pub(super) fn heat(rig: &RigFile, calorimeter: Option<Calorimeter>) -> HeatLaw {
     }
 }
 
+/// The rig has an array simulator, and a lamp, that follow the Sun.
+pub(super) fn suns(rig: &RigFile) -> (bool, bool) {
+    let rules = || rig.instruments.iter().filter_map(|i| i.drive.as_ref()?.sun);
+    (rules().any(|r| matches!(r, SunRule::Array { .. })), rules().any(|r| matches!(r, SunRule::Lamp { .. })))
+}
+
 /// A weighed part in the ledgers of the model.
 pub(crate) fn item(mass: &rig::config::Mass) -> Item {
     let ledger = match mass.ledger {
@@ -146,15 +153,4 @@ pub(super) fn channels(spec: &Spec, rig: &RigFile) -> Vec<Channel> {
     let more: Vec<Channel> = rig.channels_read().filter(|c| !channels.contains(c)).collect();
     channels.extend(more);
     channels
-}
-
-pub(crate) fn trips(rig: &RigFile) -> Vec<Trip> {
-    let mut trips: Vec<Trip> = rig
-        .channels
-        .iter()
-        .filter(|c| c.trip_min.is_some() || c.trip_max.is_some())
-        .filter_map(|c| Some(Trip { name: c.role.word().to_owned(), channel: c.role.channel()?, min: c.trip_min, max: c.trip_max }))
-        .collect();
-    trips.push(Trip { name: "accelerator die".into(), channel: Channel::Die, min: None, max: Some(rig.accelerator.trip_max_degc) });
-    trips
 }

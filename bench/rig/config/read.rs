@@ -5,8 +5,8 @@ mod instrument;
 mod shared;
 
 use super::{
-    AcceleratorRule, CalibrationRule, CommissioningRule, Connection, CoolantRule, DeviceSettings, Instrument, Interface, Mass, RigFile,
-    SCALE, Scale, Waiver, WeighingRule,
+    AcceleratorRule, CalibrationRule, CommissioningRule, Connection, CoolantRule, DeviceSettings, Instrument, Interface, InterlockRule,
+    Mass, RigFile, SCALE, Scale, Waiver, WeighingRule,
 };
 use channel::channels;
 pub(super) use instrument::instrument;
@@ -27,6 +27,7 @@ pub(super) fn rig(root: &Section<'_>) -> RigFile {
     let table = root.section("interface");
     let interface = Interface::read(&table);
     let coolant = CoolantRule::read(&root.optional_section("coolant"));
+    let interlock = InterlockRule::read(&root.optional_section("interlock"));
     let mut instruments = named(root, "instrument", instrument);
     shared::lines(root, &instruments);
     let channels = channels(root, interface.servo_node.role(), &mut instruments);
@@ -43,6 +44,7 @@ pub(super) fn rig(root: &Section<'_>) -> RigFile {
         title,
         interface,
         coolant,
+        interlock,
         instruments,
         channels,
         accelerator,

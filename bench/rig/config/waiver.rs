@@ -44,6 +44,7 @@ pub(super) fn refusals(rig: &RigFile) -> Vec<String> {
     if rig.waiver.is_some() {
         return Vec::new();
     }
+    let unguarded = rig.unguarded().into_iter().map(|why| format!("{why}, or answer for it in [waiver]"));
     unleased
         .map(|i| {
             format!(
@@ -52,5 +53,6 @@ pub(super) fn refusals(rig: &RigFile) -> Vec<String> {
                 i.name
             )
         })
+        .chain(unguarded)
         .collect()
 }

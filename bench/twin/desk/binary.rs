@@ -27,7 +27,7 @@ fn without_coolant(channel: Channel, scene: &Scene) -> f64 {
         Channel::Plate => scene.plate_degc,
         Channel::Sink | Channel::Radiator | Channel::CoolantReturn => scene.sensors.sink_degc,
         Channel::MeterPower | Channel::SlotPower => scene.board_w,
-        Channel::Humidity => 45.0,
+        Channel::Humidity => super::HUMIDITY_PCT,
         Channel::Flow => 2.0,
         Channel::FanSpeed | Channel::PumpSpeed => 1800.0,
         _ => scene.room_degc,
