@@ -12,6 +12,7 @@ pub mod commission;
 pub mod devices;
 pub mod folder;
 mod instrument;
+mod keeper;
 pub mod ledger;
 pub mod live;
 pub mod manifest;
