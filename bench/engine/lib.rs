@@ -22,3 +22,4 @@ mod policy;
 pub mod rehearse;
 pub mod row;
 pub mod setup;
+pub mod workmap;

@@ -80,7 +80,7 @@ pub struct CalibrationCard {
 }
 
 /// The program that wrote a run.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Program {
     /// Version.
     pub version: String,
@@ -122,7 +122,7 @@ pub struct Plan {
 }
 
 /// Where a run was flown.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Host {
     /// Host name.
     pub name: String,
@@ -131,7 +131,7 @@ pub struct Host {
 }
 
 /// A file copied in.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Source {
     /// Its `name`.
     pub name: String,

@@ -115,16 +115,23 @@ impl Surface {
             }
         }
         let at = |n: usize| {
-            let row = &self.rows[n];
+            let row: &Row = &self.rows[n];
             let (low, high) = (row.points[0].0, row.points[row.points.len() - 1].0);
             if !(low - self.edge_w..=high + self.edge_w).contains(&power_w) {
                 let at_degc = (!self.as_it_is).then_some(row.degc);
                 return Err(Outside { edge: Edge::Power, asked: power_w, low, high, at_degc });
             }
-            Ok(row.rate(power_w))
+            Ok(())
         };
-        let low = at(row)?;
-        if part == 0.0 { Ok(low) } else { Ok(low + part * (at(row + 1)? - low)) }
+        // A plate as near to a row as it is held is at that row, whatever the other can do.
+        let near = |n: usize| (self.rows[n].degc - degc).abs() <= EDGE_K;
+        if part == 0.0 || !near(row + 1) {
+            at(row)?;
+        }
+        if part > 0.0 && !near(row) {
+            at(row + 1)?;
+        }
+        Ok(self.rate_clamped(power_w, degc))
     }
 
     /// The same with the edge standing for everything beyond it.

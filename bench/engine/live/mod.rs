@@ -12,11 +12,13 @@ mod open;
 mod poll;
 mod recorder;
 mod socket;
+mod workmap;
 
 pub use commission::{CommissionOptions, commission};
 pub use emulator::{EmulatorError, Launch};
 pub use guardian::{GuardError, guard};
 pub use socket::{folder as socket_folder, make_folder as make_socket_folder, path_of as socket_path};
+pub use workmap::{MapOptions, MapOutcome, measure};
 
 use crate::calibrated::{RangeWatch, caution};
 use crate::devices::{Devices, Unconfirmed};
@@ -141,6 +143,9 @@ pub enum RunError {
     /// The rig's commissioning does not allow it.
     #[error("{0}; nothing was switched on")]
     Commissioning(String),
+    /// A work map cannot be kept, or its work is not understood.
+    #[error("{0}")]
+    Map(String),
     /// The rehearsal says the run cannot be flown.
     #[error("the rehearsal already {0}; nothing was switched on")]
     Rehearsal(String),
