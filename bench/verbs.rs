@@ -17,3 +17,4 @@ pub(crate) mod rehearse;
 pub(crate) mod run;
 pub(crate) mod sweep;
 pub(crate) mod workload;
+pub(crate) mod workmap;

@@ -15,6 +15,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+pub use control::Event;
 pub use conduct::{Conducted, Observer, Progress, conduct};
 pub use manifest::{Limits, Manifest, PlanCard, Span};
 pub use measured::{MeasuredMap, ReadError, WorkMapCard};
