@@ -16,6 +16,7 @@ mod keeper;
 pub mod ledger;
 pub mod live;
 pub mod manifest;
+mod mapped;
 pub mod memory;
 pub mod pilot;
 mod policy;

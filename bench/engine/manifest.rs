@@ -39,6 +39,9 @@ pub struct Manifest {
     /// The calibration that the prediction goes by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<CalibrationCard>,
+    /// The measured work map that the plan goes by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work_map: Option<crate::workmap::WorkMapCard>,
     /// The prediction, sealed before the first measured row.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prediction: Option<Sealed>,

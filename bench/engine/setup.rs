@@ -136,6 +136,8 @@ pub struct Setup {
     pub calibrated: Option<crate::calibrated::Calibrated>,
     /// Real hardware goes without one, with somebody beside it.
     pub uncommissioned: bool,
+    /// The measured work map that its plan goes by; see [`Setup::plan_by`].
+    pub work_map: Option<crate::workmap::WorkMapCard>,
 }
 
 impl Setup {
@@ -222,6 +224,7 @@ impl Setup {
             accelerator: &spec,
             card: &twin.card,
             trip_degc: rig.accelerator.trip_max_degc,
+            map: None,
         };
         let policy = crate::policy::build(options.policy.unwrap_or(profile.power.policy), &subject)?;
         let governor = Governor { policy, ..base };
@@ -309,6 +312,7 @@ impl Setup {
             commissioned: None,
             calibrated: None,
             uncommissioned: false,
+            work_map: None,
         })
     }
 
@@ -349,7 +353,7 @@ impl Setup {
 }
 
 /// A battery that leaves bus or idle boards uncarried on every orbit loses the satellite: why, with the whole satellite's numbers.
-fn uncarried(cycle: &Cycle, share: f64) -> Option<String> {
+pub(crate) fn uncarried(cycle: &Cycle, share: f64) -> Option<String> {
     let unmet_kwh = cycle.unmet_j / share / 3.6e6;
     (unmet_kwh > 1e-6).then(|| {
         format!(
@@ -426,7 +430,7 @@ pub(crate) fn power_range(
 /// Refuses a loop of flight model and bench that would run away or ring. Its delay is half a tick, the rig's lag and what it
 /// declares beside, all in bench seconds. Heat is electrical on every rig that there is: it answers to temperature by leakage,
 /// and a watt at the board brings its overhead into the loop.
-fn stable(
+pub(crate) fn stable(
     flight: &FlightModel,
     initial: &model::flight::FlightState,
     profile: &Profile,

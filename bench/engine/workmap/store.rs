@@ -107,7 +107,7 @@ impl Store {
     }
 
     /// Begins a sitting; returns its number.
-    pub(crate) fn begin(&mut self) -> Result<u32, StoreError> {
+    pub fn begin(&mut self) -> Result<u32, StoreError> {
         let number = self.manifest.segments.len() as u32;
         self.manifest.segments.push(Span { number, started: jiff::Timestamp::now().to_string(), ended: None });
         write(&self.folder, &self.manifest)?;
@@ -146,7 +146,7 @@ impl Store {
     }
 
     /// Ends a sitting; seals the map if every point is there. True if it was sealed.
-    pub(crate) fn end(&mut self, how: &str) -> Result<bool, StoreError> {
+    pub fn end(&mut self, how: &str) -> Result<bool, StoreError> {
         if let Some(span) = self.manifest.segments.last_mut() {
             span.ended = Some(how.to_owned());
         }

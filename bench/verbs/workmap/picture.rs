@@ -90,7 +90,7 @@ impl Picture {
         // No work at no load is a figure, and would leave all others one shade.
         let worked = table.all().filter_map(|c| Some(c.estimate(shown.figure())?.mean)).filter(|v| *v > 0.0);
         let range = worked.fold(None, |range, v| Some(range.map_or((v, v), |(low, high): (f64, f64)| (low.min(v), high.max(v)))));
-        let decimals = range.map_or(2, |(_, high)| (3 - high.abs().max(1e-9).log10().floor() as i32 - 1).clamp(0, 6) as usize);
+        let decimals = range.map_or(2, |(_, high)| (3 - high.abs().max(1e-9).log10().floor() as i32).clamp(0, 6) as usize);
         let number = |v: f64| format!("{v:.decimals$}");
         let place = |cell: &Cell| match cell.estimate(shown.figure()) {
             Some(e) => {
