@@ -80,7 +80,11 @@ fn a_plan_from_the_map_of_a_bench_flies_on_that_bench() {
         assert!(card.seal.len() == 64 && card.simulated && !card.clamped, "{card:?}");
         let [sun, believed, measured] = [setup(PolicyChoice::FollowSun), setup(PolicyChoice::Plan), by_map].map(|s| flown(s, seed));
         let percent = |work: f64| (work / sun - 1.0) * 100.0;
-        eprintln!("seed {seed}, over follow-sun: plan by belief {:+.2} %, plan by the measured map {:+.2} %", percent(believed), percent(measured));
+        eprintln!(
+            "seed {seed}, over follow-sun: plan by belief {:+.2} %, plan by the measured map {:+.2} %",
+            percent(believed),
+            percent(measured)
+        );
         assert!(measured > 1.05 * sun && measured > 0.99 * believed, "{sun} {believed} {measured}");
     }
 }

@@ -14,7 +14,9 @@ impl Setup {
         let refused = |why: String| SetupError::Options(why);
         let choice = self.options.policy.unwrap_or(self.profile.power.policy);
         if choice != PolicyChoice::Plan {
-            return Err(refused(format!("--map is what the policy \"plan\" goes by, and this run's policy is \"{choice}\": add --policy plan")));
+            return Err(refused(format!(
+                "--map is what the policy \"plan\" goes by, and this run's policy is \"{choice}\": add --policy plan"
+            )));
         }
         let map = MeasuredMap::read(folder).map_err(|why| refused(why.to_string()))?;
         if let Some(why) = self.other(&map) {

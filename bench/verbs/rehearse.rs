@@ -82,7 +82,8 @@ fn gain(args: &RehearseArgs, setup: &engine::setup::Setup, told: &Rehearsal) -> 
         return Ok(None);
     }
     let flight = FlightArgs { policy: Some(PolicyChoice::FollowSun), map: None, map_clamp: false, ..args.flight.clone() };
-    let beside = fly(&plan::setup(&flight, None, false)?, |_| Ok::<(), std::convert::Infallible>(())).unwrap_or_else(|never| match never {});
+    let beside =
+        fly(&plan::setup(&flight, None, false)?, |_| Ok::<(), std::convert::Infallible>(())).unwrap_or_else(|never| match never {});
     let sun = beside.work.filter(|work| beside.flown && *work > 0.0);
     Ok(told.work.zip(sun).map(|(work, sun)| work / sun - 1.0))
 }

@@ -31,7 +31,12 @@ fn a_map_that_was_killed_is_gone_on_with() {
     assert!(before >= 2);
 
     // What belongs to another bench is refused; what is told agrees or is refused.
-    for (more, words) in [("--seed 5", "its seed was 4, and now is 5"), ("--rig desk", "unexpected argument"), ("desk", "its rig was"), ("--repeats 2", "its repeats was")] {
+    for (more, words) in [
+        ("--seed 5", "its seed was 4, and now is 5"),
+        ("--rig desk", "unexpected argument"),
+        ("desk", "its rig was"),
+        ("--repeats 2", "its repeats was"),
+    ] {
         let refused = bench.run(&format!("workload map --resume {} {more}", map.display()));
         assert!(matches!(refused.code, Some(2 | 3)) && refused.err.contains(words), "{more}: {}", refused.err);
     }
@@ -54,7 +59,11 @@ fn a_map_that_was_killed_is_gone_on_with() {
     assert!(bench.run(&resume).err.contains("finished and sealed"));
 
     let shown = bench.run(&format!("workload map show {} --html page.html --svg map.svg", map.display())).with(0);
-    assert!(shown.out.contains("[SIMULATED]") && shown.out.contains("× 70 degC: the rig's setpoint goes from 5 to 60 degC"), "{}", shown.out);
+    assert!(
+        shown.out.contains("[SIMULATED]") && shown.out.contains("× 70 degC: the rig's setpoint goes from 5 to 60 degC"),
+        "{}",
+        shown.out
+    );
     assert!(shown.out.lines().count() <= 23 && shown.out.lines().all(|l| l.chars().count() <= 80), "{}", shown.out);
     let page = std::fs::read_to_string(bench.path("page.html")).expect("a page");
     assert!(page.contains("<svg") && page.contains("not reachable") && page.contains("simulated"));

@@ -15,8 +15,8 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use control::Event;
 pub use conduct::{Conducted, Observer, Progress, conduct};
+pub use control::Event;
 pub use manifest::{Limits, Manifest, PlanCard, Span};
 pub use measured::{MeasuredMap, ReadError, WorkMapCard};
 pub use order::{Actuator, COOLANT_DEGC, Order, REFERENCE_EVERY, REPEATS, Survey, WINDOW_S};

@@ -20,6 +20,8 @@ const STEADY_S: f64 = 60.0;
 const PLATE_K_MIN: f64 = 0.1;
 const DIE_K_MIN: f64 = 1.0;
 const POWER_FRAC_MIN: f64 = 0.02;
+/// How long work may take to begin, bench s: a server loads its model. Work that nobody counts never does, and is measured without it.
+const BEGIN_S: f64 = 300.0;
 /// Longest wait for it, bench s.
 const SETTLE_S: f64 = 1800.0;
 /// A plate at the limit of its output moves at least this fast if it is still coming, K/min.
@@ -41,6 +43,8 @@ pub(super) struct Now<'a> {
     /// The setpoint sent last, on its ramp.
     pub(super) setpoint: Option<f64>,
     pub(super) survey: &'a Survey,
+    /// Work was counted in this sitting: it has begun.
+    pub(super) worked: bool,
 }
 
 /// What a tick comes to.
@@ -49,6 +53,8 @@ pub(super) enum Step {
     Go(String),
     /// Over.
     Done(Box<Found>),
+    /// The map cannot go on.
+    Failed(String),
 }
 
 /// What was found.
@@ -217,6 +223,14 @@ impl Measurement {
         let held = off_k.is_none_or(|k| k.abs() <= HELD_K) && still(plate_drift, PLATE_K_MIN, self.target.is_some());
         let quiet = still(window.per_min(Channel::Die), DIE_K_MIN, false)
             && still(window.per_min(Channel::BoardPower), POWER_FRAC_MIN * facts.full_w, true);
+        if *level > 0.0 && !now.worked {
+            if waited < BEGIN_S {
+                return Step::Go("waiting for the work to begin".into());
+            }
+            if now.readings.usable(Channel::WorkUnits).is_some() {
+                return Step::Failed(format!("the work did not do one unit in {BEGIN_S} s: try it alone with `orbitbench workload bench`"));
+            }
+        }
         let full = window.full();
         // Paced power has noise of its own in a short window: after two of them it is the temperatures that count.
         let quiet = quiet || (waited > 2.0 * STEADY_S && still(window.per_min(Channel::Die), DIE_K_MIN, false));

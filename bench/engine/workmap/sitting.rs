@@ -45,13 +45,27 @@ pub struct Sitting<'a> {
     keeper: Keeper,
     setpoint: Option<f64>,
     level: f64,
+    /// Units when they were first counted, and whether any came since.
+    units: Option<f64>,
+    worked: bool,
 }
 
 impl<'a> Sitting<'a> {
     /// The points of `planned` that are not among `done`.
     pub fn new(survey: &'a Survey, planned: &[Planned], done: &[Point], segment: u32) -> Self {
         let open = planned.iter().filter(|p| done.iter().all(|d| d.index != p.index)).copied().collect();
-        Self { survey, segment, open, done: done.to_vec(), under_way: None, keeper: Keeper::default(), setpoint: None, level: 0.0 }
+        Self {
+            survey,
+            segment,
+            open,
+            done: done.to_vec(),
+            under_way: None,
+            keeper: Keeper::default(),
+            setpoint: None,
+            level: 0.0,
+            units: None,
+            worked: false,
+        }
     }
 
     /// How many points are open.
@@ -92,10 +106,14 @@ impl<'a> Sitting<'a> {
             return self.end(Ended::Done, points);
         };
         let level = (planned.budget_w - facts.idle_w) / (facts.full_w - facts.idle_w);
-        let now = Now { t: bench_s, readings: &look.readings, setpoint: self.setpoint, survey: self.survey };
+        if let Some(units) = look.readings.usable(Channel::WorkUnits) {
+            self.worked |= units > *self.units.get_or_insert(units);
+        }
+        let now = Now { t: bench_s, readings: &look.readings, setpoint: self.setpoint, survey: self.survey, worked: self.worked };
         let measurement = self.under_way.get_or_insert_with(|| Measurement::new(planned.coolant_degc, level.clamp(0.0, 1.0), bench_s));
         let waiting = match measurement.tick(&now, &mut self.level) {
             Step::Go(waiting) => waiting,
+            Step::Failed(why) => return self.end(Ended::Tripped(why), points),
             Step::Done(found) => {
                 points.extend(self.over(*found));
                 "done".to_owned()

@@ -394,6 +394,67 @@ fn what_cannot_be_measured_is_refused_with_the_reason() {
 }
 
 #[test]
+fn a_device_on_no_plate_has_one_row_as_it_is() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let text = twin_text().replace("coupled = true ", "coupled = false");
+    let apart = Order { coolant_degc: None, ..order(text.clone(), 1) };
+    let (map, _) = measured(dir.path(), apart, |s| Box::new(bench(s, drawn(s))));
+    let table = &map.tables[0];
+    assert_eq!((&table.coolant_degc[..], table.budget_w.len()), (&[None][..], 3));
+    assert!(
+        table
+            .all()
+            .all(|c| c.estimate(Figure::PerJoule).is_some() && c.estimate(Figure::Plate).is_none() && c.estimate(Figure::Die).is_some())
+    );
+    // Nothing of the rig was asked for anything.
+    let (surface, _) = map.surface(None).expect("a surface");
+    assert!(surface.as_it_is && surface.rate(44.0, -300.0) == surface.rate(44.0, 300.0));
+    let why = Survey::build(order(text, 1)).expect_err("no plate").to_string();
+    assert!(why.contains("leave --coolant out"), "{why}");
+}
+
+/// Pacing and power cap: one or the other, and what each sends.
+#[test]
+fn a_board_is_held_by_its_share_of_time_or_by_its_limit_and_never_by_both() {
+    let mut survey = Survey::build(order(twin_text(), 1)).expect("a survey");
+    for (level, duty) in [(0.0, None), (0.5, Some(0.5)), (1.0, Some(1.0))] {
+        let commands = super::point::commands(&survey, Some(30.0), level);
+        assert_eq!((commands.duty, commands.limit), (duty, None));
+    }
+    (survey.order.actuator, survey.least_limit_w) = (Actuator::PowerCap, 30.0);
+    for (level, duty, watts) in [(0.0, None, 30.0), (0.1, Some(1.0), 30.0), (0.5, Some(1.0), 44.0), (1.0, Some(1.0), 72.0)] {
+        let commands = super::point::commands(&survey, None, level);
+        assert_eq!((commands.duty, commands.limit), (duty, Some(signal::Watts(watts))));
+        assert_eq!(commands.thermal, control::Thermal::Off, "nothing is servoed without a setpoint");
+    }
+}
+
+/// A server that loads for two minutes: what it draws meanwhile is not taken for work.
+#[test]
+fn work_that_has_not_begun_is_waited_for() {
+    let (map, _) = spoilt(|r, t| {
+        if t < 380.0 {
+            let reading = *r.get(Channel::WorkUnits);
+            r.set(Channel::WorkUnits, Reading { value: Some(0.0), ..reading });
+        }
+    });
+    assert!(
+        map.points.iter().filter(|p| p.budget_w > 20.0).all(|p| p.figures.get(Figure::Rate).is_some_and(|r| r > 100.0)),
+        "{:?}",
+        map.points[0]
+    );
+    assert!(map.points[0].figures.get(Figure::Settle).is_some_and(|s| s > 350.0));
+
+    // Work that counts and does nothing ends it: a place without work is not what is to be known.
+    let dir = tempfile::tempdir().expect("a folder");
+    let survey = Survey::build(order(twin_text(), 1)).expect("a survey");
+    let mut store = Store::create(&survey, dir.path(), program()).expect("room");
+    let mut devices = Faulty { inner: bench(&survey, drawn(&survey)), spoil: Box::new(|r, _| scale(r, Channel::WorkUnits, 0.0)) };
+    let (conducted, sealed) = sit(&survey, &mut devices, &mut Ear::default(), &mut store);
+    assert!(matches!(&conducted.ended, Ended::Tripped(why) if why.contains("did not do one unit")) && !sealed, "{conducted:?}");
+}
+
+#[test]
 fn at_speed_a_tick_is_what_a_process_keeps_up_with() {
     for (speed, dt_s) in [(None, 1.0), (Some(60.0), 1.0), (Some(300.0), 5.0), (Some(1000.0), 10.0)] {
         let mut order = order(twin_text(), 1);

@@ -13,7 +13,9 @@ use clap::{Args, Subcommand};
 use engine::commission;
 use engine::live::{MapOptions, RunError, measure};
 use engine::manifest::Program;
-use engine::workmap::{Actuator, Event, MeasuredMap, Observer, Order, Progress, REFERENCE_EVERY, REPEATS, Store, Survey, WINDOW_S, table_columns};
+use engine::workmap::{
+    Actuator, Event, MeasuredMap, Observer, Order, Progress, REFERENCE_EVERY, REPEATS, Store, Survey, WINDOW_S, table_columns,
+};
 use picture::{Picture, Shown};
 use signal::{Channel, Severity};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -145,8 +147,7 @@ fn read(folder: &Path) -> Result<MeasuredMap> {
 }
 
 fn pictures(map: &MeasuredMap, of: Shown, batch: Option<u32>) -> Result<Vec<Picture>> {
-    let found: Vec<Picture> =
-        map.tables.iter().filter(|t| batch.is_none() || t.batch == batch).map(|t| Picture::of(map, t, of)).collect();
+    let found: Vec<Picture> = map.tables.iter().filter(|t| batch.is_none() || t.batch == batch).map(|t| Picture::of(map, t, of)).collect();
     match (found.is_empty(), batch) {
         (false, _) => Ok(found),
         (true, Some(batch)) => Err(BadInput(format!("the map has no batch of {batch}")).into()),
@@ -222,13 +223,14 @@ fn begin(args: &MeasureArgs) -> Result<Exit> {
     if !because.is_empty() {
         eprintln!("simulated, never good for real hardware: {}", because.join(", "));
     }
+    for busy in survey.station.identity.iter().flat_map(|i| i.processes.iter().flatten()) {
+        eprintln!("caution: the device is also used by {busy}: its power and heat are in every figure of this map");
+    }
     if survey.design.coolant_degc.is_empty() {
         eprintln!("the device is on no plate of ours: its temperature is what its own cooling makes of it, and the map has one row");
     }
-    let options = MapOptions {
-        program: std::env::current_exe().context("cannot find this program's own file")?,
-        emulator: args.emulator.clone(),
-    };
+    let options =
+        MapOptions { program: std::env::current_exe().context("cannot find this program's own file")?, emulator: args.emulator.clone() };
     let mut line = Line::new(store.manifest().workload.unit.clone())?;
     let outcome = measure(&survey, &options, &mut line, &mut store);
     line.close();
@@ -335,7 +337,13 @@ impl Observer for Line {
         }
         self.shown = Some(Instant::now());
         let Some(at) = progress.at else { return };
-        let mut text = format!("{} of {}, {} left: {}", progress.done, progress.total, clock(progress.eta_s), place(at.batch, at.coolant_degc, at.budget_w));
+        let mut text = format!(
+            "{} of {}, {} left: {}",
+            progress.done,
+            progress.total,
+            clock(progress.eta_s),
+            place(at.batch, at.coolant_degc, at.budget_w)
+        );
         for (channel, name, unit) in [(Channel::Plate, "plate", "degC"), (Channel::BoardPower, "", "W")] {
             if let Some(value) = progress.readings.usable(channel).filter(|_| channel != Channel::Plate || at.coolant_degc.is_some()) {
                 let _ = write!(text, ", {name}{}{value:.1} {unit}", if name.is_empty() { "" } else { " " });

@@ -50,7 +50,11 @@ impl FromStr for Shown {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let names = Self::ALL.map(|(name, _)| name).join(", ");
-        Self::ALL.into_iter().find(|(name, _)| *name == text).map(|(_, shown)| shown).ok_or_else(|| format!("\"{text}\" is not drawn: expected one of {names}"))
+        Self::ALL
+            .into_iter()
+            .find(|(name, _)| *name == text)
+            .map(|(_, shown)| shown)
+            .ok_or_else(|| format!("\"{text}\" is not drawn: expected one of {names}"))
     }
 }
 

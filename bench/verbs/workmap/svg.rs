@@ -130,14 +130,8 @@ fn scale(svg: &mut String, picture: &Picture, y: f64) {
 
 /// A shade of viridis (matplotlib's default since 2.0, CC0), and the ink that is read on it.
 fn colour(shade: f64) -> (String, &'static str) {
-    const STOPS: [[f64; 3]; 6] = [
-        [68.0, 1.0, 84.0],
-        [65.0, 68.0, 135.0],
-        [42.0, 120.0, 142.0],
-        [34.0, 168.0, 132.0],
-        [122.0, 209.0, 81.0],
-        [253.0, 231.0, 37.0],
-    ];
+    const STOPS: [[f64; 3]; 6] =
+        [[68.0, 1.0, 84.0], [65.0, 68.0, 135.0], [42.0, 120.0, 142.0], [34.0, 168.0, 132.0], [122.0, 209.0, 81.0], [253.0, 231.0, 37.0]];
     let at = shade.clamp(0.0, 1.0) * 5.0;
     let k = (at as usize).min(4);
     let mix = |c: usize| (STOPS[k][c] + (at - k as f64) * (STOPS[k + 1][c] - STOPS[k][c])).round();
@@ -145,7 +139,11 @@ fn colour(shade: f64) -> (String, &'static str) {
 }
 
 fn put(svg: &mut String, x: f64, y: f64, anchor: &str, fill: &str, size: f64, text: &str) {
-    let _ = writeln!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" fill=\"{fill}\" font-size=\"{size}\">{}</text>", escape(text));
+    let _ = writeln!(
+        svg,
+        "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" fill=\"{fill}\" font-size=\"{size}\">{}</text>",
+        escape(text)
+    );
 }
 
 fn escape(text: &str) -> String {

@@ -117,18 +117,30 @@ mod tests {
     use super::*;
 
     fn picture() -> Picture {
-        let known = |shade: f64, value: &str, half: &str| Place::Known { shade: Some(shade).filter(|_| value != "0.00"), value: value.into(), half: half.into(), n: 4 };
+        let known = |shade: f64, value: &str, half: &str| Place::Known {
+            shade: Some(shade).filter(|_| value != "0.00"),
+            value: value.into(),
+            half: half.into(),
+            n: 4,
+        };
         Picture {
             title: "virtual L4-class card on twin".into(),
             what: "tokens put out per joule of the board".into(),
             simulated: true,
-            notes: vec!["pacing, 4 repeats in random order, 95 % by Student's t with drift +0.02 % ±0.05 % (n = 11)".into(), "! a doubt".into()],
+            notes: vec![
+                "pacing, 4 repeats in random order, 95 % by Student's t with drift +0.02 % ±0.05 % (n = 11)".into(),
+                "! a doubt".into(),
+            ],
             across: ["16 W", "44 W", "72 W"].map(str::to_owned).to_vec(),
             rows: vec![
                 ("83".into(), vec![Place::Beyond { most: None, why: "the die".into() }, Place::Open, Place::Open]),
                 (
                     "65".into(),
-                    vec![known(0.0, "0.00", "±0.000"), known(0.0, "7.94", "±0.022"), Place::Beyond { most: Some("51 W".into()), why: "the die".into() }],
+                    vec![
+                        known(0.0, "0.00", "±0.000"),
+                        known(0.0, "7.94", "±0.022"),
+                        Place::Beyond { most: Some("51 W".into()), why: "the die".into() },
+                    ],
                 ),
                 ("20".into(), vec![known(0.0, "0.00", "±0.000"), known(0.26, "8.51", "n = 1"), known(1.0, "10.15", "±0.001")]),
             ],
@@ -181,7 +193,9 @@ pacing, 4 repeats in random order, 95 % by Student's t with drift +0.02 % ±0.05
         let mut wide = picture();
         wide.across = (0..17).map(|n| format!("{} W", n * 10)).collect();
         for (_, places) in &mut wide.rows {
-            *places = (0..17).map(|n| Place::Known { shade: Some(f64::from(n) / 16.0), value: "123.4".into(), half: "±0.01".into(), n: 4 }).collect();
+            *places = (0..17)
+                .map(|n| Place::Known { shade: Some(f64::from(n) / 16.0), value: "123.4".into(), half: "±0.01".into(), n: 4 })
+                .collect();
         }
         let drawn = draw(&wide, false);
         assert!(drawn.lines().all(|l| l.chars().count() <= WIDTH), "{drawn}");
