@@ -141,7 +141,7 @@ pub fn correlations(points: &[Planned]) -> [Option<f64>; 2] {
 fn spearman(x: &[f64], y: &[f64]) -> Option<f64> {
     let (x, y) = (ranks(x), ranks(y));
     let n = x.len() as f64;
-    let mean = (n + 1.0) / 2.0;
+    let mean = f64::midpoint(n, 1.0);
     let sum = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - mean) * (b - mean)).sum::<f64>();
     let (xx, yy) = (sum(&x, &x), sum(&y, &y));
     (xx > 0.0 && yy > 0.0).then(|| sum(&x, &y) / (xx * yy).sqrt())
@@ -150,7 +150,7 @@ fn spearman(x: &[f64], y: &[f64]) -> Option<f64> {
 fn ranks(values: &[f64]) -> Vec<f64> {
     let below = |v: f64| values.iter().filter(|w| **w < v).count() as f64;
     let same = |v: f64| values.iter().filter(|w| **w == v).count() as f64;
-    values.iter().map(|v| below(*v) + (same(*v) + 1.0) / 2.0).collect()
+    values.iter().map(|v| below(*v) + f64::midpoint(same(*v), 1.0)).collect()
 }
 
 /// Random numbers of one draw.

@@ -24,7 +24,7 @@ pub(crate) enum WorkloadCommand {
     /// Work for a while and say how much was done: no rig, no accelerator, no run
     Bench(BenchArgs),
     /// Measure work per joule over power budget and coolant temperature, or draw what was measured
-    Map(crate::verbs::workmap::MapArgs),
+    Map(Box<crate::verbs::workmap::MapArgs>),
     /// Start a command, and end it when our input falls silent; used by runs
     #[command(hide = true)]
     Guard {

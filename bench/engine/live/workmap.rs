@@ -6,7 +6,7 @@ use super::open::{Opening, open, remove_links};
 use super::{RunError, socket};
 use crate::devices::{Devices, Look, Sunlight, Unconfirmed};
 use crate::live::devices::LiveDevices;
-use crate::workmap::{Conducted, Ended, Observer, Store, StoreError, Survey, conduct};
+use crate::workmap::{Conducted, Ended, Observer, Store, Survey, conduct};
 use control::{Commands, Event};
 use signal::Tick;
 use std::path::PathBuf;
@@ -51,7 +51,7 @@ impl MapOutcome {
 /// Measures what is still open of the map in `store`.
 pub fn measure(survey: &Survey, options: &MapOptions, observer: &mut dyn Observer, store: &mut Store) -> Result<MapOutcome, RunError> {
     socket::make_folder().map_err(|source| RunError::System { doing: "use the folder for sockets", source })?;
-    store.begin().map_err(kept)?;
+    store.begin().map_err(|why| kept(&why))?;
     let mut outcome = MapOutcome { ended: Ended::Done, unconfirmed: Vec::new(), internal: None, sealed: false };
     let planned = store.planned().to_vec();
     let mut batches: Vec<Option<u32>> = planned.iter().map(|p| p.batch).collect();
@@ -80,7 +80,7 @@ pub fn measure(survey: &Survey, options: &MapOptions, observer: &mut dyn Observe
     Ok(outcome)
 }
 
-fn kept(why: StoreError) -> RunError {
+fn kept(why: &dyn std::fmt::Display) -> RunError {
     RunError::Map(why.to_string())
 }
 
@@ -93,7 +93,7 @@ fn one(
     batch: Option<u32>,
 ) -> Result<Conducted, RunError> {
     let station = &survey.station;
-    let workload = survey.workload(batch).map_err(|why| RunError::Map(why.to_string()))?;
+    let workload = survey.workload(batch).map_err(|why| kept(&why))?;
     let name = format!("{}_{}", store.folder().name(), std::process::id());
     let devices = open(&Opening {
         rig: &station.rig,

@@ -20,7 +20,7 @@ const LEVELS: [f64; 5] = [0.0, 0.25, 0.5, 0.75, 1.0];
 pub const REPEATS: u32 = 4;
 /// Temperatures between two visits to the reference.
 pub const REFERENCE_EVERY: u32 = 2;
-/// Length of a window, bench s: the least that averages sensor and pacing (MLPerf Power asks for as much).
+/// Length of a window, bench s: the least that averages sensor and pacing (`MLPerf` Power asks for as much).
 pub const WINDOW_S: f64 = 60.0;
 /// Nothing comes nearer than this to where it would slow down or trip, K.
 pub(super) const MARGIN_K: f64 = 3.0;
@@ -206,13 +206,13 @@ impl Survey {
         if !limits.contains(degc) {
             return Some(format!("the rig's setpoint goes from {} to {} degC", limits.min(), limits.max()));
         }
-        let trips = self.facts().trips.iter().filter(|t| t.channel == Channel::Plate);
+        let mut trips = self.facts().trips.iter().filter(|t| t.channel == Channel::Plate);
         let near = |t: &control::Trip| {
             let high = t.max.filter(|max| degc > max - MARGIN_K);
             let low = t.min.filter(|min| degc < min + MARGIN_K);
             high.or(low).map(|at| format!("the {} would be within {MARGIN_K} K of its trip at {at} degC", t.name))
         };
-        trips.filter_map(near).next()
+        trips.find_map(near)
     }
 
     /// Bench seconds that a point takes, roughly, before any was measured.

@@ -201,10 +201,13 @@ fn what_the_rig_cannot_be_asked_for_is_not_tried() {
     assert_eq!(one.estimate(Figure::PerJoule).expect("measured").half_width, None, "one repeat has no interval");
 }
 
+/// What goes wrong with the readings of a bench second.
+type Spoil = Box<dyn FnMut(&mut Snapshot, f64)>;
+
 /// A bench seen through a fault of the card.
 struct Faulty {
     inner: MemoryBench,
-    spoil: Box<dyn FnMut(&mut Snapshot, f64)>,
+    spoil: Spoil,
 }
 
 impl Devices for Faulty {
@@ -320,27 +323,28 @@ fn a_sitting_that_was_cut_off_is_gone_on_with_and_only_what_is_open_is_measured(
     assert!(Store::resume(&survey, &folder).err().expect("finished").to_string().contains("finished and sealed"));
 }
 
+/// Pulls the cable at a bench second.
+struct Pulled(MemoryBench, f64);
+impl Devices for Pulled {
+    fn latest(&mut self, tick: Tick, bench_s: f64) -> Look {
+        if (self.1..self.1 + 3.0).contains(&bench_s) {
+            self.0.unplug();
+        }
+        self.0.latest(tick, bench_s)
+    }
+    fn apply(&mut self, tick: Tick, commands: &Commands) {
+        self.0.apply(tick, commands);
+    }
+    fn make_safe(&mut self, within: Duration) -> (Vec<crate::devices::Unconfirmed>, Vec<Event>) {
+        self.0.plug();
+        self.0.make_safe(within)
+    }
+}
+
 #[test]
 fn every_way_out_is_safe_and_a_lost_link_ends_it() {
     let dir = tempfile::tempdir().expect("a folder");
     let survey = Survey::build(order(twin_text(), 1)).expect("a survey");
-    /// Pulls the cable at a bench second.
-    struct Pulled(MemoryBench, f64);
-    impl Devices for Pulled {
-        fn latest(&mut self, tick: Tick, bench_s: f64) -> Look {
-            if (self.1..self.1 + 3.0).contains(&bench_s) {
-                self.0.unplug();
-            }
-            self.0.latest(tick, bench_s)
-        }
-        fn apply(&mut self, tick: Tick, commands: &Commands) {
-            self.0.apply(tick, commands);
-        }
-        fn make_safe(&mut self, within: Duration) -> (Vec<crate::devices::Unconfirmed>, Vec<Event>) {
-            self.0.plug();
-            self.0.make_safe(within)
-        }
-    }
     let mut store = Store::create(&survey, dir.path(), program()).expect("room");
     store.begin().expect("room");
     let planned = store.planned().to_vec();

@@ -133,9 +133,13 @@ fn notes(map: &MeasuredMap, table: &Table) -> Vec<String> {
     );
     let at = if plan.coolant_degc.is_empty() { "; the temperature is what the device's own cooling makes of it" } else { "" };
     let mut notes = vec![format!("{}, {} repeats in random order, 95 % by Student's t with {drift}{at}", plan.actuator, plan.repeats)];
-    notes.push("every board's own sensor: ±5 % in all places alike, in no interval".to_owned());
+    let seal = match &map.verdict {
+        Verdict::Sealed { seal } => format!("; seal {}", seal.get(..16).unwrap_or(seal)),
+        _ => String::new(),
+    };
+    notes.push(format!("every board's own sensor: ±5 % in all places alike, in no interval{seal}"));
     match &map.verdict {
-        Verdict::Sealed { seal } => notes[1] += &format!("; seal {}", seal.get(..16).unwrap_or(seal)),
+        Verdict::Sealed { .. } => {}
         Verdict::Unsealed { .. } => notes.push(format!("not finished: {} of {} points", map.points.len(), map.planned())),
         tampered @ Verdict::Tampered { .. } => notes.push(format!("{tampered}")),
     }

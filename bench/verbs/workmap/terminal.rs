@@ -36,13 +36,14 @@ pub(super) fn draw(picture: &Picture, coloured: bool) -> String {
         block(&mut text, picture, from, to, coloured);
     }
     if let Some((least, most)) = &picture.scale {
-        let ramp: String = if coloured {
+        let ramp: Vec<String> = if coloured {
             COLOURS.iter().map(|(c, _)| format!("\x1b[48;5;{c}m  \x1b[0m")).collect()
         } else {
             SHADES.iter().map(|c| format!("[{c}]")).collect()
         };
+        let ramp = ramp.concat();
         let beyond = if picture.reasons.is_empty() { "" } else { "   × not reachable, and the power that was" };
-        let _ = writeln!(text, "{:>LEFT$} {ramp} {most}{beyond}", least);
+        let _ = writeln!(text, "{least:>LEFT$} {ramp} {most}{beyond}");
     }
     for (at, why) in &picture.reasons {
         wrap(&mut text, &format!("× {at} degC: {why}"));
@@ -55,8 +56,8 @@ pub(super) fn draw(picture: &Picture, coloured: bool) -> String {
 
 fn block(text: &mut String, picture: &Picture, from: usize, to: usize, coloured: bool) {
     let wide = ((WIDTH - LEFT) / (to - from)).clamp(NARROW, WIDE);
-    let names: String = picture.across[from..to].iter().map(|name| format!("{:>wide$}", fit(name, wide - 1))).collect();
-    let _ = writeln!(text, "{:>LEFT$}{names}", "degC");
+    let names: Vec<String> = picture.across[from..to].iter().map(|name| format!("{:>wide$}", fit(name, wide - 1))).collect();
+    let _ = writeln!(text, "{:>LEFT$}{}", "degC", names.concat());
     for (name, places) in &picture.rows {
         let mut lines = [format!("{:>LEFT$}", fit(name, LEFT - 1)), " ".repeat(LEFT)];
         for place in &places[from..to] {
@@ -103,7 +104,7 @@ fn wrap(text: &mut String, words: &str) {
     for word in words.split(' ') {
         if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > WIDTH {
             let _ = writeln!(text, "{line}");
-            line = "  ".to_owned();
+            "  ".clone_into(&mut line);
         } else if !line.is_empty() {
             line.push(' ');
         }
