@@ -135,6 +135,7 @@ impl Measurement {
         if let Some((margin, words)) = nearest(now)
             && margin < MARGIN_K
             && (margin < HARD_K || now.t - self.backed_s > HOLD_S)
+            && !self.cooling(now)
         {
             return self.back_off(now, level, words);
         }
@@ -154,6 +155,12 @@ impl Measurement {
             return self.measure(now, ticked);
         }
         self.settle(now, level)
+    }
+
+    /// It comes down from a hotter place, without load: what is too near to a limit was that place's, and is leaving it.
+    fn cooling(&self, now: &Now<'_>) -> bool {
+        let plate = now.readings.usable(Channel::Plate);
+        !self.arrived && self.target.zip(plate).is_some_and(|(target, plate)| plate > target + NEAR_K)
     }
 
     /// The counter moved since the last tick.

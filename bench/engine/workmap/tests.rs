@@ -162,7 +162,7 @@ fn a_drawn_bench_is_found_within_its_own_intervals() {
 #[test]
 fn hot_places_are_tried_and_what_is_not_reachable_says_how_far_it_went() {
     let dir = tempfile::tempdir().expect("a folder");
-    let hot = Order { coolant_degc: Some(vec![30.0, 65.0, 73.0, 83.0]), ..order(hot_text(), 1) };
+    let hot = Order { coolant_degc: Some(vec![30.0, 65.0, 73.0, 83.0]), repeats: 3, ..order(hot_text(), 1) };
     let (map, ear) = measured(dir.path(), hot, |s| Box::new(bench(s, drawn(s))));
     let table = &map.tables[0];
     let cell = |t: usize, w: usize| &table.cells[t][w];
@@ -184,6 +184,8 @@ fn hot_places_are_tried_and_what_is_not_reachable_says_how_far_it_went() {
     // Tried once, known after that.
     let tried = map.points.iter().filter(|p| p.coolant_degc == Some(65.0) && p.budget_w == 72.0 && p.figures.get(Figure::Window).is_some());
     assert_eq!(tried.count(), 1);
+    // Coming down from where not even idling was possible, the cooler places are as reachable as ever: the reference among them.
+    assert!(map.points.iter().filter(|p| p.kind == Kind::Reference || p.coolant_degc == Some(30.0)).all(|p| p.status == Status::Measured));
     // The most at 65 degC is the edge of what a plan may ask for there.
     let (surface, _) = map.surface(None).expect("a surface");
     assert!(surface.rate(44.0, 65.0).is_ok() && surface.rate(72.0, 65.0).is_err());

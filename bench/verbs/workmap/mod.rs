@@ -19,6 +19,7 @@ use engine::workmap::{
 use picture::{Picture, Shown};
 use signal::{Channel, Severity};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write, stderr, stdout};
 use std::path::{Path, PathBuf};
@@ -275,6 +276,7 @@ struct Line {
     shown: Option<Instant>,
     open: bool,
     unit: String,
+    said: BTreeSet<String>,
 }
 
 impl Line {
@@ -285,7 +287,7 @@ impl Line {
             signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(&stop)).context("cannot listen to signals")?;
             signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot listen to signals")?;
         }
-        Ok(Self { stop, terminal: stderr().is_terminal(), shown: None, open: false, unit })
+        Ok(Self { stop, terminal: stderr().is_terminal(), shown: None, open: false, unit, said: BTreeSet::new() })
     }
 
     fn close(&mut self) {
@@ -326,8 +328,10 @@ impl Observer for Line {
     }
 
     fn event(&mut self, event: &Event) {
-        if event.severity > Severity::Info {
-            self.say(&format!("{} {}: {}", event.severity.word(), event.who, event.message));
+        let text = format!("{} {}: {}", event.severity.word(), event.who, event.message);
+        // The same again and again is told once, and is in events.csv as often as it was.
+        if event.severity > Severity::Info && self.said.insert(text.clone()) {
+            self.say(&text);
         }
     }
 

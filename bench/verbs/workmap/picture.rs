@@ -152,6 +152,8 @@ fn reasons(table: &Table) -> Vec<(String, String)> {
     let mut found: Vec<(String, Vec<String>)> = Vec::new();
     for cell in table.all().filter(|c| c.not_reachable()) {
         let Some(why) = cell.why() else { continue };
+        // A point that was not tried says whose reason it has; here it is the reason that counts.
+        let why = why.strip_prefix("as point ").and_then(|rest| rest.split_once(": ")).map_or(why, |(_, why)| why);
         let at = cell.coolant_degc.map_or_else(|| "as it is".to_owned(), |t| t.to_string());
         match found.iter_mut().find(|(known, _)| known == why) {
             Some((_, places)) if places.contains(&at) => {}
