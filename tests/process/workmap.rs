@@ -86,7 +86,13 @@ fn a_termination_and_a_lost_emulator_leave_it_safe_with_the_documented_code() {
     emulator.signal(Signal::KILL);
     // The instrument is gone: nobody can confirm that its output is off.
     let ended = process.end().with(7);
-    assert!(ended.out.contains("tripped: ") && ended.out.contains("SAFE UNCONFIRMED, go and look: tec"), "{}", ended.out);
+    assert!(
+        ended.out.contains("tripped: ")
+            && ended.out.contains("SAFE UNCONFIRMED, go and look: ")
+            && ended.out.contains("tec: output UNKNOWN"),
+        "{}",
+        ended.out
+    );
 }
 
 #[test]
