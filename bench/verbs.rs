@@ -19,3 +19,4 @@ pub(crate) mod size;
 pub(crate) mod sweep;
 pub(crate) mod weigh;
 pub(crate) mod workload;
+pub(crate) mod workmap;

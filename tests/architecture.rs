@@ -14,10 +14,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("accelerator", &["signal"]),
     ("workload", &["signal"]),
     ("twin", &["signal", "model", "rig"]),
+    ("survey", &["model"]),
     ("identify", &["signal", "model", "record", "rig", "twin"]),
     ("report", &["signal", "model", "record"]),
     ("tui", &["signal", "record", "report"]),
-    ("engine", &["signal", "model", "control", "record", "rig", "accelerator", "workload", "twin", "identify", "report"]),
+    ("engine", &["signal", "model", "control", "record", "rig", "accelerator", "workload", "twin", "survey", "identify", "report"]),
     ("study", &["signal", "model", "control", "record", "twin", "report", "engine"]),
 ];
 
@@ -39,7 +40,7 @@ const DOORS: &[(&str, &[&str])] = &[
 ];
 
 /// Words that must not appear in floors that know no clock, thread, file or device.
-const PURE: &[&str] = &["signal", "model", "control"];
+const PURE: &[&str] = &["signal", "model", "control", "survey"];
 const IMPURE_WORDS: &[&str] =
     &["std::time::Instant", "std::time::SystemTime", "std::thread", "std::fs", "std::net", "Timestamp::now", "std::process"];
 

@@ -12,6 +12,7 @@ mod peers;
 mod policies;
 mod process;
 mod silence;
+mod workmap;
 
 /// Says that something was not checked, past the test harness that would keep the words of a passing test to itself.
 fn skipped(what: &str, why: &str) {

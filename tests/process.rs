@@ -16,3 +16,4 @@ mod screens;
 mod sweep;
 mod verbs;
 mod workload;
+mod workmap;

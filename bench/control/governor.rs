@@ -21,6 +21,10 @@ const TRIM_SPAN: f64 = 0.2;
 /// A riding battery eases off when this is all it could give before it is at its planned depth, s: no cliff at the end.
 const EASE_S: f64 = 30.0;
 
+/// Part of what a battery can give that stays unspent while there is any light: it carries what falls away within a tick of the penumbra (150 kW
+/// in the 9 s of a low noon-midnight orbit are 8 kW in half a tick of a second), which the budget of that tick did not know.
+const FALL_FRAC: f64 = 0.2;
+
 /// Who decides what the board may draw.
 #[derive(Clone, Debug)]
 pub struct Governor {
@@ -81,7 +85,8 @@ impl Governor {
             let over_s = if self.policy == Policy::Battery { left_s.max(EASE_S) } else { EASE_S };
             // In the light the array carries bus and idle board; a plan that does not recharge then has its reasons.
             let carried_w = if planned && env.illumination >= 1.0 { 0.0 } else { idle_w };
-            return battery.discharge_limit_w().min(carried_w + spare_j.max(0.0) / over_s);
+            let limit_w = battery.discharge_limit_w() * if env.illumination > 0.0 { 1.0 - FALL_FRAC } else { 1.0 };
+            return limit_w.min(carried_w + spare_j.max(0.0) / over_s);
         }
         let spare_w = (array_w - self.power.load_w(self.idle)).max(0.0);
         let wanted_w = battery.to_full_j(charge.battery) / charge.left_s(mission_s);

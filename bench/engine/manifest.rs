@@ -42,6 +42,9 @@ pub struct Manifest {
     /// The calibration that the prediction goes by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<CalibrationCard>,
+    /// The measured work map that the plan goes by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work_map: Option<crate::workmap::WorkMapCard>,
     /// The prediction, sealed before the first measured row.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prediction: Option<Sealed>,
@@ -104,7 +107,7 @@ pub struct CalibrationCard {
 }
 
 /// The program that wrote a run.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Program {
     /// Version.
     pub version: String,
@@ -152,7 +155,7 @@ pub struct Plan {
 }
 
 /// Where a run was flown.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Host {
     /// Host name.
     pub name: String,
@@ -161,7 +164,7 @@ pub struct Host {
 }
 
 /// A file copied in.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Source {
     /// Its `name`.
     pub name: String,

@@ -9,6 +9,7 @@ use model::flight::FlightModel;
 use model::profile::PolicyChoice;
 use signal::{Celsius, Watts};
 use std::sync::Arc;
+use survey::Surface;
 use twin::CardSpec;
 
 /// Margin of the die interlock over the slowdown where a real device's is not known before it runs, K.
@@ -28,6 +29,16 @@ pub(crate) struct Subject<'a> {
     pub(crate) card: &'a CardSpec,
     /// The die's interlock, °C.
     pub(crate) trip_degc: f64,
+    /// The measured map that a plan goes by; what is believed of the card if `None`.
+    pub(crate) map: Option<Mapped<'a>>,
+}
+
+/// A measured map that a plan goes by.
+#[derive(Clone, Copy)]
+pub(crate) struct Mapped<'a> {
+    pub(crate) surface: &'a Surface,
+    /// Outside of it its edge is taken, as was asked for; else that is refused.
+    pub(crate) clamp: bool,
 }
 
 /// The policy of this choice.
@@ -74,10 +85,23 @@ fn believed_map(subject: &Subject<'_>) -> Result<WorkMap, control::MapError> {
     WorkMap::new(powers, degc, rates)
 }
 
+/// Plate above coolant for a watt at the board, K/W, between idle and full load in the first light.
+fn plate_k_w(subject: &Subject<'_>) -> Result<f64, control::PolicyError> {
+    let Subject { profile, flight, governor, .. } = subject;
+    let env = profile.environment.at(0.0);
+    let states = flight.steady(&env, governor.idle).zip(flight.steady(&env, governor.full)).ok_or(control::PolicyError::NoSteadyState)?;
+    let above = |state| {
+        let view = flight.view(state);
+        view.plate.0 - view.supply.0
+    };
+    Ok((above(&states.1) - above(&states.0)) / (governor.full.0 - governor.idle.0))
+}
+
 fn plan(subject: &Subject<'_>) -> Result<Option<Plan>, Box<dyn std::error::Error>> {
     let Subject { profile, flight, governor, .. } = subject;
-    let map = believed_map(subject)?;
+    let believed = believed_map(subject)?;
     let law = thermal(subject)?;
+    let plate_k_w = plate_k_w(subject)?;
     let (env, period_s) = (&profile.environment, profile.environment.period_s());
     let mut planned = None;
     let mut flown = (*governor).clone();
@@ -96,11 +120,28 @@ fn plan(subject: &Subject<'_>) -> Result<Option<Plan>, Box<dyn std::error::Error
                 (Celsius::from(view.supply).0, most_w)
             })
             .collect();
+        if let Some(Mapped { surface, clamp: false }) = subject.map {
+            // Everything the plan may look at has to be on the map: between idle and as much as the temperatures allow, at every moment.
+            for (k, (supply, most_w)) in places.iter().enumerate() {
+                for w in [governor.idle.0, governor.full.0.min(most_w.max(governor.idle.0))] {
+                    surface.rate(w, supply + plate_k_w * w).map_err(|outside| {
+                        format!(
+                            "{:.0} s into the orbit {outside}; measure a wider map, choose another profile, or take its edge there with --map-clamp",
+                            k as f64 * dt_s
+                        )
+                    })?;
+                }
+            }
+        }
         let rate = |k: usize, w: f64| {
             let (supply, most_w) = places[k];
             // Beyond what the temperatures allow more power brings nothing.
             let w = w.min(most_w.max(governor.idle.0));
-            map.rate(w, supply + law.fast_k_w() * w)
+            match subject.map {
+                // The map knows the die's share of it: it was measured with the die on the plate.
+                Some(Mapped { surface, .. }) => surface.rate_clamped(w, supply + plate_k_w * w),
+                None => believed.rate(w, supply + law.fast_k_w() * w),
+            }
         };
         let Some(next) = Plan::solve(governor, env, period_s, rate) else { return Ok(None) };
         flown.policy = Policy::Plan(Arc::new(next.clone()));

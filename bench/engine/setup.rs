@@ -6,8 +6,8 @@ mod device;
 mod files;
 mod guard;
 
-pub(crate) use bench::item;
 pub use bench::{calorimeter, calorimetry};
+pub(crate) use bench::{item, stable, uncarried};
 pub(crate) use device::{ask, power_range};
 pub use files::parse_rig;
 pub use guard::beyond_bank;
@@ -16,7 +16,7 @@ pub(crate) use guard::trips;
 use crate::row::{self, RowMaker};
 use accelerator::nvml::Settings;
 use accelerator::{Identity, Spec};
-use bench::{channels, has_circulator, heat, stable, suns, uncarried};
+use bench::{channels, has_circulator, heat, suns};
 use control::{Cycle, Governor, Law, LawError, Patience, Policy, Servo, SetpointLaw, Staging};
 use device::{actuator, alone, settable, settings};
 use files::parse;
@@ -147,6 +147,8 @@ pub struct Setup {
     pub calibrated: Option<crate::calibrated::Calibrated>,
     /// Real hardware goes without one, with somebody beside it.
     pub uncommissioned: bool,
+    /// The measured work map that its plan goes by; see [`Setup::plan_by`].
+    pub work_map: Option<crate::workmap::WorkMapCard>,
 }
 
 impl Setup {
@@ -237,6 +239,7 @@ impl Setup {
             accelerator: &spec,
             card: &twin.card,
             trip_degc: rig.accelerator.trip_max_degc,
+            map: None,
         };
         let policy = crate::policy::build(options.policy.unwrap_or(profile.power.policy), &subject)?;
         let governor = Governor { policy, ..base };
@@ -335,6 +338,7 @@ impl Setup {
             commissioned: None,
             calibrated: None,
             uncommissioned: false,
+            work_map: None,
         })
     }
 

@@ -28,6 +28,13 @@ pub const SUMS: &str = "SHA256SUMS";
 /// Measured, predicted and residual: derived, can be made again at any time.
 pub const COMPARISON: &str = "comparison.csv";
 
+/// What a work map is and was measured with: the manifest of a map's folder.
+pub const MAP: &str = "map.toml";
+/// A row a measured point.
+pub const POINTS: &str = "points.csv";
+/// A row a place of the map: means and intervals.
+pub const TABLE: &str = "table.csv";
+
 /// How often another random name is tried.
 const NAME_TRIES: usize = 16;
 
@@ -64,6 +71,20 @@ impl Folder {
             return Ok(Self { path });
         }
         Err(Error::unusable(&path, format!("it is no run folder: there is no {RUN} in it")))
+    }
+
+    /// The map's folder at `path`, which must hold a `map.toml`.
+    pub fn open_map(path: &Path) -> Result<Self, Error> {
+        let path = fs::canonicalize(path).map_err(Error::io("open the folder of a map", path))?;
+        if path.join(MAP).is_file() {
+            return Ok(Self { path });
+        }
+        Err(Error::unusable(&path, format!("it is no work map: there is no {MAP} in it")))
+    }
+
+    /// It is a work map's, not a run's.
+    pub fn is_map(&self) -> bool {
+        self.file(MAP).is_file()
     }
 
     /// Every run under `root`, the oldest first. No `root`, no runs.

@@ -21,10 +21,12 @@ pub use columns::{Class, Column, Columns, LEAD, markdown};
 pub use derived::{Cells, write_derived};
 pub use error::Error;
 pub use events::{EVENT_COLUMNS, Event};
-pub use folder::{BAND, COMPARISON, EVENTS, Folder, PREDICTION, RUN, SAMPLES, SUMMARY, SUMS, replace_file, sha256, sha256_file};
+pub use folder::{
+    BAND, COMPARISON, EVENTS, Folder, MAP, POINTS, PREDICTION, RUN, SAMPLES, SUMMARY, SUMS, TABLE, replace_file, sha256, sha256_file,
+};
 pub use reader::{Rows, Table, Torn, each_row, read_events, read_rows};
 pub use repair::{Mended, mend};
 pub use row::{Layout, Row, RowError};
-pub use seal::{SEALED, Verdict, seal, verify};
+pub use seal::{SEALED, SEALED_MAP, Verdict, seal, verify};
 pub use sheet::{Sheet, SheetWriter};
 pub use writer::{Events, Handover, Samples};

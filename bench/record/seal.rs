@@ -1,7 +1,7 @@
 //! The seal of a finished run: `SHA256SUMS` over its files, in the format of `sha256sum`, so that anyone can check it without
 //! this program. It shows that files changed after sealing; it does not prove who sealed them.
 
-use crate::folder::{BAND, EVENTS, Folder, PREDICTION, RUN, SAMPLES, SUMMARY, SUMS};
+use crate::folder::{BAND, EVENTS, Folder, MAP, POINTS, PREDICTION, RUN, SAMPLES, SUMMARY, SUMS, TABLE};
 use crate::{Error, folder::sha256};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,6 +12,25 @@ pub const SEALED: [&str; 5] = [RUN, PREDICTION, SAMPLES, EVENTS, SUMMARY];
 
 /// What is under the seal too where a run has it.
 const SEALED_IF_THERE: [&str; 1] = [BAND];
+
+/// The files under the seal of a map, in the order of `SHA256SUMS`.
+pub const SEALED_MAP: [&str; 5] = [MAP, POINTS, EVENTS, TABLE, SUMMARY];
+
+/// What a folder's seal is over: its manifest, what must be there, what may be.
+struct Contract {
+    manifest: &'static str,
+    sealed: &'static [&'static str],
+    if_there: &'static [&'static str],
+}
+
+/// Its manifest says what a folder is.
+fn contract(folder: &Folder) -> Contract {
+    if folder.is_map() {
+        Contract { manifest: MAP, sealed: &SEALED_MAP, if_there: &[] }
+    } else {
+        Contract { manifest: RUN, sealed: &SEALED, if_there: &SEALED_IF_THERE }
+    }
+}
 
 /// What can be said about a run's files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,10 +64,12 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Seals a run that has all five files, and its band if it has one. From then on none of them may change. Returns the SHA-256 of the seal.
+/// Seals a run or a map that has all its files, and a run's band if it has one. From then on none of them may change. Returns the SHA-256 of the
+/// seal.
 pub fn seal(folder: &Folder) -> Result<String, Error> {
     let mut sums = String::new();
-    for name in SEALED.into_iter().chain(SEALED_IF_THERE.into_iter().filter(|name| folder.file(name).exists())) {
+    let contract = contract(folder);
+    for name in contract.sealed.iter().chain(contract.if_there.iter().filter(|name| folder.file(name).exists())) {
         sums.push_str(&folder.sha256(name)?);
         sums.push_str("  ");
         sums.push_str(name);
@@ -58,10 +79,11 @@ pub fn seal(folder: &Folder) -> Result<String, Error> {
     Ok(sha256(sums.as_bytes()))
 }
 
-/// Checks the seal of a run. An error means that a file could not be read, which is neither.
+/// Checks the seal of a run or a map. An error means that a file could not be read, which is neither.
 pub fn verify(folder: &Folder) -> Result<Verdict, Error> {
+    let contract = contract(folder);
     let sums = match folder.text(SUMS) {
-        Err(e) if e.is_missing() => return prediction_kept(folder),
+        Err(e) if e.is_missing() => return prediction_kept(folder, contract.manifest),
         Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::InvalidData => {
             return Ok(tampered(SUMS, "it is no text".into()));
         }
@@ -72,15 +94,15 @@ pub fn verify(folder: &Folder) -> Result<Verdict, Error> {
         let Some((sum, name)) = entry(line) else {
             return Ok(tampered(SUMS, format!("line {} is no SHA-256 and file name: \"{line}\"", at + 1)));
         };
-        if !SEALED.contains(&name) && !SEALED_IF_THERE.contains(&name) {
+        if !contract.sealed.contains(&name) && !contract.if_there.contains(&name) {
             return Ok(tampered(SUMS, format!("line {} names \"{name}\", which is not under the seal", at + 1)));
         }
         if expected.insert(name, sum).is_some() {
             return Ok(tampered(SUMS, format!("line {} names \"{name}\" a second time", at + 1)));
         }
     }
-    for name in SEALED.into_iter().chain(SEALED_IF_THERE) {
-        let optional = SEALED_IF_THERE.contains(&name);
+    for name in contract.sealed.iter().chain(contract.if_there).copied() {
+        let optional = contract.if_there.contains(&name);
         let Some(sum) = expected.get(name) else {
             match optional {
                 true if folder.file(name).exists() => return Ok(tampered(name, "it was not there when the run was sealed".into())),
@@ -98,10 +120,10 @@ pub fn verify(folder: &Folder) -> Result<Verdict, Error> {
 }
 
 /// Without a seal one promise can still be broken: the prediction is fixed in `run.toml` before the first measured row.
-fn prediction_kept(folder: &Folder) -> Result<Verdict, Error> {
+fn prediction_kept(folder: &Folder, manifest: &str) -> Result<Verdict, Error> {
     // A folder that cannot be read at all is an error, not an unsealed run.
-    folder.text(RUN)?;
-    let unsealed = || Verdict::Unsealed { why: format!("there is no {SUMS}: the run is under way or did not end as it should") };
+    folder.text(manifest)?;
+    let unsealed = || Verdict::Unsealed { why: format!("there is no {SUMS}: it is under way or did not end as it should") };
     Ok(broken_promise(folder).unwrap_or_else(unsealed))
 }
 
@@ -163,6 +185,24 @@ mod tests {
         assert_eq!(verify(&folder).expect("readable"), Verdict::Sealed { seal: quoted });
         let sums = folder.text(SUMS).expect("there");
         assert_eq!(sums.lines().map(|l| &l[66..]).collect::<Vec<_>>(), SEALED);
+    }
+
+    #[test]
+    fn a_map_has_a_seal_of_its_own() {
+        let dir = tempfile::tempdir().expect("a temp folder");
+        let folder = Folder::create(dir.path(), "2026-06-21T00:00:00Z".parse().expect("an instant"), "workmap", "r").expect("a new folder");
+        for name in SEALED_MAP {
+            folder.replace(name, format!("the {name} of a map\n").as_bytes()).expect("room");
+        }
+        assert!(matches!(verify(&folder).expect("readable"), Verdict::Unsealed { .. }));
+        let quoted = seal(&folder).expect("all are there");
+        assert_eq!(verify(&folder).expect("readable"), Verdict::Sealed { seal: quoted });
+        assert_eq!(Folder::open_map(folder.path()).expect("a map"), folder);
+        assert!(Folder::open(folder.path()).is_err(), "it is no run");
+        fs::write(folder.file(POINTS), "another point\n").expect("room");
+        assert_eq!(blamed(&folder).0, POINTS);
+        fs::remove_file(folder.file(POINTS)).expect("there");
+        assert_eq!(blamed(&folder).1, "it is sealed but missing");
     }
 
     #[test]

@@ -114,6 +114,11 @@ impl SheetWriter {
     pub fn add(&mut self, row: &[String]) -> Result<(), Error> {
         self.file.write_all(&line(row)).map_err(Error::io("add a row to", &self.path))
     }
+
+    /// Waits until what was added is on the disk: after that a power cut takes none of it.
+    pub fn sync(&mut self) -> Result<(), Error> {
+        self.file.sync_data().map_err(Error::io("sync", &self.path))
+    }
 }
 
 /// A row as one line: what would break it is put on one line first.

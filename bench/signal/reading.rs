@@ -167,6 +167,8 @@ channels! {
     ThrottleReasons,
     /// Work done since the workload started, in the workload's units (tokens, images, steps).
     WorkUnits,
+    /// Units taken in since the workload started, where it counts them apart (tokens of prompts).
+    WorkInputUnits,
     /// Coolant entering the bench's cold plate, °C.
     CoolantSupply,
     /// Coolant leaving the bench's cold plate, °C.

@@ -35,7 +35,7 @@ impl Bench {
 }
 
 /// What comes out of a point: (column, what it is). Figures are of one accelerator's share unless they say otherwise.
-pub const OUTPUTS: [(&str, &str); 20] = [
+pub const OUTPUTS: [(&str, &str); 22] = [
     ("mission_s", "mission time flown"),
     ("sunlit_frac", "part of the mission in sunlight"),
     ("limited_frac", "part of the mission in which the rig could not follow; of a rehearsal only"),
@@ -46,6 +46,8 @@ pub const OUTPUTS: [(&str, &str); 20] = [
     ("supply_max_degc", "hottest coolant to the cold plate"),
     ("die_min_degc", "coldest die: of the flight model, or of the rig in a rehearsal"),
     ("die_max_degc", "hottest die"),
+    ("slowed_frac", "part of the mission in which the die was so hot that the card slows down"),
+    ("soc_min_frac", "lowest state of charge of the battery; missing where none is modelled"),
     ("tec_max_a", "largest TEC current; of a rehearsal only"),
     ("share_frac", "part of the satellite that one accelerator stands for"),
     ("radiator_m2", "radiator planform"),
@@ -95,10 +97,16 @@ pub(crate) fn fly(options: Options, bench: Bench, stop: &AtomicBool) -> Result<O
     let source = if bench == Bench::Flight { Source::Accelerator } else { setup.rig.interface.energy_source };
     let mut merit = Merit::new(setup.law.dt_s).by(source, setup.servoed());
     let mut tec_max_a: Option<f64> = None;
+    let (mut slowed, mut rows, mut soc_min): (u64, u64, Option<f64>) = (0, 0, None);
     let mut take = |row: &Row| {
         merit.push(row);
         if row.state.is_running() {
             tec_max_a = row.get(record::Column::RigTecA).map(f64::abs).into_iter().chain(tec_max_a).reduce(f64::max);
+            soc_min = row.get(record::Column::PowerBatterySocFrac).into_iter().chain(soc_min).reduce(f64::min);
+            if let Some(die) = row.get(record::Column::AccelDieDegc) {
+                rows += 1;
+                slowed += u64::from(die > setup.twin.card.slowdown_degc);
+            }
         }
         if stop.load(Ordering::Relaxed) { Err(Stopped) } else { Ok(()) }
     };
@@ -119,7 +127,8 @@ pub(crate) fn fly(options: Options, bench: Bench, stop: &AtomicBool) -> Result<O
     }
     let figures = merit.figures(Some(setup.ledgers.flight_cooling_kg()));
     let limited = (bench == Bench::Rehearsal).then(|| merit.completeness().limited_frac);
-    Ok(Outcome { values: values(&setup, &figures, limited, tec_max_a), problem: None })
+    let beside = Beside { limited, tec_max_a, slowed: (rows > 0).then(|| slowed as f64 / rows as f64), soc_min };
+    Ok(Outcome { values: values(&setup, &figures, &beside), problem: None })
 }
 
 /// The controller with a rig that imposes exactly what is asked.
@@ -152,7 +161,15 @@ fn without_rig<E>(setup: &Setup, mut take: impl FnMut(&Row) -> Result<(), E>) ->
     }
 }
 
-fn values(setup: &Setup, figures: &Figures, limited: Option<f64>, tec_max_a: Option<f64>) -> Vec<Option<f64>> {
+/// What is not among a run's figures.
+struct Beside {
+    limited: Option<f64>,
+    tec_max_a: Option<f64>,
+    slowed: Option<f64>,
+    soc_min: Option<f64>,
+}
+
+fn values(setup: &Setup, figures: &Figures, beside: &Beside) -> Vec<Option<f64>> {
     let over = |what: Option<f64>, by: Option<f64>| what.zip(by).filter(|(_, by)| *by > 0.0).map(|(what, by)| what / by);
     let (low, high) = (|r: Range| r.min, |r: Range| r.max);
     let ledgers = &setup.ledgers;
@@ -165,7 +182,7 @@ fn values(setup: &Setup, figures: &Figures, limited: Option<f64>, tec_max_a: Opt
     let value = |name: &str| match name {
         "mission_s" => figures.mission_s,
         "sunlit_frac" => figures.sunlit_frac,
-        "limited_frac" => limited,
+        "limited_frac" => beside.limited,
         "work_units_per_s" => figures.work_units_per_s,
         "power_w" => figures.power_w,
         "work_units_per_j" => figures.units_per_j,
@@ -173,7 +190,9 @@ fn values(setup: &Setup, figures: &Figures, limited: Option<f64>, tec_max_a: Opt
         "supply_max_degc" => figures.supply_degc.map(high),
         "die_min_degc" => figures.die_degc.map(low),
         "die_max_degc" => figures.die_degc.map(high),
-        "tec_max_a" => tec_max_a,
+        "tec_max_a" => beside.tec_max_a,
+        "slowed_frac" => beside.slowed,
+        "soc_min_frac" => beside.soc_min,
         "share_frac" => Some(setup.share),
         "radiator_m2" => Some(radiator_m2),
         "radiator_w_m2" => over(heat_w, Some(radiator_m2)),

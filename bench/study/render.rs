@@ -146,6 +146,52 @@ pub fn sensitivity(results: &Results, outputs: &[String]) -> Result<String, Erro
     Ok(out)
 }
 
+/// Most points of a grid that are printed one by one.
+const MOST_POINTS: usize = 40;
+
+/// A small grid point by point: what varies, and as many of `outputs` as fit; empty for other designs and larger grids.
+pub fn points(results: &Results, outputs: &[String]) -> Result<String, Error> {
+    let factors = results.factors();
+    let (count, _) = results.counts();
+    if results.design().scheme != Scheme::Grid || factors.is_empty() || count > MOST_POINTS {
+        return Ok(String::new());
+    }
+    let last = |path: &str| path.rsplit(['.', ':']).next().unwrap_or(path).to_owned();
+    let mut columns: Vec<(String, Vec<String>)> = Vec::new();
+    for factor in &factors {
+        let cells = results.cells(&factor.name())?;
+        columns.push((last(&factor.path), cells.into_iter().map(|c| c.unwrap_or("-").to_owned()).collect()));
+    }
+    let mut left = Vec::new();
+    for output in outputs {
+        let cells: Vec<String> = results.numbers(output)?.into_iter().map(|v| v.map_or_else(|| "-".to_owned(), short)).collect();
+        let wide = |columns: &[(String, Vec<String>)]| columns.iter().map(|(n, c)| column_width(n, c) + 2).sum::<usize>();
+        columns.push((output.clone(), cells));
+        if wide(&columns) > WIDTH {
+            columns.pop();
+            left.push(output.clone());
+        }
+    }
+    let widths: Vec<usize> = columns.iter().map(|(name, cells)| column_width(name, cells)).collect();
+    let mut out = String::new();
+    let line = |cells: Vec<&str>| {
+        let padded: Vec<String> = cells.iter().zip(&widths).map(|(cell, wide)| format!("  {cell:>wide$}")).collect();
+        padded.concat().trim_end().to_owned()
+    };
+    let _ = writeln!(out, "{}", line(columns.iter().map(|c| c.0.as_str()).collect()));
+    for point in 0..count {
+        let _ = writeln!(out, "{}", line(columns.iter().map(|c| c.1[point].as_str()).collect()));
+    }
+    if !left.is_empty() {
+        let _ = writeln!(out, "  no room for {}", wrapped(&left, 14));
+    }
+    Ok(out)
+}
+
+fn column_width(name: &str, cells: &[String]) -> usize {
+    cells.iter().map(|c| c.chars().count()).chain([name.chars().count()]).max().unwrap_or(0)
+}
+
 /// The front of a trade as a table.
 pub fn pareto(results: &Results, trade: &Trade) -> Result<String, Error> {
     let (more, less) = (results.numbers(&trade.more)?, results.numbers(&trade.less)?);

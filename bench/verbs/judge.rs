@@ -46,7 +46,9 @@ pub(crate) fn of_ended(folder: &Path) -> Result<Comparison> {
 }
 
 pub(crate) fn verify(run: Option<&str>, out: &Path) -> Result<Exit> {
-    let folder = run_folder(out, run)?;
+    // A work map has a folder and a seal of its own.
+    let map = run.map(Path::new).and_then(|path| Folder::open_map(path).ok());
+    let folder = map.map_or_else(|| run_folder(out, run), Ok)?;
     let verdict = record::verify(&folder)?;
     say!("{}: {verdict}", folder.name());
     Ok(match verdict {

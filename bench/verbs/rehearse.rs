@@ -1,12 +1,13 @@
 //! `rehearse`: what to expect of a run, without waiting.
 
-use crate::cli::RehearseArgs;
+use crate::cli::{FlightArgs, RehearseArgs};
 use crate::exit::{BadInput, Exit, replaceable, unrecorded, unwritable};
 use crate::plan;
 use anyhow::Result;
 use engine::band::{Band, Told};
 use engine::calibrated::RangeWatch;
 use engine::rehearse::{Rehearsal, rehearse as fly};
+use model::profile::PolicyChoice;
 use record::{Handover, Samples};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -39,12 +40,20 @@ pub(crate) fn rehearse(args: &RehearseArgs) -> Result<Exit> {
     .map_err(&refused)?;
     sink.sync().map_err(&refused)?;
     let took = start.elapsed().as_secs_f64();
+    let gain = gain(args, &setup, &told)?;
     let band = args.band.as_ref().and_then(|_| Band::of(&setup));
     if args.json {
-        let told = WithBand { told: &told, band: band.as_ref().map(Band::told) };
+        let told = WithBand { told: &told, gain_over_follow_sun: gain, band: band.as_ref().map(Band::told) };
         say!("{}", serde_json::to_string_pretty(&told)?);
     } else {
         print(&setup.title(), &told)?;
+        if let Some(gain) = gain {
+            say!("  policy    {}: {:+.2} % work over follow-sun", setup.law.governor.policy.word(), gain * 100.0);
+        }
+        if let Some(map) = &setup.work_map {
+            let edge = if map.clamped { ", its edge where the plan leaves it" } else { "" };
+            say!("  plan by   {} (seal {}{edge})", map.name, map.seal.get(..16).unwrap_or(&map.seal));
+        }
         for words in &cautions {
             say!("  caution   {words}");
         }
@@ -67,11 +76,25 @@ pub(crate) fn rehearse(args: &RehearseArgs) -> Result<Exit> {
     Ok(if told.flown { Exit::Done } else { Exit::GateFailed })
 }
 
+/// Work over that of following the Sun on the same bench, less one; `None` where that is the policy, or where either does not fly.
+fn gain(args: &RehearseArgs, setup: &engine::setup::Setup, told: &Rehearsal) -> Result<Option<f64>> {
+    if setup.options.policy.unwrap_or(setup.profile.power.policy) == PolicyChoice::FollowSun || !told.flown {
+        return Ok(None);
+    }
+    let flight = FlightArgs { policy: Some(PolicyChoice::FollowSun), map: None, map_clamp: false, ..args.flight.clone() };
+    let beside =
+        fly(&plan::setup(&flight, None, false)?, |_| Ok::<(), std::convert::Infallible>(())).unwrap_or_else(|never| match never {});
+    let sun = beside.work.filter(|work| beside.flown && *work > 0.0);
+    Ok(told.work.zip(sun).map(|(work, sun)| work / sun - 1.0))
+}
+
 /// A rehearsal and what its band is like, as JSON.
 #[derive(Serialize)]
 struct WithBand<'a> {
     #[serde(flatten)]
     told: &'a Rehearsal,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gain_over_follow_sun: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     band: Option<BTreeMap<&'static str, Told>>,
 }

@@ -212,7 +212,8 @@ fn report(results: &Results, show: &ShowArgs) -> Result<()> {
         named => named.to_vec(),
     };
     let trade = show.pareto.clone().map_or_else(|| Trade::usual(results), Ok).map_err(bad)?;
-    let mut parts = vec![render::problems(results), render::sensitivity(results, &outputs).map_err(bad)?];
+    let mut parts = vec![render::problems(results), render::points(results, &outputs).map_err(bad)?];
+    parts.push(render::sensitivity(results, &outputs).map_err(bad)?);
     parts.push(format!("\n{}", render::pareto(results, &trade).map_err(bad)?));
     for part in parts.iter().filter(|p| !p.is_empty()) {
         say!("{}", part.trim_end_matches('\n'));

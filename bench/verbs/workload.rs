@@ -23,6 +23,8 @@ pub(crate) enum WorkloadCommand {
     List,
     /// Work for a while and say how much was done: no rig, no accelerator, no run
     Bench(BenchArgs),
+    /// Measure work per joule over power budget and coolant temperature, or draw what was measured
+    Map(Box<crate::verbs::workmap::MapArgs>),
     /// Start a command, and end it when our input falls silent; used by runs
     #[command(hide = true)]
     Guard {
@@ -69,6 +71,7 @@ pub(crate) fn workload(command: &WorkloadCommand) -> Result<Exit> {
     match command {
         WorkloadCommand::List => list(),
         WorkloadCommand::Bench(args) => bench(args),
+        WorkloadCommand::Map(args) => crate::verbs::workmap::map(args),
         WorkloadCommand::Guard { lease_s, program } => guard(*lease_s, program),
         WorkloadCommand::Load { seed, workload } => load(*seed, workload),
     }

@@ -52,3 +52,30 @@ fn an_interrupted_sweep_goes_on_and_ends_as_if_it_had_not_been() {
     assert!(again.contains("80 of 80 points of a grid") && again.contains("Pareto front"), "{again}");
     bench.run(&format!("sweep --vary radiator.area_m2=120..200:41 {QUICK} --out cut.csv")).with(3);
 }
+
+/// The sweep over policies that ships: what its table in the README says, each policy's advantage where it has one.
+#[test]
+fn the_shipped_sweep_over_policies_shows_what_each_is_for() {
+    let bench = Bench::new();
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/bench/study/examples/policies.toml");
+    let of = "work_units_per_s,work_units_per_j,die_max_degc,slowed_frac";
+    let told = bench.run(&format!("sweep --file {file} --out policies.csv --of {of}")).with(0).out;
+    assert!(told.contains("policy") && told.contains("fixed:0.5") && told.lines().all(|l| l.chars().count() <= 80), "{told}");
+    let text = std::fs::read_to_string(bench.path("policies.csv")).expect("results");
+    let mut lines = text.lines().filter(|l| !l.starts_with('#')).map(|l| l.split(',').collect::<Vec<_>>());
+    let header = lines.next().expect("a header");
+    let at = |name: &str| header.iter().position(|h| *h == name).unwrap_or_else(|| panic!("no {name} in {header:?}"));
+    let rows: Vec<Vec<&str>> = lines.collect();
+    let get = |policy: &str, slowdown: &str, output: &str| {
+        let row = rows.iter().find(|r| r[at("power.policy")] == policy && r[at("rig:card.slowdown_degc")] == slowdown).expect("a point");
+        row[at(output)].parse::<f64>().expect("a number")
+    };
+    let work = |policy, slowdown| get(policy, slowdown, "work_units_per_s") / get("follow-sun", slowdown, "work_units_per_s");
+    // Battery and plan make work of what follow-sun spills; half of full load is less than there is.
+    assert!(work("battery", "85") > 1.2 && work("plan", "85") > 1.2 && work("fixed:0.5", "85") < 0.6);
+    assert!(get("battery", "85", "soc_min_frac") < get("follow-sun", "85", "soc_min_frac"));
+    // A cool card is nothing to the thermal policy; a hot one is kept from slowing down.
+    assert!((work("thermal", "85") - 1.0).abs() < 1e-6);
+    assert!(get("follow-sun", "52", "slowed_frac") > 0.1, "{}", get("follow-sun", "52", "slowed_frac"));
+    assert!(get("thermal", "52", "slowed_frac") < 0.01, "{}", get("thermal", "52", "slowed_frac"));
+}

@@ -30,5 +30,6 @@ pub use procedure::{Ended, Procedure, Told};
 pub use question::{Answer, Kind, Question, Script};
 pub use raw::Offsets;
 pub use record::{Mount, Point, RawLog, Record, Resistance, RigCard, StepRecord, Verdict};
+pub(crate) use settle::Window;
 pub use station::{Facts, Order, Station};
 pub use store::{Store, StoreError, read};

@@ -7,6 +7,7 @@ use super::settle::Now;
 use super::station::Facts;
 use super::steps;
 use crate::devices::Look;
+use crate::keeper::{Keeper, walk};
 use control::{Commands, Thermal};
 use signal::{Celsius, Channel, Snapshot, Tick};
 use std::collections::{BTreeMap, VecDeque};
@@ -144,12 +145,7 @@ pub struct Procedure {
     answer: Option<Answer>,
     waiting: String,
     setpoint: Option<f64>,
-    seen_on: bool,
-    /// What each trip remembers.
-    held: Vec<control::Held>,
-    first: Option<Tick>,
-    was_ready: bool,
-    read_at: Option<Tick>,
+    keeper: Keeper,
     dry: Option<bool>,
     /// Products of the steps.
     pub(super) authority: Option<Authority>,
@@ -173,11 +169,7 @@ impl Procedure {
             answer: None,
             waiting: String::new(),
             setpoint: None,
-            seen_on: false,
-            held: Vec::new(),
-            first: None,
-            was_ready: false,
-            read_at: None,
+            keeper: Keeper::default(),
             dry: done.iter().find_map(dry_of),
             authority: None,
             resistance: None,
@@ -210,20 +202,15 @@ impl Procedure {
     /// Takes one tick: what the devices say (`readings` calibrated), and what shall be done.
     pub fn tick(&mut self, tick: Tick, bench_s: f64, look: &Look, readings: &Snapshot) -> Told {
         let mut lines = Vec::new();
-        if let Some(ended) = self.watch(tick, look) {
-            return self.end(ended, None, lines);
+        if let Some(why) = self.keeper.gone(tick, look, &self.facts) {
+            return self.end(Ended::Aborted(why), None, lines);
         }
         if !look.instruments.ready {
             return self.told(lines, None, "waiting for the instruments".into());
         }
-        self.held.resize(self.facts.trips.len(), None);
-        if let Some(why) = self.facts.trips.iter().zip(&mut self.held).find_map(|(t, held)| t.check(&look.readings, held, 1)) {
+        if let Some(why) = self.keeper.tripped(look, &self.facts, self.setpoint.is_some()) {
             return self.fail(why, bench_s, lines);
         }
-        if self.seen_on && look.instruments.output_on == Some(false) && self.setpoint.is_some() {
-            return self.fail("the instrument switched its output off by itself (lease, trip or hand)".into(), bench_s, lines);
-        }
-        self.seen_on = look.instruments.output_on == Some(true);
         let Some(step) = self.steps.front_mut() else {
             return self.end(Ended::Passed, None, lines);
         };
@@ -242,42 +229,9 @@ impl Procedure {
             }
             self.want = want;
         }
-        self.aim(readings);
+        self.setpoint = walk(&self.facts, self.setpoint, readings.usable(Channel::Plate), self.want.target, self.want.at_once);
         let waiting = self.waiting.clone();
         self.told(lines, None, waiting)
-    }
-
-    /// What ends it whatever the step: a lost, refused or failed instrument, a plate that nobody reads.
-    fn watch(&mut self, tick: Tick, look: &Look) -> Option<Ended> {
-        let instruments = &look.instruments;
-        let said = [&instruments.refused, &instruments.error, &instruments.lost, &look.workload_fault];
-        if let Some(why) = said.into_iter().flatten().next() {
-            return Some(Ended::Aborted(why.clone()));
-        }
-        let first = *self.first.get_or_insert(tick);
-        self.was_ready |= instruments.ready;
-        if !instruments.ready && (self.was_ready || tick - first > self.facts.ready_ticks) {
-            return Some(Ended::Aborted("the instruments are not ready: see `rig check`, cables and power".into()));
-        }
-        if look.readings.usable(Channel::Plate).is_some() || self.read_at.is_none() {
-            self.read_at = Some(tick);
-        }
-        let unread = tick - self.read_at.unwrap_or(tick);
-        (instruments.ready && unread > self.facts.unread_ticks)
-            .then(|| Ended::Aborted(format!("the plate has not been read for {unread} ticks")))
-    }
-
-    /// Walks the setpoint at the declared rate from where the plate is, inside the limits.
-    fn aim(&mut self, readings: &Snapshot) {
-        let plate = readings.usable(Channel::Plate);
-        self.setpoint = match (self.want.target, self.setpoint.or(plate)) {
-            (Some(target), Some(from)) => {
-                let reach = self.facts.rate_k_min / 60.0 * self.facts.dt_s;
-                let next = if self.want.at_once { target } else { from + (target - from).clamp(-reach, reach) };
-                self.facts.limits.clamp(next).ok().map(|l| l.value)
-            }
-            _ => None,
-        };
     }
 
     fn commands(&self) -> Commands {
@@ -321,7 +275,8 @@ impl Procedure {
         self.resistance = outcome.resistance.or(self.resistance.take());
         lines.push(format!("  {name}: {}. {}", result.word().to_uppercase(), outcome.why));
         // Off between the steps; the next one says what it wants.
-        (self.want, self.question, self.answer, self.setpoint, self.seen_on) = (Wanted::default(), None, None, None, false);
+        (self.want, self.question, self.answer, self.setpoint) = (Wanted::default(), None, None, None);
+        self.keeper.switched_off();
         self.waiting = String::new();
         let ended = match result {
             Verdict::Failed => Some(Ended::Failed(format!("{name}: {}", outcome.why))),

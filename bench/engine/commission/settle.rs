@@ -38,7 +38,7 @@ impl Now<'_> {
 
 /// The last readings of every channel over a span.
 #[derive(Clone, Debug)]
-pub(super) struct Window {
+pub(crate) struct Window {
     span_s: f64,
     since: Option<f64>,
     last: f64,
@@ -46,23 +46,23 @@ pub(super) struct Window {
 }
 
 impl Window {
-    pub(super) fn new(span_s: f64) -> Self {
+    pub(crate) fn new(span_s: f64) -> Self {
         Self { span_s, since: None, last: 0.0, kept: BTreeMap::new() }
     }
 
-    pub(super) fn push(&mut self, now: &Now<'_>) {
-        self.since.get_or_insert(now.t);
-        self.last = now.t;
+    pub(crate) fn push(&mut self, t: f64, readings: &Snapshot) {
+        self.since.get_or_insert(t);
+        self.last = t;
         for channel in WATCHED {
             let kept = self.kept.entry(channel).or_default();
-            kept.extend(now.read(channel).map(|value| (now.t, value)));
-            while kept.front().is_some_and(|(t, _)| *t < now.t - self.span_s) {
+            kept.extend(readings.usable(channel).map(|value| (t, value)));
+            while kept.front().is_some_and(|(before, _)| *before < t - self.span_s) {
                 kept.pop_front();
             }
         }
     }
 
-    pub(super) fn full(&self) -> bool {
+    pub(crate) fn full(&self) -> bool {
         self.since.is_some_and(|since| self.last - since >= self.span_s)
     }
 
@@ -71,13 +71,13 @@ impl Window {
     }
 
     /// Mean over the window; `None` if nothing was read.
-    pub(super) fn mean(&self, channel: Channel) -> Option<f64> {
+    pub(crate) fn mean(&self, channel: Channel) -> Option<f64> {
         let (n, sum) = self.of(channel).fold((0.0, 0.0), |(n, sum), (_, v)| (n + 1.0, sum + v));
         (n > 0.0).then(|| sum / n)
     }
 
     /// Slope by least squares, per minute; `None` with fewer than three readings.
-    pub(super) fn per_min(&self, channel: Channel) -> Option<f64> {
+    pub(crate) fn per_min(&self, channel: Channel) -> Option<f64> {
         slope(self.of(channel)).map(|per_s| per_s * 60.0)
     }
 
@@ -156,7 +156,7 @@ impl Settle {
         if self.rule.target.is_some_and(|t| now.setpoint.is_none_or(|s| (s - t).abs() > 1e-6)) {
             self.window = Window::new(self.window.span_s);
         }
-        self.window.push(now);
+        self.window.push(now.t, now.readings);
         let point = self.window.point(now.facts);
         if let Some(why) = near_trip(now) {
             return Settled::Never(why, Box::new(point));

@@ -111,7 +111,7 @@ impl Station {
             rig.accelerator.coupled && rig.accelerator.default.parse::<Spec>().is_ok_and(|d| d.is_real() == accelerator.is_real());
         if coupled && workload == workload::Spec::None {
             return refuse(
-                "commissioning needs heat that it can set: give a --workload that paces the device under test, such as command:...".into(),
+                "heat that can be set is needed: give a --workload that paces the device under test, such as command:...".into(),
             );
         }
         let all_twin = rig.wholly_emulated() && accelerator == Spec::Virtual;

@@ -56,9 +56,10 @@ fn log_of(record: &Path) -> PathBuf {
     record.with_extension("emulator.log")
 }
 
-struct Wall {
-    start: Instant,
-    tick: Duration,
+/// Ticks by the wall.
+pub(super) struct Wall {
+    pub(super) start: Instant,
+    pub(super) tick: Duration,
 }
 
 impl Pace for Wall {

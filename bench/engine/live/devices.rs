@@ -118,9 +118,20 @@ impl LiveDevices {
             if let Some(units) = workload.units() {
                 snapshot.set(Channel::WorkUnits, Reading::good(units, bench_s, Origin::Measured));
             }
+            if let Some(units) = workload.input_units() {
+                snapshot.set(Channel::WorkInputUnits, Reading::good(units, bench_s, Origin::Measured));
+            }
             fault = workload.healthy().err();
         }
         fault
+    }
+
+    /// What the work is counted in, where the work is real.
+    pub(crate) fn unit(&self) -> Option<String> {
+        match &self.source {
+            Some(Source::Real { workload, .. }) => Some(workload.unit().to_owned()),
+            Some(Source::Virtual(_)) | None => None,
+        }
     }
 
     fn stop_workload(&mut self, within: Duration) -> bool {

@@ -13,12 +13,14 @@ mod outcome;
 mod poll;
 mod recorder;
 mod socket;
+mod workmap;
 
 pub use commission::{CommissionOptions, commission};
 pub use emulator::{EmulatorError, Launch};
 pub use guardian::{GuardError, guard};
 pub use outcome::{Outcome, Progress, RunError};
 pub use socket::{folder as socket_folder, make_folder as make_socket_folder, path_of as socket_path};
+pub use workmap::{MapOptions, MapOutcome, measure};
 
 use crate::calibrated::{RangeWatch, caution};
 use crate::devices::{Devices, Unconfirmed};

@@ -96,6 +96,9 @@ pub enum RunError {
     /// The rehearsal says the run cannot be flown.
     #[error("the rehearsal already {0}; nothing was switched on")]
     Rehearsal(String),
+    /// A work map cannot be kept, or its work is not understood.
+    #[error("{0}")]
+    Map(String),
 }
 
 impl Outcome {

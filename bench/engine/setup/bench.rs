@@ -13,7 +13,7 @@ use signal::{Celsius, Channel};
 use twin::{Plant, TwinSpec};
 
 /// A battery that leaves bus or idle boards uncarried on every orbit loses the satellite: why, with the whole satellite's numbers.
-pub(super) fn uncarried(cycle: &Cycle, share: f64) -> Option<String> {
+pub(crate) fn uncarried(cycle: &Cycle, share: f64) -> Option<String> {
     let unmet_kwh = cycle.unmet_j / share / 3.6e6;
     (unmet_kwh > 1e-6).then(|| {
         format!(
@@ -27,7 +27,7 @@ pub(super) fn uncarried(cycle: &Cycle, share: f64) -> Option<String> {
 /// Refuses a loop of flight model and bench that would run away or ring. Its delay is half a tick, the rig's lag and what it
 /// declares beside, all in bench seconds. Electrical heat answers to temperature by leakage, and a watt at the board brings its overhead into the loop;
 /// calorimetric heat falls with the temperature imposed as the plate's conductance to it has it, until the plate has followed: that conductance is taken.
-pub(super) fn stable(
+pub(crate) fn stable(
     flight: &FlightModel,
     initial: &model::flight::FlightState,
     profile: &Profile,

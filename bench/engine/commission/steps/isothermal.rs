@@ -87,7 +87,7 @@ impl Isothermal {
     fn dead(&mut self, now: &Now<'_>) -> Option<Move> {
         let (first, warmed) = (self.first.as_ref()?, self.warmed_at?);
         let recent = self.recent.get_or_insert_with(|| Window::new(60.0));
-        recent.push(now);
+        recent.push(now.t, now.readings);
         if now.t - warmed < DEAD_AFTER_S {
             return None;
         }

@@ -1,0 +1,65 @@
+//! What every procedure on a bench keeps to, whatever it does: instruments that are there and well, interlocks, an output that stays on while it
+//! is wanted, a setpoint that walks at the rig's rate. Shared by commissioning and work maps. Pure: no clock, no device.
+
+use crate::commission::Facts;
+use crate::devices::Look;
+use signal::{Channel, Tick};
+
+/// What is remembered of the ticks before.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Keeper {
+    first: Option<Tick>,
+    was_ready: bool,
+    read_at: Option<Tick>,
+    seen_on: bool,
+    /// What each trip remembers.
+    held: Vec<control::Held>,
+}
+
+impl Keeper {
+    /// What ends it whatever is being done: a lost, refused or failed instrument, work that is not well, a plate that nobody reads.
+    pub(crate) fn gone(&mut self, tick: Tick, look: &Look, facts: &Facts) -> Option<String> {
+        let instruments = &look.instruments;
+        let said = [&instruments.refused, &instruments.error, &instruments.lost, &look.workload_fault];
+        if let Some(why) = said.into_iter().flatten().next() {
+            return Some(why.clone());
+        }
+        let first = *self.first.get_or_insert(tick);
+        self.was_ready |= instruments.ready;
+        if !instruments.ready && (self.was_ready || tick - first > facts.ready_ticks) {
+            return Some("the instruments are not ready: see `rig check`, cables and power".into());
+        }
+        if look.readings.usable(Channel::Plate).is_some() || self.read_at.is_none() {
+            self.read_at = Some(tick);
+        }
+        let unread = tick - self.read_at.unwrap_or(tick);
+        (instruments.ready && unread > facts.unread_ticks).then(|| format!("the plate has not been read for {unread} ticks"))
+    }
+
+    /// An interlock, or an output that went off while it was wanted on.
+    pub(crate) fn tripped(&mut self, look: &Look, facts: &Facts, wanted_on: bool) -> Option<String> {
+        self.held.resize(facts.trips.len(), None);
+        if let Some(why) = facts.trips.iter().zip(&mut self.held).find_map(|(t, held)| t.check(&look.readings, held, 1)) {
+            return Some(why);
+        }
+        if self.seen_on && look.instruments.output_on == Some(false) && wanted_on {
+            return Some("the instrument switched its output off by itself (lease, trip or hand)".into());
+        }
+        self.seen_on = look.instruments.output_on == Some(true);
+        None
+    }
+
+    /// The output was switched off on purpose.
+    pub(crate) fn switched_off(&mut self) {
+        self.seen_on = false;
+    }
+}
+
+/// Walks a setpoint towards `target` at the declared rate, from where it is or else from the plate, inside the limits. `None` without a target
+/// or a place to start from.
+pub(crate) fn walk(facts: &Facts, setpoint: Option<f64>, plate: Option<f64>, target: Option<f64>, at_once: bool) -> Option<f64> {
+    let (target, from) = (target?, setpoint.or(plate)?);
+    let reach = facts.rate_k_min / 60.0 * facts.dt_s;
+    let next = if at_once { target } else { from + (target - from).clamp(-reach, reach) };
+    facts.limits.clamp(next).ok().map(|l| l.value)
+}

@@ -1,0 +1,416 @@
+//! One point being measured: to its temperature without load, the load on slowly, until it stands still, then a window between two ticks of the
+//! energy counter. What comes too near to a limit is backed off until it stands, so that the largest power is known. Pure.
+
+use super::order::{Actuator, MARGIN_K, Survey};
+use crate::commission::{Facts, Window};
+use signal::{Channel, Snapshot};
+use std::collections::VecDeque;
+use survey::{Energy, Figure, Figures, Status};
+
+/// A plate this near to its target is there, and takes load, K.
+const NEAR_K: f64 = 1.0;
+/// It counts as held within this, K, as in commissioning.
+const HELD_K: f64 = 0.3;
+/// Time from no load to full load, bench s: long against the lag of a plate, so that it stays near its target.
+const RAMP_S: f64 = 90.0;
+/// Readings that must stand still, bench s.
+const STEADY_S: f64 = 60.0;
+/// Slowest drift that counts as standing, K/min: of the plate as in commissioning; of a die, which is read in whole degrees; of power, as a
+/// part of full.
+const PLATE_K_MIN: f64 = 0.1;
+const DIE_K_MIN: f64 = 1.0;
+const POWER_FRAC_MIN: f64 = 0.02;
+/// How long work may take to begin, bench s: a server loads its model. Work that nobody counts never does, and is measured without it.
+const BEGIN_S: f64 = 300.0;
+/// Longest wait for it, bench s.
+const SETTLE_S: f64 = 1800.0;
+/// A plate at the limit of its output moves at least this fast if it is still coming, K/min.
+const COMING_K_MIN: f64 = 0.1;
+/// Part of the range of power that is taken back where a limit is in the way.
+const BACK_FRAC: f64 = 0.1;
+/// Part of the limit at which a TEC controller's current counts as at it, as for runs.
+const SATURATED_FRAC: f64 = 0.98;
+/// After load was taken back temperatures get this long before more is taken, bench s; unless something is nearer than [`HARD_K`].
+const HOLD_S: f64 = 60.0;
+const HARD_K: f64 = 1.0;
+/// A counter that stands still for this many windows is none.
+const COUNTER_PATIENCE: f64 = 2.0;
+
+/// What a tick of the point may know.
+pub(super) struct Now<'a> {
+    pub(super) t: f64,
+    pub(super) readings: &'a Snapshot,
+    /// The setpoint sent last, on its ramp.
+    pub(super) setpoint: Option<f64>,
+    pub(super) survey: &'a Survey,
+    /// Work was counted in this sitting: it has begun.
+    pub(super) worked: bool,
+}
+
+/// What a tick comes to.
+pub(super) enum Step {
+    /// Not over; what it waits for.
+    Go(String),
+    /// Over.
+    Done(Box<Found>),
+    /// The map cannot go on.
+    Failed(String),
+}
+
+/// What was found.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) status: Status,
+    pub(super) energy: Option<Energy>,
+    pub(super) figures: Figures,
+    pub(super) why: String,
+}
+
+/// The readings at one moment of a window.
+#[derive(Clone, Copy)]
+struct Mark {
+    energy: Option<(f64, f64)>,
+    out: Option<(f64, f64)>,
+    input: Option<(f64, f64)>,
+}
+
+/// A window under way.
+struct Measuring {
+    window: Window,
+    began: f64,
+    start: Option<Mark>,
+    power: (f64, u32),
+    clock: (f64, u32),
+    least_margin: Option<f64>,
+}
+
+/// One point under way.
+pub(super) struct Measurement {
+    target: Option<f64>,
+    /// Level that is asked for now, 0 to 1: less than what was planned once it was backed off.
+    level: f64,
+    began: f64,
+    settling: Option<(f64, Window)>,
+    measuring: Option<Measuring>,
+    /// What was in the way, once something was.
+    limited: Option<String>,
+    counter: Option<(f64, f64)>,
+    settle_s: f64,
+    approached: VecDeque<(f64, f64)>,
+    /// The plate was near its target once: it does not wait for that again.
+    arrived: bool,
+    /// When load was last taken back.
+    backed_s: f64,
+    /// Level that was planned, 0 to 1.
+    planned: f64,
+    /// The highest level that stood since something was in the way, and whether a higher one is still to be tried.
+    stood: Option<f64>,
+    climbs: bool,
+}
+
+impl Measurement {
+    pub(super) fn new(target: Option<f64>, level: f64, now_s: f64) -> Self {
+        Self {
+            target,
+            level,
+            began: now_s,
+            settling: None,
+            measuring: None,
+            limited: None,
+            counter: None,
+            settle_s: 0.0,
+            approached: VecDeque::new(),
+            arrived: target.is_none(),
+            backed_s: f64::NEG_INFINITY,
+            planned: level,
+            stood: None,
+            climbs: true,
+        }
+    }
+
+    /// Takes one tick. `level` is where the load is now; it is moved towards what is wanted.
+    pub(super) fn tick(&mut self, now: &Now<'_>, level: &mut f64) -> Step {
+        let facts = now.survey.facts();
+        let ticked = self.counter_ticked(now.readings);
+        if let Some((margin, words)) = nearest(now)
+            && margin < MARGIN_K
+            && (margin < HARD_K || now.t - self.backed_s > HOLD_S)
+            && !self.cooling(now)
+        {
+            return self.back_off(now, level, words);
+        }
+        let plate = now.readings.usable(Channel::Plate);
+        self.arrived |= self.target.zip(plate).is_some_and(|(t, p)| (p - t).abs() <= NEAR_K);
+        if !self.arrived {
+            // A load on its way to a hotter or colder place would only be in the way of getting there.
+            *level = 0.0;
+            return self.approach(now, plate);
+        }
+        *level += (self.level - *level).clamp(-facts.dt_s / RAMP_S, facts.dt_s / RAMP_S);
+        if (*level - self.level).abs() > 1e-9 {
+            self.settling = None;
+            return Step::Go(format!("load to {:.0} %", self.level * 100.0));
+        }
+        if self.measuring.is_some() {
+            return self.measure(now, ticked);
+        }
+        self.settle(now, level)
+    }
+
+    /// It comes down from a hotter place, without load: what is too near to a limit was that place's, and is leaving it.
+    fn cooling(&self, now: &Now<'_>) -> bool {
+        let plate = now.readings.usable(Channel::Plate);
+        !self.arrived && self.target.zip(plate).is_some_and(|(target, plate)| plate > target + NEAR_K)
+    }
+
+    /// The counter moved since the last tick.
+    fn counter_ticked(&mut self, readings: &Snapshot) -> bool {
+        let Some(energy) = timed(readings, Channel::BoardEnergy) else { return false };
+        let before = self.counter.replace(energy);
+        before.is_some_and(|b| b.1 != energy.1)
+    }
+
+    fn approach(&mut self, now: &Now<'_>, plate: Option<f64>) -> Step {
+        let facts = now.survey.facts();
+        let (Some(target), Some(plate)) = (self.target, plate) else { return Step::Go("no plate to read".into()) };
+        self.approached.push_back((now.t, plate));
+        while self.approached.front().is_some_and(|(t, _)| *t < now.t - STEADY_S) {
+            self.approached.pop_front();
+        }
+        let arrived = now.setpoint.is_some_and(|s| (s - target).abs() < 1e-6);
+        let span = self.approached.front().zip(self.approached.back()).filter(|(a, b)| b.0 - a.0 >= STEADY_S * 0.9);
+        let coming = span.is_none_or(|(a, b)| ((b.1 - target).abs() - (a.1 - target).abs()) / (b.0 - a.0) * 60.0 < -COMING_K_MIN);
+        if (arrived && !coming) || now.t - self.began > SETTLE_S + patience(facts) {
+            let amps = now.readings.usable(Channel::TecCurrent).map_or_else(String::new, |a| format!(" at {a:.1} A"));
+            let why = format!("without load the plate comes to {plate:.1} degC{amps} and no nearer to {target} degC");
+            return Step::Done(Box::new(Found { status: Status::NotReachable, energy: None, figures: Figures::default(), why }));
+        }
+        Step::Go(format!("to {target} degC"))
+    }
+
+    /// Something stands in the way: less load, or none at all.
+    fn back_off(&mut self, now: &Now<'_>, level: &mut f64, words: String) -> Step {
+        let first = self.limited.get_or_insert(words).clone();
+        (self.settling, self.measuring) = (None, None);
+        // Higher than what stood does not: back to that, and no further.
+        let lower = match self.stood.take().filter(|stood| *stood < self.level) {
+            Some(stood) => {
+                self.climbs = false;
+                stood
+            }
+            None => level.min(self.level) - BACK_FRAC,
+        };
+        if *level <= 0.0 && self.level <= 0.0 {
+            return Step::Done(Box::new(Found {
+                status: Status::NotReachable,
+                energy: None,
+                figures: Figures::default(),
+                why: format!("{first}, even without load"),
+            }));
+        }
+        self.level = lower.max(0.0);
+        // At once: it is too near as it is.
+        *level = self.level;
+        self.backed_s = now.t;
+        Step::Go(format!("backing off to {:.0} %: {first}", self.level * 100.0))
+    }
+
+    fn settle(&mut self, now: &Now<'_>, level: &mut f64) -> Step {
+        let facts = now.survey.facts();
+        let on_ramp = self.target.is_some_and(|t| now.setpoint.is_none_or(|s| (s - t).abs() > 1e-6));
+        let (began, window) = self.settling.get_or_insert_with(|| (now.t, Window::new(STEADY_S)));
+        if on_ramp {
+            *window = Window::new(STEADY_S);
+        }
+        window.push(now.t, now.readings);
+        let waited = now.t - *began;
+        let off_k = self.target.zip(window.mean(Channel::Plate)).map(|(target, plate)| plate - target);
+        let plate_drift = window.per_min(Channel::Plate);
+        let still = |drift: Option<f64>, most: f64, needed: bool| drift.map_or(!needed, |d| d.abs() <= most);
+        let held = off_k.is_none_or(|k| k.abs() <= HELD_K) && still(plate_drift, PLATE_K_MIN, self.target.is_some());
+        let quiet = still(window.per_min(Channel::Die), DIE_K_MIN, false)
+            && still(window.per_min(Channel::BoardPower), POWER_FRAC_MIN * facts.full_w, true);
+        if *level > 0.0 && !now.worked {
+            if waited < BEGIN_S {
+                return Step::Go("waiting for the work to begin".into());
+            }
+            if now.readings.usable(Channel::WorkUnits).is_some() {
+                return Step::Failed(format!("the work did not do one unit in {BEGIN_S} s: try it alone with `orbitbench workload bench`"));
+            }
+        }
+        let full = window.full();
+        // Paced power has noise of its own in a short window: after two of them it is the temperatures that count.
+        let quiet = quiet || (waited > 2.0 * STEADY_S && still(window.per_min(Channel::Die), DIE_K_MIN, false));
+        if full && held && quiet {
+            if self.limited.is_some() && self.climbs && self.level < self.planned {
+                // What was too much on the way there, the plate still swinging, may not be too much when it stands.
+                self.stood = Some(self.level);
+                self.level = (self.level + BACK_FRAC).min(self.planned);
+                self.settling = None;
+                return Step::Go(format!("it stands at {:.0} %, on to {:.0} %", level.min(1.0) * 100.0, self.level * 100.0));
+            }
+            if self.level >= self.planned {
+                self.limited = None;
+            }
+            self.settle_s = now.t - self.began;
+            self.measuring = Some(Measuring {
+                window: Window::new(f64::INFINITY),
+                began: now.t,
+                start: None,
+                power: (0.0, 0),
+                clock: (0.0, 0),
+                least_margin: None,
+            });
+            self.settling = None;
+            return Step::Go("it stands".into());
+        }
+        let amps = window.mean(Channel::TecCurrent);
+        let saturated = facts.current_limit_a > 0.0 && amps.is_some_and(|a| a.abs() >= SATURATED_FRAC * facts.current_limit_a);
+        let away = off_k.filter(|k| k.abs() > HELD_K);
+        let coming = away.zip(plate_drift).is_some_and(|(off, drift)| drift * off.signum() < -COMING_K_MIN);
+        if let Some(off) = away.filter(|_| full && !coming && (saturated || waited > SETTLE_S / 2.0)) {
+            let words = format!("the plate stands {off:+.1} K off at {:.1} A", amps.unwrap_or(f64::NAN));
+            return self.back_off(now, level, words);
+        }
+        if waited > SETTLE_S {
+            let why = format!("it did not stand still within {:.0} min", SETTLE_S / 60.0);
+            return Step::Done(Box::new(Found { status: Status::NotReachable, energy: None, figures: Figures::default(), why }));
+        }
+        let drift = plate_drift.map_or_else(String::new, |d| format!(": plate {d:+.2} K/min"));
+        Step::Go(format!("settling {:.0} min{drift}", waited / 60.0))
+    }
+
+    fn measure(&mut self, now: &Now<'_>, ticked: bool) -> Step {
+        let window_s = now.survey.order.window_s;
+        let Some(at) = &mut self.measuring else { return Step::Go(String::new()) };
+        let counted = timed(now.readings, Channel::BoardEnergy);
+        let gave_up = now.t - at.began > COUNTER_PATIENCE * window_s;
+        let mark =
+            Mark { energy: counted, out: timed(now.readings, Channel::WorkUnits), input: timed(now.readings, Channel::WorkInputUnits) };
+        let Some(start) = at.start else {
+            // From a tick of the counter on; without one there is nothing to wait for.
+            if ticked || counted.is_none() || gave_up {
+                at.start = Some(mark);
+                at.began = now.t;
+            }
+            return Step::Go("waiting for the energy counter".into());
+        };
+        at.window.push(now.t, now.readings);
+        if let Some(w) = now.readings.usable(Channel::BoardPower) {
+            at.power = (at.power.0 + w, at.power.1 + 1);
+        }
+        if let Some(mhz) = now.readings.usable(Channel::CoreClock) {
+            at.clock = (at.clock.0 + mhz, at.clock.1 + 1);
+        }
+        if let Some((margin, _)) = nearest(now) {
+            at.least_margin = Some(at.least_margin.map_or(margin, |m| m.min(margin)));
+        }
+        let since = start.energy.zip(counted).map_or(now.t - at.began, |(a, b)| b.0 - a.0);
+        let stuck = now.t - at.began > COUNTER_PATIENCE * window_s;
+        if !(stuck || (ticked || counted.is_none()) && since >= window_s) {
+            return Step::Go(format!("measuring, {:.0} of {window_s:.0} s", (now.t - at.began).min(window_s)));
+        }
+        let found = self.found(now, start, &mark);
+        Step::Done(Box::new(found))
+    }
+
+    fn found(&mut self, now: &Now<'_>, start: Mark, end: &Mark) -> Found {
+        let mut figures = Figures::default();
+        let Some(at) = self.measuring.take() else {
+            return Found { status: Status::NotReachable, energy: None, figures, why: "nothing was measured".into() };
+        };
+        let mean = |(sum, n): (f64, u32)| (n > 0).then(|| sum / f64::from(n));
+        let integral_w = mean(at.power);
+        let counted = start.energy.zip(end.energy).map(|(a, b)| (b.0 - a.0, b.1 - a.1)).filter(|(s, j)| *s > 0.0 && *j > 0.0);
+        let (energy, window_s, joules) = match counted {
+            Some((s, j)) => (Some(Energy::Counter), s, Some(j)),
+            None => (integral_w.map(|_| Energy::Integral), now.t - at.began, integral_w.map(|w| w * (now.t - at.began))),
+        };
+        let between = |a: Option<(f64, f64)>, b: Option<(f64, f64)>| {
+            a.zip(b).map(|(a, b)| (b.0 - a.0, b.1 - a.1)).filter(|(s, n)| *s > 0.0 && *n >= 0.0)
+        };
+        let (out, input) = (between(start.out, end.out), between(start.input, end.input));
+        let per = |what: Option<(f64, f64)>, by: Option<f64>| what.zip(by).filter(|(_, by)| *by > 0.0).map(|((_, n), by)| n / by);
+        let power_w = joules.map(|j| j / window_s);
+        let gap = counted.and(power_w).zip(integral_w).filter(|(_, i)| *i > 0.0).map(|(c, i)| c / i - 1.0);
+        for (figure, value) in [
+            (Figure::Level, Some(self.level)),
+            (Figure::Settle, Some(self.settle_s)),
+            (Figure::Window, Some(window_s)),
+            (Figure::EnergyJ, joules),
+            (Figure::Power, power_w),
+            (Figure::PowerIntegral, integral_w),
+            (Figure::CounterGap, gap),
+            (Figure::UnitsOut, out.map(|o| o.1)),
+            (Figure::UnitsIn, input.map(|o| o.1)),
+            (Figure::Rate, out.map(|(s, n)| n / s)),
+            (Figure::RateIn, input.map(|(s, n)| n / s)),
+            (Figure::PerJoule, per(out, joules)),
+            (Figure::PerJouleIn, per(input, joules)),
+            (Figure::Plate, at.window.mean(Channel::Plate).filter(|_| self.target.is_some())),
+            (Figure::PlateDrift, at.window.per_min(Channel::Plate).filter(|_| self.target.is_some())),
+            (Figure::Die, at.window.mean(Channel::Die)),
+            (Figure::Margin, at.least_margin),
+            (Figure::Sink, at.window.mean(Channel::Sink).filter(|_| self.target.is_some())),
+            (Figure::Current, at.window.mean(Channel::TecCurrent).filter(|_| self.target.is_some())),
+            (Figure::Clock, mean(at.clock)),
+        ] {
+            figures.set(figure, value);
+        }
+        let status = if self.limited.is_some() { Status::NotReachable } else { Status::Measured };
+        Found { status, energy, figures, why: self.limited.clone().unwrap_or_default() }
+    }
+}
+
+/// Bench seconds that the longest walk of the setpoint takes.
+fn patience(facts: &Facts) -> f64 {
+    (facts.limits.max() - facts.limits.min()) / facts.rate_k_min * 60.0
+}
+
+fn timed(readings: &Snapshot, channel: Channel) -> Option<(f64, f64)> {
+    Some((readings.get(channel).at_s, readings.usable(channel)?))
+}
+
+/// What is nearest to slowing down or tripping: how near, K, and what it is.
+fn nearest(now: &Now<'_>) -> Option<(f64, String)> {
+    let survey = now.survey;
+    let read = |channel| now.readings.usable(channel);
+    let coupled = survey.facts().coupled;
+    // What no temperature of ours acts on ends in its own trip, not in a smaller power.
+    let ours = |channel: Channel| coupled || channel == Channel::Die;
+    let temperature = |channel: Channel| {
+        matches!(
+            channel,
+            Channel::Plate | Channel::Sink | Channel::Die | Channel::CoolantSupply | Channel::CoolantReturn | Channel::Radiator
+        )
+    };
+    let trips = survey.facts().trips.iter().filter(|t| ours(t.channel) && temperature(t.channel)).filter_map(|trip| {
+        let value = read(trip.channel)?;
+        let high = trip.max.map(|max| max - value);
+        let low = trip.min.map(|min| value - min);
+        let margin = [high, low].into_iter().flatten().reduce(f64::min)?;
+        Some((margin, format!("the {} is within {MARGIN_K} K of its trip", trip.name)))
+    });
+    let slows = read(Channel::Die).map(|die| {
+        (survey.slowdown_degc - die, format!("the die is within {MARGIN_K} K of its slowdown at {} degC", survey.slowdown_degc))
+    });
+    let told = [(Channel::DieMargin, "die"), (Channel::MemoryMargin, "memory")];
+    let told = told
+        .into_iter()
+        .filter_map(|(channel, what)| Some((read(channel)?, format!("the driver leaves the {what} less than {MARGIN_K} K"))));
+    trips.chain(slows).chain(told).min_by(|a, b| a.0.total_cmp(&b.0))
+}
+
+/// What holds the board to a level.
+pub(super) fn commands(survey: &Survey, setpoint: Option<f64>, level: f64) -> control::Commands {
+    let facts = survey.facts();
+    let thermal = if setpoint.is_some() { control::Thermal::On } else { control::Thermal::Off };
+    let (duty, limit) = match survey.order.actuator {
+        Actuator::Pacing => ((level > 0.0).then_some(level.min(1.0)), None),
+        Actuator::PowerCap => {
+            let watts = (facts.idle_w + level * (facts.full_w - facts.idle_w)).max(survey.least_limit_w);
+            ((level > 0.0).then_some(1.0), Some(signal::Watts(watts)))
+        }
+    };
+    control::Commands { target: setpoint.map(signal::Celsius), thermal, duty, limit, acknowledge: false }
+}

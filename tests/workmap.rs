@@ -1,0 +1,111 @@
+//! A plan made of a measured map: the map is measured on a drawn bench in memory, and the plan is flown on that same bench.
+
+use crate::flight::{drawn, setup_of};
+use control::End;
+use engine::commission;
+use engine::manifest::Program;
+use engine::memory::{MemoryBench, fly};
+use engine::setup::Setup;
+use engine::workmap::{Actuator, Ended, Event, Observer, Order, Progress, Store, Survey, conduct};
+use model::profile::PolicyChoice;
+use record::Column;
+use std::path::{Path, PathBuf};
+
+/// A night orbit whose array has power to spare in the light, and a battery that can take and give it.
+const SPARE: &[(&str, &str)] = &[("array_kw", "190.0"), ("charge_kw", "90.0"), ("discharge_kw", "130.0"), ("capacity_kwh", "110.0")];
+
+struct Deaf;
+
+impl Observer for Deaf {
+    fn point(&mut self, _: &survey::Point) {}
+    fn event(&mut self, _: &Event) {}
+    fn progress(&mut self, _: &Progress<'_>) {}
+    fn stop(&self) -> bool {
+        false
+    }
+}
+
+/// A map of the bench that `seed` draws, in a folder under `root`.
+fn map(root: &Path, setup: &Setup, seed: u64, coolant_degc: &[f64]) -> PathBuf {
+    let survey = Survey::build(Order {
+        bench: commission::Order {
+            rig: setup.options.rig.clone(),
+            accelerator: None,
+            workload: None,
+            dt_s: 1.0,
+            speed: None,
+            seed,
+            quick: false,
+        },
+        coolant_degc: Some(coolant_degc.to_vec()),
+        budget_w: None,
+        batches: Vec::new(),
+        repeats: 2,
+        reference_every: 2,
+        window_s: 60.0,
+        actuator: Actuator::Pacing,
+        uncommissioned: false,
+    })
+    .expect("a survey");
+    let program = Program { version: "test".into(), commit: "test".into(), command: Vec::new() };
+    let mut store = Store::create(&survey, root, program).expect("room");
+    let station = &survey.station;
+    let truth = twin::Truth::drawn(&station.twin.plant, &station.twin.spreads, seed);
+    let mut bench = MemoryBench::of(&station.rig, station.twin.card.clone(), station.facts.coupled, truth).expect("a bench");
+    store.begin().expect("room");
+    let planned = store.planned().to_vec();
+    let conducted = conduct(&survey, &mut bench, &mut Deaf, &mut commission::Virtual, &mut store, &planned);
+    assert_eq!(conducted.ended, Ended::Done);
+    assert!(store.end("done").expect("room"));
+    store.folder().path().to_owned()
+}
+
+/// Work of one orbit on the bench of this seed.
+fn flown(mut setup: Setup, seed: u64) -> f64 {
+    setup.options.seed = seed;
+    let mut bench = MemoryBench::new(&setup, drawn(&setup)).expect("a bench");
+    let flown = fly(&setup, &mut bench, |_, _, _| Vec::new());
+    assert_eq!(flown.end, End::Done);
+    flown.rows.iter().rev().find_map(|r| r.get(Column::WorkUnits)).expect("work")
+}
+
+#[test]
+fn a_plan_from_the_map_of_a_bench_flies_on_that_bench() {
+    let dir = tempfile::tempdir().expect("a folder");
+    for seed in [2, 3] {
+        let setup = |policy| setup_of("noon-midnight-560", SPARE, Some(policy));
+        let folder = map(dir.path(), &setup(PolicyChoice::Plan), seed, &[10.0, 20.0, 30.0, 43.0]);
+        let by_map = setup(PolicyChoice::Plan).plan_by(&folder, false).expect("the plan stays on the map");
+        let card = by_map.work_map.clone().expect("carried");
+        assert!(card.seal.len() == 64 && card.simulated && !card.clamped, "{card:?}");
+        let [sun, believed, measured] = [setup(PolicyChoice::FollowSun), setup(PolicyChoice::Plan), by_map].map(|s| flown(s, seed));
+        let percent = |work: f64| (work / sun - 1.0) * 100.0;
+        eprintln!(
+            "seed {seed}, over follow-sun: plan by belief {:+.2} %, plan by the measured map {:+.2} %",
+            percent(believed),
+            percent(measured)
+        );
+        assert!(measured > 1.05 * sun && measured > 0.99 * believed, "{sun} {believed} {measured}");
+    }
+}
+
+#[test]
+fn a_map_that_does_not_count_is_refused_with_the_reason() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let setup = |policy| setup_of("noon-midnight-560", SPARE, Some(policy));
+    let narrow = map(dir.path(), &setup(PolicyChoice::Plan), 2, &[40.0, 50.0]);
+    let why = setup(PolicyChoice::Plan).plan_by(&narrow, false).expect_err("colder than the map").to_string();
+    assert!(why.contains("degC at the plate lie outside of the map") && why.contains("--map-clamp"), "{why}");
+    let clamped = setup(PolicyChoice::Plan).plan_by(&narrow, true).expect("as was asked for");
+    assert!(clamped.work_map.is_some_and(|card| card.clamped));
+    let why = setup(PolicyChoice::FollowSun).plan_by(&narrow, false).expect_err("no plan").to_string();
+    assert!(why.contains("add --policy plan"), "{why}");
+    let mut other = setup(PolicyChoice::Plan);
+    other.rig.name = "another".into();
+    assert!(other.plan_by(&narrow, true).expect_err("another rig").to_string().contains("it is of the rig \"twin\""));
+    let points = narrow.join(record::POINTS);
+    let text = std::fs::read_to_string(&points).expect("there");
+    std::fs::write(&points, format!("{text}\n")).expect("room");
+    let why = setup(PolicyChoice::Plan).plan_by(&narrow, true).expect_err("tampered").to_string();
+    assert!(why.contains("tampered"), "{why}");
+}
