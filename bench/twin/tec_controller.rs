@@ -298,6 +298,11 @@ impl TecController {
         }
     }
 
+    /// The stage gives no more than its limit, whatever the plant's step makes of the current before the regulator has held it back.
+    fn terminal_v(&self, sensors: Sensors) -> f64 {
+        sensors.voltage_v.abs().min(f64::from(self.settings.voltage_limit_v))
+    }
+
     fn protect(&mut self, sensors: Sensors) {
         if self.error.is_some() {
             return;
@@ -312,7 +317,7 @@ impl TecController {
             self.fail(id::OBJECT_LOWER_TRIP, &format!("the object at {object_degc:.2} °C is below {low} °C"));
         } else if self.current_a.abs() > f64::from(self.settings.current_trip_a) {
             self.fail(id::CURRENT_TRIP, &format!("{:.2} A are above {} A", self.current_a, self.settings.current_trip_a));
-        } else if self.output_on() && sensors.voltage_v.abs() > f64::from(self.settings.voltage_trip_v) {
+        } else if self.output_on() && self.terminal_v(sensors) > f64::from(self.settings.voltage_trip_v) {
             self.fail(id::VOLTAGE_TRIP, &format!("{:.2} V are above {} V", sensors.voltage_v, self.settings.voltage_trip_v));
         }
     }

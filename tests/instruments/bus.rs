@@ -40,14 +40,13 @@ fn two_controllers_on_one_line_share_a_port() {
         let (id, event) = events.recv_deadline(deadline).unwrap_or_else(|_| panic!("no {what} in {seen:?}"));
         seen.push((id, event.clone()));
         if wanted(id, &event) {
-            return event;
+            return id;
         }
     };
     let mut ready = [false; 2];
     while ready != [true; 2] {
-        until("readiness of both", &|id, event| ready.get(id) == Some(&false) && *event == Event::Ready);
-        let now = ready.iter().position(|ready| !ready).expect("one is missing");
-        ready[now] = true;
+        let id = until("readiness of both", &|_, event| *event == Event::Ready);
+        ready[id] = true;
     }
     ports[0].command(Command::Target(Celsius(22.0)));
     ports[0].command(Command::Enable);
