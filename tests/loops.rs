@@ -95,7 +95,7 @@ fn a_loop_is_flown_by_its_supply_with_heat_and_energy_by_the_meters() {
 fn the_accelerators_own_reading_stays_beside_the_meters_with_the_gap() {
     let setup = setup(rig("loop"), HOUR_S / 2.0);
     // A card that reads 4 % too much feeds nothing of it into the flight model.
-    let flown = flown(&setup, |truth| (truth.card.power_gain, truth.meter_gain) = (1.04, 1.0), |_, _| {});
+    let flown = flown(&setup, |truth| (truth.card.power_gain, truth.meter_gain) = (0.04, 1.0), |_, _| {});
     assert_eq!(flown.end, End::Done);
     let gap = mean(running(&flown).map(|r| r.get(Column::RigBoardGapW)));
     let own = mean(running(&flown).map(|r| r.get(Column::AccelPowerW)));
