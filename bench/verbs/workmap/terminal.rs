@@ -1,9 +1,9 @@
 //! A map on a terminal of 80 columns: a heat map that is read with and without colour.
 //!
 //! ```text
-//!      degC          16 W          44 W          72 W
-//!        65          0.00 ░░       7.94       × ≤51 W
-//!                  ±0.000 ░░     ±0.022
+//!      degC       16 W          44 W          72 W
+//!        65       0.00          7.94 ░░    × ≤51 W
+//!               ±0.000        ±0.022 ░░
 //! ```
 
 use super::picture::{Picture, Place};
@@ -56,8 +56,9 @@ pub(super) fn draw(picture: &Picture, coloured: bool) -> String {
 
 fn block(text: &mut String, picture: &Picture, from: usize, to: usize, coloured: bool) {
     let wide = ((WIDTH - LEFT) / (to - from)).clamp(NARROW, WIDE);
-    let names: Vec<String> = picture.across[from..to].iter().map(|name| format!("{:>wide$}", fit(name, wide - 1))).collect();
-    let _ = writeln!(text, "{:>LEFT$}{}", "degC", names.concat());
+    let names: Vec<String> =
+        picture.across[from..to].iter().map(|name| format!("{:>at$}   ", fit(name, wide - 4), at = wide - 3)).collect();
+    let _ = writeln!(text, "{:>LEFT$}{}", "degC", names.concat().trim_end());
     for (name, places) in &picture.rows {
         let mut lines = [format!("{:>LEFT$}", fit(name, LEFT - 1)), " ".repeat(LEFT)];
         for place in &places[from..to] {
@@ -80,18 +81,18 @@ fn block(text: &mut String, picture: &Picture, from: usize, to: usize, coloured:
     }
 }
 
-/// One line of one place: a gap, the shade, the words.
+/// One line of one place: a gap, the words, the shade.
 fn cell(words: &str, shade: Option<f64>, wide: usize, coloured: bool) -> String {
-    let Some(shade) = shade else { return format!("{:>wide$}", fit(words, wide - 1)) };
+    let Some(shade) = shade else { return format!("{:>at$}   ", fit(words, wide - 4), at = wide - 3) };
     let part = |count: usize| ((shade * count as f64) as usize).min(count - 1);
     let words = fit(words, wide - 4);
     if coloured {
         let (colour, dark) = COLOURS[part(COLOURS.len())];
         let ink = if dark { 16 } else { 231 };
-        return format!(" \x1b[48;5;{colour};38;5;{ink}m{words:>width$} \x1b[0m", width = wide - 2);
+        return format!(" \x1b[48;5;{colour};38;5;{ink}m{words:>width$}   \x1b[0m", width = wide - 4);
     }
     let glyph = SHADES[part(SHADES.len())];
-    format!(" {glyph}{glyph} {words:>width$}", width = wide - 4)
+    format!(" {words:>width$} {glyph}{glyph}", width = wide - 4)
 }
 
 fn fit(text: &str, room: usize) -> String {
@@ -156,12 +157,12 @@ mod tests {
         let expected = "\
 virtual L4-class card on twin                                        [SIMULATED]
 tokens put out per joule of the board
-     degC          16 W          44 W          72 W
-       83             ×             ?             ?
-       65          0.00 ··       7.94       × ≤51 W
-                 ±0.000 ··     ±0.022
-       20          0.00 ░░       8.51 ██      10.15
-                 ±0.000 ░░      n = 1 ██     ±0.001
+     degC       16 W          44 W          72 W
+       83          ×             ?             ?
+       65       0.00          7.94 ··    × ≤51 W
+              ±0.000        ±0.022 ··
+       20       0.00          8.51 ░░      10.15 ██
+              ±0.000         n = 1 ░░     ±0.001 ██
      7.94 [·][░][▒][▓][█] 10.15   × not reachable, and the power that was
 × 65, 83 degC: the die is within 3 K of its slowdown at 85 degC
 pacing, 4 repeats in random order, 95 % by Student's t with drift +0.02 % ±0.05
