@@ -35,6 +35,7 @@ pub struct State {
     pub(crate) trim: Trim,
     pub(crate) heat: HeatMeter,
     pub(crate) work: WorkMeter,
+    pub(crate) work_input: WorkMeter,
     /// Duty commanded for the tick that ends next.
     pub(crate) duty: f64,
     pub(crate) resistance: ResistanceMeter,
@@ -71,6 +72,7 @@ impl State {
             trim: Trim::default(),
             heat: HeatMeter::default(),
             work: WorkMeter::default(),
+            work_input: WorkMeter::default(),
             duty: 0.0,
             resistance: ResistanceMeter::default(),
             settled_ticks: 0,
@@ -111,6 +113,7 @@ impl State {
         if run == RunState::Running && !self.flown {
             self.flown = true;
             self.work.begin();
+            self.work_input.begin();
         }
         self.run = run;
     }

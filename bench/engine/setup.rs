@@ -517,6 +517,8 @@ fn channels(spec: &Spec, rig: &RigFile) -> Vec<Channel> {
         Channel::Utilisation,
         Channel::WorkUnits,
     ]);
+    // The virtual card's work is its output; real workloads may take prompts in.
+    channels.extend(spec.is_real().then_some(Channel::WorkInputUnits));
     match spec {
         Spec::Virtual => channels.extend([Channel::MemoryClock, Channel::ThrottleReasons]),
         Spec::Nvml(_) => {

@@ -137,6 +137,8 @@ channels! {
     ThrottleReasons,
     /// Work done since the workload started, in the workload's units (tokens, images, steps).
     WorkUnits,
+    /// Work taken in since the workload started, in the same units: tokens of prompts. Apart from what is put out.
+    WorkInputUnits,
     /// Coolant entering the bench's cold plate, °C.
     CoolantSupply,
     /// Coolant leaving the bench's cold plate, °C.

@@ -37,6 +37,8 @@ pub(crate) struct LiveDevices {
     pub(crate) source: Option<Source>,
     /// What is set on it, until it is put back.
     pub(crate) settings: Option<Guarded>,
+    /// The GPU is ours while this lives.
+    pub(crate) _held: Option<std::sync::Arc<workload::gpu::Hold>>,
     pub(crate) emulator: Option<Emulator>,
     /// Bench second 0, and bench seconds a wall second: readings carry the time they were taken at, not the time they were due.
     pub(crate) origin: Instant,
@@ -117,6 +119,9 @@ impl LiveDevices {
             self.notes.extend(remarks.map(|r| Event { severity: r.severity, kind: r.kind, who: "accelerator".into(), message: r.message }));
             if let Some(units) = workload.units() {
                 snapshot.set(Channel::WorkUnits, Reading::good(units, bench_s, Origin::Measured));
+            }
+            if let Some(units) = workload.input_units() {
+                snapshot.set(Channel::WorkInputUnits, Reading::good(units, bench_s, Origin::Measured));
             }
             fault = workload.healthy().err();
         }

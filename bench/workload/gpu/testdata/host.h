@@ -107,7 +107,7 @@ static void prepare(Fiber &fiber) {
     fiber.turn = 0;
 #if defined(__x86_64__)
     void **top = (void **)(fiber.stack + STACK);
-    *--top = nullptr;
+    // As after a call: 8 more than a multiple of 16.
     *--top = nullptr;
     *--top = (void *)fiber_main;
     for (int i = 0; i < 6; i++) *--top = nullptr;
