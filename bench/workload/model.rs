@@ -3,16 +3,16 @@
 //! Not here: reading a format (`gguf`, `safetensors`), where it is computed.
 
 use crate::transformer::{Config, Preset, Weights};
-use crate::{Error, gguf};
+use crate::{Error, gguf, safetensors};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Whose weights.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Model {
     /// Random ones of a known shape.
     Preset(Preset),
-    /// Those of a GGUF file.
+    /// Those of a file: GGUF, safetensors, or the index of safetensors in shards.
     File(PathBuf),
 }
 
@@ -21,7 +21,7 @@ impl Model {
     pub(crate) fn config(&self) -> Result<Config, Error> {
         match self {
             Self::Preset(preset) => Ok(preset.config()),
-            Self::File(path) => gguf::config(path).map_err(|why| Error::Model { file: path.display().to_string(), why }),
+            Self::File(path) => (if is_gguf(path) { gguf::config } else { safetensors::config })(path).map_err(|why| Error::Model { file: path.display().to_string(), why }),
         }
     }
 
@@ -37,7 +37,7 @@ impl Model {
     pub(crate) fn weights(&self, config: Config, seed: u64) -> Result<Weights, String> {
         match self {
             Self::Preset(_) => Ok(Weights::random(config, seed)),
-            Self::File(path) => gguf::weights(path).map_err(|why| format!("cannot use the model {}: {why}", path.display())),
+            Self::File(path) => (if is_gguf(path) { gguf::weights } else { safetensors::weights })(path).map_err(|why| format!("cannot use the model {}: {why}", path.display())),
         }
     }
 
@@ -53,6 +53,10 @@ impl Model {
             c.parameters() as f64 / 1e6
         )
     }
+}
+
+fn is_gguf(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gguf"))
 }
 
 impl fmt::Display for Model {

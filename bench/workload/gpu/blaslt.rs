@@ -73,10 +73,10 @@ impl Calls {
     fn open(path: &PathBuf) -> Result<Self, String> {
         // SAFETY: cuBLASLt's initialisers have no preconditions; each symbol has the type that the reference gives it, with opaque pointers and enums as integers.
         unsafe {
-            let library = libloading::Library::new(path).map_err(|e| e.to_string())?;
+            let library = libloading::Library::new(path).map_err(|e| library::words(&e))?;
             macro_rules! of {
                 ($name:literal) => {
-                    *library.get($name).map_err(|e| e.to_string())?
+                    *library.get($name).map_err(|e| library::words(&e))?
                 };
             }
             Ok(Self {

@@ -64,7 +64,7 @@ fn open_driver() -> Result<(), Fault> {
     let name = name.or_else(|| std::env::var_os(DRIVER_VARIABLE)).unwrap_or_else(|| "libcuda.so.1".into());
     // SAFETY: the initialisers of NVIDIA's driver library have no preconditions.
     let opened = unsafe { libloading::os::unix::Library::open(Some(&name), libloading::os::unix::RTLD_NOW | libloading::os::unix::RTLD_GLOBAL) };
-    let library = opened.map_err(|why| Fault::NoDriver(why.to_string()))?;
+    let library = opened.map_err(|why| Fault::NoDriver(words(&why)))?;
     let named = || Path::new(&name).display().to_string();
     for symbol in CALLED {
         // SAFETY: the symbol is looked for, not called or read.
@@ -120,4 +120,9 @@ pub(super) fn blaslt_places() -> Vec<PathBuf> {
         places.extend(NAMES.iter().map(|n| folder.join(n)).filter(|p| p.exists()));
     }
     places
+}
+
+/// An error of the loader with what is behind it, which has the file's name.
+pub(super) fn words(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |behind| format!("{error}: {}", words(behind)))
 }
