@@ -103,7 +103,11 @@ impl fmt::Display for Summary {
         writeln!(f, "rate        {} {unit}s/s{}", said(figures.work_units_per_s, 1), predicted(|p| p.work_units_per_s, 1))?;
         if figures.work_input_units.is_some() {
             let (input, rate) = (said(figures.work_input_units, 0), said(figures.input_units_per_s, 1));
-            writeln!(f, "taken in    {input} {unit}s, {rate} {unit}s/s, {} {unit}s/J, beside what is put out", said(figures.input_units_per_j, 3))?;
+            writeln!(
+                f,
+                "taken in    {input} {unit}s, {rate} {unit}s/s, {} {unit}s/J, beside what is put out",
+                said(figures.input_units_per_j, 3)
+            )?;
         }
         writeln!(f, "energy      {} J{}", said(figures.energy.best_j(), 0), predicted(|p| p.energy.best_j(), 0))?;
         writeln!(f, "efficiency  {} {unit}s/J{}", said(figures.units_per_j, 3), predicted(|p| p.units_per_j, 3))?;

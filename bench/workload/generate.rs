@@ -81,7 +81,9 @@ pub enum Wrong {
     #[error("the model's output is not finite: this machine computes wrongly, or its weights are damaged")]
     NotFinite,
     /// Other numbers than the reference.
-    #[error("the model's output is {share:.1e} of its size away from the reference, at most {allowed:.0e} is allowed: this machine computes wrongly")]
+    #[error(
+        "the model's output is {share:.1e} of its size away from the reference, at most {allowed:.0e} is allowed: this machine computes wrongly"
+    )]
     Different {
         /// Distance, as a share of the answer's length.
         share: f64,

@@ -21,7 +21,8 @@ impl Model {
     pub(crate) fn config(&self) -> Result<Config, Error> {
         match self {
             Self::Preset(preset) => Ok(preset.config()),
-            Self::File(path) => (if is_gguf(path) { gguf::config } else { safetensors::config })(path).map_err(|why| Error::Model { file: path.display().to_string(), why }),
+            Self::File(path) => (if is_gguf(path) { gguf::config } else { safetensors::config })(path)
+                .map_err(|why| Error::Model { file: path.display().to_string(), why }),
         }
     }
 
@@ -37,7 +38,8 @@ impl Model {
     pub(crate) fn weights(&self, config: Config, seed: u64) -> Result<Weights, String> {
         match self {
             Self::Preset(_) => Ok(Weights::random(config, seed)),
-            Self::File(path) => (if is_gguf(path) { gguf::weights } else { safetensors::weights })(path).map_err(|why| format!("cannot use the model {}: {why}", path.display())),
+            Self::File(path) => (if is_gguf(path) { gguf::weights } else { safetensors::weights })(path)
+                .map_err(|why| format!("cannot use the model {}: {why}", path.display())),
         }
     }
 

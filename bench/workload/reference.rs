@@ -41,7 +41,8 @@ impl<'a> Source<'a> {
     }
 
     fn layer(&self, n: usize) -> Cow<'a, Layer> {
-        let mut layer = self.weights.map_or_else(|| Cow::Owned(Uniform::new(self.seed).layer(self.config, n)), |w| Cow::Borrowed(&w.layers[n]));
+        let mut layer =
+            self.weights.map_or_else(|| Cow::Owned(Uniform::new(self.seed).layer(self.config, n)), |w| Cow::Borrowed(&w.layers[n]));
         if self.rounded {
             let l = layer.to_mut();
             for numbers in [&mut l.norm_attention, &mut l.norm_forward] {

@@ -81,14 +81,21 @@ fn header(path: &Path, shard: usize) -> Result<(File, BTreeMap<String, Tensor>),
     file.read_exact(&mut bytes).map_err(|_| at(path, 0, format!("the file has {length} bytes, a header's length takes 8")))?;
     let size = u64::from_le_bytes(bytes);
     if size > MOST_HEADER || size > length.saturating_sub(8) {
-        return Err(at(path, 0, format!("a header of {size} bytes does not fit into a file of {length} (at most {MOST_HEADER} are allowed): this is no safetensors file")));
+        return Err(at(
+            path,
+            0,
+            format!(
+                "a header of {size} bytes does not fit into a file of {length} (at most {MOST_HEADER} are allowed): this is no safetensors file"
+            ),
+        ));
     }
     let mut text = vec![0; size as usize];
     file.read_exact(&mut text).map_err(|why| at(path, 8, why))?;
     if text.first() != Some(&b'{') {
         return Err(at(path, 8, "the header does not begin with {"));
     }
-    let mut entries: BTreeMap<String, serde_json::Value> = serde_json::from_slice(&text).map_err(|why| at(path, 8, format!("the header is no JSON object: {why}")))?;
+    let mut entries: BTreeMap<String, serde_json::Value> =
+        serde_json::from_slice(&text).map_err(|why| at(path, 8, format!("the header is no JSON object: {why}")))?;
     entries.remove("__metadata__");
     let base = 8 + size;
     let mut tensors = BTreeMap::new();
@@ -106,7 +113,11 @@ fn header(path: &Path, shard: usize) -> Result<(File, BTreeMap<String, Tensor>),
     let mut end = base;
     for (from, bytes, name) in places {
         if from != end {
-            return Err(at(path, from, format!("{name} begins here, where {end} is the next byte: tensors must follow each other without holes or overlaps")));
+            return Err(at(
+                path,
+                from,
+                format!("{name} begins here, where {end} is the next byte: tensors must follow each other without holes or overlaps"),
+            ));
         }
         end += bytes;
     }
@@ -149,7 +160,8 @@ struct Described {
 impl Described {
     fn read(path: &Path) -> Result<Config, String> {
         let wrong = |what: String| format!("{}: {what}", path.display());
-        let text = std::fs::read_to_string(path).map_err(|why| wrong(format!("{why}; the model's config.json must lie beside its weights")))?;
+        let text =
+            std::fs::read_to_string(path).map_err(|why| wrong(format!("{why}; the model's config.json must lie beside its weights")))?;
         let d: Self = serde_json::from_str(&text).map_err(|why| wrong(why.to_string()))?;
         if !matches!(d.model_type.as_str(), "llama" | "mistral") {
             return Err(wrong(format!("model_type is \"{}\": llama and mistral are computed", d.model_type)));
@@ -246,7 +258,9 @@ impl Model {
             return Err(wrong(format!("has {} bytes, {count} numbers of {} take {}", tensor.bytes, tensor.dtype, count * kind.bytes())));
         }
         let mut raw = vec![0; count * kind.bytes()];
-        file.seek(SeekFrom::Start(tensor.at)).and_then(|_| file.read_exact(&mut raw)).map_err(|why| wrong(format!("cannot be read: {why}")))?;
+        file.seek(SeekFrom::Start(tensor.at))
+            .and_then(|_| file.read_exact(&mut raw))
+            .map_err(|why| wrong(format!("cannot be read: {why}")))?;
         Ok(raw.chunks_exact(kind.bytes()).map(|b| kind.decode(b)).collect())
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::command::{Command, Options};
 use crate::cpu::{self, Plan};
-use crate::model::Model;
 use crate::generate::Task;
+use crate::model::Model;
 use crate::none::Observe;
 use crate::openai::{Config, OpenAi};
 use crate::transformer::Preset;
@@ -219,8 +219,7 @@ mod tests {
     #[test]
     fn every_kind_is_understood() {
         let plan = |model, threads, task| Spec::Cpu(Plan { model, threads, task });
-        let card =
-            |card, task, number, batch| Spec::Cuda(gpu::Plan { card, model: Model::Preset(Preset::Tiny), task, number, batch });
+        let card = |card, task, number, batch| Spec::Cuda(gpu::Plan { card, model: Model::Preset(Preset::Tiny), task, number, batch });
         let cpu = |preset, threads| plan(Model::Preset(preset), threads, Task::Decode);
         for (text, spec) in [
             ("virtual", Spec::Virtual),

@@ -125,8 +125,7 @@ impl Hand {
 impl Worker {
     /// No thread yet.
     pub(crate) fn new(lease: Duration, description: String) -> Self {
-        let control =
-            Control { duty: 0.0, renewed_s: 0.0, stop: false, running: 0, failure: None, description, remarks: Vec::new() };
+        let control = Control { duty: 0.0, renewed_s: 0.0, stop: false, running: 0, failure: None, description, remarks: Vec::new() };
         let shared = Shared {
             started: Instant::now(),
             lease_s: lease.as_secs_f64(),

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// The folder of the doubles, built once.
-fn doubles() -> Option<&'static Path> {
+pub(super) fn doubles() -> Option<&'static Path> {
     static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
     let built = BUILT.get_or_init(|| {
         if !Command::new("c++").arg("--version").output().is_ok_and(|o| o.status.success()) {
@@ -62,7 +62,9 @@ fn work_on_a_gpu_is_done_counted_and_leaves_nothing_behind() {
     let what = report["workload"].as_str().expect("words");
     assert!(report["output_units_per_s"].as_f64().is_some_and(|r| r > 0.0), "{}", done.out);
     // The first by NVML's order is the driver's second: the lower bus.
-    for words in ["tiny, decode", "bf16", "2 sequences", "Stub GPU (simulated)", "GPU-00000000-0000-0000-0000-000000000001", "cuBLASLt 120205"] {
+    for words in
+        ["tiny, decode", "bf16", "2 sequences", "Stub GPU (simulated)", "GPU-00000000-0000-0000-0000-000000000001", "cuBLASLt 120205"]
+    {
         assert!(what.contains(words), "{words}: {what}");
     }
     let left = std::fs::read_to_string(doubled.bench.path("cuda/released")).expect("the context was given back");
@@ -73,7 +75,8 @@ fn work_on_a_gpu_is_done_counted_and_leaves_nothing_behind() {
 fn the_card_is_chosen_by_number_or_uuid() {
     let Some(doubled) = Doubled::new() else { return };
     doubled.write("uuid", "0badcafe-1111-2222-3333-444455556666");
-    for (card, uuid) in [("0", "GPU-0badcafe"), ("1", "GPU-00000000"), ("GPU-0BAD", "GPU-0badcafe"), ("GPU-00000000-0000", "GPU-00000000")] {
+    for (card, uuid) in [("0", "GPU-0badcafe"), ("1", "GPU-00000000"), ("GPU-0BAD", "GPU-0badcafe"), ("GPU-00000000-0000", "GPU-00000000")]
+    {
         let done = doubled.bench(&format!("cuda:{card}:tiny:batch=1")).with(0);
         assert!(done.out.contains(uuid), "{card}: {}", done.out);
     }

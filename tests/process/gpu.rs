@@ -227,9 +227,22 @@ fn the_script_for_a_real_gpu_runs() {
     command.env("ORBITBENCH_NVML", stub.bench.path("nvml.so")).env("STUB_NVML", stub.bench.path("driver"));
     command.env("OUT", stub.bench.path("evidence")).env("ORBITBENCH_GPU_RUN_S", "4").env("ORBITBENCH_GPU_QUICK", "1");
     command.env("ORBITBENCH_GPU_WORK", "command:sh work.sh");
-    let ended = Process::spawn(&mut command).end().with(0);
+    // The double of CUDA has the same card, if it can be built; quick and small.
+    let doubles = super::cuda::doubles();
+    if let Some(doubles) = doubles {
+        std::fs::create_dir(stub.bench.path("cuda")).expect("room");
+        stub.bench.write("cuda/uuid", GPU.trim_start_matches("GPU-"));
+        command.env("ORBITBENCH_CUDA", doubles.join("libcuda.so.1")).env("ORBITBENCH_CUBLASLT", doubles);
+        command.env("STUB_CUDA", stub.bench.path("cuda"));
+    }
+    for (name, value) in [("MODEL", "tiny"), ("BATCH", "2"), ("SECONDS", "0.2"), ("REPEATS", "1")] {
+        command.env(format!("ORBITBENCH_GPU_{name}"), value);
+    }
+    let ended = Process::spawn(&mut command).end().with(if doubles.is_some() { 0 } else { 1 });
     let summary = std::fs::read_to_string(stub.bench.path("evidence/summary.txt")).expect("a summary");
-    for step in ["ok      info", "ok      check", "ok      run"] {
+    let engine = ["ok      engine-decode", "ok      engine-train", "ok      compare"];
+    let engine = engine.into_iter().filter(|_| doubles.is_some());
+    for step in ["ok      info", "ok      check", "ok      run"].into_iter().chain(engine) {
         assert!(summary.contains(step), "{summary}{}", ended.err);
     }
     assert!(ended.out.contains("accel_pcie_lanes_count"), "{}", ended.out);

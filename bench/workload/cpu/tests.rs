@@ -1,8 +1,8 @@
 //! Threads at work: counted, paced, leased, ended.
 
 use super::*;
-use crate::transformer::Preset;
 use crate::Workload;
+use crate::transformer::Preset;
 use crate::worker::{Hand, Worker};
 use std::thread;
 use std::time::Instant;

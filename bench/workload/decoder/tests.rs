@@ -26,8 +26,7 @@ fn largest_difference(config: Config, seed: u64, sequences: &[Vec<u32>]) -> f64 
 fn cache_batch_and_products_agree_with_plain_loops() {
     for tied in [false, true] {
         let kv_heads = tied.then_some(2);
-        let config =
-            Config { layers: 3, width: 48, heads: 4, kv_heads, hidden: 80, vocabulary: 61, context: 24, tied, ..Config::USUAL };
+        let config = Config { layers: 3, width: 48, heads: 4, kv_heads, hidden: 80, vocabulary: 61, context: 24, tied, ..Config::USUAL };
         let sequences: Vec<Vec<u32>> = (0..3).map(|s| (0..24).map(|i| (7 * i + 13 * s + i * i * s) % 61).collect()).collect();
         let difference = largest_difference(config, 5, &sequences);
         assert!(difference < 1e-4, "{difference}");

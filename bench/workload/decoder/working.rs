@@ -122,4 +122,3 @@ pub(crate) fn by_probability(logits: &[f32], draw: u32) -> u32 {
     }
     likeliest(logits)
 }
-

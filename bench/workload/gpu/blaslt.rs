@@ -148,7 +148,10 @@ fn refused(what: &str, shape: &Shape, status: Status) -> Fault {
         15 => "not supported",
         _ => "see cublasStatus_t",
     };
-    Fault::Driver { what: format!("{what} a product of {} x {} x {} ({:?})", shape.m, shape.n, shape.k, shape.kind), said: format!("cuBLASLt status {status}, {name}") }
+    Fault::Driver {
+        what: format!("{what} a product of {} x {} x {} ({:?})", shape.m, shape.n, shape.k, shape.kind),
+        said: format!("cuBLASLt status {status}, {name}"),
+    }
 }
 
 #[expect(unsafe_code, reason = "calls of cuBLASLt with descriptors and buffers that are alive, of the sizes they declare")]
@@ -240,7 +243,8 @@ impl Blaslt {
         let check = |status: Status| if status == 0 { Ok(()) } else { Err(refused("plan", shape, status)) };
         // SAFETY: as above: rooms for handles and attributes of the sizes that the reference gives.
         unsafe {
-            let mut plan = Plan { calls: Rc::clone(&self.calls), desc: ptr::null_mut(), layouts: [ptr::null_mut(); 3], found: std::mem::zeroed() };
+            let mut plan =
+                Plan { calls: Rc::clone(&self.calls), desc: ptr::null_mut(), layouts: [ptr::null_mut(); 3], found: std::mem::zeroed() };
             check((self.calls.desc)(&raw mut plan.desc, COMPUTE_32F, R_32F))?;
             // Our b is [n][k] row by row: k by n there, to be transposed; turned, n by k, as it should be.
             for (attribute, turned) in [
@@ -253,13 +257,24 @@ impl Blaslt {
             let (m, n, k) = (shape.m as u64, shape.n as u64, shape.k as u64);
             let b = if shape.b.turned { (n, k) } else { (k, n) };
             let a = if shape.a.turned { (m, k) } else { (k, m) };
-            let sides = [(kind, b, shape.b.row, shape.b.batch), (kind, a, shape.a.row, shape.a.batch), (out, (n, m), shape.c_row, shape.c_batch)];
+            let sides =
+                [(kind, b, shape.b.row, shape.b.batch), (kind, a, shape.a.row, shape.a.batch), (out, (n, m), shape.c_row, shape.c_batch)];
             for (layout, (kind, (rows, columns), row, stride)) in plan.layouts.iter_mut().zip(sides) {
                 check((self.calls.layout)(layout, kind, rows, columns, row.cast_signed() as i64))?;
                 if shape.batch > 1 {
                     let (count, stride) = ((shape.batch as u32).cast_signed(), stride.cast_signed() as i64);
-                    check((self.calls.layout_set)(*layout, LayoutAttribute::CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, (&raw const count).cast(), 4))?;
-                    check((self.calls.layout_set)(*layout, LayoutAttribute::CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, (&raw const stride).cast(), 8))?;
+                    check((self.calls.layout_set)(
+                        *layout,
+                        LayoutAttribute::CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT,
+                        (&raw const count).cast(),
+                        4,
+                    ))?;
+                    check((self.calls.layout_set)(
+                        *layout,
+                        LayoutAttribute::CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET,
+                        (&raw const stride).cast(),
+                        8,
+                    ))?;
                 }
             }
             let mut preference = ptr::null_mut();

@@ -105,14 +105,26 @@ impl Decoder {
         let room = Room::new(device, &weights, sequences, chunk)?;
         let angles = device.upload(&angles)?;
         device.wait()?;
-        Ok(Self { device: Rc::clone(device), products, chunk, lengths: vec![0; sequences], cache, angles, room, graphs: HashMap::new(), weights })
+        Ok(Self {
+            device: Rc::clone(device),
+            products,
+            chunk,
+            lengths: vec![0; sequences],
+            cache,
+            angles,
+            room,
+            graphs: HashMap::new(),
+            weights,
+        })
     }
 
     /// Bytes on the card besides weights.
     pub(super) fn bytes(c: &Config, number: Number, sequences: usize, chunk: usize) -> usize {
         let (of, rows) = (number.kind().bytes(), (chunk + sequences).next_multiple_of(ROWS));
         let step = rows * of * (4 * c.width + 2 * c.kv_width() + 3 * c.hidden) + sequences * (4 * c.vocabulary + of * c.width);
-        c.layers * 2 * sequences * c.kv_width() * c.context * of + step + if number == Number::Fp8 { rows * c.hidden.max(c.width) } else { 0 }
+        c.layers * 2 * sequences * c.kv_width() * c.context * of
+            + step
+            + if number == Number::Fp8 { rows * c.hidden.max(c.width) } else { 0 }
     }
 
     /// What tokens for these sequences mean to the kernels.

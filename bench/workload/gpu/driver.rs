@@ -139,7 +139,10 @@ impl fmt::Debug for Graph {
     }
 }
 
-#[expect(unsafe_code, reason = "calls of the driver: handles are those it gave, alive as long as their owners here, copies within checked bounds")]
+#[expect(
+    unsafe_code,
+    reason = "calls of the driver: handles are those it gave, alive as long as their owners here, copies within checked bounds"
+)]
 impl Device {
     pub(super) fn open(card: &Card) -> Result<Rc<Self>, Fault> {
         if card.capability < OLDEST {
@@ -186,8 +189,7 @@ impl Device {
 
     pub(super) fn buffer(self: &Rc<Self>, bytes: usize) -> Result<Buffer, Fault> {
         // SAFETY: no precondition; nothing is of 0 bytes.
-        let at = unsafe { result::malloc_sync(bytes.max(16)) }
-            .map_err(failed(format!("give {:.1} MB of memory", bytes as f64 / 1e6)))?;
+        let at = unsafe { result::malloc_sync(bytes.max(16)) }.map_err(failed(format!("give {:.1} MB of memory", bytes as f64 / 1e6)))?;
         Ok(Buffer { at, bytes: bytes.max(16), device: Rc::clone(self) })
     }
 
@@ -225,7 +227,8 @@ impl Device {
             .collect();
         let mut pointers: Vec<*mut c_void> = words.iter_mut().map(|w| std::ptr::from_mut(w).cast()).collect();
         // SAFETY: the function is of our module; the driver copies the arguments, each at most 8 bytes, before it returns.
-        unsafe { result::launch_kernel(function, blocks.into(), (threads, 1, 1), 0, self.stream, &mut pointers) }.map_err(failed(format!("start {name}")))
+        unsafe { result::launch_kernel(function, blocks.into(), (threads, 1, 1), 0, self.stream, &mut pointers) }
+            .map_err(failed(format!("start {name}")))
     }
 
     fn function(&self, name: &str) -> Result<sys::CUfunction, Fault> {

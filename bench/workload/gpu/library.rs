@@ -63,7 +63,8 @@ fn open_driver() -> Result<(), Fault> {
     let name: Option<std::ffi::OsString> = None;
     let name = name.or_else(|| std::env::var_os(DRIVER_VARIABLE)).unwrap_or_else(|| "libcuda.so.1".into());
     // SAFETY: the initialisers of NVIDIA's driver library have no preconditions.
-    let opened = unsafe { libloading::os::unix::Library::open(Some(&name), libloading::os::unix::RTLD_NOW | libloading::os::unix::RTLD_GLOBAL) };
+    let opened =
+        unsafe { libloading::os::unix::Library::open(Some(&name), libloading::os::unix::RTLD_NOW | libloading::os::unix::RTLD_GLOBAL) };
     let library = opened.map_err(|why| Fault::NoDriver(words(&why)))?;
     let named = || Path::new(&name).display().to_string();
     for symbol in CALLED {

@@ -54,7 +54,9 @@ fn opened(path: &Path) -> rustix::io::Result<File> {
     let flags = OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let everybody = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::WGRP | Mode::ROTH | Mode::WOTH;
     open(path, flags | OFlags::RDWR, Mode::empty())
-        .or_else(|why| if why == rustix::io::Errno::NOENT { open(path, flags | OFlags::RDWR | OFlags::CREATE, everybody) } else { Err(why) })
+        .or_else(
+            |why| if why == rustix::io::Errno::NOENT { open(path, flags | OFlags::RDWR | OFlags::CREATE, everybody) } else { Err(why) },
+        )
         .or_else(|_| open(path, flags | OFlags::RDONLY, Mode::empty()))
         .map(File::from)
 }

@@ -190,7 +190,10 @@ fn own(p: &Product<'_>) -> Result<(), Fault> {
         (Kind::Bf16, false) => "product_bf16_bf16",
         (Kind::Bf16, true) => "product_bf16_f32",
         (Kind::Fp8, _) => {
-            return Err(Fault::Unable { card: p.a.buffer.device().card.name.clone(), why: "FP8 is multiplied by cuBLASLt, which is not here".to_owned() });
+            return Err(Fault::Unable {
+                card: p.a.buffer.device().card.name.clone(),
+                why: "FP8 is multiplied by cuBLASLt, which is not here".to_owned(),
+            });
         }
     };
     // Steps of an operand for its own index and for k.

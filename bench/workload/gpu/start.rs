@@ -124,7 +124,11 @@ fn fits(plan: &Plan, config: &Config, free: u64) -> Result<(), Fault> {
         let gb = |bytes: u64| bytes as f64 / 1e9;
         return Err(Fault::Unable {
             card: "the GPU".to_owned(),
-            why: format!("{plan} needs {:.1} GB of its memory, {:.1} GB are free; choose a smaller model or batch=N", gb(needed + MARGIN), gb(free)),
+            why: format!(
+                "{plan} needs {:.1} GB of its memory, {:.1} GB are free; choose a smaller model or batch=N",
+                gb(needed + MARGIN),
+                gb(free)
+            ),
         });
     }
     Ok(())

@@ -85,7 +85,10 @@ impl Trainer {
         seed: u64,
     ) -> Result<Self, Fault> {
         if number == Number::Fp8 {
-            return Err(Fault::Unable { card: "the built-in engine".to_owned(), why: "training is done in bf16 or f32, not in FP8".to_owned() });
+            return Err(Fault::Unable {
+                card: "the built-in engine".to_owned(),
+                why: "training is done in bf16 or f32, not in FP8".to_owned(),
+            });
         }
         let weights = Weights::make(device, config, number, from)?;
         let master = (number != Number::F32).then(|| Weights::make(device, config, Number::F32, from)).transpose()?;
@@ -134,7 +137,21 @@ impl Trainer {
         device.wait()?;
         let text = Text::new(config.vocabulary, seed);
         let progress = Progress::default();
-        Ok(Self { device: Rc::clone(device), products, weights, master, gradient, means, angles, kept, room, text, progress, batch, length })
+        Ok(Self {
+            device: Rc::clone(device),
+            products,
+            weights,
+            master,
+            gradient,
+            means,
+            angles,
+            kept,
+            room,
+            text,
+            progress,
+            batch,
+            length,
+        })
     }
 
     /// Bytes on the card.
@@ -183,7 +200,14 @@ impl Trainer {
         self.weights.number.kernel(name)
     }
 
-    fn product<'a>(&self, a: (Part<'a>, Side), b: (Part<'a>, Side), c: (Part<'a>, usize, usize), [m, n, k]: [usize; 3], batch: usize) -> Product<'a> {
+    fn product<'a>(
+        &self,
+        a: (Part<'a>, Side),
+        b: (Part<'a>, Side),
+        c: (Part<'a>, usize, usize),
+        [m, n, k]: [usize; 3],
+        batch: usize,
+    ) -> Product<'a> {
         let kind = self.weights.number.kind();
         let of_f32 = self.weights.number == Number::F32;
         Product {
@@ -415,7 +439,12 @@ impl Trainer {
         r.words.write(0, &words)?;
         let input = |at: usize| Arg::At(&r.words, 4 * at);
         let width = Arg::U32(c.width as u32);
-        self.device.launch(&self.kernel("embed"), [rows as u32, 1, 1], 256, &[Arg::At(&r.x, 0), Arg::At(&w.embedding.data, 0), input(0), width])?;
+        self.device.launch(
+            &self.kernel("embed"),
+            [rows as u32, 1, 1],
+            256,
+            &[Arg::At(&r.x, 0), Arg::At(&w.embedding.data, 0), input(0), width],
+        )?;
         for (layer, kept) in w.layers.iter().zip(&self.kept) {
             self.layer(layer, kept, count, length)?;
         }

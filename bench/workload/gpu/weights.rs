@@ -155,7 +155,8 @@ impl Weights {
             From::Host(w) => make.take(held(w), drawn.inputs, drawn.outputs),
             From::Nothing => make.zeros(drawn.inputs * drawn.outputs),
         };
-        let matrix = |drawn: &Drawn, held: &dyn Fn(&transformer::Weights) -> &[f32]| make.matrix(data(drawn, held)?, drawn.inputs, drawn.outputs);
+        let matrix =
+            |drawn: &Drawn, held: &dyn Fn(&transformer::Weights) -> &[f32]| make.matrix(data(drawn, held)?, drawn.inputs, drawn.outputs);
         let layer = |n: usize| -> Result<Layer, Fault> {
             let drawn = Drawing::layer(config, n);
             Ok(Layer {
@@ -221,8 +222,12 @@ impl Weights {
 pub(super) fn able(device: &Device, number: Number, products: &Products) -> Result<(), Fault> {
     let unable = |why: &str| Err(Fault::Unable { card: format!("{} ({})", device.card.name, device.card.uuid), why: why.to_owned() });
     match (number, products) {
-        (Number::Fp8, _) if device.card.capability < (8, 9) => unable("FP8 needs compute capability 8.9 (Ada, Hopper) or later; choose bf16"),
-        (Number::Fp8, Products::Own(why)) => unable(&format!("FP8 needs cuBLASLt, which is not found ({why}); choose bf16, or name it by ORBITBENCH_CUBLASLT")),
+        (Number::Fp8, _) if device.card.capability < (8, 9) => {
+            unable("FP8 needs compute capability 8.9 (Ada, Hopper) or later; choose bf16")
+        }
+        (Number::Fp8, Products::Own(why)) => {
+            unable(&format!("FP8 needs cuBLASLt, which is not found ({why}); choose bf16, or name it by ORBITBENCH_CUBLASLT"))
+        }
         _ => Ok(()),
     }
 }

@@ -97,7 +97,11 @@ fn what_was_written_is_read_whole_and_in_shards() {
     };
     write(&map);
     sound(&weights(&index).expect("sound"));
-    for (place, words) in [("b.safetensors", "is not in b.safetensors"), ("../a.safetensors", "no name of a file beside it"), ("c.safetensors", "c.safetensors")] {
+    for (place, words) in [
+        ("b.safetensors", "is not in b.safetensors"),
+        ("../a.safetensors", "no name of a file beside it"),
+        ("c.safetensors", "c.safetensors"),
+    ] {
         let mut wrong = map.clone();
         wrong.insert("model.norm.weight".to_owned(), place.into());
         write(&wrong);
@@ -144,7 +148,7 @@ fn what_cannot_be_computed_is_refused_by_file() {
     ] {
         std::fs::write(folder.path().join("config.json"), CONFIG.replace(from, to)).expect("room");
         let why = weights(&path).err().expect(words);
-        assert!(why.contains(words) && why.contains("json") , "{why}");
+        assert!(why.contains(words) && why.contains("json"), "{why}");
     }
     std::fs::remove_file(folder.path().join("config.json")).expect("there");
     assert!(weights(&path).err().expect("no config").contains("must lie beside"));

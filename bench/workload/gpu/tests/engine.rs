@@ -32,7 +32,8 @@ fn weights_drawn_on_the_card_are_the_host_s() {
     let Some(device) = device() else { return };
     for tied in [false, true] {
         // Odd sizes, so that parts begin in the midst of a block of the stream.
-        let config = Config { layers: 2, width: 12, heads: 2, kv_heads: Some(1), hidden: 7, vocabulary: 5, context: 4, tied, ..Config::USUAL };
+        let config =
+            Config { layers: 2, width: 12, heads: 2, kv_heads: Some(1), hidden: 7, vocabulary: 5, context: 4, tied, ..Config::USUAL };
         let host = transformer::Weights::random(config, 9);
         let drawn = Weights::make(&device, config, Number::F32, From::Seed(9)).expect("room");
         let taken = Weights::make(&device, config, Number::F32, From::Host(&host)).expect("room");
@@ -125,7 +126,8 @@ fn a_checkpoint_goes_on_with_the_same_tokens() {
     let Some(device) = device() else { return };
     let config = Config { context: 24, ..SHAPE };
     for number in [Number::F32, Number::Bf16] {
-        let fresh = || Generator::on(Box::new(on_card(&device, config, number, From::Seed(8), false, 3)), 2, Sampling::Seeded, 8, Task::Mixed);
+        let fresh =
+            || Generator::on(Box::new(on_card(&device, config, number, From::Seed(8), false, 3)), 2, Sampling::Seeded, 8, Task::Mixed);
         let mut first = fresh();
         for _ in 0..17 {
             first.step().expect("sound");
@@ -139,7 +141,8 @@ fn a_checkpoint_goes_on_with_the_same_tokens() {
             assert!(fresh().load(&mut &saved[..cut]).is_err());
         }
         let other = if number == Number::F32 { Number::Bf16 } else { Number::F32 };
-        let mut other = Generator::on(Box::new(on_card(&device, config, other, From::Seed(8), false, 3)), 2, Sampling::Seeded, 8, Task::Mixed);
+        let mut other =
+            Generator::on(Box::new(on_card(&device, config, other, From::Seed(8), false, 3)), 2, Sampling::Seeded, 8, Task::Mixed);
         assert!(other.load(&mut &saved[..]).expect_err("other numbers").to_string().contains("other numbers"));
     }
 }

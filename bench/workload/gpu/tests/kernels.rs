@@ -85,7 +85,9 @@ fn bf16_and_e4m3_are_rounded_as_their_standards_say() {
     let odd = [1.0, 1.003_906_25, 1.011_718_75, -2.5, 3.0e38, f32::MIN_POSITIVE / 8.0, f32::INFINITY];
     let (to, from) = (device.buffer(2 * odd.len()).expect("room"), device.upload(&odd).expect("room"));
     let count = Arg::U64(odd.len() as u64);
-    device.launch("take_bf16", [1, 1, 1], 256, &[Arg::At(&to, 0), Arg::At(&from, 0), Arg::U64(0), count, Arg::U64(0), Arg::U64(0)]).expect("launched");
+    device
+        .launch("take_bf16", [1, 1, 1], 256, &[Arg::At(&to, 0), Arg::At(&from, 0), Arg::U64(0), count, Arg::U64(0), Arg::U64(0)])
+        .expect("launched");
     let got = widened(&to.read::<u16>(0, odd.len()).expect("read"));
     assert_eq!(got, as_bf16(&odd));
     assert_eq!(got[1..3], [1.0, 1.015_625]);
@@ -163,10 +165,20 @@ struct Heads {
 fn attention(device: &Rc<Device>, h: &Heads, f32s: bool, many: bool) {
     let (width, kv) = (h.heads * h.d, h.kv_heads * h.d);
     let stride = width + 2 * kv;
-    let config = Config { layers: 1, width, heads: h.heads, kv_heads: Some(h.kv_heads), hidden: 1, vocabulary: 1, context: h.context, ..Config::USUAL };
+    let config = Config {
+        layers: 1,
+        width,
+        heads: h.heads,
+        kv_heads: Some(h.kv_heads),
+        hidden: 1,
+        vocabulary: 1,
+        context: h.context,
+        ..Config::USUAL
+    };
     let angles: Vec<f32> = rotary(&config).into_iter().flat_map(|(c, s)| [c, s]).collect();
     // Sequence 2 comes in two feeds, so that the later one looks back on the earlier.
-    let feeds: [&[(usize, usize, usize)]; 2] = [&[(2, 0, h.context / 3)], &[(0, 0, h.context / 2), (2, h.context / 3, h.context - h.context / 3)]];
+    let feeds: [&[(usize, usize, usize)]; 2] =
+        [&[(2, 0, h.context / 3)], &[(0, 0, h.context / 2), (2, h.context / 3, h.context - h.context / 3)]];
     let of = if f32s { 4 } else { 2 };
     let room = |numbers: usize| device.zeros(numbers * of).expect("room");
     let upload = |x: &[f32]| if f32s { device.upload(x) } else { device.upload(&bits(x)) }.expect("room");
@@ -205,7 +217,18 @@ fn attention(device: &Rc<Device>, h: &Heads, f32s: bool, many: bool) {
         } else {
             let all = device.upload(&(0..blocks).collect::<Vec<_>>()).expect("room");
             let args = [
-                at(&mixed), at(&d_qkv), at(&keys), at(&values), at(&all), at(&sequence), at(&position), heads, kv_heads, d, context, Arg::F32(scale),
+                at(&mixed),
+                at(&d_qkv),
+                at(&keys),
+                at(&values),
+                at(&all),
+                at(&sequence),
+                at(&position),
+                heads,
+                kv_heads,
+                d,
+                context,
+                Arg::F32(scale),
             ];
             device.launch(&format!("attend_one_{suffix}"), [blocks, h.kv_heads as u32, 1], 128, &args).expect("launched");
         }
@@ -268,7 +291,9 @@ fn tokens_are_chosen_as_the_host_chooses_them() {
         let draws: Vec<i64> = (0..40).map(|i| if i < 8 { -1 } else { i64::from(u32::MAX) * (i - 8) / 31 }).collect();
         let (there, drawn) = (device.upload(&logits).expect("room"), device.upload(&draws).expect("room"));
         let next = device.zeros(4 * 41).expect("room");
-        let args = |rows| ([rows, 1, 1], [Arg::At(&next, 4), Arg::At(&next, 0), Arg::At(&there, 0), Arg::At(&drawn, 0), Arg::U32(vocabulary as u32)]);
+        let args = |rows| {
+            ([rows, 1, 1], [Arg::At(&next, 4), Arg::At(&next, 0), Arg::At(&there, 0), Arg::At(&drawn, 0), Arg::U32(vocabulary as u32)])
+        };
         let (blocks, given) = args(40);
         device.launch("choose", blocks, 1024, &given).expect("launched");
         let got: Vec<u32> = next.read(0, 41).expect("read");
