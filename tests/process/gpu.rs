@@ -238,7 +238,7 @@ fn the_script_for_a_real_gpu_runs() {
     for (name, value) in [("MODEL", "tiny"), ("BATCH", "2"), ("SECONDS", "0.2"), ("REPEATS", "1")] {
         command.env(format!("ORBITBENCH_GPU_{name}"), value);
     }
-    let ended = Process::spawn(&mut command).end().with(if doubles.is_some() { 0 } else { 1 });
+    let ended = Process::spawn(&mut command).end().with(i32::from(doubles.is_none()));
     let summary = std::fs::read_to_string(stub.bench.path("evidence/summary.txt")).expect("a summary");
     let engine = ["ok      engine-decode", "ok      engine-train", "ok      compare"];
     let engine = engine.into_iter().filter(|_| doubles.is_some());
