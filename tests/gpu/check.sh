@@ -67,7 +67,7 @@ for task in decode prefill mixed train; do
     [ "$task" = train ] && [ "$model" = 8b ] && of=1b
     many=$batch
     [ "$task" = train ] && many=8
-    [ -n "$quick" ] && many=2
+    [ -n "$quick" ] && many=1
     step "engine-$task" "$binary" workload bench "cuda:$card:$of:$task:bf16:batch=$many" --duration "${seconds}s" --json
 done
 # Refused on a card that has no FP8, or without cuBLASLt: not a failure of ours, and said.

@@ -235,7 +235,7 @@ fn the_script_for_a_real_gpu_runs() {
         command.env("ORBITBENCH_CUDA", doubles.join("libcuda.so.1")).env("ORBITBENCH_CUBLASLT", doubles);
         command.env("STUB_CUDA", stub.bench.path("cuda"));
     }
-    for (name, value) in [("MODEL", "tiny"), ("BATCH", "2"), ("SECONDS", "0.2"), ("REPEATS", "1")] {
+    for (name, value) in [("MODEL", "tiny"), ("BATCH", "1"), ("SECONDS", "0.2"), ("REPEATS", "1")] {
         command.env(format!("ORBITBENCH_GPU_{name}"), value);
     }
     let ended = Process::spawn(&mut command).end().with(i32::from(doubles.is_none()));

@@ -24,6 +24,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <thread>
 #include <tuple>
 #include <utility>
 
@@ -87,6 +88,7 @@ typedef std::function<void()> Work;
 struct Stream {
     std::vector<Work> queue, captured;
     bool capturing = false;
+    std::thread::id by;
 };
 struct Graph {
     std::vector<Work> work;
@@ -310,7 +312,8 @@ CUresult cuMemAlloc_v2(u64 *at, size_t bytes) {
     IN_CONTEXT;
     if (!at || bytes == 0) return INVALID_VALUE;
     for (void *s : streams)
-        if (((Stream *)s)->capturing) return CAPTURE_UNSUPPORTED;
+        // In the thread-local mode only the capturing thread is kept from it.
+        if (((Stream *)s)->capturing && ((Stream *)s)->by == std::this_thread::get_id()) return CAPTURE_UNSUPPORTED;
     if (used + bytes > (size_t)number("memory_mb", 8192) << 20) return OUT_OF_MEMORY;
     // The allocation ends, but for what alignment to 256 bytes leaves, at a page that may not be touched.
     size_t inner = (EDGE + bytes + 255) / 256 * 256, pages = (inner + PAGE - 1) / PAGE * PAGE + PAGE;
@@ -399,6 +402,7 @@ CUresult cuStreamBeginCapture_v2(void *handle, int mode) {
     Stream *stream = (Stream *)handle;
     if (stream->capturing) return CAPTURE_INVALIDATED;
     stream->capturing = true;
+    stream->by = std::this_thread::get_id();
     stream->captured.clear();
     return SUCCESS;
 }
