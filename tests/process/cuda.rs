@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// The folder of the doubles, built once.
-pub(super) fn doubles() -> Option<&'static Path> {
+fn doubles() -> Option<&'static Path> {
     static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
     let built = BUILT.get_or_init(|| {
         if !Command::new("c++").arg("--version").output().is_ok_and(|o| o.status.success()) {
@@ -161,4 +161,30 @@ fn the_program_is_linked_with_nothing_of_nvidia_s() {
     let Ok(linked) = Command::new("ldd").arg(super::bench::PROGRAM).output() else { return };
     let linked = String::from_utf8_lossy(&linked.stdout).into_owned();
     assert!(linked.contains("libc.so") && !linked.contains("libcu") && !linked.contains("libnv"), "{linked}");
+}
+
+/// The engine's part of the one command for a machine with a GPU, on the double: it must not be broken on the day there is one.
+#[test]
+fn the_script_for_a_real_gpu_measures_the_engine() {
+    let Some(doubled) = Doubled::new() else { return };
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/gpu/check.sh");
+    let mut command = doubled.bench.dressed(Command::new("sh"), "");
+    command.arg(script).arg(super::bench::PROGRAM).arg("nvml:0").env("OUT", doubled.bench.path("evidence"));
+    command.env("ORBITBENCH_CUDA", doubled.folder.join("libcuda.so.1")).env("ORBITBENCH_CUBLASLT", doubled.folder);
+    command.env("STUB_CUDA", doubled.bench.path("cuda")).env("ORBITBENCH_GPU_QUICK", "1");
+    for (name, value) in [("PARTS", "engine"), ("MODEL", "tiny"), ("BATCH", "1"), ("SECONDS", "0.2"), ("REPEATS", "1")] {
+        command.env(format!("ORBITBENCH_GPU_{name}"), value);
+    }
+    // Only the sensors' library is missing here, for `accelerator info` needs none.
+    let ended = Process::spawn(&mut command).end();
+    let summary = std::fs::read_to_string(doubled.bench.path("evidence/summary.txt")).expect("a summary");
+    for task in ["decode", "prefill", "mixed", "train", "fp8"] {
+        assert!(summary.contains(&format!("ok      engine-{task}")), "{summary}{}", ended.err);
+    }
+    if Command::new("python3").arg("--version").output().is_ok_and(|o| o.status.success()) {
+        assert!(summary.contains("ok      compare") && ended.out.contains("decode"), "{summary}{}", ended.out);
+        let table = std::fs::read_to_string(doubled.bench.path("evidence/compare.txt")).expect("a table");
+        // What is absent is said: a double's rates are no rates of a GPU, and there is no PyTorch that could use one.
+        assert!(table.contains("ABSENT") && table.contains("ours out/s"), "{table}");
+    }
 }
