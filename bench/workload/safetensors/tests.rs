@@ -105,7 +105,7 @@ fn what_was_written_is_read_whole_and_in_shards() {
         let mut wrong = map.clone();
         wrong.insert("model.norm.weight".to_owned(), place.into());
         write(&wrong);
-        let why = weights(&index).err().expect("wrong");
+        let why = weights(&index).map(drop).expect_err("wrong");
         assert!(why.contains(words), "{place}: {why}");
     }
 }
@@ -147,11 +147,11 @@ fn what_cannot_be_computed_is_refused_by_file() {
         ("\"vocab_size\": 5", "\"vocab_size\": 5, \"head_dim\": 3", "head_dim"),
     ] {
         std::fs::write(folder.path().join("config.json"), CONFIG.replace(from, to)).expect("room");
-        let why = weights(&path).err().expect(words);
+        let why = weights(&path).map(drop).expect_err(words);
         assert!(why.contains(words) && why.contains("json"), "{why}");
     }
     std::fs::remove_file(folder.path().join("config.json")).expect("there");
-    assert!(weights(&path).err().expect("no config").contains("must lie beside"));
+    assert!(weights(&path).map(drop).expect_err("no config").contains("must lie beside"));
 }
 
 #[test]
@@ -171,13 +171,13 @@ fn broken_files_are_refused_with_file_and_offset() {
     ];
     for (bytes, words) in cases {
         std::fs::write(&path, bytes).expect("room");
-        let why = weights(&path).err().expect(words);
+        let why = weights(&path).map(drop).expect_err(words);
         assert!(why.contains(words) && why.contains("model.safetensors"), "{why}");
     }
     // One tensor over another.
     let text = r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[2,6]}}"#;
     std::fs::write(&path, [&(text.len() as u64).to_le_bytes()[..], text.as_bytes(), &[0; 6]].concat()).expect("room");
-    let why = weights(&path).err().expect("an overlap");
+    let why = weights(&path).map(drop).expect_err("an overlap");
     assert!(why.contains(&format!("offset {}", 8 + text.len() + 2)) && why.contains("overlaps"), "{why}");
 }
 
