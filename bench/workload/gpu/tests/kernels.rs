@@ -82,7 +82,7 @@ fn bf16_and_e4m3_are_rounded_as_their_standards_say() {
     assert_eq!(narrow.scale.read::<f32>(0, 1).expect("read"), [1.0]);
     assert_eq!(narrow.data.read::<u8>(0, 16).expect("read"), [0; 16]);
     // To bf16: ties to even, by way of `take`.
-    let odd = [1.0, 1.003_906_25, 1.011_718_75, -2.5, 3.0e38, f32::MIN_POSITIVE / 8.0, f32::INFINITY];
+    let odd = [1.0, 257.0 / 256.0, 259.0 / 256.0, -2.5, 3.0e38, f32::MIN_POSITIVE / 8.0, f32::INFINITY];
     let (to, from) = (device.buffer(2 * odd.len()).expect("room"), device.upload(&odd).expect("room"));
     let count = Arg::U64(odd.len() as u64);
     device
@@ -154,7 +154,7 @@ fn a_product_that_does_not_fit_its_buffers_is_never_queued() {
     assert!(caught.is_err());
 }
 
-struct Heads {
+struct Sizes {
     heads: usize,
     kv_heads: usize,
     d: usize,
@@ -162,7 +162,7 @@ struct Heads {
 }
 
 /// Rows of two sequences, the second with a past, through `place` and either attention; against plain loops.
-fn attention(device: &Rc<Device>, h: &Heads, f32s: bool, many: bool) {
+fn attention(device: &Rc<Device>, h: &Sizes, f32s: bool, many: bool) {
     let (width, kv) = (h.heads * h.d, h.kv_heads * h.d);
     let stride = width + 2 * kv;
     let config = Config {
@@ -273,11 +273,11 @@ fn attention_looks_back_on_its_own_sequence_only() {
     let Some(device) = device() else { return };
     for (heads, kv_heads, d, context) in [(4, 2, 10, 20), (6, 1, 32, 17), (2, 2, 64, 9), (5, 1, 128, 6), (1, 1, 2, 40), (1, 1, 256, 5)] {
         for f32s in [true, false] {
-            attention(&device, &Heads { heads, kv_heads, d, context }, f32s, false);
+            attention(&device, &Sizes { heads, kv_heads, d, context }, f32s, false);
         }
     }
     for (heads, kv_heads, d, context) in [(2, 1, 32, 150), (3, 1, 64, 70), (2, 2, 128, 130)] {
-        attention(&device, &Heads { heads, kv_heads, d, context }, false, true);
+        attention(&device, &Sizes { heads, kv_heads, d, context }, false, true);
     }
 }
 

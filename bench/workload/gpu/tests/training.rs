@@ -30,7 +30,7 @@ fn gradients_are_the_host_s() {
         let texts = [vec![1, 7, 7, 12, 0, 3, 29], vec![7, 2, 9, 9, 9, 4, 1]];
         let loss = card.learn(&texts).expect("sound");
         let (losses, gradients): (Vec<f64>, Vec<Vec<Vec<f32>>>) = texts.iter().map(|t| host.loss_and_gradient(t)).unzip();
-        assert!((loss - (losses[0] + losses[1]) / 2.0).abs() < 1e-5, "{loss} and {losses:?}");
+        assert!((loss - f64::midpoint(losses[0], losses[1])).abs() < 1e-5, "{loss} and {losses:?}");
         for (n, got) in card.gradient().expect("read").iter().enumerate() {
             let (a, b) = (&gradients[0][n], &gradients[1][n]);
             // Ours lie turned: their sums of squares agree whatever the order, and the parts that are not turned agree number by number.
