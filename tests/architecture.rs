@@ -35,6 +35,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("anyhow", &["orbitbench"]),
     ("gemm", &["workload"]),
     ("ureq", &["workload"]),
+    ("cudarc", &["workload"]),
+    ("libloading", &["workload"]),
     // A design is drawn by its seed, the same on every machine.
     ("rand_chacha", &["twin", "workload", "study"]),
 ];

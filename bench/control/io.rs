@@ -124,6 +124,8 @@ pub struct View {
     pub duty: Option<f64>,
     /// Work counted since the mission began, in the workload's units.
     pub work_units: Option<f64>,
+    /// Work taken in since the mission began, in the same units.
+    pub work_input_units: Option<f64>,
     /// Work per bench second over the last tick.
     pub work_rate: Option<f64>,
 }

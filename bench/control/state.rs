@@ -40,6 +40,7 @@ pub struct State {
     pub(crate) trim: Trim,
     pub(crate) heat: HeatMeter,
     pub(crate) work: WorkMeter,
+    pub(crate) work_input: WorkMeter,
     /// Duty commanded for the tick that ends next.
     pub(crate) duty: f64,
     pub(crate) resistance: ResistanceMeter,
@@ -82,6 +83,7 @@ impl State {
             trim: Trim::default(),
             heat: HeatMeter::default(),
             work: WorkMeter::default(),
+            work_input: WorkMeter::default(),
             duty: 0.0,
             resistance: ResistanceMeter::default(),
             polarity: Polarity::default(),
@@ -127,6 +129,7 @@ impl State {
         if run == RunState::Running && !self.flown {
             self.flown = true;
             self.work.begin();
+            self.work_input.begin();
         }
         self.run = run;
     }

@@ -35,6 +35,7 @@ pub fn step(law: &Law, state: &mut State, input: &Input) -> Output {
     let flying = state.run == RunState::Running;
     let heat = state.heat.update(law, &input.readings, ticks, state.duty);
     let work_rate = state.work.update(input.readings.get(Channel::WorkUnits), SHORTEST_SPAN * law.dt_s, flying);
+    state.work_input.update(input.readings.get(Channel::WorkInputUnits), SHORTEST_SPAN * law.dt_s, flying);
     watch_heat(law, state, heat, &mut events);
 
     state.battery_w = None;
@@ -76,6 +77,7 @@ pub fn step(law: &Law, state: &mut State, input: &Input) -> Output {
         budget,
         duty: commands.duty,
         work_units: state.work.counted().filter(|_| input.readings.usable(Channel::WorkUnits).is_some()),
+        work_input_units: state.work_input.counted().filter(|_| input.readings.usable(Channel::WorkInputUnits).is_some()),
         work_rate,
     };
     Output { state: state.run, commands, events, view, suspect, end: state.end.clone() }

@@ -167,6 +167,7 @@ impl RowMaker {
         row.set(Column::AccelIntegralJ, energy.integral_j());
         row.set(Column::AccelEnergyGapJ, energy.gap_j());
         row.set(Column::WorkUnits, view.work_units);
+        row.set(Column::WorkInputUnits, view.work_input_units);
         row.set(Column::WorkUnitsPerS, view.work_rate);
         row.set(Column::WorkDutyFrac, view.duty);
         row.set(Column::PowerAvailableW, view.available.0);

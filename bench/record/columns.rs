@@ -205,8 +205,8 @@ columns! {
     AccelRemappedRowsCount "accel_remapped_rows_count" "count" 0 Bookkeeping RemappedRows "Memory rows remapped for good.";
     AccelRepairPendingCount "accel_repair_pending_count" "count" 0 Bookkeeping RepairPending "1 if a retirement or remapping waits for a reset.";
     AccelXid "accel_xid" "code" 0 Bookkeeping Xid "Code of the last critical error (Xid) seen since the run began; empty if there was none.";
-    WorkUnits "work_units" "units" 3 Derived WorkUnits "Work done since the workload started, in its own units.";
-    WorkInputUnits "work_input_units" "units" 3 Derived WorkInputUnits "Units taken in since the workload started (tokens of prompts), where it counts them apart.";
+    WorkUnits "work_units" "units" 3 Derived WorkUnits "Work done (put out) over the mission, in the workload's own units.";
+    WorkInputUnits "work_input_units" "units" 3 Derived WorkInputUnits "Work taken in over the mission, such as tokens of prompts; apart from what is put out.";
     WorkUnitsPerS "work_units_per_s" "units/s" 4 Predicted - "Work rate over the tick, per bench second.";
     WorkDutyFrac "work_duty_frac" "1" 5 Command - "Part of full load the workload is paced to.";
     PowerAvailableW "power_available_w" "W" 4 Derived - "Power the satellite has for this accelerator's board.";

@@ -95,8 +95,12 @@ pub struct Figures {
     pub sunlit_frac: Option<f64>,
     /// Work done over the mission.
     pub work_units: Option<f64>,
-    /// Its mean rate over the mission, units/s.
+    /// Work taken in over the mission, such as tokens of prompts; apart from what is put out.
+    pub work_input_units: Option<f64>,
+    /// Its mean rate over the mission, units/s; of what is put out.
     pub work_units_per_s: Option<f64>,
+    /// Mean rate of what is taken in, units/s.
+    pub input_units_per_s: Option<f64>,
     /// Mean rate on rows in full sunlight, units/s.
     pub sunlit_units_per_s: Option<f64>,
     /// Mean rate on rows in umbra, units/s.
@@ -107,6 +111,8 @@ pub struct Figures {
     pub power_w: Option<f64>,
     /// Work per joule of the board.
     pub units_per_j: Option<f64>,
+    /// Work taken in per energy, units/J. The same energy as in `units_per_j`: the two are not to be added up as if each had its own.
+    pub input_units_per_j: Option<f64>,
     /// Mass of what flies to cool one accelerator, kg.
     pub flight_cooling_kg: Option<f64>,
     /// Mean work rate over that mass, units/(s kg).
@@ -183,6 +189,7 @@ pub struct Merit {
     suspended: u64,
     mission_s: Option<f64>,
     work: Meter,
+    work_input: Meter,
     counter: Meter,
     integral: Meter,
     meter: Meter,
@@ -246,6 +253,7 @@ impl Merit {
             suspended: 0,
             mission_s: None,
             work: METER,
+            work_input: METER,
             counter: METER,
             integral: METER,
             meter: METER,
@@ -276,6 +284,7 @@ impl Merit {
         if self.segment.replace(row.segment).is_some_and(|before| before != row.segment) {
             // What counters did while no engine watched is not the mission's.
             (self.work.last, self.counter.last, self.integral.last, self.meter.last) = (None, None, None, None);
+            self.work_input.last = None;
         }
         match row.state {
             RunState::Staging if self.mission_s.is_none() => self.staging += 1,
@@ -287,6 +296,7 @@ impl Merit {
         let flown = row.mission_s.is_some_and(|now| self.mission_s.is_some_and(|before| now > before));
         self.mission_s = row.mission_s.or(self.mission_s);
         self.work.push(row.get(Column::WorkUnits), flown);
+        self.work_input.push(row.get(Column::WorkInputUnits), flown);
         self.counter.push(row.get(Column::AccelEnergyJ), flown);
         self.integral.push(row.get(Column::AccelIntegralJ), flown);
         self.meter.push(row.get(Column::RigBoardJ), flown);
@@ -355,12 +365,15 @@ impl Merit {
             suspended_s: self.suspended as f64 * self.dt_s,
             sunlit_frac: self.sunlight.value(),
             work_units: work,
+            work_input_units: self.work_input.total,
             work_units_per_s: rate,
+            input_units_per_s: over(self.work_input.total, self.mission_s),
             sunlit_units_per_s: self.rate_sunlit.value(),
             eclipsed_units_per_s: self.rate_eclipsed.value(),
             energy,
             power_w,
             units_per_j: over(work, energy.best_j()),
+            input_units_per_j: over(self.work_input.total, energy.best_j()),
             flight_cooling_kg,
             units_per_s_per_cooling_kg: over(rate, flight_cooling_kg),
             w_per_cooling_kg: over(power_w, flight_cooling_kg),
@@ -397,6 +410,7 @@ mod tests {
                 row.set(Column::EnvIlluminationFrac, if tick < 9 { 1.0 } else { 0.0 });
                 row.set(Column::WorkUnits, row.mission_s.unwrap_or(0.0) * 100.0);
                 row.set(Column::WorkUnitsPerS, 100.0);
+                row.set(Column::WorkInputUnits, row.mission_s.unwrap_or(0.0) * 40.0);
                 row.set(Column::AccelIntegralJ, tick as f64 * 70.0);
                 row.set_reading(Channel::BoardEnergy, &Reading::good(5e6 + tick as f64 * 70.7, tick as f64, Origin::Simulated));
                 row.set_reading(Channel::Plate, &Reading::good(30.0 + tick as f64 / 10.0, tick as f64, Origin::Simulated));
@@ -426,6 +440,8 @@ mod tests {
         close(f.mission_s, 10.0);
         close(f.work_units, 1000.0);
         close(f.work_units_per_s, 100.0);
+        close(f.work_input_units, 400.0);
+        close(f.input_units_per_s, 40.0);
         close(f.energy.counter_j, 707.0);
         close(f.energy.integral_j, 700.0);
         close(f.energy.gap_frac, 700.0 / 707.0 - 1.0);

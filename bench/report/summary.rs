@@ -106,6 +106,14 @@ impl fmt::Display for Summary {
         }
         writeln!(f, "work        {} {unit}s{}", said(figures.work_units, 0), predicted(|p| p.work_units, 0))?;
         writeln!(f, "rate        {} {unit}s/s{}", said(figures.work_units_per_s, 1), predicted(|p| p.work_units_per_s, 1))?;
+        if figures.work_input_units.is_some() {
+            let (input, rate) = (said(figures.work_input_units, 0), said(figures.input_units_per_s, 1));
+            writeln!(
+                f,
+                "taken in    {input} {unit}s, {rate} {unit}s/s, {} {unit}s/J, beside what is put out",
+                said(figures.input_units_per_j, 3)
+            )?;
+        }
         let energy = &figures.energy;
         writeln!(f, "energy      {} J{}, by the {}", said(energy.best_j(), 0), predicted(|p| p.energy.best_j(), 0), energy.source.word())?;
         if let Some((meter_j, gap)) = energy.meter_j.zip(energy.meter_gap_frac) {

@@ -167,7 +167,7 @@ channels! {
     ThrottleReasons,
     /// Work done since the workload started, in the workload's units (tokens, images, steps).
     WorkUnits,
-    /// Units taken in since the workload started, where it counts them apart (tokens of prompts).
+    /// Work taken in since the workload started, in the same units: tokens of prompts. Apart from what is put out.
     WorkInputUnits,
     /// Coolant entering the bench's cold plate, °C.
     CoolantSupply,

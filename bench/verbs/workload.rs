@@ -85,6 +85,8 @@ fn list() -> Result<Exit> {
     for (name, what) in [
         ("virtual", "the virtual card's tokens, with the twin"),
         ("cpu[:MODEL][:THREADS][:TASK]", "the built-in transformer on the host: decode, prefill, mixed or train; tokens"),
+        ("cuda[:CARD][:MODEL][:TASK][:NUMBER][:batch=N]", "the same on an NVIDIA GPU, by number or UUID; bf16, f32 or fp8"),
+        ("auto[:MODEL][:TASK]", "on a GPU if there is one that can, else on the host"),
         ("openai:URL[,key=value]", "load for an OpenAI-compatible server, tokens by its usage"),
         ("openai:FILE.toml", "the same from a file, which may start the server, too"),
         ("command:LINE", "a shell command of yours that speaks JSON lines, its own units"),
@@ -92,7 +94,7 @@ fn list() -> Result<Exit> {
     ] {
         say!("{name:<28} {what}");
     }
-    say!("\nmodels of `cpu` (or a .gguf file of a Llama-shaped model):");
+    say!("\nmodels of `cpu`, `cuda` and `auto` (or a .gguf or .safetensors file of a Llama-shaped model):");
     for preset in Preset::ALL {
         let c = preset.config();
         let millions = c.parameters() as f64 / 1e6;
@@ -141,7 +143,7 @@ fn bench(args: &BenchArgs) -> Result<Exit> {
         return Err(BadInput(format!("the workload `{spec}` does nothing here: choose cpu, openai:… or command:…")).into());
     }
     let program = std::env::current_exe().context("cannot find the program itself, which guards the work")?;
-    let start = Start { seed: args.seed, environment: &[], program: Some(&program) };
+    let start = Start { seed: args.seed, program: Some(&program), ..Start::default() };
     let mut work = spec.start(&start).map_err(|why| BadInput(why.to_string()))?;
     let begun = Instant::now();
     let mut first: Option<Look> = None;

@@ -95,7 +95,7 @@ impl Kind {
 }
 
 /// IEEE 754 binary16.
-fn f16(bits: u16) -> f32 {
+pub(crate) fn f16(bits: u16) -> f32 {
     let sign = if bits & 0x8000 == 0 { 1.0 } else { -1.0 };
     let (exponent, fraction) = (i32::from(bits >> 10 & 31), f32::from(bits & 1023) / 1024.0);
     sign * match exponent {
@@ -277,7 +277,7 @@ impl Header {
 }
 
 /// Writes `rows` of `inputs` numbers each (one row an output) into columns `from` and on of a matrix.
-fn place(matrix: &mut Matrix, from: usize, rows: &[f32]) {
+pub(crate) fn place(matrix: &mut Matrix, from: usize, rows: &[f32]) {
     for (o, row) in rows.chunks_exact(matrix.inputs).enumerate() {
         for (i, w) in row.iter().enumerate() {
             matrix.data[i * matrix.outputs + from + o] = *w;

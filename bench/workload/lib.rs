@@ -1,6 +1,6 @@
-//! The AI work that a run does and counts: a small transformer on the host CPU, somebody's own command, an OpenAI-compatible server, or none of ours.
+//! The AI work that a run does and counts: a transformer on the host CPU or an NVIDIA GPU, somebody's own command, an OpenAI-compatible server, or none of ours.
 //!
-//! Not here: how much work is allowed (`control` decides, [`Workload::set_duty`] passes it on), the virtual card's tokens (the twin), GPUs.
+//! Not here: how much work is allowed (`control` decides, [`Workload::set_duty`] passes it on), the virtual card's tokens (the twin).
 //!
 //! Every workload has a **lease**: unless [`Workload::set_duty`] is called again within [`LEASE`] it falls idle by itself, so that a hung
 //! controller does not go on heating. What runs in another process has a guard besides, which ends it when we are killed or stopped.
@@ -8,19 +8,24 @@
 pub mod command;
 pub mod cpu;
 pub mod decoder;
+pub mod engine;
 pub mod generate;
 mod gguf;
+pub mod gpu;
 pub mod guard;
 pub mod latency;
+pub mod model;
 pub mod none;
 pub mod openai;
 pub mod pace;
 mod product;
 mod reference;
+mod safetensors;
 pub mod serve;
 mod spec;
 pub mod train;
 pub mod transformer;
+pub mod worker;
 
 pub use spec::{Spec, Start};
 
@@ -123,6 +128,9 @@ pub enum Error {
         /// What there is.
         available_gb: f64,
     },
+    /// A GPU, or the way to it, refuses.
+    #[error("cannot work on a GPU: {0}")]
+    Gpu(#[from] gpu::Fault),
     /// The command could not be started.
     #[error("cannot start the workload command `{command}`: {why}")]
     Command {

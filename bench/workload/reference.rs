@@ -2,9 +2,79 @@
 //! that work under way is checked against.
 
 use crate::product::Matrix;
-use crate::transformer::{Config, Weights};
+use crate::transformer::{Config, Layer, Uniform, Weights};
+use std::borrow::Cow;
 
 type Rows = Vec<Vec<f64>>;
+
+/// Whose answer is computed: weights that are there, or random ones of which one block is made at a time, so that a model that only fits a GPU has a reference too.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Source<'a> {
+    config: Config,
+    weights: Option<&'a Weights>,
+    seed: u64,
+    /// As a machine has them that keeps its weights in bf16.
+    rounded: bool,
+}
+
+/// To bf16, ties to even.
+pub(crate) fn rounded(x: f32) -> f32 {
+    let bits = x.to_bits();
+    f32::from_bits((bits.wrapping_add(0x7fff + (bits >> 16 & 1))) & 0xffff_0000)
+}
+
+impl<'a> Source<'a> {
+    pub(crate) const fn held(weights: &'a Weights) -> Self {
+        Self { config: weights.config, weights: Some(weights), seed: 0, rounded: false }
+    }
+
+    pub(crate) const fn random(config: Config, seed: u64) -> Self {
+        Self { config, weights: None, seed, rounded: false }
+    }
+
+    pub(crate) const fn rounded(self, rounded: bool) -> Self {
+        Self { rounded, ..self }
+    }
+
+    pub(crate) const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    fn layer(&self, n: usize) -> Cow<'a, Layer> {
+        let mut layer =
+            self.weights.map_or_else(|| Cow::Owned(Uniform::new(self.seed).layer(self.config, n)), |w| Cow::Borrowed(&w.layers[n]));
+        if self.rounded {
+            let l = layer.to_mut();
+            for numbers in [&mut l.norm_attention, &mut l.norm_forward] {
+                round(numbers);
+            }
+            for matrix in [&mut l.qkv, &mut l.out, &mut l.gate_up, &mut l.down] {
+                round(&mut matrix.data);
+            }
+        }
+        layer
+    }
+
+    /// Norm, embedding and head.
+    fn rest(&self) -> (Vec<f32>, Matrix, Option<Matrix>) {
+        let mut rest = match self.weights {
+            Some(w) => (w.norm.clone(), w.embedding.clone(), w.head.clone()),
+            None => Uniform::new(self.seed).rest(self.config),
+        };
+        if self.rounded {
+            round(&mut rest.0);
+            round(&mut rest.1.data);
+            rest.2.iter_mut().for_each(|head| round(&mut head.data));
+        }
+        rest
+    }
+}
+
+fn round(numbers: &mut [f32]) {
+    for x in numbers {
+        *x = rounded(*x);
+    }
+}
 
 fn times(x: &[f64], m: &Matrix) -> Vec<f64> {
     let mut out = vec![0.0; m.outputs];
@@ -67,12 +137,25 @@ fn add(x: &mut Rows, y: impl Iterator<Item = Vec<f64>>) {
     }
 }
 
+#[cfg(test)]
 /// Logits of the token after `tokens`.
 pub(crate) fn logits(w: &Weights, tokens: &[u32]) -> Vec<f64> {
-    let c = w.config;
-    let row = |t: &u32| (0..c.width).map(|i| f64::from(w.embedding.data[*t as usize * c.width + i])).collect();
+    logits_of(&Source::held(w), tokens)
+}
+
+/// Logits of the token after `tokens`, of any source.
+pub(crate) fn logits_of(source: &Source<'_>, tokens: &[u32]) -> Vec<f64> {
+    all_logits(source, tokens, tokens.len().saturating_sub(1)).pop().unwrap_or_default()
+}
+
+/// Logits after each token from position `from` on.
+pub(crate) fn all_logits(source: &Source<'_>, tokens: &[u32], from: usize) -> Vec<Vec<f64>> {
+    let c = source.config;
+    let (gains, embedding, head) = &source.rest();
+    let row = |t: &u32| (0..c.width).map(|i| f64::from(embedding.data[*t as usize * c.width + i])).collect();
     let mut x: Rows = tokens.iter().map(row).collect();
-    for layer in &w.layers {
+    for n in 0..c.layers {
+        let layer = source.layer(n);
         let qkv: Rows = x.iter().map(|x| times(&norm(x, &layer.norm_attention, c.epsilon), &layer.qkv)).collect();
         let mixed = attention(&qkv, &c);
         add(&mut x, mixed.iter().map(|m| times(m, &layer.out)));
@@ -84,11 +167,14 @@ pub(crate) fn logits(w: &Weights, tokens: &[u32]) -> Vec<f64> {
         let forwarded: Rows = x.iter().map(forward).collect();
         add(&mut x, forwarded.into_iter());
     }
-    let last = norm(x.last().map_or(&[][..], Vec::as_slice), &w.norm, c.epsilon);
-    match &w.head {
-        Some(head) => times(&last, head),
-        None => (0..c.vocabulary).map(|t| (0..c.width).map(|i| last[i] * f64::from(w.embedding.data[t * c.width + i])).sum()).collect(),
-    }
+    let of = |x: &Vec<f64>| {
+        let last = norm(x, gains, c.epsilon);
+        match head {
+            Some(head) => times(&last, head),
+            None => (0..c.vocabulary).map(|t| (0..c.width).map(|i| last[i] * f64::from(embedding.data[t * c.width + i])).sum()).collect(),
+        }
+    };
+    x.iter().skip(from).map(of).collect()
 }
 
 #[cfg(test)]

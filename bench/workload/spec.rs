@@ -1,12 +1,13 @@
 //! What was typed after `--workload`, and the way from there to work being done.
 
 use crate::command::{Command, Options};
-use crate::cpu::{Cpu, Model, Plan};
+use crate::cpu::{self, Plan};
 use crate::generate::Task;
+use crate::model::Model;
 use crate::none::Observe;
 use crate::openai::{Config, OpenAi};
 use crate::transformer::Preset;
-use crate::{Error, Workload, serve};
+use crate::{Error, Workload, gpu, serve};
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
@@ -23,6 +24,10 @@ pub enum Spec {
     None,
     /// The built-in transformer on the host: `cpu`, `cpu:2` (threads), `cpu:small:2:prefill`, `cpu:model.gguf:mixed`.
     Cpu(Plan),
+    /// The built-in transformer on an NVIDIA GPU: `cuda`, `cuda:0:8b:mixed:bf16:batch=128`, `cuda:GPU-…:model.safetensors`.
+    Cuda(gpu::Plan),
+    /// As `Cuda` where there is a GPU that can, as `Cpu` where not: `auto:1b:decode`.
+    Auto(gpu::Plan),
     /// Somebody's own command: `command:python3 mine.py`.
     Command(String),
     /// Load for an OpenAI-compatible server: `openai:http://127.0.0.1:8080/v1,concurrency=8` or `openai:load.toml`.
@@ -43,21 +48,33 @@ pub struct Start<'a> {
     pub environment: &'a [(String, String)],
     /// The program with the verbs of `guard` and `serve`: ourselves. Without it nothing guards a command, and a server's load is made in this process.
     pub program: Option<&'a Path>,
+    /// The GPU that is measured, by NVML's number or UUID: the one that `cuda` means where it names none.
+    pub measured: Option<&'a str>,
 }
 
-const CHOICES: &str = "expected `virtual` (the twin's card), `cpu` or `cpu:tiny:2:mixed` (the built-in transformer or a GGUF file on so many host threads: decode, prefill, mixed or train), \
+const CHOICES: &str = "expected `virtual` (the twin's card), `cpu` or `cpu:tiny:2:mixed` (the built-in transformer or a GGUF or safetensors file on so many host threads: decode, prefill, mixed or train), \
+                       `cuda` or `cuda:0:8b:mixed:bf16:batch=128` (the same on an NVIDIA GPU, by number or UUID, in bf16, f32 or fp8), `auto` (a GPU if there is one), \
                        `openai:http://HOST:PORT/v1,concurrency=8` or `openai:FILE.toml` (load for a server), \
                        `command:…` (a shell command of yours that speaks JSON lines) or `none` (only observe)";
 
 impl Spec {
     /// Starts the work, at duty 0.
     pub fn start(&self, with: &Start<'_>) -> Result<Box<dyn Workload>, Error> {
-        let Start { seed, environment, program } = *with;
+        let Start { seed, environment, program, measured } = *with;
         let options = || Options { seed, environment: environment.to_vec(), guard: program.map(Path::to_owned), ..Options::default() };
         match self {
             Self::Virtual => Err(Error::Virtual),
             Self::None => Ok(Box::new(Observe)),
-            Self::Cpu(plan) => Ok(Box::new(Cpu::start(plan, seed)?)),
+            Self::Cpu(plan) => Ok(Box::new(cpu::start(plan, seed)?)),
+            Self::Cuda(plan) => Ok(Box::new(gpu::Gpu::start(plan, seed, measured)?)),
+            Self::Auto(plan) => Ok(Box::new(match gpu::usable() {
+                Ok(()) => gpu::Gpu::start(plan, seed, measured)?,
+                Err(why) => {
+                    let worker = cpu::start(&Plan { model: plan.model.clone(), threads: 1, task: plan.task }, seed)?;
+                    worker.remark(format!("working on the host's CPU: {why}"));
+                    worker
+                }
+            })),
             Self::Command(text) => Ok(Box::new(Command::start(text, &options())?)),
             Self::OpenAi { config, .. } => match program {
                 None => Ok(Box::new(OpenAi::start((**config).clone(), seed)?)),
@@ -83,7 +100,12 @@ impl FromStr for Spec {
         match (kind, rest) {
             ("virtual", None) => Ok(Self::Virtual),
             ("none", None) => Ok(Self::None),
-            ("cpu", rest) => cpu(rest).ok_or_else(|| unknown(&format!("{} and 1 to {MOST_THREADS} threads: {CHOICES}", presets()))),
+            ("cpu", rest) => on_cpu(rest).ok_or_else(|| unknown(&format!("{} and 1 to {MOST_THREADS} threads: {CHOICES}", presets()))),
+            ("cuda", rest) => on_gpu(rest).map(Self::Cuda).ok_or_else(|| unknown(&format!("{} a card and batch=N: {CHOICES}", presets()))),
+            ("auto", rest) => on_gpu(rest)
+                .filter(|plan| plan.card == gpu::Choice::Any)
+                .map(Self::Auto)
+                .ok_or_else(|| unknown(&format!("{} and batch=N: {CHOICES}", presets()))),
             ("openai", Some(rest)) if !rest.is_empty() => openai(rest),
             ("openai", _) => Err(unknown(&format!("which server? {CHOICES}"))),
             ("command", Some(line)) if !line.is_empty() => Ok(Self::Command(line.to_owned())),
@@ -108,17 +130,55 @@ fn openai(text: &str) -> Result<Spec, Error> {
 
 fn presets() -> String {
     let names: Vec<&str> = Preset::ALL.iter().map(|p| p.name()).collect();
-    format!("there are the models {} (or a .gguf file), the tasks decode, prefill, mixed and train,", names.join(", "))
+    format!("there are the models {} (or a .gguf or .safetensors file), the tasks decode, prefill, mixed and train,", names.join(", "))
+}
+
+/// A model by name or file.
+fn model(part: &str) -> Option<Model> {
+    let ending = |end: &str| part.to_ascii_lowercase().ends_with(end);
+    if let Some(preset) = Preset::ALL.iter().find(|p| p.name() == part) {
+        Some(Model::Preset(*preset))
+    } else {
+        [".gguf", ".safetensors", ".safetensors.index.json"].into_iter().any(ending).then(|| Model::File(part.into()))
+    }
+}
+
+/// Card, model, task, numbers and batch, each at most once, in any order.
+fn on_gpu(rest: Option<&str>) -> Option<gpu::Plan> {
+    let (mut card, mut named, mut task, mut number, mut batch) = (None, None, None, None, None);
+    for part in rest.into_iter().flat_map(|r| r.split(':')) {
+        let once = if let Some(model) = model(part) {
+            named.replace(model).is_none()
+        } else if let Some(known) = Task::ALL.iter().find(|t| t.name() == part) {
+            task.replace(*known).is_none()
+        } else if let Some(known) = gpu::Number::ALL.iter().find(|n| n.name() == part) {
+            number.replace(*known).is_none()
+        } else if let Some(count) = part.strip_prefix("batch=") {
+            let digits = count.bytes().all(|b| b.is_ascii_digit());
+            let count = count.parse().ok().filter(|n| digits && (1..=gpu::MOST_SEQUENCES).contains(n))?;
+            batch.replace(count).is_none()
+        } else {
+            card.replace(gpu::Choice::parse(part)?).is_none()
+        };
+        if !once {
+            return None;
+        }
+    }
+    Some(gpu::Plan {
+        card: card.unwrap_or_default(),
+        model: named.unwrap_or(Model::Preset(Preset::Tiny)),
+        task: task.unwrap_or_default(),
+        number: number.unwrap_or_default(),
+        batch,
+    })
 }
 
 /// Model, threads and task, each at most once, in any order.
-fn cpu(rest: Option<&str>) -> Option<Spec> {
-    let (mut model, mut threads, mut task) = (None, None, None);
+fn on_cpu(rest: Option<&str>) -> Option<Spec> {
+    let (mut named, mut threads, mut task) = (None, None, None);
     for part in rest.into_iter().flat_map(|r| r.split(':')) {
-        let once = if let Some(preset) = Preset::ALL.iter().find(|p| p.name() == part) {
-            model.replace(Model::Preset(*preset)).is_none()
-        } else if Path::new(part).extension().is_some_and(|e| e.eq_ignore_ascii_case("gguf")) {
-            model.replace(Model::File(part.into())).is_none()
+        let once = if let Some(model) = model(part) {
+            named.replace(model).is_none()
         } else if let Some(known) = Task::ALL.iter().find(|t| t.name() == part) {
             task.replace(*known).is_none()
         } else {
@@ -131,7 +191,7 @@ fn cpu(rest: Option<&str>) -> Option<Spec> {
         }
     }
     Some(Spec::Cpu(Plan {
-        model: model.unwrap_or(Model::Preset(Preset::Tiny)),
+        model: named.unwrap_or(Model::Preset(Preset::Tiny)),
         threads: threads.unwrap_or(1),
         task: task.unwrap_or_default(),
     }))
@@ -143,6 +203,8 @@ impl fmt::Display for Spec {
             Self::Virtual => f.write_str("virtual"),
             Self::None => f.write_str("none"),
             Self::Cpu(plan) => write!(f, "cpu:{plan}"),
+            Self::Cuda(plan) => write!(f, "cuda:{plan}"),
+            Self::Auto(plan) => write!(f, "auto:{plan}"),
             Self::Command(line) => write!(f, "command:{line}"),
             Self::OpenAi { text, .. } => write!(f, "openai:{text}"),
         }
@@ -157,6 +219,7 @@ mod tests {
     #[test]
     fn every_kind_is_understood() {
         let plan = |model, threads, task| Spec::Cpu(Plan { model, threads, task });
+        let card = |card, task, number, batch| Spec::Cuda(gpu::Plan { card, model: Model::Preset(Preset::Tiny), task, number, batch });
         let cpu = |preset, threads| plan(Model::Preset(preset), threads, Task::Decode);
         for (text, spec) in [
             ("virtual", Spec::Virtual),
@@ -168,6 +231,9 @@ mod tests {
             ("cpu:2:8b", cpu(Preset::B8, 2)),
             ("cpu:prefill", plan(Model::Preset(Preset::Tiny), 1, Task::Prefill)),
             ("cpu:a/model.gguf:mixed:3", plan(Model::File("a/model.gguf".into()), 3, Task::Mixed)),
+            ("cuda", card(gpu::Choice::Any, Task::Decode, gpu::Number::Bf16, None)),
+            ("cuda:1:mixed:fp8:batch=7", card(gpu::Choice::Index(1), Task::Mixed, gpu::Number::Fp8, Some(7))),
+            ("cuda:train:f32:GPU-ab", card(gpu::Choice::Uuid("GPU-ab".to_owned()), Task::Train, gpu::Number::F32, None)),
             ("command:python3 a.py --x=1:2", Spec::Command("python3 a.py --x=1:2".to_owned())),
         ] {
             assert_eq!(text.parse::<Spec>().expect(text), spec);
@@ -184,6 +250,11 @@ mod tests {
             ("cpu:small:tiny", "the models"),
             ("cpu:2:3", "threads"),
             ("cpu:", "threads"),
+            ("cuda:0:1", "batch=N"),
+            ("cuda:batch=0", "batch=N"),
+            ("cuda:batch=+1", "batch=N"),
+            ("cuda:GPU-", "batch=N"),
+            ("auto:0", "batch=N"),
             ("command:", "which command?"),
             ("command", "which command?"),
             ("none:1", "expected"),
@@ -213,7 +284,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_panics_and_what_is_accepted_round_trips(text in "(cpu|command|none|openai)?:?(http://h/v1,)?[ -~]{0,20}") {
+        fn no_text_panics_and_what_is_accepted_round_trips(text in "(cpu|cuda|auto|command|none|openai)?:?(http://h/v1,)?((0|8b|train|fp8|batch=3|GPU-1a):?){0,4}[ -~]{0,20}") {
             if let Ok(spec) = text.parse::<Spec>() {
                 prop_assert_eq!(spec.to_string().parse::<Spec>().expect("round trip"), spec);
             }

@@ -4,12 +4,12 @@
 //! The text is a walk by a fixed random map from token to token: it can be learned, so that a machine that computes wrongly is found out by a loss that does not fall.
 //! Not here: time. `reference.rs` knows nothing of gradients: the tests differentiate it by differences.
 
-use crate::generate::{Done, Wrong};
+use crate::generate::{Done, Wrong, below};
 use crate::product::{Into, Matrix};
-use crate::reference;
+use crate::reference::{self, Source};
 use crate::transformer::{Config, Layer, Weights};
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use rand_chacha::rand_core::SeedableRng;
 
 /// Tokens of a step.
 const TOKENS: usize = 64;
@@ -21,17 +21,73 @@ const LOOK: u64 = 200;
 /// Tokens on which the first loss is compared with the reference's.
 const CHECKED: usize = 4;
 
+/// Texts to learn from: walks by a fixed random map from token to token.
+#[derive(Clone, Debug)]
+pub(crate) struct Text {
+    next: Vec<u32>,
+    rng: ChaCha8Rng,
+}
+
+impl Text {
+    pub(crate) fn new(vocabulary: usize, seed: u64) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let next = (0..vocabulary).map(|_| below(&mut rng, vocabulary)).collect();
+        Self { next, rng }
+    }
+
+    /// A walk of so many tokens, and one more.
+    pub(crate) fn walk(&mut self, tokens: usize) -> Vec<u32> {
+        let mut token = below(&mut self.rng, self.next.len());
+        (0..=tokens)
+            .map(|_| {
+                let this = token;
+                token = self.next[this as usize];
+                this
+            })
+            .collect()
+    }
+}
+
+/// How far learning has come, and whether it is learning.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Progress {
+    steps: u64,
+    first: Option<f64>,
+    recent: f64,
+}
+
+impl Progress {
+    /// Size of the next update, and what undoes the bias of both means.
+    pub(crate) fn rates(&self) -> (f32, f32, f32) {
+        let n = i32::try_from(self.steps + 1).unwrap_or(i32::MAX);
+        (RATE, 1.0 - DECAY.0.powi(n), 1.0 - DECAY.1.powi(n))
+    }
+
+    /// Mean loss of the latest steps.
+    pub(crate) const fn loss(&self) -> f64 {
+        self.recent
+    }
+
+    /// Takes note of a step's loss.
+    pub(crate) fn took(&mut self, loss: f64) -> Result<(), Wrong> {
+        self.steps += 1;
+        let first = *self.first.get_or_insert(loss);
+        self.recent = if self.steps == 1 { loss } else { 0.95 * self.recent + 0.05 * loss };
+        if self.steps == LOOK && self.recent >= first {
+            return Err(Wrong::Unlearned { first, last: self.recent });
+        }
+        Ok(())
+    }
+}
+
 /// A model in training.
 #[derive(Debug)]
 pub struct Trainer {
     weights: Weights,
     gradient: Weights,
     means: Vec<(Vec<f32>, Vec<f32>)>,
-    next: Vec<u32>,
-    rng: ChaCha8Rng,
-    steps: u64,
-    first: Option<f64>,
-    recent: f64,
+    text: Text,
+    progress: Progress,
 }
 
 /// What the forward pass of a layer keeps for the way back.
@@ -51,59 +107,46 @@ struct Kept {
 impl Trainer {
     /// A model with these weights; `seed` settles the text.
     pub fn new(weights: Weights, seed: u64) -> Self {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let vocabulary = weights.config.vocabulary;
-        let next = (0..vocabulary).map(|_| below(&mut rng, vocabulary)).collect();
+        let text = Text::new(weights.config.vocabulary, seed);
         let gradient = zeros_like(&weights);
-        let mut trainer = Self { weights, gradient, means: Vec::new(), next, rng, steps: 0, first: None, recent: 0.0 };
+        let mut trainer = Self { weights, gradient, means: Vec::new(), text, progress: Progress::default() };
         trainer.means = parameters(&mut trainer.gradient).iter().map(|p| (vec![0.0; p.len()], vec![0.0; p.len()])).collect();
         trainer
     }
 
-    /// A walk of so many tokens, and one more.
-    fn walk(&mut self, tokens: usize) -> Vec<u32> {
-        let mut token = below(&mut self.rng, self.next.len());
-        (0..=tokens)
-            .map(|_| {
-                let this = token;
-                token = self.next[this as usize];
-                this
-            })
-            .collect()
-    }
-
     /// One step: `Done::output` is the tokens that were learned from.
     pub fn step(&mut self) -> Result<Done, Wrong> {
-        if self.steps == 0 {
+        if self.progress.steps == 0 {
             self.check()?;
         }
-        let text = self.walk(TOKENS.min(self.weights.config.context));
+        let text = self.text.walk(TOKENS.min(self.weights.config.context));
         let loss = self.learn(&text);
         if !loss.is_finite() {
             return Err(Wrong::NotFinite);
         }
         self.update();
-        self.steps += 1;
-        let first = *self.first.get_or_insert(loss);
-        self.recent = if self.steps == 1 { loss } else { 0.95 * self.recent + 0.05 * loss };
-        if self.steps == LOOK && self.recent >= first {
-            return Err(Wrong::Unlearned { first, last: self.recent });
-        }
+        self.progress.took(loss)?;
         Ok(Done { input: 0, output: text.len() - 1 })
     }
 
     /// Mean loss of the latest steps.
     pub const fn loss(&self) -> f64 {
-        self.recent
+        self.progress.loss()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn loss_and_gradient(&mut self, text: &[u32]) -> (f64, Vec<Vec<f32>>) {
+        let loss = self.learn(text);
+        (loss, parameters(&mut self.gradient).iter().map(|p| p.to_vec()).collect())
     }
 
     /// Compares a loss with the reference's.
     fn check(&mut self) -> Result<(), Wrong> {
-        let text = self.walk(CHECKED.min(self.weights.config.context));
+        let text = self.text.walk(CHECKED.min(self.weights.config.context));
         let ours = self.learn(&text);
-        let known = known_loss(&self.weights, &text);
+        let known = known_loss(&Source::held(&self.weights), &text);
         let share = (ours / known - 1.0).abs();
-        if share <= 1e-3 { Ok(()) } else { Err(Wrong::Different { share }) }
+        if share <= 1e-3 { Ok(()) } else { Err(Wrong::Different { share, allowed: 1e-3 }) }
     }
 
     /// Loss of a text, each token predicted from those before it, and its gradient.
@@ -149,28 +192,23 @@ impl Trainer {
     }
 
     fn update(&mut self) {
-        let n = i32::try_from(self.steps + 1).unwrap_or(i32::MAX);
-        let (a, b) = (1.0 - DECAY.0.powi(n), 1.0 - DECAY.1.powi(n));
+        let (rate, a, b) = self.progress.rates();
         for ((w, g), (m, v)) in parameters(&mut self.weights).into_iter().zip(parameters(&mut self.gradient)).zip(&mut self.means) {
             for (((w, g), m), v) in w.iter_mut().zip(&*g).zip(m).zip(v) {
                 *m += (1.0 - DECAY.0) * (g - *m);
                 *v += (1.0 - DECAY.1) * (g * g - *v);
-                *w -= RATE * (*m / a) / ((*v / b).sqrt() + 1e-8);
+                *w -= rate * (*m / a) / ((*v / b).sqrt() + 1e-8);
             }
         }
     }
 }
 
-fn below(rng: &mut ChaCha8Rng, n: usize) -> u32 {
-    ((u64::from(rng.next_u32()) * n as u64) >> 32) as u32
-}
-
 /// The loss as the reference computes it.
-fn known_loss(w: &Weights, text: &[u32]) -> f64 {
-    let losses = (1..text.len()).map(|n| {
-        let logits = reference::logits(w, &text[..n]);
+pub(crate) fn known_loss(source: &Source<'_>, text: &[u32]) -> f64 {
+    let losses = reference::all_logits(source, &text[..text.len() - 1], 0);
+    let losses = losses.iter().zip(&text[1..]).map(|(logits, wanted)| {
         let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        largest + logits.iter().map(|l| (l - largest).exp()).sum::<f64>().ln() - logits[text[n] as usize]
+        largest + logits.iter().map(|l| (l - largest).exp()).sum::<f64>().ln() - logits[*wanted as usize]
     });
     losses.sum::<f64>() / (text.len() - 1) as f64
 }

@@ -216,23 +216,129 @@ pub struct Weights {
     pub(crate) head: Option<Matrix>,
 }
 
-/// Uniform numbers, exactly the same on every machine.
-struct Uniform(ChaCha8Rng);
+/// A stretch of random weights: which words of the seed's stream they are made of, and how. A word gives a number in -1..1, `u`; the weight is `offset + scale * u`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Drawn {
+    /// First word.
+    pub(crate) first: u64,
+    pub(crate) inputs: usize,
+    /// 0: a vector of `inputs`, no matrix.
+    pub(crate) outputs: usize,
+    pub(crate) scale: f32,
+    pub(crate) offset: f32,
+}
+
+/// The stretches of a block.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DrawnLayer {
+    pub(crate) norm_attention: Drawn,
+    pub(crate) qkv: Drawn,
+    pub(crate) out: Drawn,
+    pub(crate) norm_forward: Drawn,
+    pub(crate) gate_up: Drawn,
+    pub(crate) down: Drawn,
+}
+
+/// The order in which a model's random weights are drawn: so that each part can be made alone, and on a GPU.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Drawing {
+    config: Config,
+    at: u64,
+}
+
+impl Drawing {
+    fn take(&mut self, inputs: usize, outputs: usize, scale: f32, offset: f32) -> Drawn {
+        let first = self.at;
+        self.at += (inputs * outputs.max(1)) as u64;
+        Drawn { first, inputs, outputs, scale, offset }
+    }
+
+    /// Zero mean, variance `gain²/inputs`: what goes in with unit variance comes out with `gain²`.
+    fn matrix(&mut self, inputs: usize, outputs: usize, gain: f32) -> Drawn {
+        self.take(inputs, outputs, gain * (3.0 / inputs as f32).sqrt(), 0.0)
+    }
+
+    fn norm(&mut self, width: usize) -> Drawn {
+        self.take(width, 0, 0.1, 1.0)
+    }
+
+    fn next_layer(&mut self) -> DrawnLayer {
+        let Config { width, hidden, .. } = self.config;
+        DrawnLayer {
+            norm_attention: self.norm(width),
+            qkv: self.matrix(width, width + 2 * self.config.kv_width(), 1.0),
+            out: self.matrix(width, width, 1.0),
+            norm_forward: self.norm(width),
+            gate_up: self.matrix(width, 2 * hidden, 1.0),
+            down: self.matrix(hidden, width, 1.0),
+        }
+    }
+
+    /// Block `n`.
+    pub(crate) fn layer(config: Config, n: usize) -> DrawnLayer {
+        let mut drawing = Self { config, at: 0 };
+        drawing.next_layer();
+        drawing.at *= n as u64;
+        drawing.next_layer()
+    }
+
+    /// What follows the blocks: last norm, embedding, head. The embedding is scaled as a head, which it is if tied; `RMSNorm` makes the blocks all but blind
+    /// to the scale. It is the one matrix whose rows, one a token, come one after the other.
+    pub(crate) fn rest(config: Config) -> (Drawn, Drawn, Option<Drawn>) {
+        let mut drawing = Self { config, at: 0 };
+        drawing.next_layer();
+        drawing.at *= config.layers as u64;
+        let norm = drawing.norm(config.width);
+        let embedding = drawing.matrix(config.width, config.vocabulary, HEAD_GAIN);
+        let head = (!config.tied).then(|| drawing.matrix(config.width, config.vocabulary, HEAD_GAIN));
+        (norm, embedding, head)
+    }
+}
+
+/// Numbers by a seed, exactly the same on every machine.
+pub(crate) struct Uniform(ChaCha8Rng);
 
 impl Uniform {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(ChaCha8Rng::seed_from_u64(seed))
+    }
+
     /// In -1..1, with 24 bits.
     fn next(&mut self) -> f32 {
         (self.0.next_u32() >> 8) as f32 / 8_388_608.0 - 1.0
     }
 
-    /// Zero mean, variance `gain²/inputs`: what goes in with unit variance comes out with `gain²`.
-    fn matrix(&mut self, inputs: usize, outputs: usize, gain: f32) -> Matrix {
-        let scale = gain * (3.0 / inputs as f32).sqrt();
-        Matrix { data: (0..inputs * outputs).map(|_| scale * self.next()).collect(), inputs, outputs }
+    /// The key of the stream, as eight words.
+    pub(crate) fn key(&self) -> [u32; 8] {
+        let seed = self.0.get_seed();
+        std::array::from_fn(|i| u32::from_le_bytes([seed[4 * i], seed[4 * i + 1], seed[4 * i + 2], seed[4 * i + 3]]))
     }
 
-    fn norm(&mut self, width: usize) -> Vec<f32> {
-        (0..width).map(|_| 1.0 + 0.1 * self.next()).collect()
+    fn numbers(&mut self, drawn: &Drawn) -> Vec<f32> {
+        self.0.set_word_pos(u128::from(drawn.first));
+        (0..drawn.inputs * drawn.outputs.max(1)).map(|_| drawn.offset + drawn.scale * self.next()).collect()
+    }
+
+    fn matrix(&mut self, drawn: &Drawn) -> Matrix {
+        Matrix { data: self.numbers(drawn), inputs: drawn.inputs, outputs: drawn.outputs }
+    }
+
+    pub(crate) fn layer(&mut self, config: Config, n: usize) -> Layer {
+        let drawn = Drawing::layer(config, n);
+        Layer {
+            norm_attention: self.numbers(&drawn.norm_attention),
+            qkv: self.matrix(&drawn.qkv),
+            out: self.matrix(&drawn.out),
+            norm_forward: self.numbers(&drawn.norm_forward),
+            gate_up: self.matrix(&drawn.gate_up),
+            down: self.matrix(&drawn.down),
+        }
+    }
+
+    pub(crate) fn rest(&mut self, config: Config) -> (Vec<f32>, Matrix, Option<Matrix>) {
+        let (norm, embedding, head) = Drawing::rest(config);
+        let embedding = Matrix { inputs: config.vocabulary, outputs: config.width, ..self.matrix(&embedding) };
+        (self.numbers(&norm), embedding, head.map(|h| self.matrix(&h)))
     }
 }
 
@@ -240,21 +346,9 @@ impl Weights {
     /// Random weights. The same seed gives the same weights everywhere.
     pub fn random(config: Config, seed: u64) -> Self {
         assert_eq!(config.check(), Ok(()));
-        let mut rng = Uniform(ChaCha8Rng::seed_from_u64(seed));
-        let Config { width, hidden, vocabulary, .. } = config;
-        let layers = (0..config.layers).map(|_| Layer {
-            norm_attention: rng.norm(width),
-            qkv: rng.matrix(width, width + 2 * config.kv_width(), 1.0),
-            out: rng.matrix(width, width, 1.0),
-            norm_forward: rng.norm(width),
-            gate_up: rng.matrix(width, 2 * hidden, 1.0),
-            down: rng.matrix(hidden, width, 1.0),
-        });
-        let layers = layers.collect();
-        let norm = rng.norm(width);
-        // Scaled as a head, which it is if tied; RMSNorm makes the blocks all but blind to the scale.
-        let embedding = Matrix { inputs: vocabulary, outputs: width, ..rng.matrix(width, vocabulary, HEAD_GAIN) };
-        let head = (!config.tied).then(|| rng.matrix(width, vocabulary, HEAD_GAIN));
+        let mut rng = Uniform::new(seed);
+        let layers = (0..config.layers).map(|n| rng.layer(config, n)).collect();
+        let (norm, embedding, head) = rng.rest(config);
         Self { config, embedding, layers, norm, head }
     }
 
@@ -305,9 +399,24 @@ mod tests {
         assert_ne!(first(1), first(2));
     }
 
+    /// The numbers of the seed that were drawn before this order was written down.
+    #[test]
+    fn weights_are_drawn_in_one_order() {
+        let config = Config { layers: 2, width: 8, heads: 2, hidden: 6, vocabulary: 5, context: 4, ..Config::USUAL };
+        let w = Weights::random(config, 4);
+        let mut rng = Uniform::new(4);
+        let all: Vec<f32> = (0..config.parameters()).map(|_| rng.next()).collect();
+        let end = all.len() - 40;
+        assert_eq!(w.layers[0].norm_attention[0], 1.0 + 0.1 * all[0]);
+        assert_eq!(w.layers[0].qkv.data[0], (3.0_f32 / 8.0).sqrt() * all[8]);
+        assert_eq!(w.head.expect("its own").data[39], 3.0 * (3.0_f32 / 8.0).sqrt() * all[end + 39]);
+        assert_eq!(w.embedding.data[0], 3.0 * (3.0_f32 / 8.0).sqrt() * all[end - 40]);
+    }
+
     #[test]
     fn weights_neither_vanish_nor_explode_what_passes() {
-        let m = Uniform(ChaCha8Rng::seed_from_u64(3)).matrix(256, 512, 1.0);
+        let drawn = Drawing { config: Config::USUAL, at: 0 }.matrix(256, 512, 1.0);
+        let m = Uniform::new(3).matrix(&drawn);
         let variance = m.data.iter().map(|w| w * w).sum::<f32>() / m.data.len() as f32;
         assert!((variance * 256.0 - 1.0).abs() < 0.02, "{variance}");
     }

@@ -4,6 +4,7 @@
 #
 #   tests/gpu/check.sh [BINARY] [ACCELERATOR]      evidence goes to $OUT (default: ./gpu-evidence)
 #
+# ORBITBENCH_GPU_MODEL, _BATCH, _SECONDS and _REPEATS settle how the built-in engine is timed (8b, 128, 20, 5).
 # ORBITBENCH_GPU_WORK names the work that loads the card (a --workload of orbitbench). Without it PyTorch is used if it is there, and
 # otherwise only what an idle card shows is found, which the summary says.
 set -u
@@ -43,30 +44,66 @@ step info "$binary" accelerator info
 
 # ORBITBENCH_GPU_QUICK: to see that this script works, not to quote.
 quick=${ORBITBENCH_GPU_QUICK:+--quick}
-work=${ORBITBENCH_GPU_WORK:-}
-if [ -z "$work" ] && python3 -c 'import torch; assert torch.cuda.is_available()' >/dev/null 2>&1; then
-    work="command:exec python3 $here/work.py"
-fi
-if [ -n "$work" ]; then
-    step check "$binary" accelerator check "$accelerator" --workload "$work" --out "$out/check.toml" $quick
-else
-    echo "SKIPPED everything under load: no PyTorch, and ORBITBENCH_GPU_WORK names no work" | tee -a "$out/summary.txt"
-    step check-idle "$binary" accelerator check "$accelerator" --out "$out/check.toml" $quick
-    work=none
-fi
+measure_sensors() {
+    work=${ORBITBENCH_GPU_WORK:-}
+    if [ -z "$work" ] && python3 -c 'import torch; assert torch.cuda.is_available()' >/dev/null 2>&1; then
+        work="command:exec python3 $here/work.py"
+    fi
+    if [ -n "$work" ]; then
+        step check "$binary" accelerator check "$accelerator" --workload "$work" --out "$out/check.toml" $quick
+    else
+        echo "SKIPPED everything under load: no PyTorch, and ORBITBENCH_GPU_WORK names no work" | tee -a "$out/summary.txt"
+        step check-idle "$binary" accelerator check "$accelerator" --out "$out/check.toml" $quick
+        work=none
+    fi
 
-# A few minutes of a real run beside the emulated plate: it stages, it is stopped, it ends safe, and every reading is in its folder.
-mkdir -p "$out/runs"
-"$binary" run --headless --rig gpu-only --accelerator "$accelerator" --workload "$work" --out "$out/runs" >"$out/run.txt" 2>"$out/run.err" &
-engine=$!
-sleep "${ORBITBENCH_GPU_RUN_S:-90}"
-kill -TERM "$engine" 2>/dev/null
-if wait "$engine" && grep -q 'SAFE CONFIRMED' "$out/run.txt"; then
-    echo "ok      run" | tee -a "$out/summary.txt"
-else
-    echo "FAILED  run ($(tail -n 1 "$out/run.err"))" | tee -a "$out/summary.txt"
-    failed=1
-fi
+    # A few minutes of a real run beside the emulated plate: it stages, it is stopped, it ends safe, and every reading is in its folder.
+    mkdir -p "$out/runs"
+    "$binary" run --headless --rig gpu-only --accelerator "$accelerator" --workload "$work" --out "$out/runs" >"$out/run.txt" 2>"$out/run.err" &
+    engine=$!
+    sleep "${ORBITBENCH_GPU_RUN_S:-90}"
+    kill -TERM "$engine" 2>/dev/null
+    if wait "$engine" && grep -q 'SAFE CONFIRMED' "$out/run.txt"; then
+        echo "ok      run" | tee -a "$out/summary.txt"
+    else
+        echo "FAILED  run ($(tail -n 1 "$out/run.err"))" | tee -a "$out/summary.txt"
+        failed=1
+    fi
+}
+
+measure_engine() {
+    # The built-in engine: does it work here, by which products, and how fast beside PyTorch. Without Python our side is timed alone.
+    card=${accelerator#nvml:}
+    model=${ORBITBENCH_GPU_MODEL:-8b}
+    batch=${ORBITBENCH_GPU_BATCH:-128}
+    seconds=${ORBITBENCH_GPU_SECONDS:-20}
+    for task in decode prefill mixed train; do
+        of=$model
+        # AdamW on 8 billion weights fits no card.
+        [ "$task" = train ] && [ "$model" = 8b ] && of=1b
+        many=$batch
+        [ "$task" = train ] && many=8
+        [ -n "$quick" ] && many=1
+        step "engine-$task" "$binary" workload bench "cuda:$card:$of:$task:bf16:batch=$many" --duration "${seconds}s" --json
+    done
+    # Refused on a card that has no FP8, or without cuBLASLt: not a failure of ours, and said.
+    if "$binary" workload bench "cuda:$card:$model:prefill:fp8:batch=$batch" --duration "${seconds}s" --json >"$out/engine-fp8.txt" 2>"$out/engine-fp8.err"; then
+        echo "ok      engine-fp8" | tee -a "$out/summary.txt"
+    else
+        echo "ABSENT  engine-fp8 ($(tail -n 1 "$out/engine-fp8.err"))" | tee -a "$out/summary.txt"
+    fi
+    if command -v python3 >/dev/null 2>&1; then
+        step compare python3 "$here/compare.py" "$binary" "$card" "$out" --model "$model" --batch "$batch" --seconds "$seconds" \
+            --repeats "${ORBITBENCH_GPU_REPEATS:-5}"
+    else
+        echo "ABSENT  compare: no python3" | tee -a "$out/summary.txt"
+    fi
+}
+
+# Either part may be left out.
+for part in ${ORBITBENCH_GPU_PARTS:-sensors engine}; do
+    "measure_$part"
+done
 
 # Which columns the card filled: what is empty here is what it does not give.
 for samples in "$out"/runs/*/samples.csv; do
@@ -82,6 +119,7 @@ if command -v nvidia-smi >/dev/null 2>&1; then
         failed=1
     fi
 fi
+[ -f "$out/compare.txt" ] && cat "$out/compare.txt"
 [ -f "$out/check.txt" ] && cat "$out/check.txt"
 [ -f "$out/filled.txt" ] && cat "$out/filled.txt"
 exit $failed

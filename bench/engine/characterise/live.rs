@@ -94,7 +94,12 @@ pub fn check(order: &Order, tell: &mut dyn FnMut(&str)) -> Result<(Checked, Opti
     }
     let work = order
         .workload
-        .start(&workload::Start { seed: order.seed, environment: &[], program: order.program.as_deref() })
+        .start(&workload::Start {
+            seed: order.seed,
+            environment: &[],
+            program: order.program.as_deref(),
+            measured: identity.facts.iter().find(|(name, _)| name == "board UUID").map(|(_, uuid)| uuid.as_str()),
+        })
         .map_err(|e| e.to_string())?;
     let works = order.workload != workload::Spec::None;
     let described = work.describe();

@@ -37,6 +37,8 @@ pub(crate) struct LiveDevices {
     pub(crate) source: Option<Source>,
     /// What is set on it, until it is put back.
     pub(crate) settings: Option<Guarded>,
+    /// The GPU is ours while this lives.
+    pub(crate) _held: Option<std::sync::Arc<workload::gpu::Hold>>,
     pub(crate) emulator: Option<Emulator>,
     /// Bench second 0, and bench seconds a wall second: readings carry the time they were taken at, not the time they were due.
     pub(crate) origin: Instant,

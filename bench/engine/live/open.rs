@@ -154,6 +154,7 @@ pub(super) fn open(bench: &Opening<'_>) -> Result<LiveDevices, RunError> {
         }
         _ => None,
     };
+    let mut held = None;
     let source = match bench.accelerator {
         Spec::Virtual => {
             let ready = &emulator.as_ref().ok_or_else(|| no_emulator("card"))?.ready;
@@ -161,9 +162,17 @@ pub(super) fn open(bench: &Opening<'_>) -> Result<LiveDevices, RunError> {
         }
         real => {
             let device = real.open(Path::new("/"))?;
+            let uuid = device.identity().facts.iter().find(|(name, _)| name == "board UUID").map(|(_, uuid)| uuid.clone());
+            // Nobody else of us may work on it or measure it, and both would be wrong.
+            held = uuid.as_deref().map(workload::gpu::hold).transpose().map_err(workload::Error::Gpu)?;
             let accelerator =
                 RealAccelerator::start(device).map_err(|source| RunError::System { doing: "start the accelerator's thread", source })?;
-            let start = workload::Start { seed: bench.seed, environment: &bench.environment, program: Some(bench.program) };
+            let start = workload::Start {
+                seed: bench.seed,
+                environment: &bench.environment,
+                program: Some(bench.program),
+                measured: uuid.as_deref(),
+            };
             Bench::Real { accelerator, workload: bench.workload.start(&start)? }
         }
     };
@@ -177,6 +186,7 @@ pub(super) fn open(bench: &Opening<'_>) -> Result<LiveDevices, RunError> {
     Ok(LiveDevices {
         ports,
         settings,
+        _held: held,
         events,
         source: Some(source),
         emulator,

@@ -150,6 +150,8 @@ pub(super) fn channels(spec: &Spec, rig: &RigFile) -> Vec<Channel> {
         }
         Spec::Cpu => {}
     }
+    // The virtual card's work is its output; real workloads may take prompts in.
+    channels.extend(spec.is_real().then_some(Channel::WorkInputUnits));
     let more: Vec<Channel> = rig.channels_read().filter(|c| !channels.contains(c)).collect();
     channels.extend(more);
     channels

@@ -91,7 +91,8 @@ fn every_embedded_rig_reads_and_is_named_as_its_file() {
     }
     let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../rigs")).unwrap();
     let files = folder.filter(|f| f.as_ref().is_ok_and(|f| f.path().extension().is_some_and(|e| e == "toml"))).count();
-    assert_eq!(files, builtin().len(), "a rig file is not embedded");
+    // The reference bench has a folder of its own.
+    assert_eq!(files + 1, builtin().len(), "a rig file is not embedded");
 }
 
 #[test]

@@ -11,14 +11,14 @@ fn gradients_are_the_differences_of_the_reference() {
         let mut trainer = Trainer::new(Weights::random(Config { tied, ..SHAPE }, 3), 3);
         let text = [1, 7, 7, 12, 0, 3, 9];
         let loss = trainer.learn(&text);
-        assert!((loss - known_loss(&trainer.weights, &text)).abs() < 1e-5);
+        assert!((loss - known_loss(&Source::held(&trainer.weights), &text)).abs() < 1e-5);
         let gradient: Vec<Vec<f32>> = parameters(&mut trainer.gradient).iter().map(|p| p.to_vec()).collect();
         for (n, slice) in gradient.iter().enumerate() {
             // Some of each kind of weights.
             for i in (0..slice.len()).step_by(slice.len() / 7 + 1) {
                 let mut loss_at = |by: f32| {
                     parameters(&mut trainer.weights)[n][i] += by;
-                    let loss = known_loss(&trainer.weights, &text);
+                    let loss = known_loss(&Source::held(&trainer.weights), &text);
                     parameters(&mut trainer.weights)[n][i] -= by;
                     loss
                 };
@@ -33,8 +33,8 @@ fn gradients_are_the_differences_of_the_reference() {
 #[test]
 fn it_learns_the_walk_and_counts_its_tokens() {
     let mut trainer = Trainer::new(Weights::random(Config { vocabulary: 64, context: 32, ..SHAPE }, 5), 5);
-    let text = trainer.walk(16);
-    let before = known_loss(&trainer.weights, &text);
+    let text = trainer.text.walk(16);
+    let before = known_loss(&Source::held(&trainer.weights), &text);
     for _ in 0..300 {
         assert_eq!(trainer.step(), Ok(Done { input: 0, output: 32 }));
     }
@@ -46,7 +46,7 @@ fn what_does_not_learn_or_is_wrong_is_told() {
     let mut trainer = Trainer::new(Weights::random(SHAPE, 5), 5);
     trainer.step().expect("sound");
     // As if every update were lost.
-    (trainer.steps, trainer.first, trainer.recent) = (LOOK - 1, Some(0.0), 1.0);
+    trainer.progress = Progress { steps: LOOK - 1, first: Some(0.0), recent: 1.0 };
     assert!(matches!(trainer.step(), Err(Wrong::Unlearned { .. })));
     let mut trainer = Trainer::new(Weights::random(Preset::Tiny.config(), 5), 5);
     trainer.weights.norm[3] = f32::NAN;

@@ -1,0 +1,116 @@
+//! Threads at work: counted, paced, leased, ended.
+
+use super::*;
+use crate::Workload;
+use crate::transformer::Preset;
+use crate::worker::{Hand, Worker};
+use std::thread;
+use std::time::Instant;
+
+/// Far more than any machine needs; only a failing test waits for it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
+        thread::yield_now();
+    }
+}
+
+fn plan(task: Task) -> Plan {
+    Plan { model: Model::Preset(Preset::Tiny), threads: 2, task }
+}
+
+fn start(lease: Duration) -> Worker {
+    start_leased(&plan(Task::Mixed), 1, lease).expect("threads")
+}
+
+fn stop(cpu: Worker, within: Duration) -> bool {
+    Box::new(cpu).stop(within)
+}
+
+#[test]
+fn tokens_are_counted_at_work_and_it_ends() {
+    let mut cpu = start(PATIENCE);
+    assert_eq!(cpu.units(), Some(0.0), "idle until told to work");
+    cpu.set_duty(1.0);
+    wait_for("tokens", || {
+        cpu.set_duty(f64::NAN);
+        cpu.units().is_some_and(|u| u > 32.0)
+    });
+    assert_eq!(cpu.healthy(), Ok(()));
+    assert!(cpu.remarks().is_empty());
+    assert!(cpu.input_units().is_some_and(|u| u > 64.0));
+    assert!(cpu.describe().contains("tiny, mixed"));
+    assert!(stop(cpu, PATIENCE));
+}
+
+#[test]
+fn a_lease_that_is_not_renewed_is_remarked_once_until_it_is() {
+    let mut cpu = start(Duration::ZERO);
+    for _ in 0..2 {
+        cpu.set_duty(1.0);
+        wait_for("the lease to end", || cpu.lease_is_over());
+        assert_eq!(cpu.remarks().len(), 1);
+        assert!(cpu.remarks().is_empty());
+    }
+    cpu.set_duty(0.0);
+    assert!(cpu.remarks().is_empty(), "nothing was taken away");
+}
+
+#[test]
+fn an_idle_worker_ends_at_once_and_a_dropped_one_by_itself() {
+    assert!(stop(start(PATIENCE), PATIENCE));
+    let cpu = start(PATIENCE);
+    let shared = cpu.shared();
+    drop(cpu);
+    wait_for("the threads", || shared.control().running == 0);
+}
+
+#[test]
+fn a_worker_that_will_not_end_is_not_waited_for() {
+    let cpu = start(PATIENCE);
+    cpu.shared().control().running += 1;
+    assert!(!stop(cpu, Duration::from_millis(1)));
+}
+
+#[test]
+fn training_is_counted_too() {
+    let mut cpu = start_leased(&Plan { threads: 1, ..plan(Task::Train) }, 1, PATIENCE).expect("threads");
+    cpu.set_duty(1.0);
+    wait_for("steps", || cpu.units().is_some_and(|u| u >= 128.0));
+    assert_eq!((cpu.healthy(), cpu.input_units()), (Ok(()), Some(0.0)));
+    assert!(stop(cpu, PATIENCE));
+}
+
+#[test]
+fn what_does_not_fit_is_refused_with_both_figures() {
+    let plan = Plan { model: Model::Preset(Preset::B8), ..plan(Task::Decode) };
+    let config = Preset::B8.config();
+    let why = fits(&config, &plan, Some(22_000_000_000)).expect_err("32 GB do not fit into 22").to_string();
+    assert!(why.contains("8b:2:decode") && why.contains("33.5 GB") && why.contains("22.0 GB"), "{why}");
+    assert!(fits(&config, &plan, Some(40_000_000_000)).is_ok() && fits(&config, &plan, None).is_ok());
+    assert!(available().is_none_or(|bytes| bytes > 1 << 20));
+}
+
+#[test]
+fn a_file_that_is_no_model_is_refused_by_name() {
+    let plan = Plan { model: Model::File("/nowhere/model.gguf".into()), ..plan(Task::Decode) };
+    let why = super::start(&plan, 1).expect_err("no file").to_string();
+    assert!(why.contains("/nowhere/model.gguf"), "{why}");
+}
+
+#[test]
+fn a_panicking_worker_is_told_of() {
+    let cpu = start(PATIENCE);
+    let shared = cpu.shared();
+    shared.control().running += 1;
+    let panicked = thread::spawn(move || {
+        let _ended = Hand::of(shared);
+        panic!("on purpose");
+    });
+    assert!(panicked.join().is_err());
+    assert_eq!(cpu.healthy(), Err("a working thread panicked".to_owned()));
+    assert!(stop(cpu, PATIENCE));
+}

@@ -1,0 +1,99 @@
+//! One run a GPU: a file a card, locked by whoever works on it. The system lets go of the lock when its holder ends, however it ends, so none is ever stale.
+//!
+//! Not here: processes that know nothing of us (the accelerator floor sees those).
+
+use super::Fault;
+use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+/// A card that is ours until this is dropped.
+#[derive(Debug)]
+pub struct Hold {
+    _file: File,
+}
+
+/// Within one process a card may be held twice: by the run that measures it and by the work in it.
+static HELD: Mutex<Option<HashMap<PathBuf, Weak<Hold>>>> = Mutex::new(None);
+
+/// Takes the card of this UUID, or says who has it.
+pub fn hold(uuid: &str) -> Result<Arc<Hold>, Fault> {
+    hold_in(&std::env::temp_dir(), uuid)
+}
+
+fn hold_in(folder: &Path, uuid: &str) -> Result<Arc<Hold>, Fault> {
+    let name: String = uuid.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+    // Where every user finds it: a card is no user's own.
+    let path = folder.join(format!("orbitbench-{name}.lock"));
+    let mut all = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+    let all = all.get_or_insert_default();
+    if let Some(held) = all.get(&path).and_then(Weak::upgrade) {
+        return Ok(held);
+    }
+    let refused = |holder: String| Fault::Held { uuid: uuid.to_owned(), holder };
+    let mut file = opened(&path).map_err(|why| refused(format!("as far as can be told: {} cannot be opened ({why})", path.display())))?;
+    if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        let mut said = String::new();
+        let _ = (&mut file).take(500).read_to_string(&mut said);
+        let said = said.trim();
+        return Err(refused(if said.is_empty() { format!("whoever holds {}", path.display()) } else { said.to_owned() }));
+    }
+    // Another user's file cannot be written, and is a lock all the same.
+    let line = format!("process {} ({})\n", std::process::id(), std::env::args().take(3).collect::<Vec<_>>().join(" "));
+    let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(line.as_bytes()));
+    let held = Arc::new(Hold { _file: file });
+    all.insert(path, Arc::downgrade(&held));
+    Ok(held)
+}
+
+/// Ours to write, another's to read, or a new one; never through a link.
+fn opened(path: &Path) -> rustix::io::Result<File> {
+    let flags = OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let everybody = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::WGRP | Mode::ROTH | Mode::WOTH;
+    open(path, flags | OFlags::RDWR, Mode::empty())
+        .or_else(
+            |why| if why == rustix::io::Errno::NOENT { open(path, flags | OFlags::RDWR | OFlags::CREATE, everybody) } else { Err(why) },
+        )
+        .or_else(|_| open(path, flags | OFlags::RDONLY, Mode::empty()))
+        .map(File::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_card_is_held_once_by_a_process_and_twice_within_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let first = hold_in(folder.path(), "GPU-12/../ab").expect("free");
+        let path = folder.path().join("orbitbench-GPU-12ab.lock");
+        assert!(std::fs::read_to_string(&path).expect("there").starts_with(&format!("process {}", std::process::id())));
+        assert!(Arc::ptr_eq(&first, &hold_in(folder.path(), "GPU-12ab").expect("ours")));
+        drop(first);
+        // As another process would: a descriptor of its own.
+        let other = File::options().read(true).write(true).open(&path).expect("there");
+        // Waits: a test beside this one may just be starting a program, whose copy of the descriptor lives until its own begins.
+        flock(&other, FlockOperation::LockExclusive).expect("free again");
+        std::fs::write(&path, "process 7 (orbitbench run)\n").expect("room");
+        let why = hold_in(folder.path(), "GPU-12ab").expect_err("held").to_string();
+        assert!(why.contains("GPU-12ab") && why.contains("process 7 (orbitbench run)"), "{why}");
+        drop(other);
+        // What its holder left is no lock.
+        while hold_in(folder.path(), "GPU-12ab").is_err() {
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn a_link_is_not_followed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let aim = folder.path().join("precious");
+        std::fs::write(&aim, "text").expect("room");
+        std::os::unix::fs::symlink(&aim, folder.path().join("orbitbench-GPU-1.lock")).expect("a link");
+        assert!(hold_in(folder.path(), "GPU-1").is_err());
+        assert_eq!(std::fs::read_to_string(&aim).expect("there"), "text");
+    }
+}

@@ -1,0 +1,221 @@
+// A libcublasLt for tests, after NVIDIA's cuBLASLt reference: plain loops in float on the stub's memory, in the order of its streams. Refuses what the library
+// refuses: layouts that do not fit each other, pointers outside an allocation, E4M3 other than "TN" or with sizes that are no multiples of 16, FP8 below capability 8.9.
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <set>
+#include <vector>
+
+typedef int Status;
+enum { SUCCESS = 0, NOT_INITIALIZED = 1, ALLOC_FAILED = 3, INVALID_VALUE = 7, ARCH_MISMATCH = 8, EXECUTION_FAILED = 13, INTERNAL = 14, NOT_SUPPORTED = 15 };
+enum { R_32F = 0, R_16BF = 14, R_8F_E4M3 = 28, COMPUTE_32F = 68 };
+
+extern "C" int orbit_stub_enqueue(void *stream, std::function<void()> work);
+extern "C" bool orbit_stub_holds(unsigned long long at, size_t bytes);
+extern "C" bool orbit_stub_wrong();
+extern "C" long orbit_stub_capability();
+
+struct Desc {
+    int compute, scale, transa = 0, transb = 0;
+    const float *a_scale = nullptr, *b_scale = nullptr;
+};
+struct Layout {
+    int type;
+    uint64_t rows, cols;
+    int64_t ld;
+    int32_t batch = 1;
+    int64_t stride = 0;
+};
+struct Preference {
+    uint64_t workspace = 0;
+};
+struct Algo {
+    uint64_t data[8];
+};
+struct Heuristic {
+    Algo algo;
+    size_t workspace;
+    Status state;
+    float waves;
+    int reserved[4];
+};
+
+static std::set<void *> handles, descs, layouts, preferences;
+static const uint64_t MARK = 0x0b17be7c0ffee000ull;
+
+static size_t size_of(int type) { return type == R_32F ? 4 : type == R_16BF ? 2 : type == R_8F_E4M3 ? 1 : 0; }
+
+static float get(const char *base, int type, uint64_t i) {
+    if (type == R_32F) return ((const float *)base)[i];
+    uint32_t bits;
+    float x;
+    if (type == R_16BF) {
+        bits = (uint32_t)((const uint16_t *)base)[i] << 16;
+        memcpy(&x, &bits, 4);
+        return x;
+    }
+    unsigned code = ((const unsigned char *)base)[i], exponent = code >> 3 & 15, fraction = code & 7;
+    if ((code & 127) == 127) return __builtin_nanf("");
+    x = exponent ? __builtin_ldexpf(1.0f + (float)fraction / 8.0f, (int)exponent - 7) : __builtin_ldexpf((float)fraction, -9);
+    return code & 128 ? -x : x;
+}
+
+static void put(char *base, int type, uint64_t i, float x) {
+    if (type == R_32F) {
+        ((float *)base)[i] = x;
+        return;
+    }
+    uint32_t bits;
+    memcpy(&bits, &x, 4);
+    ((uint16_t *)base)[i] = x != x ? 0x7fff : (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+// Elements from the first to the last, with a batch.
+static bool inside(const void *at, const Layout &l) {
+    uint64_t last = (uint64_t)(l.batch - 1) * (uint64_t)l.stride + (l.cols - 1) * (uint64_t)l.ld + l.rows;
+    return orbit_stub_holds((unsigned long long)at, last * size_of(l.type));
+}
+
+static Status fits(const Desc &d, const Layout &a, const Layout &b, const Layout &c, const Layout &out) {
+    uint64_t m = d.transa ? a.cols : a.rows, k = d.transa ? a.rows : a.cols, n = d.transb ? b.rows : b.cols, kb = d.transb ? b.cols : b.rows;
+    if (out.rows != m || out.cols != n || kb != k || c.rows != m || c.cols != n || c.type != out.type) return INVALID_VALUE;
+    if (a.batch != b.batch || a.batch != out.batch || c.batch != out.batch || a.type != b.type) return INVALID_VALUE;
+    if (out.type == R_8F_E4M3) return NOT_SUPPORTED;
+    if (a.type == R_32F && out.type != R_32F) return NOT_SUPPORTED;
+    if (a.type == R_8F_E4M3) {
+        if (orbit_stub_capability() < 89) return NOT_SUPPORTED;
+        if (!d.transa || d.transb || m % 16 || n % 16 || k % 16 || a.ld % 16 || b.ld % 16) return NOT_SUPPORTED;
+    }
+    return SUCCESS;
+}
+
+extern "C" {
+size_t cublasLtGetVersion() { return 120205; }
+
+Status cublasLtCreate(void **handle) {
+    if (!handle) return INVALID_VALUE;
+    handles.insert(*handle = malloc(1));
+    return SUCCESS;
+}
+Status cublasLtDestroy(void *handle) { return handles.erase(handle) ? SUCCESS : NOT_INITIALIZED; }
+
+Status cublasLtMatmulDescCreate(void **desc, int compute, int scale) {
+    if (compute != COMPUTE_32F || scale != R_32F) return NOT_SUPPORTED;
+    auto *made = new Desc;
+    made->compute = compute;
+    made->scale = scale;
+    descs.insert(*desc = made);
+    return SUCCESS;
+}
+Status cublasLtMatmulDescDestroy(void *desc) { return descs.erase(desc) ? SUCCESS : INVALID_VALUE; }
+Status cublasLtMatmulDescSetAttribute(void *desc, int attribute, const void *value, size_t bytes) {
+    if (!descs.count(desc) || !value) return INVALID_VALUE;
+    auto *d = (Desc *)desc;
+    if ((attribute == 3 || attribute == 4) && bytes == 4) {
+        int op = *(const int *)value;
+        if (op < 0 || op > 2) return INVALID_VALUE;
+        (attribute == 3 ? d->transa : d->transb) = op != 0;
+        return SUCCESS;
+    }
+    if ((attribute == 17 || attribute == 18) && bytes == 8) {
+        memcpy(attribute == 17 ? &d->a_scale : &d->b_scale, value, 8);
+        return SUCCESS;
+    }
+    if (attribute == 25 && bytes == 1) return SUCCESS;
+    return INVALID_VALUE;
+}
+
+Status cublasLtMatrixLayoutCreate(void **layout, int type, uint64_t rows, uint64_t cols, int64_t ld) {
+    if (!layout || !size_of(type) || rows == 0 || cols == 0 || ld < (int64_t)rows) return INVALID_VALUE;
+    layouts.insert(*layout = new Layout{type, rows, cols, ld});
+    return SUCCESS;
+}
+Status cublasLtMatrixLayoutDestroy(void *layout) { return layouts.erase(layout) ? SUCCESS : INVALID_VALUE; }
+Status cublasLtMatrixLayoutSetAttribute(void *layout, int attribute, const void *value, size_t bytes) {
+    if (!layouts.count(layout) || !value) return INVALID_VALUE;
+    auto *l = (Layout *)layout;
+    if (attribute == 5 && bytes == 4) {
+        l->batch = *(const int32_t *)value;
+        return l->batch > 0 ? SUCCESS : INVALID_VALUE;
+    }
+    if (attribute == 6 && bytes == 8) {
+        l->stride = *(const int64_t *)value;
+        return SUCCESS;
+    }
+    return INVALID_VALUE;
+}
+
+Status cublasLtMatmulPreferenceCreate(void **preference) {
+    preferences.insert(*preference = new Preference);
+    return SUCCESS;
+}
+Status cublasLtMatmulPreferenceDestroy(void *preference) { return preferences.erase(preference) ? SUCCESS : INVALID_VALUE; }
+Status cublasLtMatmulPreferenceSetAttribute(void *preference, int attribute, const void *value, size_t bytes) {
+    if (!preferences.count(preference) || !value) return INVALID_VALUE;
+    if (attribute == 1 && bytes == 8) {
+        memcpy(&((Preference *)preference)->workspace, value, 8);
+        return SUCCESS;
+    }
+    return attribute >= 5 && attribute <= 8 && bytes == 4 ? SUCCESS : INVALID_VALUE;
+}
+
+Status cublasLtMatmulAlgoGetHeuristic(void *handle, void *desc, void *a, void *b, void *c, void *d, void *preference, int wanted, Heuristic *results,
+                                      int *found) {
+    if (!handles.count(handle)) return NOT_INITIALIZED;
+    if (!descs.count(desc) || !layouts.count(a) || !layouts.count(b) || !layouts.count(c) || !layouts.count(d) || !preferences.count(preference) || wanted < 1 ||
+        !results || !found)
+        return INVALID_VALUE;
+    *found = 0;
+    Status status = fits(*(Desc *)desc, *(Layout *)a, *(Layout *)b, *(Layout *)c, *(Layout *)d);
+    if (status != SUCCESS) return status;
+    memset(results, 0, sizeof *results);
+    results->algo.data[0] = MARK;
+    results->workspace = 1024;
+    if (results->workspace > ((Preference *)preference)->workspace) return NOT_SUPPORTED;
+    *found = 1;
+    return SUCCESS;
+}
+
+Status cublasLtMatmul(void *handle, void *desc, const void *alpha, const void *a, void *la, const void *b, void *lb, const void *beta, const void *c, void *lc,
+                      void *d, void *ld, const Algo *algo, void *workspace, size_t workspace_bytes, void *stream) {
+    if (!handles.count(handle)) return NOT_INITIALIZED;
+    if (!descs.count(desc) || !layouts.count(la) || !layouts.count(lb) || !layouts.count(lc) || !layouts.count(ld) || !alpha || !beta) return INVALID_VALUE;
+    Desc how = *(Desc *)desc;
+    Layout A = *(Layout *)la, B = *(Layout *)lb, C = *(Layout *)lc, D = *(Layout *)ld;
+    Status status = fits(how, A, B, C, D);
+    if (status != SUCCESS) return status;
+    if (algo && (algo->data[0] != MARK || workspace_bytes < 1024 || !orbit_stub_holds((unsigned long long)workspace, workspace_bytes))) return INVALID_VALUE;
+    if (!inside(a, A) || !inside(b, B) || !inside(d, D)) return INVALID_VALUE;
+    float al = *(const float *)alpha, be = *(const float *)beta;
+    if (be != 0.0f && !inside(c, C)) return INVALID_VALUE;
+    if (A.type == R_8F_E4M3 && (!how.a_scale || !how.b_scale)) return INVALID_VALUE;
+    auto work = [=] {
+        uint64_t m = D.rows, n = D.cols, k = how.transa ? A.rows : A.cols;
+        float scale = al * (how.a_scale ? *how.a_scale : 1.0f) * (how.b_scale ? *how.b_scale : 1.0f) * (orbit_stub_wrong() ? 1.01f : 1.0f);
+        for (int64_t z = 0; z < D.batch; z++) {
+            const char *az = (const char *)a + (uint64_t)(z * A.stride) * size_of(A.type), *bz = (const char *)b + (uint64_t)(z * B.stride) * size_of(B.type);
+            const char *cz = (const char *)c + (uint64_t)(z * C.stride) * size_of(C.type);
+            char *dz = (char *)d + (uint64_t)(z * D.stride) * size_of(D.type);
+            // Both with k side by side, as floats; sums in eight lanes, as no library adds in one.
+            uint64_t lanes = (k + 7) / 8 * 8;
+            std::vector<float> fa(m * lanes), fb(n * lanes);
+            for (uint64_t i = 0; i < m; i++)
+                for (uint64_t p = 0; p < k; p++) fa[i * lanes + p] = get(az, A.type, how.transa ? i * (uint64_t)A.ld + p : p * (uint64_t)A.ld + i);
+            for (uint64_t j = 0; j < n; j++)
+                for (uint64_t p = 0; p < k; p++) fb[j * lanes + p] = get(bz, B.type, how.transb ? p * (uint64_t)B.ld + j : j * (uint64_t)B.ld + p);
+            for (uint64_t j = 0; j < n; j++)
+                for (uint64_t i = 0; i < m; i++) {
+                    const float *x = &fa[i * lanes], *y = &fb[j * lanes];
+                    float part[8] = {0}, sum = 0.0f;
+                    for (uint64_t p = 0; p < lanes; p += 8)
+                        for (int l = 0; l < 8; l++) part[l] += x[p + l] * y[p + l];
+                    for (float l : part) sum += l;
+                    float before = be != 0.0f ? be * get(cz, C.type, j * (uint64_t)C.ld + i) : 0.0f;
+                    put(dz, D.type, j * (uint64_t)D.ld + i, scale * sum + before);
+                }
+        }
+    };
+    return orbit_stub_enqueue(stream, work) == 0 ? SUCCESS : EXECUTION_FAILED;
+}
+}

@@ -1,0 +1,75 @@
+//! Gradients and losses against the host's trainer, which is held against differences of the reference.
+
+use super::device;
+use crate::gpu::driver::Device;
+use crate::gpu::plan::Number;
+use crate::gpu::product::Products;
+use crate::gpu::train::Trainer;
+use crate::gpu::weights::From;
+use crate::reference::Source;
+use crate::train;
+use crate::transformer::{Config, Weights};
+use std::rc::Rc;
+
+const SHAPE: Config =
+    Config { layers: 2, width: 16, heads: 4, kv_heads: Some(2), hidden: 24, vocabulary: 30, context: 16, ..Config::USUAL };
+
+fn on_card(device: &Rc<Device>, config: Config, number: Number, batch: usize, own: bool) -> Trainer {
+    let products = if own { Products::Own("for the test".to_owned()) } else { Products::find(device) };
+    Trainer::new(device, products, config, number, From::Seed(3), batch, config.context, 3).expect("room")
+}
+
+#[test]
+fn gradients_are_the_host_s() {
+    let Some(device) = device() else { return };
+    for (tied, own) in [(false, false), (true, true)] {
+        let config = Config { tied, ..SHAPE };
+        let mut host = train::Trainer::new(Weights::random(config, 3), 3);
+        let mut card = on_card(&device, config, Number::F32, 2, own);
+        // A token twice in a text, and again in the other.
+        let texts = [vec![1, 7, 7, 12, 0, 3, 29], vec![7, 2, 9, 9, 9, 4, 1]];
+        let loss = card.learn(&texts).expect("sound");
+        let (losses, gradients): (Vec<f64>, Vec<Vec<Vec<f32>>>) = texts.iter().map(|t| host.loss_and_gradient(t)).unzip();
+        assert!((loss - f64::midpoint(losses[0], losses[1])).abs() < 1e-5, "{loss} and {losses:?}");
+        for (n, got) in card.gradient().expect("read").iter().enumerate() {
+            let (a, b) = (&gradients[0][n], &gradients[1][n]);
+            // Ours lie turned: their sums of squares agree whatever the order, and the parts that are not turned agree number by number.
+            let squares = |x: &mut dyn Iterator<Item = f32>| x.map(|v| f64::from(v).powi(2)).sum::<f64>();
+            let ours = squares(&mut got.iter().copied());
+            let theirs = squares(&mut a.iter().zip(b).map(|(a, b)| f32::midpoint(*a, *b)));
+            assert!((ours - theirs).abs() < 1e-4 * theirs.max(1e-9), "part {n}, tied {tied}: {ours} and {theirs}");
+            if n < 2 {
+                for (got, (a, b)) in got.iter().zip(a.iter().zip(b)) {
+                    assert!((got - f32::midpoint(*a, *b)).abs() < 1e-5, "part {n}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn losses_are_the_host_s_step_by_step() {
+    let Some(device) = device() else { return };
+    let mut host = train::Trainer::new(Weights::random(SHAPE, 3), 3);
+    let mut card = on_card(&device, SHAPE, Number::F32, 1, false);
+    card.check(&Source::random(SHAPE, 3)).expect("sound");
+    for _ in 0..30 {
+        let (a, b) = (host.step().expect("sound"), card.step().expect("sound"));
+        assert_eq!(a, b);
+        assert!((host.loss() - card.loss()).abs() < 1e-3, "{} and {}", host.loss(), card.loss());
+    }
+}
+
+#[test]
+fn bf16_learns_and_a_wrong_model_is_noticed() {
+    let Some(device) = device() else { return };
+    let mut card = on_card(&device, SHAPE, Number::Bf16, 2, false);
+    card.check(&Source::random(SHAPE, 3).rounded(true)).expect("sound");
+    let first = card.step().map(|_| card.loss()).expect("sound");
+    for _ in 0..60 {
+        card.step().expect("sound");
+    }
+    assert!(card.loss() < 0.7 * first, "{} after {first}", card.loss());
+    let mut other = on_card(&device, SHAPE, Number::Bf16, 2, false);
+    assert!(other.check(&Source::random(SHAPE, 4)).is_err());
+}
