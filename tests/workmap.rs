@@ -78,7 +78,8 @@ fn a_plan_from_the_map_of_a_bench_flies_on_that_bench() {
         let by_map = setup(PolicyChoice::Plan).plan_by(&folder, false).expect("the plan stays on the map");
         let card = by_map.work_map.clone().expect("carried");
         assert!(card.seal.len() == 64 && card.simulated && !card.clamped, "{card:?}");
-        let [sun, believed, measured] = [setup(PolicyChoice::FollowSun), setup(PolicyChoice::Plan), by_map].map(|s| flown(s, seed));
+        let [sun, believed] = [PolicyChoice::FollowSun, PolicyChoice::Plan].map(|policy| flown(setup(policy), seed));
+        let measured = flown(by_map, seed);
         let percent = |work: f64| (work / sun - 1.0) * 100.0;
         eprintln!(
             "seed {seed}, over follow-sun: plan by belief {:+.2} %, plan by the measured map {:+.2} %",
