@@ -17,7 +17,7 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    /// What ends it whatever is being done: a lost, refused or failed instrument, work that is not well, a plate that nobody reads.
+    /// What ends it whatever is being done: a lost, refused or failed instrument, work that is not well, a servoed temperature that nobody reads.
     pub(crate) fn gone(&mut self, tick: Tick, look: &Look, facts: &Facts) -> Option<String> {
         let instruments = &look.instruments;
         let said = [&instruments.refused, &instruments.error, &instruments.lost, &look.workload_fault];
@@ -29,18 +29,24 @@ impl Keeper {
         if !instruments.ready && (self.was_ready || tick - first > facts.ready_ticks) {
             return Some("the instruments are not ready: see `rig check`, cables and power".into());
         }
-        if look.readings.usable(Channel::Plate).is_some() || self.read_at.is_none() {
+        if look.readings.usable(facts.servoed.channel()).is_some() || self.read_at.is_none() {
             self.read_at = Some(tick);
         }
         let unread = tick - self.read_at.unwrap_or(tick);
-        (instruments.ready && unread > facts.unread_ticks).then(|| format!("the plate has not been read for {unread} ticks"))
+        (instruments.ready && unread > facts.unread_ticks)
+            .then(|| format!("the {} has not been read for {unread} ticks", facts.servoed.word()))
     }
 
-    /// An interlock, or an output that went off while it was wanted on.
-    pub(crate) fn tripped(&mut self, look: &Look, facts: &Facts, wanted_on: bool) -> Option<String> {
+    /// An interlock, or an output that went off while it was wanted on. While coolant `may_stand` still its flow trips nothing, and afterwards has as long to
+    /// start as at the beginning.
+    pub(crate) fn tripped(&mut self, look: &Look, facts: &Facts, wanted_on: bool, may_stand: bool) -> Option<String> {
         self.held.resize(facts.trips.len(), None);
-        if let Some(why) = facts.trips.iter().zip(&mut self.held).find_map(|(t, held)| t.check(&look.readings, held, 1)) {
-            return Some(why);
+        for (trip, held) in facts.trips.iter().zip(&mut self.held) {
+            if may_stand && matches!(trip.channel, Channel::Flow | Channel::PumpSpeed) {
+                *held = None;
+            } else if let Some(why) = trip.check(&look.readings, held, 1) {
+                return Some(why);
+            }
         }
         if self.seen_on && look.instruments.output_on == Some(false) && wanted_on {
             return Some("the instrument switched its output off by itself (lease, trip or hand)".into());
@@ -55,10 +61,10 @@ impl Keeper {
     }
 }
 
-/// Walks a setpoint towards `target` at the declared rate, from where it is or else from the plate, inside the limits. `None` without a target
+/// Walks a setpoint towards `target` at the declared rate, from where it is or else from what is held, inside the limits. `None` without a target
 /// or a place to start from.
-pub(crate) fn walk(facts: &Facts, setpoint: Option<f64>, plate: Option<f64>, target: Option<f64>, at_once: bool) -> Option<f64> {
-    let (target, from) = (target?, setpoint.or(plate)?);
+pub(crate) fn walk(facts: &Facts, setpoint: Option<f64>, held: Option<f64>, target: Option<f64>, at_once: bool) -> Option<f64> {
+    let (target, from) = (target?, setpoint.or(held)?);
     let reach = facts.rate_k_min / 60.0 * facts.dt_s;
     let next = if at_once { target } else { from + (target - from).clamp(-reach, reach) };
     facts.limits.clamp(next).ok().map(|l| l.value)

@@ -293,9 +293,13 @@ impl Operator for Prompt {
         }
         self.shown = Some(Instant::now());
         let mut line = format!("{bench_s:>5.0} s ");
-        for (channel, name, unit) in
-            [(Channel::Plate, "plate", "°C"), (Channel::Sink, "sink", "°C"), (Channel::TecCurrent, "", "A"), (Channel::BoardPower, "", "W")]
-        {
+        for (channel, name, unit) in [
+            (Channel::CoolantSupply, "supply", "°C"),
+            (Channel::Plate, "plate", "°C"),
+            (Channel::Sink, "sink", "°C"),
+            (Channel::TecCurrent, "", "A"),
+            (Channel::BoardPower, "", "W"),
+        ] {
             if let Some(value) = readings.usable(channel) {
                 // Writing to a String cannot fail.
                 let _ = write!(line, " {name}{}{value:.1} {unit}", if name.is_empty() { "" } else { " " });

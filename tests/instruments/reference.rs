@@ -1,5 +1,7 @@
 //! The reference bench: its README says what its rig file comes to, and its twin is the same bench.
 
+use engine::commission;
+use std::path::Path;
 use std::process::Command;
 use toml::Table;
 
@@ -39,4 +41,32 @@ fn its_twin_is_the_same_bench() {
     assert_eq!(read(RIG), read(TWIN), "rigs/reference/rig.toml and rigs/loop.toml describe one bench: change both");
     // The control: another sink is seen.
     assert_ne!(read(&RIG.replace("sink_k_w = 0.18", "sink_k_w = 0.17")), read(TWIN));
+}
+
+/// The record that ships is one of the bench that ships: comments and names may change, what makes the bench may not.
+#[test]
+fn the_shipped_record_is_of_the_shipped_twin() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("rigs/reference/twin-commissioning.toml");
+    let record = commission::read(&file).expect("sealed as it was written");
+    assert!(record.complete && record.simulated && !record.quick, "whole, and never good for hardware");
+    assert_eq!((record.operator.as_str(), record.rig.name.as_str()), ("nobody, on the twin", "loop"));
+    assert_eq!(record.rig.servoed, commission::Servoed::CoolantSupply);
+    assert_eq!(record.steps.len(), 8);
+    assert!(record.steps.iter().all(|s| s.result == commission::Verdict::Passed), "{:?}", record.failed());
+    assert_eq!(
+        record.rig.bench_sha256,
+        commission::bench_sha256(TWIN),
+        "rigs/loop.toml is another bench than twin-commissioning.toml was made of: make it again, rigs/reference/README.md says how"
+    );
+    // The controls: a title is no bench, a sink is.
+    assert_eq!(commission::bench_sha256(&TWIN.replace("title = \"", "title = \"x")), record.rig.bench_sha256);
+    assert_ne!(commission::bench_sha256(&TWIN.replace("sink_k_w = 0.18", "sink_k_w = 0.17")), record.rig.bench_sha256);
+    // What it was answered ships beside it, and nothing else was.
+    let answers = std::fs::read_to_string(file.with_file_name("twin-answers.toml")).expect("beside it");
+    let script = commission::Script::parse("twin-answers.toml", &answers).expect("TOML");
+    let kpa = record.step("leak").and_then(|s| s.numbers.get("end_kpa")).copied();
+    assert_eq!(kpa.map(|kpa| kpa.to_string()), script.answer("leak.end_kpa"));
+    for (number, mount) in record.resistance.as_ref().expect("measured").mounts.iter().enumerate() {
+        assert_eq!(Some(mount.id.clone()), script.answer(&format!("mount.{}.id", number + 1)));
+    }
 }

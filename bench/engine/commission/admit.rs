@@ -143,6 +143,9 @@ fn counts(record: &Record, rig: &RigFile, file: &Path, now: jiff::Timestamp) -> 
     if record.rig.name != rig.name {
         return Err(format!("it is of the rig \"{}\"", record.rig.name));
     }
+    if record.rig.servoed != super::station::servoed(rig) {
+        return Err(format!("it was made with the {} held, which this rig file no longer says", record.rig.servoed.word()));
+    }
     if record.simulated && !rig.emulated() {
         return Err(format!("it was simulated ({})", record.simulated_because.join(", ")));
     }

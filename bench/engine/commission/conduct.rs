@@ -82,6 +82,8 @@ pub fn begin(station: &Station, operator: &str, now: jiff::Timestamp) -> Record 
             name: station.rig.name.clone(),
             from: station.order.rig.from.clone(),
             sha256: record::sha256(station.order.rig.text.as_bytes()),
+            bench_sha256: bench_sha256(&station.order.rig.text),
+            servoed: facts.servoed,
             current_limit_a: facts.current_limit_a,
             min_degc: facts.limits.min(),
             max_degc: facts.limits.max(),
@@ -93,6 +95,14 @@ pub fn begin(station: &Station, operator: &str, now: jiff::Timestamp) -> Record 
         authority: None,
         resistance: None,
     }
+}
+
+/// Hash of what makes the bench of a rig file; see [`RigCard::bench_sha256`]. Empty for what is no TOML.
+pub fn bench_sha256(text: &str) -> String {
+    let Ok(whole) = text.parse::<toml::Table>() else { return String::new() };
+    let tables = ["interface", "coolant", "channel", "interlock", "plant"];
+    let bench: toml::Table = tables.iter().filter_map(|name| Some(((*name).to_owned(), whole.get(*name)?.clone()))).collect();
+    record::sha256(bench.to_string().as_bytes())
 }
 
 /// Refuses to go on with the record of something else.

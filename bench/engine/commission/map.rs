@@ -1,4 +1,4 @@
-//! The authority map: plate temperature by heat, what the rig held steadily there and how fast it could move.
+//! The authority map: temperature of what is servoed, plate or coolant supply, by heat, what the rig held steadily there and how fast it could move.
 //!
 //! Measured points are columns of one heat each, and inside means inside the hull of what was held: between two heats the limits
 //! of temperature are the straight line between theirs. The largest heat that a Peltier bank takes off at its current limit
@@ -19,8 +19,9 @@ const RATE_EDGE_K_MIN: f64 = 0.1;
 /// One point that was held.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Held {
-    /// Plate, °C.
-    pub plate_degc: f64,
+    /// What is servoed, °C; older records call it after the plate, which was the only thing there was.
+    #[serde(alias = "plate_degc")]
+    pub held_degc: f64,
     /// Fastest cooling the rig followed beside this point, K/min, positive; 0 if none was tried.
     pub cooling_k_min: f64,
     /// Fastest warming, K/min.
@@ -85,7 +86,7 @@ impl Authority {
         Ok((below, above))
     }
 
-    /// Checks one wish: plate °C, board W, change of the plate K/min (negative cools).
+    /// Checks one wish: °C of what is servoed, board W, its change K/min (negative cools).
     pub fn check(&self, plate_degc: f64, heat_w: f64, rate_k_min: f64) -> Result<(), Outside> {
         if !(plate_degc.is_finite() && heat_w.is_finite() && rate_k_min.is_finite()) {
             return Err(Outside("what is asked is no number".into()));
@@ -118,16 +119,16 @@ struct Between<'a> {
 impl Column {
     /// Coldest and hottest held, °C.
     fn ends(&self) -> Option<(f64, f64)> {
-        Some((self.points.first()?.plate_degc, self.points.last()?.plate_degc))
+        Some((self.points.first()?.held_degc, self.points.last()?.held_degc))
     }
 
-    /// Rate at a plate temperature: on the line between its neighbours, and beyond the last point that one's.
+    /// Rate at a temperature: on the line between its neighbours, and beyond the last point that one's.
     fn rate(&self, plate_degc: f64, rate_of: impl Fn(&Held) -> f64) -> f64 {
-        let below = self.points.iter().rev().find(|p| p.plate_degc <= plate_degc).or(self.points.first());
-        let above = self.points.iter().find(|p| p.plate_degc >= plate_degc).or(self.points.last());
+        let below = self.points.iter().rev().find(|p| p.held_degc <= plate_degc).or(self.points.first());
+        let above = self.points.iter().find(|p| p.held_degc >= plate_degc).or(self.points.last());
         let (Some(below), Some(above)) = (below, above) else { return 0.0 };
-        let span = above.plate_degc - below.plate_degc;
-        let part = if span > 0.0 { (plate_degc - below.plate_degc) / span } else { 0.0 };
+        let span = above.held_degc - below.held_degc;
+        let part = if span > 0.0 { (plate_degc - below.held_degc) / span } else { 0.0 };
         lerp(rate_of(below), rate_of(above), part)
     }
 }
@@ -142,7 +143,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn held(plate_degc: f64, rate: f64) -> Held {
-        Held { plate_degc, cooling_k_min: rate, warming_k_min: rate + 1.0, sink_degc: 30.0, tec_a: 1.0, tec_w: 5.0 }
+        Held { held_degc: plate_degc, cooling_k_min: rate, warming_k_min: rate + 1.0, sink_degc: 30.0, tec_a: 1.0, tec_w: 5.0 }
     }
 
     pub(crate) fn map() -> Authority {

@@ -8,7 +8,10 @@
 //! Not here: fitting of parameters (that is calibration); the terminal (that is the verb's).
 
 mod admit;
+mod believed;
 mod conduct;
+#[cfg(test)]
+mod loop_tests;
 mod map;
 mod operator;
 mod procedure;
@@ -23,13 +26,13 @@ mod store;
 mod tests;
 
 pub use admit::{Admission, Commissioned, PlanWatch, admit, plan_fits, state_of};
-pub use conduct::{Conducted, Operator, Pace, Said, Virtual, begin, conduct, same_bench};
+pub use conduct::{Conducted, Operator, Pace, Said, Virtual, begin, bench_sha256, conduct, same_bench};
 pub use map::{Authority, Held, Outside};
 pub use operator::Scripted;
 pub use procedure::{Ended, Procedure, Told};
 pub use question::{Answer, Kind, Question, Script};
 pub use raw::Offsets;
-pub use record::{Mount, Point, RawLog, Record, Resistance, RigCard, StepRecord, Verdict};
+pub use record::{Mount, Point, RawLog, Record, Resistance, RigCard, Servoed, StepRecord, Verdict};
 pub(crate) use settle::Window;
 pub use station::{Facts, Order, Station};
 pub use store::{Store, StoreError, read};

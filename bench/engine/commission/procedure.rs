@@ -9,7 +9,7 @@ use super::steps;
 use crate::devices::Look;
 use crate::keeper::{Keeper, walk};
 use control::{Commands, Thermal};
-use signal::{Celsius, Channel, Snapshot, Tick};
+use signal::{Celsius, Snapshot, Tick};
 use std::collections::{BTreeMap, VecDeque};
 
 /// How a procedure ended.
@@ -26,7 +26,7 @@ pub enum Ended {
 /// What a step wants of the bench this tick. Off and idle unless it says otherwise, every tick anew.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Wanted {
-    /// Plate to hold, °C; the output is off without one.
+    /// Plate or supply, whichever is servoed, to hold, °C; the output is off without one.
     pub(super) target: Option<f64>,
     /// The target at once, not walked to: the instrument's own ramp is all that is between. For a kelvin or so.
     pub(super) at_once: bool,
@@ -112,6 +112,10 @@ pub(super) trait Step: Send {
     fn purpose(&self) -> &'static str;
     /// Bench seconds it takes, roughly.
     fn eta_s(&self, facts: &Facts) -> f64;
+    /// The operator may stop the pump while it is done: it has the output off and the work idle.
+    fn coolant_may_stand(&self) -> bool {
+        false
+    }
     /// Takes one tick; `answer` is to the question asked last.
     fn tick(&mut self, now: &Now<'_>, answer: Option<Answer>, want: &mut Wanted) -> Move;
 }
@@ -155,7 +159,7 @@ pub struct Procedure {
 impl Procedure {
     /// All steps, save those that are done.
     pub fn new(facts: Facts, done: &[StepRecord]) -> Self {
-        let all = steps::all();
+        let (all, wet) = (steps::all(), facts.wet.then_some(false));
         let total = all.len();
         let steps: VecDeque<_> = all.into_iter().filter(|s| !done.iter().any(|d| d.name == s.name())).collect();
         Self {
@@ -170,7 +174,7 @@ impl Procedure {
             waiting: String::new(),
             setpoint: None,
             keeper: Keeper::default(),
-            dry: done.iter().find_map(dry_of),
+            dry: done.iter().find_map(dry_of).or(wet),
             authority: None,
             resistance: None,
         }
@@ -205,10 +209,11 @@ impl Procedure {
         if let Some(why) = self.keeper.gone(tick, look, &self.facts) {
             return self.end(Ended::Aborted(why), None, lines);
         }
+        let may_stand = self.steps.front().is_some_and(|step| step.coolant_may_stand());
         if !look.instruments.ready {
             return self.told(lines, None, "waiting for the instruments".into());
         }
-        if let Some(why) = self.keeper.tripped(look, &self.facts, self.setpoint.is_some()) {
+        if let Some(why) = self.keeper.tripped(look, &self.facts, self.setpoint.is_some(), may_stand) {
             return self.fail(why, bench_s, lines);
         }
         let Some(step) = self.steps.front_mut() else {
@@ -229,7 +234,8 @@ impl Procedure {
             }
             self.want = want;
         }
-        self.setpoint = walk(&self.facts, self.setpoint, readings.usable(Channel::Plate), self.want.target, self.want.at_once);
+        self.setpoint =
+            walk(&self.facts, self.setpoint, readings.usable(self.facts.servoed.channel()), self.want.target, self.want.at_once);
         let waiting = self.waiting.clone();
         self.told(lines, None, waiting)
     }

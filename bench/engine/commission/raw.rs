@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// Channels in the log, by the names runs give them.
-const CHANNELS: [Channel; 10] = [
+const CHANNELS: [Channel; 16] = [
     Channel::TecTarget,
     Channel::Plate,
     Channel::Sink,
@@ -17,6 +17,12 @@ const CHANNELS: [Channel; 10] = [
     Channel::BoardPower,
     Channel::BoardEnergy,
     Channel::Die,
+    Channel::CoolantSupply,
+    Channel::CoolantReturn,
+    Channel::Flow,
+    Channel::Humidity,
+    Channel::MeterPower,
+    Channel::SlotPower,
 ];
 
 /// What a calibration adds to readings.

@@ -2,6 +2,7 @@
 
 use super::map::Authority;
 use serde::{Deserialize, Serialize};
+use signal::Channel;
 use std::collections::BTreeMap;
 
 /// The record of one commissioning.
@@ -47,6 +48,35 @@ pub struct Record {
     pub resistance: Option<Resistance>,
 }
 
+/// What a rig holds at its setpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Servoed {
+    /// The cold plate. Records from before there was anything else do not say so.
+    #[default]
+    Plate,
+    /// The coolant entering the plate.
+    CoolantSupply,
+}
+
+impl Servoed {
+    /// Its channel.
+    pub const fn channel(self) -> Channel {
+        match self {
+            Self::Plate => Channel::Plate,
+            Self::CoolantSupply => Channel::CoolantSupply,
+        }
+    }
+
+    /// For the operator.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Plate => "plate",
+            Self::CoolantSupply => "supply",
+        }
+    }
+}
+
 /// The rig as it was commissioned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RigCard {
@@ -56,6 +86,13 @@ pub struct RigCard {
     pub from: String,
     /// SHA-256 of the file.
     pub sha256: String,
+    /// SHA-256 of what in it makes the bench: tables `interface`, `coolant`, `channel`, `interlock` and `plant`, without comments and in order of their
+    /// keys. Absent in older records.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub bench_sha256: String,
+    /// What its setpoint holds.
+    #[serde(default)]
+    pub servoed: Servoed,
     /// Largest current of its output, A.
     pub current_limit_a: f64,
     /// Limits of its setpoint, °C.
@@ -134,7 +171,7 @@ pub struct StepRecord {
 /// Means over the window of one steady point.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Point {
-    /// Plate it was to hold, °C; absent with the output off.
+    /// Temperature it was to hold, °C, of plate or supply, whichever is servoed; absent with the output off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_degc: Option<f64>,
     /// Share of time the workload could work.
@@ -170,6 +207,24 @@ pub struct Point {
     /// Power of the output, W.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tec_w: Option<f64>,
+    /// Coolant entering the plate, °C.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supply_degc: Option<f64>,
+    /// Coolant leaving it, °C.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub return_degc: Option<f64>,
+    /// Coolant flow as its meter says, l/min.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flow_l_min: Option<f64>,
+    /// Room air, °C.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ambient_degc: Option<f64>,
+    /// Board power by external meters, cable and slot where each has its own, W.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub meter_w: Option<f64>,
+    /// Drift of the supply, K/min.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supply_drift_k_min: Option<f64>,
     /// Drift of the plate, K/min.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plate_drift_k_min: Option<f64>,
@@ -179,6 +234,24 @@ pub struct Point {
     /// The output was at its current limit.
     #[serde(default)]
     pub limited: bool,
+}
+
+impl Point {
+    /// What is held, °C.
+    pub fn servoed_degc(&self, servoed: Servoed) -> Option<f64> {
+        match servoed {
+            Servoed::Plate => self.plate_degc,
+            Servoed::CoolantSupply => self.supply_degc,
+        }
+    }
+
+    /// Its drift, K/min.
+    pub fn servoed_drift_k_min(&self, servoed: Servoed) -> Option<f64> {
+        match servoed {
+            Servoed::Plate => self.plate_drift_k_min,
+            Servoed::CoolantSupply => self.supply_drift_k_min,
+        }
+    }
 }
 
 /// Die-to-plate resistance over the remounts, as runs see it: (die - plate) / board power at full load.

@@ -1,19 +1,32 @@
 //! Waiting for a steady state: a window of readings, and the rule that says when it stands still.
 
-use super::record::Point;
+use super::record::{Point, Servoed};
 use super::station::Facts;
 use signal::{Channel, Snapshot};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Channels that a steady point is made of.
-const WATCHED: [Channel; 6] = [Channel::Plate, Channel::Sink, Channel::Die, Channel::BoardPower, Channel::TecCurrent, Channel::TecVoltage];
-/// The plate counts as held within this of its target, K.
+const WATCHED: [Channel; 12] = [
+    Channel::Plate,
+    Channel::CoolantSupply,
+    Channel::CoolantReturn,
+    Channel::Flow,
+    Channel::Sink,
+    Channel::Ambient,
+    Channel::Die,
+    Channel::BoardPower,
+    Channel::MeterPower,
+    Channel::SlotPower,
+    Channel::TecCurrent,
+    Channel::TecVoltage,
+];
+/// What is servoed counts as held within this of its target, K.
 const HELD_WITHIN_K: f64 = 0.3;
 /// A value nearer than this to a trip is not gone on with, K.
 const TRIP_MARGIN_K: f64 = 4.0;
 /// Fraction of the current limit at which the output counts as saturated, as for runs.
 const SATURATED_FRAC: f64 = 0.98;
-/// A plate that is still on its way moves at least this fast towards its target, K/min.
+/// What is still on its way moves at least this fast towards its target, K/min.
 const COMING_K_MIN: f64 = 0.1;
 
 /// What a step may know of one tick.
@@ -87,6 +100,12 @@ impl Window {
         let products: Vec<f64> = self.of(Channel::TecCurrent).zip(self.of(Channel::TecVoltage)).map(|((_, a), (_, v))| a * v).collect();
         Point {
             plate_degc: self.mean(Channel::Plate),
+            supply_degc: self.mean(Channel::CoolantSupply),
+            return_degc: self.mean(Channel::CoolantReturn),
+            flow_l_min: self.mean(Channel::Flow),
+            ambient_degc: self.mean(Channel::Ambient),
+            meter_w: self.mean(Channel::MeterPower).map(|w| w + self.mean(Channel::SlotPower).unwrap_or(0.0)),
+            supply_drift_k_min: self.per_min(Channel::CoolantSupply),
             sink_degc: self.mean(Channel::Sink),
             die_degc: self.mean(Channel::Die),
             board_w: self.mean(Channel::BoardPower),
@@ -115,9 +134,9 @@ pub(super) fn slope(points: impl Iterator<Item = (f64, f64)> + Clone) -> Option<
 /// What to wait for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rule {
-    /// Target of the plate, °C; `None` with the output off.
+    /// Target of what is servoed, °C; `None` with the output off.
     pub(super) target: Option<f64>,
-    /// Slowest drift that still counts as standing, of plate and sink, K/min; `None` if the sink does not matter.
+    /// Slowest drift that still counts as standing, of plate (and supply, where that is servoed) and sink, K/min; `None` if the sink does not matter.
     pub(super) plate_k_min: f64,
     /// See `plate_k_min`.
     pub(super) sink_k_min: Option<f64>,
@@ -161,10 +180,13 @@ impl Settle {
         if let Some(why) = near_trip(now) {
             return Settled::Never(why, Box::new(point));
         }
-        let waited = now.t - began;
-        let off_k = self.rule.target.zip(point.plate_degc).map(|(target, plate)| plate - target);
+        let (waited, servoed) = (now.t - began, now.facts.servoed);
+        let off_k = self.rule.target.zip(point.servoed_degc(servoed)).map(|(target, held)| held - target);
         let moving = |drift: Option<f64>, most: f64| drift.is_none_or(|d| d.abs() > most);
-        let plate_moves = moving(point.plate_drift_k_min, self.rule.plate_k_min);
+        // With the supply held, the plate has a say of its own only where it is read.
+        let follows = servoed == Servoed::CoolantSupply && point.plate_degc.is_some();
+        let plate_moves = moving(point.servoed_drift_k_min(servoed), self.rule.plate_k_min)
+            || (follows && moving(point.plate_drift_k_min, self.rule.plate_k_min));
         let sink_moves = self.rule.sink_k_min.is_some_and(|most| point.sink_degc.is_some() && moving(point.sink_drift_k_min, most));
         let off_target = off_k.is_some_and(|k| k.abs() > HELD_WITHIN_K);
         if self.window.full() && !plate_moves && !sink_moves && !off_target {
@@ -175,9 +197,10 @@ impl Settle {
             };
         }
         // At its limit and not coming nearer: waiting longer only warms the sink.
-        let coming = off_k.zip(point.plate_drift_k_min).is_some_and(|(off, drift)| drift * off.signum() < -COMING_K_MIN);
+        let coming = off_k.zip(point.servoed_drift_k_min(servoed)).is_some_and(|(off, drift)| drift * off.signum() < -COMING_K_MIN);
         if self.window.full() && off_target && !coming && self.rule.target.is_some() {
-            let why = format!("the plate stands {:+.2} K off at {:.2} A", off_k.unwrap_or(0.0), point.tec_a.unwrap_or(f64::NAN));
+            let why =
+                format!("the {} stands {:+.2} K off at {:.2} A", servoed.word(), off_k.unwrap_or(0.0), point.tec_a.unwrap_or(f64::NAN));
             return Settled::Never(why, Box::new(point));
         }
         if waited > self.rule.limit_s {
@@ -190,7 +213,11 @@ impl Settle {
 
 fn drifts(point: &Point) -> String {
     let say = |name: &str, drift: Option<f64>| drift.map(|d| format!("{name} {d:+.2} K/min"));
-    let all: Vec<String> = [say("plate", point.plate_drift_k_min), say("sink", point.sink_drift_k_min)].into_iter().flatten().collect();
+    let all: Vec<String> =
+        [say("supply", point.supply_drift_k_min), say("plate", point.plate_drift_k_min), say("sink", point.sink_drift_k_min)]
+            .into_iter()
+            .flatten()
+            .collect();
     if all.is_empty() { "no readings yet".to_owned() } else { all.join(", ") }
 }
 
@@ -199,7 +226,8 @@ fn near_trip(now: &Now<'_>) -> Option<String> {
     now.facts.trips.iter().find_map(|trip| {
         let value = now.read(trip.channel)?;
         let max = trip.max.filter(|max| value > max - TRIP_MARGIN_K)?;
-        // The plate's own trips are beyond its setpoints; only what follows from heat is watched here.
-        (trip.channel != Channel::Plate).then(|| format!("the {} comes within {TRIP_MARGIN_K} K of its trip at {max} °C", trip.name))
+        // What is servoed trips beyond its setpoints; only what follows from heat is watched here.
+        (trip.channel != now.facts.servoed.channel())
+            .then(|| format!("the {} comes within {TRIP_MARGIN_K} K of its trip at {max} °C", trip.name))
     })
 }

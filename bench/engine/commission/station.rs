@@ -2,6 +2,7 @@
 //! once who it is.
 
 use super::raw::Offsets;
+use super::record::Servoed;
 use crate::setup::{SetupError, Source, ask, parse_rig, power_range, trips};
 use accelerator::{Identity, Spec};
 use control::Trip;
@@ -42,6 +43,12 @@ pub struct Facts {
     pub emulated: bool,
     /// The device under test sits on the plate.
     pub coupled: bool,
+    /// What the setpoint holds.
+    pub servoed: Servoed,
+    /// Liquid touches plate or modules: nobody has to be asked.
+    pub wet: bool,
+    /// A flow meter is read; its declared standard uncertainty, relative, where there is one.
+    pub flow_frac: Option<f64>,
     /// Limits of the setpoint, °C.
     pub limits: Limits,
     /// Fastest change of the setpoint, K/min.
@@ -62,7 +69,7 @@ pub struct Facts {
     pub dt_s: f64,
     /// Ticks that instruments may take to become ready.
     pub ready_ticks: u64,
-    /// Ticks that the plate may go unread.
+    /// Ticks that what is servoed may go unread.
     pub unread_ticks: u64,
     /// Coarser grid, shorter waits.
     pub quick: bool,
@@ -127,25 +134,28 @@ impl Station {
         if let Some((short, lease_s)) = leases.into_iter().find(|(_, lease_s)| tick_wall > lease_s / 2.5) {
             return refuse(format!("a tick of {tick_wall} s is too long for the lease of {}, {lease_s} s", short.name));
         }
-        if rig.interface.servo_node == ServoNode::CoolantSupply {
+        let (servoed, circuit) = (servoed(&rig), twin.plant.circuit.as_ref());
+        if servoed == Servoed::CoolantSupply && circuit.is_none_or(|c| c.bath.is_some()) {
             return refuse(
-                "this rig servoes its coolant's supply, and the steps of commissioning know benches whose plate is servoed only: run it with somebody \
-                 beside it (run --uncommissioned), its polarity is tried before every run"
+                "the coolant's supply of this rig is held by a circulator, or by nothing that [plant.loop] describes, and the steps of commissioning know \
+                 Peltier banks only: run it with somebody beside it (run --uncommissioned), its polarity is tried before every run"
                     .into(),
             );
         }
-        let plate = rig
-            .channel(Role::Plate)
-            .and_then(|c| c.setpoint)
-            .ok_or_else(|| SetupError::Options("the rig's plate has no setpoint limits: nothing could be commissioned".into()))?;
+        let held = rig.channel(rig.interface.servo_node.role()).and_then(|c| c.setpoint).ok_or_else(|| {
+            SetupError::Options(format!("the rig's {} has no setpoint limits: nothing could be commissioned", servoed.word()))
+        })?;
         let identity = if accelerator.is_real() { Some(ask(&accelerator, rig.accelerator.assume_w, true)?) } else { None };
         let (idle, full) = power_range(None, &rig, &twin, &accelerator, identity.as_ref())?;
         let ticks = |wall_s: f64| ((wall_s / tick_wall).ceil() as u64).max(5);
         let facts = Facts {
             emulated,
             coupled,
-            limits: plate.limits,
-            rate_k_min: plate.rate_k_min,
+            servoed,
+            wet: circuit.is_some(),
+            flow_frac: rig.channel(Role::Flow).map(|_| rig.coolant.as_ref().map_or(0.0, |c| c.flow_frac)),
+            limits: held.limits,
+            rate_k_min: held.rate_k_min,
             idle_w: idle.0,
             full_w: full.0,
             trips: trips(&rig, order.dt_s),
@@ -175,5 +185,13 @@ impl Station {
             because.push("the accelerator is a virtual card".to_owned());
         }
         because
+    }
+}
+
+/// What a rig's setpoint holds.
+pub(super) fn servoed(rig: &RigFile) -> Servoed {
+    match rig.interface.servo_node {
+        ServoNode::Plate => Servoed::Plate,
+        ServoNode::CoolantSupply => Servoed::CoolantSupply,
     }
 }

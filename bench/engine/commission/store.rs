@@ -81,6 +81,10 @@ impl Store {
         }
         let raw = raw_of(path);
         check_raw(&raw, &record.raw).map_err(|why| unusable(&why))?;
+        let begins = std::fs::read_to_string(&raw).map_err(failed("read", &raw))?.starts_with(&raw::header());
+        if !begins {
+            return Err(unusable("its raw log has other columns than this version writes: begin anew"));
+        }
         let mut file = OpenOptions::new().write(true).open(&raw).map_err(failed("open", &raw))?;
         file.set_len(record.raw.bytes).map_err(failed("cut", &raw))?;
         file.seek(SeekFrom::End(0)).map_err(failed("open", &raw))?;

@@ -26,7 +26,7 @@ torque_nm = 0.6
 tim = "paste A"
 "#;
 
-fn builtin(list: &[(&str, &str)], name: &str) -> Source {
+pub(super) fn builtin(list: &[(&str, &str)], name: &str) -> Source {
     let (name, text) = list.iter().find(|(n, _)| *n == name).expect("a shipped file");
     Source { file: format!("{name}.toml"), from: "built in".into(), text: (*text).to_owned() }
 }
@@ -40,7 +40,7 @@ fn station(seed: u64) -> Station {
     Station::build(order(seed)).expect("the shipped twin")
 }
 
-fn truth(station: &Station) -> Truth {
+pub(super) fn truth(station: &Station) -> Truth {
     Truth::drawn(&station.twin.plant, &station.twin.spreads, station.order.seed)
 }
 
@@ -53,7 +53,7 @@ fn now() -> jiff::Timestamp {
 }
 
 /// Commissions a bench that is `truth` into `file`; everything said, and how it ended.
-fn commission(station: &Station, truth: Truth, file: &Path, answers: &str) -> (Conducted, String) {
+pub(super) fn commission(station: &Station, truth: Truth, file: &Path, answers: &str) -> (Conducted, String) {
     let mut store = Store::create(file).expect("a new file");
     let record = begin(station, "anna", now());
     let mut bench = bench(station, truth);
@@ -145,12 +145,9 @@ fn other_benches_pass_on_the_full_grid() {
         assert_eq!(conducted.ended, Ended::Passed, "seed {seed}\n{said}");
         let map = conducted.record.authority.expect("measured");
         assert_eq!(map.columns.len(), 3);
-        assert!(
-            map.columns.iter().all(|c| c.points.len() >= 4 && c.points.windows(2).all(|p| p[0].plate_degc < p[1].plate_degc)),
-            "{map:?}"
-        );
+        assert!(map.columns.iter().all(|c| c.points.len() >= 4 && c.points.windows(2).all(|p| p[0].held_degc < p[1].held_degc)), "{map:?}");
         // More heat never makes a rig hold colder.
-        assert!(map.columns.windows(2).all(|c| c[0].points[0].plate_degc <= c[1].points[0].plate_degc), "{map:?}");
+        assert!(map.columns.windows(2).all(|c| c[0].points[0].held_degc <= c[1].points[0].held_degc), "{map:?}");
     }
 }
 
@@ -257,8 +254,8 @@ fn a_plan_outside_the_map_is_refused_with_its_minute() {
     // The same plan on a rig that can do less of it, one way each: too cold, too hot, too much heat, too fast.
     let whole = setup.commissioned.as_ref().expect("admitted").authority.clone();
     let lesser: [(&str, Spoil); 5] = [
-        ("holds", |map| map.columns.iter_mut().for_each(|c| c.points.iter_mut().for_each(|p| p.plate_degc = p.plate_degc.max(20.0)))),
-        ("holds", |map| map.columns.iter_mut().for_each(|c| c.points.iter_mut().for_each(|p| p.plate_degc = p.plate_degc.min(30.0)))),
+        ("holds", |map| map.columns.iter_mut().for_each(|c| c.points.iter_mut().for_each(|p| p.held_degc = p.held_degc.max(20.0)))),
+        ("holds", |map| map.columns.iter_mut().for_each(|c| c.points.iter_mut().for_each(|p| p.held_degc = p.held_degc.min(30.0)))),
         ("its map goes", |map| map.columns.iter_mut().for_each(|c| c.heat_w = c.heat_w.min(40.0))),
         ("cools by 0.1", |map| map.columns.iter_mut().for_each(|c| c.points.iter_mut().for_each(|p| p.cooling_k_min = 0.1))),
         ("warms by 0.1", |map| map.columns.iter_mut().for_each(|c| c.points.iter_mut().for_each(|p| p.warming_k_min = 0.1))),

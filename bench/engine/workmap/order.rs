@@ -134,6 +134,12 @@ impl Survey {
             bench.dt_s = (bench.speed.unwrap_or(1.0) * TICK_WALL_S).clamp(1.0, 10.0);
         }
         let station = Station::build(bench)?;
+        if station.facts.servoed != commission::Servoed::Plate {
+            return refused(
+                "this rig holds its coolant's supply, and work maps are measured over the temperature of the plate, which plans ask for: take a rig whose plate is servoed"
+                    .to_owned(),
+            );
+        }
         if station.workload == workload::Spec::None {
             return refused("a work map needs work that is paced and counted: give a --workload (see `orbitbench workload list`)");
         }

@@ -92,7 +92,7 @@ impl<'a> Sitting<'a> {
         if !look.instruments.ready {
             return self.told(Vec::new(), "waiting for the instruments".into());
         }
-        if let Some(why) = self.keeper.tripped(look, facts, self.setpoint.is_some()) {
+        if let Some(why) = self.keeper.tripped(look, facts, self.setpoint.is_some(), false) {
             return self.end(Ended::Tripped(why), Vec::new());
         }
         let mut points = Vec::new();

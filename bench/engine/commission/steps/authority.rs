@@ -8,7 +8,6 @@ use crate::commission::question::Answer;
 use crate::commission::record::Point;
 use crate::commission::settle::{Now, Rule, Settle, Settled};
 use crate::commission::station::Facts;
-use signal::Channel;
 use std::collections::VecDeque;
 
 /// Heats and temperatures of the grid, coarse with `--quick`; and halvings at the edge, which is where plans go.
@@ -35,7 +34,7 @@ pub(super) struct Map {
     /// Points of this heat that were held, the hottest first.
     held: Vec<Point>,
     halvings: u32,
-    /// Ways of this heat: time and plate.
+    /// Ways of this heat: time and what is servoed.
     down: Vec<Vec<(f64, f64)>>,
     up: Option<Leg>,
     columns: Vec<Column>,
@@ -55,7 +54,7 @@ impl Step for Map {
     }
 
     fn purpose(&self) -> &'static str {
-        "What this rig can really do: plate temperature by heat, and K/min, down and up."
+        "What this rig can really do: temperature of what it holds by heat, and K/min, down and up."
     }
 
     fn eta_s(&self, facts: &Facts) -> f64 {
@@ -77,7 +76,7 @@ impl Step for Map {
         want.target = Some(target);
         let rule = servoed(now, target);
         let leg = self.leg.get_or_insert_with(|| Leg { to: target, began: now.t, track: Vec::new(), settle: Settle::new(rule, WINDOW_S) });
-        leg.track.extend(now.read(Channel::Plate).map(|plate| (now.t, plate)));
+        leg.track.extend(now.read(now.facts.servoed.channel()).map(|held| (now.t, held)));
         let (held, why, point) = match leg.settle.look(now) {
             Settled::Waiting(words) => return Move::Go(format!("{target:.1} °C with {}: {words}", heat_words(now.facts, duty))),
             Settled::Steady(point) => (true, String::new(), point),
@@ -141,7 +140,7 @@ impl Map {
         let bottom = self.held.last().and_then(|p| p.target_degc).unwrap_or(now.facts.limits.min());
         let Some(leg) = &mut self.up else { return self.close(now) };
         if leg.track.is_empty() {
-            // From a standing plate: it may have been left colder by a point that was not held.
+            // From where it stands: it may have been left colder by a point that was not held.
             want.target = Some(bottom);
             if let Settled::Waiting(words) = leg.settle.look(now) {
                 return Move::Go(format!("back to {bottom:.1} °C: {words}"));
@@ -149,10 +148,10 @@ impl Map {
             leg.began = now.t;
         }
         want.target = Some(leg.to);
-        let plate = now.read(Channel::Plate);
-        leg.track.extend(plate.map(|plate| (now.t, plate)));
+        let read = now.read(now.facts.servoed.channel());
+        leg.track.extend(read.map(|held| (now.t, held)));
         let most = (leg.to - bottom) / now.facts.rate_k_min * 60.0 * PATIENCE + PATIENCE_S;
-        if plate.is_some_and(|plate| plate >= leg.to - ARRIVED_K) || now.t - leg.began > most {
+        if read.is_some_and(|held| held >= leg.to - ARRIVED_K) || now.t - leg.began > most {
             return self.close(now);
         }
         Move::Go(format!("back up to {:.1} °C with {}", leg.to, heat_words(now.facts, want.duty)))
@@ -186,8 +185,8 @@ fn words(column: &Column) -> String {
         (Some(low), Some(high)) => format!(
             "{:.0} W: {:.1} to {:.1} °C, down {:.1} and up {:.1} K/min at least",
             column.heat_w,
-            low.plate_degc,
-            high.plate_degc,
+            low.held_degc,
+            high.held_degc,
             slowest(|p| p.cooling_k_min),
             slowest(|p| p.warming_k_min)
         ),
@@ -242,7 +241,7 @@ fn column(facts: &Facts, duty: f64, held: &[Point], down: &[Vec<(f64, f64)>], up
                 if least.is_finite() { least } else { 0.0 }
             };
             Held {
-                plate_degc: targets[k],
+                held_degc: targets[k],
                 cooling_k_min: slowest(|g| g.0),
                 warming_k_min: slowest(|g| g.1),
                 sink_degc: p.sink_degc.unwrap_or(f64::NAN),
@@ -258,11 +257,11 @@ fn column(facts: &Facts, duty: f64, held: &[Point], down: &[Vec<(f64, f64)>], up
 fn speed(track: &[(f64, f64)], from: f64, to: f64) -> Option<f64> {
     let way = to - from;
     let (enter, leave) = (from + ENDS_FRAC * way, to - ENDS_FRAC * way);
-    let beyond = |plate: f64, mark: f64| (plate - mark) * way.signum() >= 0.0;
+    let beyond = |held: f64, mark: f64| (held - mark) * way.signum() >= 0.0;
     // It must come from this side: a track that begins beyond says nothing of the way.
-    let start = track.iter().position(|(_, plate)| !beyond(*plate, enter))?;
-    let (t0, a) = *track[start..].iter().find(|(_, plate)| beyond(*plate, enter))?;
-    let (t1, b) = *track[start..].iter().find(|(_, plate)| beyond(*plate, leave))?;
+    let start = track.iter().position(|(_, held)| !beyond(*held, enter))?;
+    let (t0, a) = *track[start..].iter().find(|(_, held)| beyond(*held, enter))?;
+    let (t1, b) = *track[start..].iter().find(|(_, held)| beyond(*held, leave))?;
     (t1 > t0).then(|| (b - a).abs() / (t1 - t0) * 60.0)
 }
 

@@ -1,28 +1,35 @@
 //! Heater substitution: five known powers into the plate, held at one temperature, and what the rig says it takes off. Says
 //! whether the heat figures can be believed and whether the heat sink does its work. Parameters are fitted elsewhere, from these points.
 //!
+//! With a loop between plate and bank the heat that should arrive is the known one as far as the plate takes it up, with the pump's and less what plate and
+//! hoses lose; and flow and warming of the coolant, where they are read, tell it once more.
+//!
 //! On a real rig the power is that of a supply feeding a heater in the card's place, which the operator reads; without one, and on the
 //! twin, it is the card's own meter at known duty, and the record says which.
 
 use super::{near_room, servoed, watts};
+use crate::commission::believed;
 use crate::commission::procedure::{Move, Outcome, Step, Wanted};
 use crate::commission::question::{Answer, Question};
 use crate::commission::record::Point;
 use crate::commission::settle::{Now, Settle, Settled, slope};
 use crate::commission::station::Facts;
-use signal::{Celsius, Kelvin};
 
 /// How many powers.
 const POWERS: usize = 5;
 /// Heat taken off over heat put in that a bank known from its datasheet can show: datasheets are good to some 15 %, the card's own
 /// loss to the room takes a few per cent, and the rest is margin.
 const GAIN: std::ops::RangeInclusive<f64> = 0.75..=1.25;
+/// The coolant's heat over what should go into it: flow meter, two sensors and what is captured are each good to a few per cent.
+const CALORIMETER: std::ops::RangeInclusive<f64> = 0.9..=1.1;
 /// Largest departure from a straight line, as part of the largest power.
 const CROOKED_FRAC: f64 = 0.08;
 /// A sink worse than believed by this factor is blocked, or its fan stands.
 const BLOCKED: f64 = 1.5;
 /// Least spread of rejected heat from which a sink is judged, W.
 const JUDGE_FROM_W: f64 = 8.0;
+/// What a room that is not read may be off the believed one, K: a heated or an unheated lab (assumed).
+const ROOM_K: f64 = 5.0;
 
 #[derive(Default)]
 pub(super) struct Heater {
@@ -30,6 +37,8 @@ pub(super) struct Heater {
     known_w: Option<f64>,
     volts: Option<f64>,
     settle: Option<Settle>,
+    /// External meters told the known power.
+    metered: bool,
     points: Vec<Point>,
     target: Option<f64>,
 }
@@ -82,7 +91,8 @@ impl Step for Heater {
             }
             Settled::Steady(point) => point,
         };
-        let known_w = if supply { self.known_w } else { point.board_w };
+        let known_w = if supply { self.known_w } else { point.meter_w.or(point.board_w) };
+        self.metered = point.meter_w.is_some();
         self.points.push(Point { target_degc: Some(target), duty_frac: want.duty, known_w, held: true, ..*point });
         (self.settle, self.known_w) = (None, None);
         if let Some(why) = self.blocked(now.facts) {
@@ -115,14 +125,8 @@ impl Heater {
         Move::Ask(Question::number(key("amps_a"), "Amperes?", (0.0, 500.0), "A"))
     }
 
-    /// Heat given off at the sink, W: what went in and what drove it.
-    fn rejected(&self) -> Vec<(f64, f64)> {
-        let of = |p: &Point| Some((p.known_w.or(p.board_w)? + p.tec_w?, p.sink_degc?));
-        self.points.iter().filter_map(of).collect()
-    }
-
-    fn sink_k_w(&self) -> Option<f64> {
-        let rejected = self.rejected();
+    fn sink_k_w(&self, facts: &Facts) -> Option<f64> {
+        let rejected: Vec<(f64, f64)> = self.points.iter().filter_map(|p| rejected(p, facts)).collect();
         let (first, last) = (rejected.first()?, rejected.last()?);
         if (last.0 - first.0).abs() < JUDGE_FROM_W {
             return None;
@@ -131,18 +135,28 @@ impl Heater {
         Some(slope(rejected.iter().copied()).unwrap_or(two))
     }
 
+    /// The sink over the room, the worst of the points, K a watt at least: what its sensor may be off counts for it, and so does the time that a sink still
+    /// warming was not given. Where it runs away the first power is the only one that was held.
+    fn over_room_k_w(&self, facts: &Facts) -> Option<f64> {
+        let least = |p: &Point| {
+            let room_k = if p.ambient_degc.is_some() { 0.0 } else { ROOM_K };
+            let rise_k = p.sink_degc? - p.ambient_degc.unwrap_or(facts.plant.room.0) - facts.rule.sink_tolerance_k - room_k;
+            let (rejected_w, _) = rejected(p, facts)?;
+            (rejected_w >= JUDGE_FROM_W).then(|| rise_k / rejected_w)
+        };
+        self.points.iter().filter_map(least).reduce(f64::max)
+    }
+
     fn blocked(&self, facts: &Facts) -> Option<String> {
-        let (found, believed) = (self.sink_k_w()?, facts.plant.sink_k_w);
+        let found = [self.sink_k_w(facts), self.over_room_k_w(facts)].into_iter().flatten().reduce(f64::max)?;
+        let believed = facts.plant.sink_k_w;
         (found > BLOCKED * believed).then(|| {
             format!("the heat sink warms by {found:.2} K a watt, {believed:.2} K are believed: is its fan running, are its fins or filters blocked?")
         })
     }
 
     fn judge(&mut self, facts: &Facts, supply: bool) -> Move {
-        let pumped = |p: &Point| {
-            let kelvin = |t: f64| Kelvin::from(Celsius(t));
-            Some((p.known_w?, facts.plant.bank.cooling(p.tec_a?, kelvin(p.plate_degc?), kelvin(p.sink_degc?)).0))
-        };
+        let pumped = |p: &Point| Some((believed::to_bank_w(p.known_w?, p, facts)?, believed::bank_w(p, facts)?));
         let line: Vec<(f64, f64)> = self.points.iter().filter_map(pumped).collect();
         let Some(gain) = slope(line.iter().copied()).filter(|_| line.len() == POWERS) else {
             return self.end(Outcome::failed("power, current or sink temperature are not read: nothing can be compared"));
@@ -151,20 +165,42 @@ impl Heater {
         let zero = mean(|p| p.1) - gain * mean(|p| p.0);
         let largest = line.iter().map(|p| p.0).fold(0.0, f64::max);
         let crooked = line.iter().map(|p| (p.1 - zero - gain * p.0).abs()).fold(0.0, f64::max) / largest;
-        let by = if supply { "the supply" } else { "the card's own meter" };
+        let by = match () {
+            () if supply => "the supply",
+            () if self.metered => "the external meters",
+            () => "the card's own meter",
+        };
         let why = format!(
             "the bank as believed takes off {gain:.3} W of each W known by {by} ({} to {} are allowed), straight within {:.1} % of {largest:.0} W",
             GAIN.start(),
             GAIN.end(),
             crooked * 100.0
         );
-        let good = GAIN.contains(&gain) && crooked <= CROOKED_FRAC;
-        let sink = self.sink_k_w();
+        let told = |p: &Point| Some((believed::to_coolant_w(p.known_w?, p, &facts.plant)?, believed::calorimetric_w(p, &facts.plant)?));
+        let told: Vec<(f64, f64)> = self.points.iter().filter_map(told).collect();
+        let calorimeter = slope(told.iter().copied()).filter(|_| told.len() == POWERS);
+        let closed = calorimeter.is_none_or(|c| CALORIMETER.contains(&c));
+        let why = calorimeter.map_or(why.clone(), |c| {
+            let look = if closed { "" } else { ": look at the flow meter, then at the two coolant sensors" };
+            format!(
+                "{why}; the coolant's warming tells {c:.3} W of each W into it ({} to {} are allowed){look}",
+                CALORIMETER.start(),
+                CALORIMETER.end()
+            )
+        });
+        let good = GAIN.contains(&gain) && crooked <= CROOKED_FRAC && closed;
+        let sink = self.sink_k_w(facts);
         let outcome = Outcome::judged(good, why).number("gain", gain).number("zero_w", zero).number("crooked_frac", crooked);
-        self.end(outcome.number("sink_k_w", sink).word("known_by", by))
+        self.end(outcome.number("calorimeter_gain", calorimeter).number("sink_k_w", sink).word("known_by", by))
     }
 
     fn end(&mut self, outcome: Outcome) -> Move {
         outcome.points(std::mem::take(&mut self.points)).done()
     }
+}
+
+/// Heat given off at the sink, W: what went in and what drove it; and the sink, °C.
+fn rejected(p: &Point, facts: &Facts) -> Option<(f64, f64)> {
+    let known_w = p.known_w.or(p.meter_w).or(p.board_w)?;
+    Some((believed::to_bank_w(known_w, p, facts)? + p.tec_w?, p.sink_degc?))
 }

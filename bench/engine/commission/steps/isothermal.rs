@@ -2,12 +2,13 @@
 //!
 //! A card that is powered idles at some watts and cannot be cut off while its sensors are read. With the output off the bench
 //! is a linear network of conductances, so sensor differences are linear in board power: they are measured at two powers and
-//! extrapolated to none. Where no heat reaches the plate they are compared as they are.
+//! extrapolated to none. A pump's heat stays, and what it makes of sensors is taken from the believed network. Where no heat reaches the plate they are compared as they are.
 
 use super::{degc, watts};
+use crate::commission::believed;
 use crate::commission::procedure::{Move, Outcome, Step, Wanted};
 use crate::commission::question::Answer;
-use crate::commission::record::Point;
+use crate::commission::record::{Point, Servoed};
 use crate::commission::settle::{Now, Rule, Settle, Settled, Window};
 use crate::commission::station::Facts;
 use signal::Channel;
@@ -93,7 +94,7 @@ impl Isothermal {
         }
         let moved = recent.mean(Channel::Plate)? - first.plate_degc?;
         let more_w = recent.mean(Channel::BoardPower)? - first.board_w?;
-        let expected = more_w * passive_k_w(now.facts);
+        let expected = more_w * believed::plate_k_w(&now.facts.plant);
         if moved > DEAD_FRAC * expected {
             return None;
         }
@@ -107,63 +108,105 @@ impl Isothermal {
     }
 }
 
-/// Believed rise of the plate over the room, K a watt, output off.
-fn passive_k_w(facts: &Facts) -> f64 {
-    let plant = &facts.plant;
-    let through = plant.bank.module.conductance_w_k * f64::from(plant.bank.modules());
-    let via_sink = 1.0 / (1.0 / through + plant.sink_k_w);
-    plant.capture_frac / (via_sink + plant.loss_w_k)
-}
-
 /// Share of work for the second power that leaves the plate below its limits without cooling.
 fn second_duty(now: &Now<'_>, point: &Point) -> Option<f64> {
     let facts = now.facts;
     let (plate, power) = (point.plate_degc?, point.board_w?);
     // The worse of belief and of what the first power did.
     let seen = point.sink_degc.map_or(0.0, |sink| (plate - sink).max(0.0) / power + facts.plant.sink_k_w);
-    let room_w = (facts.limits.max() - HEADROOM_K - plate) / passive_k_w(facts).max(seen);
+    let room_w = (facts.limits.max() - HEADROOM_K - plate) / believed::plate_k_w(&facts.plant).max(seen);
     let span = facts.full_w - facts.idle_w;
     let duty = (room_w / span).min(SECOND_DUTY);
     (duty * span > LEAST_STEP_FRAC * power).then_some(duty)
 }
 
-/// Sensors at no power, pair by pair.
+/// What is compared: name, the difference to what is servoed without any power, K, and how far it may be off.
+struct Compared {
+    name: &'static str,
+    k: f64,
+    per_w: f64,
+    tolerance_k: f64,
+}
+
+/// A sensor: name, reading, what a pump makes of it, K, and tolerance, K.
+type Sensor<'a> = (&'static str, &'a dyn Fn(&Point) -> Option<f64>, f64, f64);
+
+/// Sensors at no power, each with what is servoed.
 fn judge(now: &Now<'_>, points: &[Point]) -> Move {
-    let rule = &now.facts.rule;
-    let at_zero = |difference: &dyn Fn(&Point) -> Option<f64>| -> Option<(f64, f64)> {
+    let (facts, rule, pump) = (now.facts, &now.facts.rule, believed::pump_rise(&now.facts.plant));
+    let servoed = facts.servoed;
+    let at_zero = |value: &dyn Fn(&Point) -> Option<f64>, expected_k: f64| -> Option<(f64, f64)> {
+        let difference = |p: &Point| Some(value(p)? - p.servoed_degc(servoed)? - expected_k);
         let first = difference(&points[0])?;
         let Some(second) = points.get(1) else { return Some((first, 0.0)) };
         let per_w = (difference(second)? - first) / (second.board_w? - points[0].board_w?);
         Some((first - per_w * points[0].board_w?, per_w))
     };
-    let sink = at_zero(&|p| Some(p.sink_degc? - p.plate_degc?));
-    let die = if now.facts.coupled { at_zero(&|p| Some(p.die_degc? - p.plate_degc?)) } else { None };
-    let sink_w = at_zero(&|p| p.sink_degc);
-    let compared: Vec<(&str, f64, f64)> = [("sink", sink, rule.sink_tolerance_k), ("die", die, rule.die_tolerance_k)]
-        .into_iter()
-        .filter_map(|(name, found, tolerance)| Some((name, found?.0, tolerance.hypot(rule.plate_tolerance_k))))
+    let own_k = if servoed == Servoed::Plate { rule.plate_tolerance_k } else { rule.supply_tolerance_k };
+    // A pump that runs is a little heat that no card's power extrapolates to none.
+    let held_k = if servoed == Servoed::Plate { pump.plate } else { pump.supply };
+    let sensors: [Sensor<'_>; 4] = [
+        ("return", &|p| p.return_degc.filter(|_| servoed == Servoed::CoolantSupply), pump.back, rule.return_tolerance_k),
+        ("plate", &|p| p.plate_degc.filter(|_| servoed == Servoed::CoolantSupply), pump.plate, rule.plate_tolerance_k),
+        ("sink", &|p| p.sink_degc, pump.sink, rule.sink_tolerance_k),
+        ("die", &|p| p.die_degc.filter(|_| facts.coupled), pump.plate, rule.die_tolerance_k),
+    ];
+    let compared: Vec<Compared> = sensors
+        .iter()
+        .filter_map(|(name, value, rise_k, tolerance_k)| {
+            let (k, per_w) = at_zero(*value, rise_k - held_k)?;
+            Some(Compared { name, k, per_w, tolerance_k: *tolerance_k })
+        })
         .collect();
+    let what = servoed.word();
     if compared.is_empty() {
-        return Outcome::failed("there is only one sensor: nothing to compare the plate with; give the rig a sink sensor").done();
+        return Outcome::failed(format!("there is only one sensor: nothing to compare the {what} with; give the rig a sink sensor")).done();
     }
-    let said: Vec<String> = compared.iter().map(|(name, k, within)| format!("{name} - plate {k:+.2} K (within {within:.2})")).collect();
-    let off: Vec<&str> = compared.iter().filter(|(_, k, within)| k.abs() > *within).map(|(name, _, _)| *name).collect();
+    let within = |c: &Compared| c.tolerance_k.hypot(own_k);
+    let said: Vec<String> = compared.iter().map(|c| format!("{} - {what} {:+.2} K (within {:.2})", c.name, c.k, within(c))).collect();
+    let off: Vec<&Compared> = compared.iter().filter(|c| c.k.abs() > within(c)).collect();
     let how = if points.len() > 1 {
         format!("extrapolated from {} and {} to no power", watts(points[0].board_w), watts(points[1].board_w))
     } else {
-        format!("at {}", degc(points[0].plate_degc))
+        format!("at {}", degc(points[0].servoed_degc(servoed)))
     };
+    // Two that are both off from what is servoed, and agree with each other, accuse it.
+    let agree = off.iter().all(|a| off.iter().all(|b| (a.k - b.k).abs() <= a.tolerance_k.hypot(b.tolerance_k)));
     let why = match off[..] {
         [] => format!("all sensors agree {how}: {}", said.join(", ")),
-        [name] if compared.len() > 1 => format!("the {name} disagrees {how}: {}; compare it with a thermometer you trust", said.join(", ")),
-        [_] => format!("plate and sink disagree {how}: {}; compare both with a thermometer you trust", said.join(", ")),
-        _ => format!("the plate disagrees with every other sensor {how}: {}; calibrate it", said.join(", ")),
+        [one] if compared.len() > 1 => {
+            format!("the {} disagrees {how}: {}; compare it with a thermometer you trust", one.name, said.join(", "))
+        }
+        [one] => format!("{what} and {} disagree {how}: {}; compare both with a thermometer you trust", one.name, said.join(", ")),
+        _ if off.len() == compared.len() => {
+            format!("the {what} disagrees with every other sensor {how}: {}; calibrate it", said.join(", "))
+        }
+        _ if agree => {
+            let others: Vec<&str> = off.iter().map(|c| c.name).collect();
+            format!(
+                "the {what} disagrees with {}, which agree with each other, {how}: {}; calibrate it",
+                others.join(" and "),
+                said.join(", ")
+            )
+        }
+        _ => format!("several sensors disagree {how}: {}; compare them all with a thermometer you trust", said.join(", ")),
     };
-    Outcome::judged(off.is_empty(), why)
-        .number("sink_minus_plate_k", sink.map(|s| s.0))
-        .number("die_minus_plate_k", die.map(|d| d.0))
-        .number("die_plate_k_w", die.map(|d| d.1).filter(|_| points.len() > 1))
-        .number("sink_k_w", sink_w.map(|s| s.1).filter(|_| points.len() > 1))
+    let mut outcome = Outcome::judged(off.is_empty(), why);
+    for c in &compared {
+        outcome = outcome.number(&format!("{}_minus_{what}_k", c.name), c.k);
+    }
+    let per_w = |value: &dyn Fn(&Point) -> Option<f64>| {
+        let (first, second) = (points.first()?, points.get(1)?);
+        Some((value(second)? - value(first)?) / (second.board_w? - first.board_w?))
+    };
+    let wet = servoed == Servoed::CoolantSupply;
+    outcome
+        .number("die_plate_k_w", per_w(&|p| Some(p.die_degc? - p.plate_degc?)).filter(|_| facts.coupled))
+        .number("sink_k_w", per_w(&|p| p.sink_degc))
+        .number("return_supply_k_w", compared.iter().find(|c| c.name == "return" && points.len() > 1).map(|c| c.per_w))
+        .number("pump_supply_k", wet.then_some(pump.supply))
+        .number("supply_tolerance_k", wet.then_some(rule.supply_tolerance_k))
+        .number("return_tolerance_k", wet.then_some(rule.return_tolerance_k))
         .number("plate_tolerance_k", rule.plate_tolerance_k)
         .number("sink_tolerance_k", rule.sink_tolerance_k)
         .number("die_tolerance_k", rule.die_tolerance_k)

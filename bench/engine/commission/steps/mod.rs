@@ -1,6 +1,7 @@
 //! The steps, in the order they are done: what can flood or burn first, what needs trusted sensors after them.
 
 mod authority;
+mod flow;
 mod heater;
 mod isothermal;
 mod polarity;
@@ -14,7 +15,7 @@ use super::settle::{Now, Rule};
 pub(super) fn all() -> Vec<Box<dyn Step>> {
     vec![
         Box::new(wet::Leak::default()),
-        Box::new(wet::FlowMeter::default()),
+        Box::new(flow::FlowMeter::default()),
         Box::new(wet::FlowTrip::default()),
         Box::new(isothermal::Isothermal::default()),
         Box::new(polarity::Polarity::default()),
@@ -27,7 +28,7 @@ pub(super) fn all() -> Vec<Box<dyn Step>> {
 /// Seconds of readings that make a point.
 const WINDOW_S: f64 = 120.0;
 
-/// Where the plate is held for heater and resistance: near the room, so that losses are small, inside the limits.
+/// Where plate or supply is held for heater and resistance: near the room, so that losses are small, inside the limits.
 fn near_room(now: &Now<'_>) -> f64 {
     let limits = now.facts.limits;
     let room = now.facts.plant.room.0;

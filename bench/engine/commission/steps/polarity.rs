@@ -1,5 +1,5 @@
-//! Polarity: a small step of the setpoint each way must move the plate that way. A controller on modules wired the wrong way
-//! round drives the plate from its target ever harder, so the step is small and the first wrong half kelvin ends it.
+//! Polarity: a small step of the setpoint each way must move what is servoed, plate or coolant supply, that way. A controller on modules wired
+//! the wrong way round drives it from its target ever harder, so the step is small and the first wrong half kelvin ends it.
 
 use crate::commission::procedure::{Move, Outcome, Step, Wanted};
 use crate::commission::question::Answer;
@@ -14,7 +14,7 @@ const STEP_K: f64 = 1.0;
 const MOVED_K: f64 = 0.5;
 /// Longest wait for one, s.
 const LIMIT_S: f64 = 120.0;
-/// The plate must stand this still before, K/min, so that drift is not taken for an answer.
+/// It must stand this still before, K/min, so that drift is not taken for an answer.
 const STILL_K_MIN: f64 = 0.2;
 const SPAN_S: f64 = 60.0;
 const REST_LIMIT_S: f64 = 3600.0;
@@ -46,7 +46,7 @@ impl Step for Polarity {
     }
 
     fn purpose(&self) -> &'static str {
-        "A step of 1 K down, then up: the plate must go that way. Stay at the supply's switch."
+        "A step of 1 K down, then up: what is servoed must go that way. Stay at the supply's switch."
     }
 
     fn eta_s(&self, _: &Facts) -> f64 {
@@ -63,20 +63,21 @@ impl Step for Polarity {
 
 impl Polarity {
     fn rest(&mut self, now: &Now<'_>) -> Move {
+        let what = now.facts.servoed.word();
         let rule = Rule { target: None, plate_k_min: STILL_K_MIN, sink_k_min: None, limit_s: REST_LIMIT_S };
         let point = match self.settle.get_or_insert_with(|| Settle::new(rule, SPAN_S)).look(now) {
             Settled::Waiting(words) => return Move::Go(format!("output off, {words}")),
             Settled::Never(why, _) => return Outcome::failed(why).done(),
             Settled::Steady(point) => *point,
         };
-        let (Some(from), Some(drift)) = (point.plate_degc, point.plate_drift_k_min) else {
-            return Outcome::failed("the plate is not read").done();
+        let (Some(from), Some(drift)) = (point.servoed_degc(now.facts.servoed), point.servoed_drift_k_min(now.facts.servoed)) else {
+            return Outcome::failed(format!("the {what} is not read")).done();
         };
         let limits = now.facts.limits;
         let way = if self.seen.is_empty() { -1.0 } else { 1.0 };
         if !limits.contains(from + way * STEP_K) || !limits.contains(from) {
             let why = format!(
-                "the plate at {from:.1} °C is too near its setpoint limits, {} to {} °C, for a step of {STEP_K} K",
+                "the {what} at {from:.1} °C is too near its setpoint limits, {} to {} °C, for a step of {STEP_K} K",
                 limits.min(),
                 limits.max()
             );
@@ -85,21 +86,21 @@ impl Polarity {
         self.points.push(point);
         self.settle = None;
         self.pulse = Some(Pulse { way, began: now.t, from, drift_k_s: drift / 60.0, sum_a: 0.0, count: 0.0 });
-        Move::Go("the plate stands still; now the step".into())
+        Move::Go(format!("the {what} stands still; now the step"))
     }
 
     fn pulse(&mut self, now: &Now<'_>, mut pulse: Pulse, want: &mut Wanted) -> Move {
-        let since = now.t - pulse.began;
+        let (since, what) = (now.t - pulse.began, now.facts.servoed.word());
         if let Some(amps) = now.read(Channel::TecCurrent) {
             pulse.sum_a += amps;
             pulse.count += 1.0;
         }
-        let moved = now.read(Channel::Plate).map(|plate| plate - pulse.from - pulse.drift_k_s * since);
+        let moved = now.read(now.facts.servoed.channel()).map(|held| held - pulse.from - pulse.drift_k_s * since);
         let along = moved.map(|k| k * pulse.way);
         let (to, amps) = (if pulse.way < 0.0 { "cooler" } else { "warmer" }, pulse.sum_a / pulse.count.max(1.0));
         if along.is_some_and(|k| k <= -MOVED_K) {
             let why = format!(
-                "asked to be {to}, the plate moved by {:+.2} K in {since:.0} s at {amps:+.2} A: the modules are wired the wrong way round \
+                "asked to be {to}, the {what} moved by {:+.2} K in {since:.0} s at {amps:+.2} A: the modules are wired the wrong way round \
                  (swap OUT+ and OUT-); switched off at once",
                 moved.unwrap_or(0.0)
             );
@@ -109,7 +110,7 @@ impl Polarity {
             // Positive cools, whichever way the device itself counts.
             if amps * pulse.way > -CURRENT_A {
                 let why = format!(
-                    "asked to be {to}, the plate went there, but the current reads {amps:+.2} A: its sign is wrong. Set \"Positive Current Is\" \
+                    "asked to be {to}, the {what} went there, but the current reads {amps:+.2} A: its sign is wrong. Set \"Positive Current Is\" \
                      (3034) in the vendor's software to how the modules are wired"
                 );
                 return self.end(Outcome::failed(why));
@@ -125,7 +126,7 @@ impl Polarity {
         }
         if since > LIMIT_S {
             let why = format!(
-                "asked to be {to}, the plate moved by {:+.2} K in {LIMIT_S} s at {amps:+.2} A: modules not connected, or the sensor is not in the plate",
+                "asked to be {to}, the {what} moved by {:+.2} K in {LIMIT_S} s at {amps:+.2} A: modules not connected, or the sensor is not in the {what}",
                 moved.unwrap_or(f64::NAN)
             );
             return self.end(Outcome::failed(why));

@@ -1,5 +1,6 @@
-//! What concerns coolant: leak, flow meter, loss of flow. No instrument driver reads pressure or flow yet, so these are an
-//! operator's figures and the record says so. A dry rig declares itself once.
+//! What concerns coolant: leak and loss of flow, and the operator's own figures of the flow meter. No instrument driver reads pressure, and nobody but the
+//! operator stops the pump, so these are an operator's figures and the record says so. A dry rig declares itself once; one with a loop in its file is asked nothing
+//! of the kind. A flow meter that is read is [`super::flow`]'s.
 
 use crate::commission::procedure::{Move, Outcome, Step, Wanted};
 use crate::commission::question::{Answer, Question};
@@ -10,14 +11,10 @@ use crate::commission::station::Facts;
 /// does to a closed loop in an air-conditioned room stays below it).
 const LEAK_MIN: f64 = 10.0;
 const LEAK_FRAC: f64 = 0.05;
-/// Buckets, their spread, and how far the meter may be off before it is no meter for this loop.
-const BUCKETS: usize = 3;
-const BUCKET_SPREAD_FRAC: f64 = 0.03;
-const FACTOR: std::ops::RangeInclusive<f64> = 0.8..=1.25;
 /// Longest time from loss of flow to heat and output off, s.
 const TRIP_S: f64 = 2.0;
 
-fn number(answer: Option<Answer>) -> Option<f64> {
+pub(super) fn number(answer: Option<Answer>) -> Option<f64> {
     answer.and_then(|a| if let Answer::Number(n) = a { Some(n) } else { None })
 }
 
@@ -25,14 +22,14 @@ const DRY: &str = "declared dry: no coolant in it";
 
 /// A questionnaire: answers in the order of the questions.
 #[derive(Default)]
-struct Sheet {
-    answers: Vec<f64>,
+pub(super) struct Sheet {
+    pub(super) answers: Vec<f64>,
     dry: Option<bool>,
 }
 
 impl Sheet {
     /// The next question, or `None` when everything is answered.
-    fn ask(&mut self, now: &Now<'_>, answer: Option<Answer>, questions: impl Fn(usize) -> Option<Question>) -> Option<Move> {
+    pub(super) fn ask(&mut self, now: &Now<'_>, answer: Option<Answer>, questions: impl Fn(usize) -> Option<Question>) -> Option<Move> {
         match (self.dry.or(now.dry), answer) {
             (None, None) => {
                 let text = "Is this a dry rig, without any liquid in contact with plate or sink?";
@@ -66,6 +63,10 @@ impl Step for Leak {
 
     fn eta_s(&self, _: &Facts) -> f64 {
         0.0
+    }
+
+    fn coolant_may_stand(&self) -> bool {
+        true
     }
 
     fn tick(&mut self, now: &Now<'_>, answer: Option<Answer>, _: &mut Wanted) -> Move {
@@ -107,55 +108,6 @@ impl Step for Leak {
     }
 }
 
-/// Flow meter: buckets against the meter.
-#[derive(Default)]
-pub(super) struct FlowMeter(Sheet);
-
-impl Step for FlowMeter {
-    fn name(&self) -> &'static str {
-        "flow_meter"
-    }
-
-    fn purpose(&self) -> &'static str {
-        "The meter's factor, by bucket, scale and stopwatch."
-    }
-
-    fn eta_s(&self, _: &Facts) -> f64 {
-        0.0
-    }
-
-    fn tick(&mut self, now: &Now<'_>, answer: Option<Answer>, _: &mut Wanted) -> Move {
-        let open = self.0.ask(now, answer, |n| {
-            if n == 0 {
-                let text = "Density of the coolant at its temperature? (water at 25 degC: 997)";
-                return Some(Question::number("flow_meter.density_kg_m3", text, (500.0, 2500.0), "kg/m3"));
-            }
-            let (bucket, what) = ((n - 1) / 3 + 1, (n - 1) % 3);
-            let key = |name: &str| format!("flow_meter.bucket.{bucket}.{name}");
-            (bucket <= BUCKETS).then(|| match what {
-                0 => Question::number(key("kg"), format!("Bucket {bucket}: mass of coolant caught?"), (0.01, 1000.0), "kg"),
-                1 => Question::number(key("s"), "In how many seconds?", (1.0, 3600.0), "s"),
-                _ => Question::number(key("l_min"), "What did the meter read meanwhile?", (0.01, 1000.0), "l/min"),
-            })
-        });
-        if let Some(open) = open {
-            return open;
-        }
-        let Some((density, buckets)) = self.0.answers.split_first() else { return Outcome::failed("answers are missing").done() };
-        let factors: Vec<f64> = buckets.chunks_exact(3).map(|b| b[0] / density * 1e3 / (b[1] / 60.0) / b[2]).collect();
-        let (mean, sd) = mean_sd(&factors);
-        let spread = sd / mean;
-        let good = spread <= BUCKET_SPREAD_FRAC && FACTOR.contains(&mean);
-        let why = format!("true flow is {mean:.4} of what the meter says, {:.1} % spread over {BUCKETS} buckets", spread * 100.0);
-        Outcome::judged(good, why)
-            .by_operator()
-            .number("factor", mean)
-            .number("spread_frac", spread)
-            .number("density_kg_m3", *density)
-            .done()
-    }
-}
-
 /// Loss of flow: time until everything is off.
 #[derive(Default)]
 pub(super) struct FlowTrip(Sheet);
@@ -173,9 +125,13 @@ impl Step for FlowTrip {
         0.0
     }
 
+    fn coolant_may_stand(&self) -> bool {
+        true
+    }
+
     fn tick(&mut self, now: &Now<'_>, answer: Option<Answer>, _: &mut Wanted) -> Move {
         let open = self.0.ask(now, answer, |n| {
-            let text = "With the loop running, stop the pump and film the flow switch and the output's lamp. Seconds from no flow to off?";
+            let text = "With the loop running, stop the pump, film the flow switch and the output's lamp, and start it again. Seconds from no flow to off?";
             (n == 0).then(|| Question::number("flow_trip.seconds", text, (0.0, 600.0), "s"))
         });
         if let Some(open) = open {
