@@ -189,7 +189,11 @@ impl Filter {
                 let carry = [response.carry[0], response.carry[1], response.carry[2], response.room, answer];
                 let slow_s = course.unchanged_s.map_or(noise.slow_s, |same| same[row].max(step_s) * noise.slow_s / 60.0);
                 let fade = (-step_s / slow_s).exp();
-                let jolt = jolts.next_if(|j| j.0 == row).map_or(0.0, |j| j.1 * j.1);
+                // Several rows with a jolt may be in one step.
+                let mut jolt = 0.0;
+                while let Some((_, sigma_a)) = jolts.next_if(|j| j.0 == row) {
+                    jolt += sigma_a * sigma_a;
+                }
                 p = carried(&p, &carry, fade);
                 let current = noise.current_a.powi(2) + jolt + (noise.ramp_a_s_k * course.speeds_k_s[row - 1]).powi(2);
                 for i in 0..3 {

@@ -100,7 +100,8 @@ fn the_filter_is_the_covariance_written_out() {
     let rows = 12;
     let responses = responses(rows - 1);
     let steps_s: Vec<f64> = (0..rows - 1).map(|k| if k == 6 { 20.0 } else { 5.0 }).collect();
-    let jolts = [(3, 1.5), (8, 0.7)];
+    // Two in one step, and one after them.
+    let jolts = [(3, 1.5), (3, 0.9), (8, 0.7)];
     let read: Vec<[bool; 4]> = (0..rows).map(|k| [k % 4 != 1, k % 3 != 2, true, k > 2 && k != 7]).collect();
     let speeds = vec![0.0; responses.len()];
     let course = Course {
