@@ -124,7 +124,7 @@ impl Polarity {
                 ));
             }
             *self = Self::Proven;
-            let message = format!("polarity: asked to be {asked}, the {name} moved by {moved:+.2} K in {seconds:.0} s{at}: as it should");
+            let message = format!("asked to be {asked}, the {name} moved by {moved:+.2} K in {seconds:.0} s{at}: as it should");
             events.push(Event { severity: Severity::Info, kind: "polarity", who: "control".into(), message });
             return Verdict::Go;
         }

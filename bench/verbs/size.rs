@@ -82,7 +82,8 @@ fn tell(
         bank.parallel,
         plant.sink_k_w
     );
-    say!("in a room of {} degC; the controller gives {current_a} A and {voltage_v} V at most", plant.room.0);
+    let volts = if voltage_v.is_finite() { format!(" and {voltage_v} V") } else { String::new() };
+    say!("in a room of {} degC; the controller gives {current_a} A{volts} at most", plant.room.0);
     let (side, loss_w_k, pump) = match &plant.circuit {
         Some(c) => ("supply", plant.loss_w_k + c.loss_w_k, format!(" + {} W of the pump", c.pump_w)),
         None => ("plate", plant.loss_w_k, String::new()),
@@ -118,6 +119,11 @@ fn tell(
     Ok(())
 }
 
+/// To a tenth, without the sign of a nothing.
+fn tenths(w: f64) -> f64 {
+    (w * 10.0).round() / 10.0 + 0.0
+}
+
 fn row(point: &Point) -> String {
     let start = format!("  {:>6.1} {:>8.1}", point.cold.0, point.heat.0);
     let Some(h) = point.held else { return format!("{start}   out of reach at any current") };
@@ -125,6 +131,10 @@ fn row(point: &Point) -> String {
     let of_max = if h.current_a < 0.0 { "heats".to_owned() } else { format!("{:.0} %", h.of_strongest_frac * 100.0) };
     format!(
         "{start} {:>7.2} {:>7.2} {:>8.1} {:>9.1} {:>7.1} {of_max:>9}{beyond}",
-        h.current_a, h.voltage_v, h.drive.0, h.rejected.0, h.sink.0
+        h.current_a,
+        h.voltage_v,
+        tenths(h.drive.0),
+        h.rejected.0,
+        h.sink.0
     )
 }
