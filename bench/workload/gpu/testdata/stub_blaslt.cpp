@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <mutex>
 #include <set>
 #include <vector>
 
@@ -41,6 +42,9 @@ struct Heuristic {
     int reserved[4];
 };
 
+// Tests call from several threads, and each other's handles are in one book.
+static std::recursive_mutex book;
+#define LOCKED std::lock_guard<std::recursive_mutex> locked(book)
 static std::set<void *> handles, descs, layouts, preferences;
 static const uint64_t MARK = 0x0b17be7c0ffee000ull;
 
@@ -93,14 +97,14 @@ static Status fits(const Desc &d, const Layout &a, const Layout &b, const Layout
 extern "C" {
 size_t cublasLtGetVersion() { return 120205; }
 
-Status cublasLtCreate(void **handle) {
+Status cublasLtCreate(void **handle) { LOCKED;
     if (!handle) return INVALID_VALUE;
     handles.insert(*handle = malloc(1));
     return SUCCESS;
 }
-Status cublasLtDestroy(void *handle) { return handles.erase(handle) ? SUCCESS : NOT_INITIALIZED; }
+Status cublasLtDestroy(void *handle) { LOCKED; return handles.erase(handle) ? SUCCESS : NOT_INITIALIZED; }
 
-Status cublasLtMatmulDescCreate(void **desc, int compute, int scale) {
+Status cublasLtMatmulDescCreate(void **desc, int compute, int scale) { LOCKED;
     if (compute != COMPUTE_32F || scale != R_32F) return NOT_SUPPORTED;
     auto *made = new Desc;
     made->compute = compute;
@@ -108,8 +112,8 @@ Status cublasLtMatmulDescCreate(void **desc, int compute, int scale) {
     descs.insert(*desc = made);
     return SUCCESS;
 }
-Status cublasLtMatmulDescDestroy(void *desc) { return descs.erase(desc) ? SUCCESS : INVALID_VALUE; }
-Status cublasLtMatmulDescSetAttribute(void *desc, int attribute, const void *value, size_t bytes) {
+Status cublasLtMatmulDescDestroy(void *desc) { LOCKED; return descs.erase(desc) ? SUCCESS : INVALID_VALUE; }
+Status cublasLtMatmulDescSetAttribute(void *desc, int attribute, const void *value, size_t bytes) { LOCKED;
     if (!descs.count(desc) || !value) return INVALID_VALUE;
     auto *d = (Desc *)desc;
     if ((attribute == 3 || attribute == 4) && bytes == 4) {
@@ -126,13 +130,13 @@ Status cublasLtMatmulDescSetAttribute(void *desc, int attribute, const void *val
     return INVALID_VALUE;
 }
 
-Status cublasLtMatrixLayoutCreate(void **layout, int type, uint64_t rows, uint64_t cols, int64_t ld) {
+Status cublasLtMatrixLayoutCreate(void **layout, int type, uint64_t rows, uint64_t cols, int64_t ld) { LOCKED;
     if (!layout || !size_of(type) || rows == 0 || cols == 0 || ld < (int64_t)rows) return INVALID_VALUE;
     layouts.insert(*layout = new Layout{type, rows, cols, ld});
     return SUCCESS;
 }
-Status cublasLtMatrixLayoutDestroy(void *layout) { return layouts.erase(layout) ? SUCCESS : INVALID_VALUE; }
-Status cublasLtMatrixLayoutSetAttribute(void *layout, int attribute, const void *value, size_t bytes) {
+Status cublasLtMatrixLayoutDestroy(void *layout) { LOCKED; return layouts.erase(layout) ? SUCCESS : INVALID_VALUE; }
+Status cublasLtMatrixLayoutSetAttribute(void *layout, int attribute, const void *value, size_t bytes) { LOCKED;
     if (!layouts.count(layout) || !value) return INVALID_VALUE;
     auto *l = (Layout *)layout;
     if (attribute == 5 && bytes == 4) {
@@ -146,12 +150,12 @@ Status cublasLtMatrixLayoutSetAttribute(void *layout, int attribute, const void 
     return INVALID_VALUE;
 }
 
-Status cublasLtMatmulPreferenceCreate(void **preference) {
+Status cublasLtMatmulPreferenceCreate(void **preference) { LOCKED;
     preferences.insert(*preference = new Preference);
     return SUCCESS;
 }
-Status cublasLtMatmulPreferenceDestroy(void *preference) { return preferences.erase(preference) ? SUCCESS : INVALID_VALUE; }
-Status cublasLtMatmulPreferenceSetAttribute(void *preference, int attribute, const void *value, size_t bytes) {
+Status cublasLtMatmulPreferenceDestroy(void *preference) { LOCKED; return preferences.erase(preference) ? SUCCESS : INVALID_VALUE; }
+Status cublasLtMatmulPreferenceSetAttribute(void *preference, int attribute, const void *value, size_t bytes) { LOCKED;
     if (!preferences.count(preference) || !value) return INVALID_VALUE;
     if (attribute == 1 && bytes == 8) {
         memcpy(&((Preference *)preference)->workspace, value, 8);
@@ -161,7 +165,7 @@ Status cublasLtMatmulPreferenceSetAttribute(void *preference, int attribute, con
 }
 
 Status cublasLtMatmulAlgoGetHeuristic(void *handle, void *desc, void *a, void *b, void *c, void *d, void *preference, int wanted, Heuristic *results,
-                                      int *found) {
+                                      int *found) { LOCKED;
     if (!handles.count(handle)) return NOT_INITIALIZED;
     if (!descs.count(desc) || !layouts.count(a) || !layouts.count(b) || !layouts.count(c) || !layouts.count(d) || !preferences.count(preference) || wanted < 1 ||
         !results || !found)
@@ -178,7 +182,7 @@ Status cublasLtMatmulAlgoGetHeuristic(void *handle, void *desc, void *a, void *b
 }
 
 Status cublasLtMatmul(void *handle, void *desc, const void *alpha, const void *a, void *la, const void *b, void *lb, const void *beta, const void *c, void *lc,
-                      void *d, void *ld, const Algo *algo, void *workspace, size_t workspace_bytes, void *stream) {
+                      void *d, void *ld, const Algo *algo, void *workspace, size_t workspace_bytes, void *stream) { LOCKED;
     if (!handles.count(handle)) return NOT_INITIALIZED;
     if (!descs.count(desc) || !layouts.count(la) || !layouts.count(lb) || !layouts.count(lc) || !layouts.count(ld) || !alpha || !beta) return INVALID_VALUE;
     Desc how = *(Desc *)desc;
