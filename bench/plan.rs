@@ -73,7 +73,6 @@ pub(crate) fn setup(flight: &FlightArgs, speed: Option<f64>, unattended: bool) -
         policy: flight.policy,
     };
     let setup = Setup::build(options)
-        .and_then(Setup::weigh)
         .and_then(|s| match &flight.map {
             Some(map) => s.plan_by(map, flight.map_clamp),
             None => Ok(s),

@@ -38,6 +38,13 @@ fn a_bench_of_five_instruments_flies_and_leaves_the_fan_on() {
     let off: Vec<f64> =
         flying.iter().skip(5).map(|row| (read(row, Column::RigArrayA) - 2.0 * read(row, Column::EnvArrayWM2) / 1361.0).abs()).collect();
     assert!(off.iter().all(|a| *a < 0.05), "{:?}", off.iter().copied().fold(0.0, f64::max));
+    // What was asked stands beside it, row by row, and is what that light asks: a row's readings answer the tick before.
+    for pair in flying.windows(2).skip(5) {
+        let asked = 2.0 * read(pair[0], Column::EnvArrayWM2) / 1361.0;
+        let shown = read(pair[1], Column::RigArrayRequestA);
+        assert!((shown - asked).abs() < 0.01, "asked {asked} A, shown {shown} at tick {}", pair[1].tick);
+    }
+    assert!(flying.iter().skip(5).all(|row| row.get(Column::RigLampRequestFrac).is_none()), "there is no lamp on this desk");
 }
 
 /// One cable of five is pulled: which one is said, everything goes off by the other paths, and what hangs on it is unknown.

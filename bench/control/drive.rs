@@ -158,7 +158,7 @@ impl DriveWatch {
 }
 
 /// Fraction of the limit at which it counts as reached: device and file round differently.
-const SATURATED_FRAC: f64 = 0.98;
+pub const SATURATED_FRAC: f64 = 0.98;
 
 #[cfg(test)]
 mod tests {

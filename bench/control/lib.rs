@@ -33,7 +33,7 @@ mod watch;
 pub use alarm::{Alarm, Alarms};
 pub use charge::{Charge, Cycle};
 pub use dew::{DewLaw, dew_point};
-pub use drive::DriveLaw;
+pub use drive::{DriveLaw, SATURATED_FRAC};
 pub use governor::{Governor, Supply};
 pub use heat::HeatLaw;
 pub use interlock::{Held, Spin, Trip};

@@ -151,6 +151,7 @@ fn manifest(setup: &Setup, program: Program, folder: &Folder, columns: &Columns,
             figures: BTreeMap::new(),
         },
         masses: masses(setup),
+        boundary: setup.rig.boundary().map(|b| b.word().to_owned()),
         parts: setup.rig.masses.iter().map(|mass| (mass.name.clone(), part(mass))).collect(),
         commissioning: setup.commissioned.as_ref().map(|c| crate::manifest::Commissioning {
             id: c.id.clone(),

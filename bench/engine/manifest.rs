@@ -30,6 +30,9 @@ pub struct Manifest {
     pub workload: WorkloadCard,
     /// Weighed and modelled masses, kg.
     pub masses: BTreeMap<String, f64>,
+    /// The widest of `card`, `server`, `rack`, `facility` among the weighed parts that fly: figures per kilogram compare within one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boundary: Option<String>,
     /// The parts on the bench, as weighed or declared.
     #[serde(default)]
     pub parts: BTreeMap<String, PartCard>,

@@ -7,7 +7,7 @@ mod files;
 mod guard;
 
 pub use bench::{calorimeter, calorimetry};
-pub(crate) use bench::{item, stable, uncarried};
+pub(crate) use bench::{stable, uncarried};
 pub(crate) use device::{ask, power_range};
 pub use files::parse_rig;
 pub use guard::beyond_bank;
@@ -16,8 +16,8 @@ pub(crate) use guard::trips;
 use crate::row::{self, RowMaker};
 use accelerator::nvml::Settings;
 use accelerator::{Identity, Spec};
-use bench::{channels, has_circulator, heat, suns};
-use control::{Cycle, Governor, Law, LawError, Patience, Policy, Servo, SetpointLaw, Staging};
+use bench::{channels, has_circulator, heat, item, suns};
+use control::{Cycle, Governor, Law, LawError, Patience, Policy, SATURATED_FRAC, Servo, SetpointLaw, Staging};
 use device::{actuator, alone, settable, settings};
 use files::parse;
 use guard::{guards, polarity};
@@ -35,8 +35,6 @@ use twin::TwinSpec;
 
 /// Speed of a run on the twin unless another is asked for: one orbit in about 98 s.
 const TWIN_SPEED: f64 = 60.0;
-/// Fraction of the controller's current limit at which a row counts as saturated.
-const SATURATION_FRAC: f64 = 0.98;
 /// Wall seconds a lost link may take to come back.
 const LINK_PATIENCE_WALL_S: f64 = 10.0;
 
@@ -289,7 +287,7 @@ impl Setup {
             guards: guards(&rig, options.dt_s),
             polarity: polarity(&rig, options.dt_s),
             resistance: None,
-            saturation_a: rig.servo().and_then(rig::Instrument::current_limit_a).map(|limit_a| limit_a * SATURATION_FRAC),
+            saturation_a: rig.servo().and_then(rig::Instrument::current_limit_a).map(|limit_a| limit_a * SATURATED_FRAC),
             heat: heat(&rig, calorimeter),
             assume_heat_w: options.assume_w.or(rig.accelerator.assume_w),
             heat_gain: 1.0,

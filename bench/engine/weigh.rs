@@ -1,18 +1,18 @@
 //! Weighing a part: the scale on its port, and the order in which an operator is asked to load it. What comes of the readings is
 //! `model::weigh`'s, where it is kept `rig::config::WeighingRecord`'s, who the operator is the caller's.
 
-use crate::setup::{Setup, SetupError};
+use crate::live::announced;
+use crate::setup::SetupError;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use model::mass::Ledgers;
 use model::weigh::{Balance, Readings, Unweighed, Weighed};
-use rig::config::{Connection, Scale, WeighingRecord};
+use rig::config::{Connection, Mass, Scale, WeighingRecord};
 use rig::port::{Place, Port};
-use rig::{Command, Event, driver_for};
+use rig::{Command, Event, RigFile, driver_for};
 use signal::{Channel, Tick};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use thiserror::Error;
-use twin::link::{READY_FILE, Ready};
 
 /// A scale has this long to say who it is, beyond its own time-out.
 const HELLO: Duration = Duration::from_secs(3);
@@ -131,10 +131,12 @@ impl PortPan {
 
 /// The port that an emulated rig gave its scale.
 fn emulated(folder: &Path, name: &str) -> Result<Place, WeighError> {
-    let bad = |why: String| WeighError::Scale(format!("is not emulated in {}: {why}", folder.display()));
-    let text = std::fs::read_to_string(folder.join(READY_FILE)).map_err(|why| bad(format!("{why}; is `rig emulate` running there?")))?;
-    let ready: Ready = serde_json::from_str(&text).map_err(|why| bad(why.to_string()))?;
-    ready.ports.get(name).map(|port| port.clone().into()).ok_or_else(|| bad(format!("rig {} has no [scale] there", ready.rig)))
+    let ready = announced(folder).map_err(|why| WeighError::Scale(format!("is emulated: {why}")))?;
+    ready
+        .ports
+        .get(name)
+        .map(|port| port.clone().into())
+        .ok_or_else(|| WeighError::Scale(format!("is none of the emulated rig {}", ready.rig)))
 }
 
 impl Pan for PortPan {
@@ -171,28 +173,32 @@ impl Pan for PortPan {
     }
 }
 
-impl Setup {
-    /// The same with the masses of the weighing record that the rig file names (relative to itself), if it names one. A record of an
-    /// emulated scale counts on emulated rigs only.
-    pub fn weigh(mut self) -> Result<Self, SetupError> {
-        let Some(file) = &self.rig.weighing.file else { return Ok(self) };
-        let from = Path::new(&self.options.rig.from).parent().unwrap_or(Path::new("")).join(file);
-        let shown = from.display();
-        let bad = |why: String| SetupError::Options(format!("the weighing record {shown}{why}"));
-        let text =
-            std::fs::read_to_string(&from).map_err(|why| bad(format!(" cannot be read: {why}; make it with `orbitbench rig weigh`")))?;
-        let record = WeighingRecord::parse(&shown.to_string(), &text).map_err(SetupError::Problems)?;
-        if record.rig != self.rig.name {
-            return Err(bad(format!(" is of the rig \"{}\", and this is \"{}\"", record.rig, self.rig.name)));
-        }
-        if record.simulated && !self.rig.emulated() {
-            return Err(bad(" was made on an emulated scale: weigh the parts of a real bench on a real one".to_owned()));
-        }
-        self.rig.masses = record.over(&self.rig.masses).map_err(|why| bad(format!(": {why}")))?;
-        let items: Vec<_> = self.rig.masses.iter().map(crate::setup::item).collect();
-        self.ledgers = Ledgers::new(&self.profile, self.share, &items);
-        Ok(self)
+/// The weighing record in `file`, if there is one. A record of another rig is refused.
+pub fn kept(file: &Path, rig: &str) -> Result<Option<WeighingRecord>, SetupError> {
+    let shown = file.display().to_string();
+    let text = match std::fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(why) if why.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(why) => return Err(SetupError::Options(format!("the weighing record {shown} cannot be read: {why}"))),
+    };
+    let record = WeighingRecord::parse(&shown, &text).map_err(SetupError::Problems)?;
+    if record.rig != rig {
+        return Err(SetupError::Options(format!("the weighing record {shown} is of the rig \"{}\", and this is \"{rig}\"", record.rig)));
     }
+    Ok(Some(record))
+}
+
+/// The masses of a rig file read from `from`, overruled by the record that it names (relative to itself), if it names one. A record of an
+/// emulated scale counts on emulated rigs only.
+pub fn masses(rig: &RigFile, from: &str) -> Result<Vec<Mass>, SetupError> {
+    let Some(named) = &rig.weighing.file else { return Ok(rig.masses.clone()) };
+    let file = Path::new(from).parent().unwrap_or(Path::new("")).join(named);
+    let bad = |why: String| SetupError::Options(format!("the weighing record {}{why}", file.display()));
+    let record = kept(&file, &rig.name)?.ok_or_else(|| bad(" is not there: make it with `orbitbench rig weigh`".to_owned()))?;
+    if record.simulated && !rig.emulated() {
+        return Err(bad(" was made on an emulated scale: weigh the parts of a real bench on a real one".to_owned()));
+    }
+    record.over(&rig.masses).map_err(|why| bad(format!(": {why}")))
 }
 
 #[cfg(test)]

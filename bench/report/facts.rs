@@ -22,22 +22,10 @@ pub struct Facts {
     /// Masses by name, kg.
     #[serde(default)]
     pub masses: BTreeMap<String, f64>,
-    /// Parts on the bench by name.
+    /// The widest boundary of any weighed part that flies; `None` where none does.
     #[serde(default)]
-    pub parts: BTreeMap<String, PartFacts>,
+    pub boundary: Option<String>,
 }
-
-/// What figures per kilogram need of a part.
-#[derive(Clone, Debug, Deserialize)]
-pub struct PartFacts {
-    /// Whom it is charged to.
-    pub ledger: String,
-    /// How much it serves.
-    pub boundary: String,
-}
-
-/// Boundaries from the narrowest.
-const BOUNDARIES: [&str; 4] = ["card", "server", "rack", "facility"];
 
 /// What the judgement needs of the plan.
 #[derive(Clone, Debug, Deserialize)]
@@ -97,12 +85,6 @@ impl Facts {
             return Ok(facts);
         }
         Err(Error::unusable(&path, format!("[plan] dt_s = {}: expected a step above 0", facts.plan.dt_s)))
-    }
-
-    /// The widest boundary of any part that flies: figures per kilogram compare within one boundary only. `None` where none flies.
-    pub fn boundary(&self) -> Option<&'static str> {
-        let flies = self.parts.values().filter(|part| part.ledger != "support");
-        flies.filter_map(|part| BOUNDARIES.iter().position(|word| *word == part.boundary)).max().map(|k| BOUNDARIES[k])
     }
 
     /// Mass of everything that flies in order to cool one accelerator, kg.

@@ -53,7 +53,6 @@ pub struct Summary {
 pub fn summarise(folder: &Folder, ended: Ended, preset: &Preset) -> Result<Summary, Error> {
     let facts = Facts::read(folder)?;
     let kg = facts.flight_cooling_kg();
-    let boundary = facts.boundary().map(str::to_owned);
     let measured = merit(folder, SAMPLES, &facts)?;
     let predicted = if folder.file(PREDICTION).is_file() { Some(merit(folder, PREDICTION, &facts)?.figures(kg)) } else { None };
     let (comparison, not_compared) = match compare_unsealed(folder, &facts, preset) {
@@ -67,7 +66,7 @@ pub fn summarise(folder: &Folder, ended: Ended, preset: &Preset) -> Result<Summa
         ended,
         unit: facts.workload.unit,
         work: facts.workload.figures,
-        boundary,
+        boundary: facts.boundary,
         figures: measured.figures(kg),
         predicted,
         completeness: measured.completeness(),
@@ -180,6 +179,7 @@ mod tests {
         assert_eq!(serde_json::from_str::<Summary>(&text).expect("our own"), summary);
         assert!(text.contains("\"die_degc\": {") && text.contains("\"counter_j\": null"), "{text}");
         assert_eq!(summary.figures.flight_cooling_kg, Some(1.75));
+        assert!(summary.to_string().contains("per kg of flight cooling (boundary: server)"), "{summary}");
         assert!(summary.comparison.as_ref().is_some_and(|c| c.notes.is_empty()) && summary.not_compared.is_none());
         assert!(summary.to_string().contains("simulated"));
         assert_eq!(summary.work["requests"], 12.0);

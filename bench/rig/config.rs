@@ -140,9 +140,9 @@ impl RigFile {
         waiver::refusals(self)
     }
 
-    /// Kilograms that one accelerator is charged in one ledger.
-    pub fn mass_kg(&self, ledger: Ledger) -> f64 {
-        self.masses.iter().filter(|m| m.ledger == ledger).map(Mass::charged_kg).sum()
+    /// The widest boundary of any part that flies: figures per kilogram compare within one boundary only. `None` where none flies.
+    pub fn boundary(&self) -> Option<Boundary> {
+        self.masses.iter().filter(|m| m.ledger != Ledger::Support).map(|m| m.boundary).max()
     }
 }
 

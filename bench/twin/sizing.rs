@@ -88,7 +88,7 @@ pub fn size(
     let middle = cold.get(cold.len() / 2).copied().unwrap_or(plant.room);
     let warming = match (calorimeter, &plant.circuit) {
         (Some(calorimeter), Some(circuit)) => {
-            [full, idle].iter().filter_map(|board| warming(plant, calorimeter, circuit, *board, middle)).collect()
+            [full, idle].iter().filter_map(|board| warming(calorimeter, circuit, *board, middle)).collect()
         }
         _ => Vec::new(),
     };
@@ -140,9 +140,9 @@ fn hold(plant: &Plant, limits: OutputLimits, heat: Watts, cold: Celsius) -> Opti
     None
 }
 
-fn warming(plant: &Plant, calorimeter: &Calorimeter, circuit: &Circuit, board: Watts, supply: Celsius) -> Option<Warming> {
-    let rate_w_k = circuit.rate_w_k(supply.into());
-    let warming_k = board.0 * plant.capture_frac / rate_w_k;
+/// How far the coolant warms from `supply` with a board of this power, and how well its heat is known from that; `None` where the flow is too little.
+pub fn warming(calorimeter: &Calorimeter, circuit: &Circuit, board: Watts, supply: Celsius) -> Option<Warming> {
+    let warming_k = board.0 * calorimeter.capture_frac / circuit.rate_w_k(supply.into());
     let told = calorimeter.measure(circuit.flow_l_min, supply, Celsius(supply.0 + warming_k))?;
     Some(Warming { board, warming_k, u_w: told.u_w })
 }

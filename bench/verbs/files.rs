@@ -24,6 +24,7 @@ pub(crate) fn check_rig(wanted: &str) -> Result<Exit> {
     let source = plan::rig(wanted)?;
     let (rig, twin) =
         engine::setup::parse_rig(&source.file, &source.text).map_err(|problems| BadInput(format!("the rig has problems:\n{problems}")))?;
+    engine::weigh::masses(&rig, &source.from).map_err(|why| BadInput(why.to_string()))?;
     say!("{}: no problems", rig.name);
     for instrument in &rig.instruments {
         say!("  {} on {}: {}", instrument.name, connection(instrument), alone(instrument));

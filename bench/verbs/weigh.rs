@@ -3,8 +3,9 @@
 use crate::exit::{self, BadInput, Exit};
 use crate::plan;
 use anyhow::Result;
-use clap::{Args, ValueEnum};
-use engine::weigh::{Hands, PortPan, WeighError, weigh};
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use engine::weigh::{Hands, PortPan, WeighError, kept, weigh};
 use model::weigh::{Balance, Weighed};
 use record::replace_file;
 use rig::RigFile;
@@ -26,11 +27,11 @@ pub(crate) struct WeighArgs {
     #[arg(long, requires = "part")]
     wet: bool,
     /// Whom it is charged to: needed for a part that neither rig file nor record has
-    #[arg(long, value_enum, requires = "part")]
-    ledger: Option<LedgerWord>,
+    #[arg(long, value_parser = worded(Ledger::WORDS), requires = "part")]
+    ledger: Option<Ledger>,
     /// How much it serves: one card, a server, a rack, the facility; `card` for a new part if left out
-    #[arg(long, value_enum, requires = "part")]
-    boundary: Option<BoundaryWord>,
+    #[arg(long, value_parser = worded(Boundary::WORDS), requires = "part")]
+    boundary: Option<Boundary>,
     /// How many accelerators it serves; each is charged its part. Needed for a new part that serves more than a card
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000), requires = "part")]
     serves: Option<u32>,
@@ -54,44 +55,10 @@ pub(crate) struct WeighArgs {
     emulator: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-#[value(rename_all = "snake_case")]
-enum LedgerWord {
-    /// It flies, and it cools
-    FlyingCooling,
-    /// It flies, and it computes
-    FlyingCompute,
-    /// It only serves the test
-    Support,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum BoundaryWord {
-    Card,
-    Server,
-    Rack,
-    Facility,
-}
-
-impl From<LedgerWord> for Ledger {
-    fn from(word: LedgerWord) -> Self {
-        match word {
-            LedgerWord::FlyingCooling => Self::FlyingCooling,
-            LedgerWord::FlyingCompute => Self::FlyingCompute,
-            LedgerWord::Support => Self::Support,
-        }
-    }
-}
-
-impl From<BoundaryWord> for Boundary {
-    fn from(word: BoundaryWord) -> Self {
-        match word {
-            BoundaryWord::Card => Self::Card,
-            BoundaryWord::Server => Self::Server,
-            BoundaryWord::Rack => Self::Rack,
-            BoundaryWord::Facility => Self::Facility,
-        }
-    }
+/// Words of a file as values of a flag.
+fn worded<T: Copy + Send + Sync + 'static>(words: &'static [(&'static str, T)]) -> impl TypedValueParser<Value = T> {
+    let value = move |typed: String| words.iter().find(|(word, _)| *word == typed).expect("clap refuses other words").1;
+    PossibleValuesParser::new(words.iter().map(|(word, _)| *word)).map(value)
 }
 
 fn density(text: &str) -> Result<f64, String> {
@@ -107,7 +74,7 @@ pub(crate) fn run(args: &WeighArgs) -> Result<Exit> {
     let beside = |file: &Path| Path::new(&source.from).parent().unwrap_or(Path::new("")).join(file);
     let named = rig.weighing.file.as_deref().map(beside);
     let file = args.record.clone().or_else(|| named.clone()).unwrap_or_else(|| PathBuf::from(format!("rigs/weighing/{}.toml", rig.name)));
-    let mut record = read(&file, &rig.name)?;
+    let mut record = kept(&file, &rig.name).map_err(|why| BadInput(why.to_string()))?.unwrap_or_else(|| WeighingRecord::of(&rig.name));
     let known = record.over(&rig.masses).map_err(|why| BadInput(format!("{}: {why}", file.display())))?;
     let Some(part) = &args.part else {
         list(&rig, &known)?;
@@ -169,28 +136,10 @@ pub(crate) fn run(args: &WeighArgs) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// The record that there is, or a new one.
-fn read(file: &Path, rig: &str) -> Result<WeighingRecord> {
-    let text = match std::fs::read_to_string(file) {
-        Ok(text) => text,
-        Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(WeighingRecord::of(rig)),
-        Err(why) => return Err(BadInput(format!("the weighing record {} cannot be read: {why}", file.display())).into()),
-    };
-    let record = WeighingRecord::parse(&file.display().to_string(), &text)
-        .map_err(|problems| BadInput(format!("the weighing record has problems:\n{problems}")))?;
-    if record.rig != rig {
-        return Err(
-            BadInput(format!("{} is of the rig \"{}\", and this is \"{rig}\": name another --record", file.display(), record.rig)).into()
-        );
-    }
-    Ok(record)
-}
-
 /// What is known of the part, with what was typed; or why it cannot be weighed so.
 fn start(args: &WeighArgs, part: &str, known: Option<&Mass>) -> Result<Mass> {
-    let ledger = args.ledger.map(Ledger::from);
-    let boundary = args.boundary.map(Boundary::from);
-    let mut mass = match (known, ledger) {
+    let boundary = args.boundary;
+    let mut mass = match (known, args.ledger) {
         (Some(known), wanted) => {
             let typed = Mass {
                 ledger: wanted.unwrap_or(known.ledger),

@@ -3,7 +3,7 @@
 use super::peers::{Peer, emulated, free_port, program, start};
 use crate::process::bench::eventually;
 use engine::setup::Setup;
-use rig::config::{Ledger, WeighingRecord};
+use rig::config::{Boundary, Ledger, WeighingRecord};
 use std::io::{BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -84,21 +84,32 @@ fn a_part_is_weighed_dry_and_wet_and_the_run_goes_by_it() {
     let mut options = crate::flight::setup_on("dawn-dusk-650", "desk", 1).options;
     options.rig.from = folder.path().join("rig.toml").display().to_string();
     options.rig.text += "\n[weighing]\nfile = \"w.toml\"\n";
-    let setup = Setup::build(options).and_then(Setup::weigh).expect("it goes by it");
+    let setup = Setup::build(options).expect("it goes by it");
     let kg: f64 = setup.ledgers.flying.cooling().iter().map(|item| item.kg).sum();
     assert!((kg - 0.612).abs() < 1e-12, "{kg}");
+    assert_eq!(setup.rig.boundary(), Some(Boundary::Card));
+    // Checking the rig file reads the record too.
+    std::fs::write(folder.path().join("w.toml"), "schema = 1\nrig = \"another\"\n").expect("room");
+    let checked = Command::new(env!("CARGO_BIN_EXE_orbitbench")).current_dir(folder.path()).args(["rig", "check", "rig.toml"]).output();
+    let checked = checked.expect("it starts");
+    assert!(checked.status.code() == Some(3) && told(&checked).contains("is of the rig \"another\""), "{}", told(&checked));
 }
 
 #[test]
 fn who_leaves_the_scale_has_kept_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let bench = folder.path().join("bench");
-    let _emulator = emulated(&bench, "desk");
+    let emulator = emulated(&bench, "desk");
     let mut command = Command::new(env!("CARGO_BIN_EXE_orbitbench"));
     command.current_dir(folder.path()).args(["rig", "weigh", "desk", "cold_plate", "--emulator"]).arg(&bench).stdin(Stdio::null());
     let output = command.output().expect("it starts");
     assert_eq!(output.status.code(), Some(5), "{}", told(&output));
     assert!(told(&output).contains("nothing was kept") && !folder.path().join("rigs").exists(), "{}", told(&output));
+
+    // What a killed emulator leaves behind is not taken for it: its pseudo-terminal's number may be somebody's by now.
+    drop(emulator);
+    let output = command.output().expect("it starts");
+    assert!(output.status.code() == Some(3) && told(&output).contains("it is gone"), "{}", told(&output));
 }
 
 /// Somebody else's scales, one that shows kilograms and one that shows grams, loaded over their own control port.

@@ -1,9 +1,8 @@
 //! Whole commissionings of the bench whose coolant supply is held: the reference bench's twin, in memory on virtual time, its answers those that ship beside it.
 //! Benches broken in one way each are found by the step that should.
 
-use super::tests::{builtin, commission, truth};
+use super::tests::{builtin, commission, setup_on, truth};
 use super::*;
-use crate::setup::{Options, Setup};
 use twin::Truth;
 
 const ANSWERS: &str = include_str!("../../../rigs/reference/twin-answers.toml");
@@ -69,28 +68,12 @@ fn a_run_on_the_loop_is_held_to_the_supply_that_was_commissioned() {
     let file = dir.path().join("c.toml");
     let (conducted, said) = commission(&station, truth(&station), &file, ANSWERS);
     assert_eq!(conducted.ended, Ended::Passed, "{said}");
-    let setup = |profile: &str, rig: &str| {
-        let options = Options {
-            profile: builtin(model::profile::builtin(), profile),
-            rig: builtin(rig::builtin(), rig),
-            accelerator: None,
-            workload: None,
-            duration_s: Some(600.0),
-            dt_s: 1.0,
-            speed: None,
-            seed: 1,
-            assume_w: None,
-            unattended: false,
-            policy: None,
-        };
-        Setup::build(options).expect("it flies")
-    };
     let wanted = Admission { file: Some(&file), unattended: false, uncommissioned: false, now: jiff::Timestamp::now() };
-    let mut flown = setup("dawn-dusk-650-january", "loop");
+    let mut flown = setup_on("dawn-dusk-650-january", "loop", Some(600.0));
     assert_eq!(admit(&mut flown, &wanted), Ok(()));
     assert_eq!(plan_fits(&flown), Ok(()));
     // The eclipse season asks for 15 °C at full load, which six modules on this sink do not hold.
-    let mut cold = setup("dawn-dusk-650", "loop");
+    let mut cold = setup_on("dawn-dusk-650", "loop", Some(600.0));
     assert_eq!(admit(&mut cold, &wanted), Ok(()));
     assert!(plan_fits(&cold).is_err_and(|why| why.starts_with("minute 0: 15.0 degC at 72 W")));
     for column in &mut flown.commissioned.as_mut().expect("admitted").authority.columns {
@@ -99,7 +82,7 @@ fn a_run_on_the_loop_is_held_to_the_supply_that_was_commissioned() {
     assert!(plan_fits(&flown).is_err_and(|why| why.contains("holds")), "a supply that was not held is refused");
 
     // The same name on a bench whose plate is held is another bench.
-    let mut plate = setup("dawn-dusk-650-january", "twin");
+    let mut plate = setup_on("dawn-dusk-650-january", "twin", Some(600.0));
     plate.rig.name = "loop".into();
     assert!(admit(&mut plate, &wanted).is_err_and(|why| why.contains("supply held")));
 }

@@ -33,6 +33,6 @@ pub use procedure::{Ended, Procedure, Told};
 pub use question::{Answer, Kind, Question, Script};
 pub use raw::Offsets;
 pub use record::{Mount, Point, RawLog, Record, Resistance, RigCard, Servoed, StepRecord, Verdict};
-pub(crate) use settle::Window;
+pub(crate) use settle::{COMING_K_MIN, HELD_WITHIN_K, Window};
 pub use station::{Facts, Order, Station};
 pub use store::{Store, StoreError, read};

@@ -2,6 +2,7 @@
 
 use super::record::{Point, Servoed};
 use super::station::Facts;
+use control::SATURATED_FRAC;
 use signal::{Channel, Snapshot};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -21,13 +22,11 @@ const WATCHED: [Channel; 12] = [
     Channel::TecVoltage,
 ];
 /// What is servoed counts as held within this of its target, K.
-const HELD_WITHIN_K: f64 = 0.3;
+pub(crate) const HELD_WITHIN_K: f64 = 0.3;
 /// A value nearer than this to a trip is not gone on with, K.
 const TRIP_MARGIN_K: f64 = 4.0;
-/// Fraction of the current limit at which the output counts as saturated, as for runs.
-const SATURATED_FRAC: f64 = 0.98;
 /// What is still on its way moves at least this fast towards its target, K/min.
-const COMING_K_MIN: f64 = 0.1;
+pub(crate) const COMING_K_MIN: f64 = 0.1;
 
 /// What a step may know of one tick.
 pub(super) struct Now<'a> {

@@ -203,9 +203,13 @@ fn a_blocked_sink_is_found_by_the_heater_step() {
 type Spoil = fn(&mut Authority);
 
 fn setup(profile: &str, duration_s: Option<f64>) -> Setup {
+    setup_on(profile, "twin", duration_s)
+}
+
+pub(super) fn setup_on(profile: &str, rig: &str, duration_s: Option<f64>) -> Setup {
     let options = Options {
         profile: builtin(model::profile::builtin(), profile),
-        rig: builtin(rig::builtin(), "twin"),
+        rig: builtin(rig::builtin(), rig),
         accelerator: None,
         workload: None,
         duration_s,

@@ -107,9 +107,7 @@ impl Emulator {
 
     /// Uses one that an operator started, if it emulates what is to be flown.
     pub(crate) fn find(folder: &Path, rig: &str, speed: f64, seed: u64) -> Result<Self, EmulatorError> {
-        let absent = |why: String| EmulatorError::Absent { folder: folder.to_owned(), why };
-        let text = std::fs::read_to_string(folder.join(twin::link::READY_FILE)).map_err(|e| absent(e.to_string()))?;
-        let ready: Ready = serde_json::from_str(&text).map_err(|e| absent(e.to_string()))?;
+        let ready = announced(folder)?;
         if (ready.rig.as_str(), ready.speed, ready.seed) != (rig, speed, seed) {
             let found = format!("rig {}, speed {}, seed {}", ready.rig, ready.speed, ready.seed);
             return Err(EmulatorError::Other {
@@ -118,8 +116,6 @@ impl Emulator {
                 wanted: format!("rig {rig}, speed {speed}, seed {seed}"),
             });
         }
-        // One that was killed leaves its links behind, and its pseudo-terminal's number may be somebody's by now.
-        UnixStream::connect(&ready.card).map_err(|e| absent(format!("it is gone ({e})")))?;
         Ok(Self { child: None, ready })
     }
 
@@ -132,4 +128,14 @@ impl Emulator {
         }
         // Its standard input closes here, and if it still lives it takes that for our end.
     }
+}
+
+/// What the emulator that an operator started in `folder` says of itself.
+pub(crate) fn announced(folder: &Path) -> Result<Ready, EmulatorError> {
+    let absent = |why: String| EmulatorError::Absent { folder: folder.to_owned(), why };
+    let text = std::fs::read_to_string(folder.join(twin::link::READY_FILE)).map_err(|e| absent(e.to_string()))?;
+    let ready: Ready = serde_json::from_str(&text).map_err(|e| absent(e.to_string()))?;
+    // One that was killed leaves its links behind, and its pseudo-terminal's number may be somebody's by now.
+    UnixStream::connect(&ready.card).map_err(|e| absent(format!("it is gone ({e})")))?;
+    Ok(ready)
 }

@@ -16,6 +16,7 @@ mod socket;
 mod workmap;
 
 pub use commission::{CommissionOptions, commission};
+pub(crate) use emulator::announced;
 pub use emulator::{EmulatorError, Launch};
 pub use guardian::{GuardError, guard};
 pub use outcome::{Outcome, Progress, RunError};

@@ -9,7 +9,8 @@ use model::mass::{Item, Ledger};
 use model::stability::Response;
 use rig::config::SunRule;
 use rig::{HeatSource, RigFile};
-use signal::{Celsius, Channel};
+use signal::{Channel, Watts};
+use twin::sizing::warming;
 use twin::{Plant, TwinSpec};
 
 /// A battery that leaves bus or idle boards uncarried on every orbit loses the satellite: why, with the whole satellite's numbers.
@@ -80,10 +81,7 @@ pub fn calorimeter(rig: &RigFile) -> Option<Calorimeter> {
 pub fn calorimetry(rig: &RigFile, twin: &TwinSpec) -> Option<String> {
     let (calorimeter, circuit) = (calorimeter(rig)?, twin.plant.circuit?);
     let full_w = rig.accelerator.full_w.unwrap_or(twin.card.full_w);
-    let supply = twin.plant.room;
-    let rate = circuit.rate_w_k(supply.into());
-    let warming_k = full_w * calorimeter.capture_frac / rate;
-    let told = calorimeter.measure(circuit.flow_l_min, supply, Celsius(supply.0 + warming_k))?;
+    let told = warming(&calorimeter, &circuit, Watts(full_w), twin.plant.room)?;
     let part = told.u_w / full_w;
     let advice = if part > WORTH_FRAC {
         ": more than the 2.5 % that a closure within 5 % at 95 % leaves; lessen the flow until the coolant warms by 5 K or more, or match the sensors better"
@@ -91,8 +89,9 @@ pub fn calorimetry(rig: &RigFile, twin: &TwinSpec) -> Option<String> {
         ""
     };
     Some(format!(
-        "calorimeter: {:.2} l/min warm by {warming_k:.1} K at {full_w:.0} W, known to {:.1} W ({:.1} %, one standard uncertainty){advice}",
+        "calorimeter: {:.2} l/min warm by {:.1} K at {full_w:.0} W, known to {:.1} W ({:.1} %, one standard uncertainty){advice}",
         circuit.flow_l_min,
+        told.warming_k,
         told.u_w,
         part * 100.0
     ))
@@ -118,7 +117,7 @@ pub(super) fn suns(rig: &RigFile) -> (bool, bool) {
 }
 
 /// A weighed part in the ledgers of the model.
-pub(crate) fn item(mass: &rig::config::Mass) -> Item {
+pub(super) fn item(mass: &rig::config::Mass) -> Item {
     let ledger = match mass.ledger {
         rig::config::Ledger::FlyingCooling => Ledger::FlyingCooling,
         rig::config::Ledger::FlyingCompute => Ledger::FlyingCompute,

@@ -1,4 +1,4 @@
-//! The text of a profile and a rig, read and checked; every problem of both at once.
+//! The text of a profile and a rig, read and checked; every problem of both at once. What the rig's parts were weighed to be is read with it.
 
 use super::{Options, SetupError};
 use model::Profile;
@@ -18,7 +18,10 @@ pub(super) fn parse(options: &Options) -> Result<(Profile, RigFile, TwinSpec), S
     let profile = Profile::parse(&options.profile.file, &options.profile.text);
     let rig = parse_rig(&options.rig.file, &options.rig.text);
     match (profile, rig) {
-        (Ok(profile), Ok((rig, twin))) => Ok((profile, rig, twin)),
+        (Ok(profile), Ok((mut rig, twin))) => {
+            rig.masses = crate::weigh::masses(&rig, &options.rig.from)?;
+            Ok((profile, rig, twin))
+        }
         (profile, rig) => {
             let mut all = Vec::new();
             all.extend(profile.err().into_iter().flat_map(|p| p.0));

@@ -2,15 +2,14 @@
 //! energy counter. What comes too near to a limit is backed off until it stands, so that the largest power is known. Pure.
 
 use super::order::{Actuator, MARGIN_K, Survey};
-use crate::commission::{Facts, Window};
+use crate::commission::{COMING_K_MIN, Facts, HELD_WITHIN_K, Window};
+use control::SATURATED_FRAC;
 use signal::{Channel, Snapshot};
 use std::collections::VecDeque;
 use survey::{Energy, Figure, Figures, Status};
 
 /// A plate this near to its target is there, and takes load, K.
 const NEAR_K: f64 = 1.0;
-/// It counts as held within this, K, as in commissioning.
-const HELD_K: f64 = 0.3;
 /// Time from no load to full load, bench s: long against the lag of a plate, so that it stays near its target.
 const RAMP_S: f64 = 90.0;
 /// Readings that must stand still, bench s.
@@ -24,12 +23,8 @@ const POWER_FRAC_MIN: f64 = 0.02;
 const BEGIN_S: f64 = 300.0;
 /// Longest wait for it, bench s.
 const SETTLE_S: f64 = 1800.0;
-/// A plate at the limit of its output moves at least this fast if it is still coming, K/min.
-const COMING_K_MIN: f64 = 0.1;
 /// Part of the range of power that is taken back where a limit is in the way.
 const BACK_FRAC: f64 = 0.1;
-/// Part of the limit at which a TEC controller's current counts as at it, as for runs.
-const SATURATED_FRAC: f64 = 0.98;
 /// After load was taken back temperatures get this long before more is taken, bench s; unless something is nearer than [`HARD_K`].
 const HOLD_S: f64 = 60.0;
 const HARD_K: f64 = 1.0;
@@ -227,7 +222,7 @@ impl Measurement {
         let off_k = self.target.zip(window.mean(Channel::Plate)).map(|(target, plate)| plate - target);
         let plate_drift = window.per_min(Channel::Plate);
         let still = |drift: Option<f64>, most: f64, needed: bool| drift.map_or(!needed, |d| d.abs() <= most);
-        let held = off_k.is_none_or(|k| k.abs() <= HELD_K) && still(plate_drift, PLATE_K_MIN, self.target.is_some());
+        let held = off_k.is_none_or(|k| k.abs() <= HELD_WITHIN_K) && still(plate_drift, PLATE_K_MIN, self.target.is_some());
         let quiet = still(window.per_min(Channel::Die), DIE_K_MIN, false)
             && still(window.per_min(Channel::BoardPower), POWER_FRAC_MIN * facts.full_w, true);
         if *level > 0.0 && !now.worked {
@@ -266,7 +261,7 @@ impl Measurement {
         }
         let amps = window.mean(Channel::TecCurrent);
         let saturated = facts.current_limit_a > 0.0 && amps.is_some_and(|a| a.abs() >= SATURATED_FRAC * facts.current_limit_a);
-        let away = off_k.filter(|k| k.abs() > HELD_K);
+        let away = off_k.filter(|k| k.abs() > HELD_WITHIN_K);
         let coming = away.zip(plate_drift).is_some_and(|(off, drift)| drift * off.signum() < -COMING_K_MIN);
         if let Some(off) = away.filter(|_| full && !coming && (saturated || waited > SETTLE_S / 2.0)) {
             let words = format!("the plate stands {off:+.1} K off at {:.1} A", amps.unwrap_or(f64::NAN));

@@ -19,6 +19,7 @@ const MANIFEST: &str = r#"
 schema = 1
 name = "a-run"
 simulated = true
+boundary = "server"
 [plan]
 dt_s = 1.0
 [accelerator]

@@ -105,7 +105,8 @@ fn what_a_rig_declares_arrives() {
     let setpoint = tec.setpoint.unwrap();
     assert_eq!((setpoint.limits.min(), setpoint.limits.max(), setpoint.rate_k_min), (5.0, 60.0, 8.0));
     assert_eq!(rig.channel(Role::Sink).unwrap().safe, SafeAction::On);
-    assert!(rig.mass_kg(Ledger::FlyingCooling) > 0.0 && rig.mass_kg(Ledger::Support) > rig.mass_kg(Ledger::FlyingCooling));
+    let charged_kg = |ledger| rig.masses.iter().filter(|m| m.ledger == ledger).map(Mass::charged_kg).sum::<f64>();
+    assert!(charged_kg(Ledger::FlyingCooling) > 0.0 && charged_kg(Ledger::Support) > charged_kg(Ledger::FlyingCooling));
 }
 
 /// One change to a sound rig, and what must be said about it.
