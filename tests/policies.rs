@@ -30,6 +30,16 @@ fn outcome(policy: PolicyChoice, profile: &str, changes: &[(&str, &str)]) -> (f6
     (told.work.expect("work"), told.soc_frac.map_or(1.0, |s| s.0), told.die_degc.expect("a die"))
 }
 
+/// A plan leaves the battery what the light takes within a tick of the penumbra: without that it runs short by hundredths of a kWh on these orbits,
+/// and what leaves bus and idle boards uncarried is refused.
+#[test]
+fn a_plan_carries_bus_and_idle_boards_through_the_penumbra() {
+    for profile in ["dawn-dusk-650", "iss-420", "shell-1000"] {
+        // Building it refuses what it does not carry.
+        let _ = setup_of(profile, &[], Some(PolicyChoice::Plan));
+    }
+}
+
 /// On the twin: battery and plan turn what follow-sun spills into work, and leave the battery its planned depth.
 #[test]
 fn a_plan_gains_over_following_the_sun() {

@@ -92,6 +92,7 @@ impl Bench {
         if !self.silent_card {
             s.set(Channel::BoardEnergy, good(self.energy_j));
             s.set(Channel::WorkUnits, good(self.units));
+            s.set(Channel::WorkInputUnits, good(3.0 * self.units));
         }
         guard::put_over(&mut s, &self.over, self.tick as f64);
         s
@@ -202,6 +203,7 @@ fn a_flight_is_flown_to_its_end_and_counts_its_work() {
     assert_eq!(last.view.mission_s, Some(600.0));
     // 600 s of full sun at 700 units a second.
     assert!((last.view.work_units.expect("counted") - 420_000.0).abs() < 1.0);
+    assert!((last.view.work_input_units.expect("counted apart") - 1_260_000.0).abs() < 3.0);
     let after = bench.step();
     assert_eq!((after.commands.thermal, after.commands.duty), (Thermal::Off, None));
 }

@@ -117,12 +117,7 @@ impl LiveDevices {
             }));
             let remarks = accelerator.remarks().into_iter();
             self.notes.extend(remarks.map(|r| Event { severity: r.severity, kind: r.kind, who: "accelerator".into(), message: r.message }));
-            if let Some(units) = workload.units() {
-                snapshot.set(Channel::WorkUnits, Reading::good(units, bench_s, Origin::Measured));
-            }
-            if let Some(units) = workload.input_units() {
-                snapshot.set(Channel::WorkInputUnits, Reading::good(units, bench_s, Origin::Measured));
-            }
+            counted(workload.as_ref(), bench_s, snapshot);
             fault = workload.healthy().err();
         }
         fault
@@ -271,5 +266,59 @@ impl Devices for LiveDevices {
             emulator.finish(unconfirmed.is_empty());
         }
         (unconfirmed, std::mem::take(&mut self.notes))
+    }
+}
+
+/// What a real workload counted, put out and taken in apart; nothing where it does not count.
+fn counted(workload: &dyn Workload, bench_s: f64, snapshot: &mut Snapshot) {
+    for (channel, units) in [(Channel::WorkUnits, workload.units()), (Channel::WorkInputUnits, workload.input_units())] {
+        if let Some(units) = units {
+            snapshot.set(channel, Reading::good(units, bench_s, Origin::Measured));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Work that counts what it is told to have counted.
+    struct Told(Option<f64>, Option<f64>);
+
+    impl workload::Workload for Told {
+        fn set_duty(&mut self, _: f64) {}
+
+        fn units(&self) -> Option<f64> {
+            self.0
+        }
+
+        fn input_units(&self) -> Option<f64> {
+            self.1
+        }
+
+        fn unit(&self) -> &'static str {
+            "token"
+        }
+
+        fn describe(&self) -> String {
+            String::new()
+        }
+
+        fn healthy(&self) -> Result<(), String> {
+            Ok(())
+        }
+
+        fn stop(self: Box<Self>, _: Duration) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn what_is_put_out_and_taken_in_are_read_apart_and_what_is_not_counted_is_missing() {
+        for told in [(Some(7.0), Some(512.0)), (Some(7.0), None), (None, None)] {
+            let mut snapshot = Snapshot::default();
+            counted(&Told(told.0, told.1), 3.0, &mut snapshot);
+            assert_eq!((snapshot.usable(Channel::WorkUnits), snapshot.usable(Channel::WorkInputUnits)), told);
+        }
     }
 }
