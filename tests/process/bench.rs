@@ -24,6 +24,9 @@ pub(super) const LEASE_S: f64 = 3.0;
 /// Whatever has not happened after this long is not going to.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long the lines of one stream may come after the end of the other.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
 /// A scratch place: working folder, run folders and session sockets of one test.
 pub(super) struct Bench {
     root: TempDir,
@@ -191,13 +194,14 @@ impl Process {
     /// The first line from now on, on either stream, that contains this.
     #[track_caller]
     pub(super) fn hear(&mut self, words: &str) -> String {
-        let deadline = Instant::now() + PATIENCE;
+        let mut deadline = Instant::now() + PATIENCE;
         while let Ok(said) = self.said.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             self.take(&said);
             match said {
                 Said::Out(line) | Said::Err(line) if line.contains(words) => return line,
                 Said::Out(_) | Said::Err(_) => {}
-                Said::Over => break,
+                // The other stream is read by another thread, and its last lines may still be on their way.
+                Said::Over => deadline = deadline.min(Instant::now() + LAST_WORDS),
             }
         }
         panic!("never heard \"{words}\" in\n{}{}", self.out, self.err);
@@ -221,7 +225,7 @@ impl Process {
         let mut over = false;
         loop {
             // Whoever inherited standard error may hold it open for longer than the process lives.
-            let wait = if over { Duration::from_millis(200) } else { deadline.saturating_duration_since(Instant::now()) };
+            let wait = if over { LAST_WORDS / 2 } else { deadline.saturating_duration_since(Instant::now()) };
             match self.said.recv_timeout(wait) {
                 Ok(Said::Over) => over = true,
                 Ok(said) => self.take(&said),

@@ -130,10 +130,11 @@ fn go(
         }
         let told = sitting.tick(tick, bench_s, &look);
         for point in told.points {
-            observer.point(&point);
             // What was measured took time; what was known did not.
             taken += u32::from(point.figures.get(survey::Figure::Window).is_some());
-            store.point(point)?;
+            // Told is kept: whoever hears of a point finds it in the file, whatever happens next.
+            store.point(point.clone())?;
+            observer.point(&point);
         }
         devices.apply(tick, &told.commands);
         let each_s = match begun_s {
