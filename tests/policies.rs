@@ -54,6 +54,19 @@ fn a_plan_gains_over_following_the_sun() {
     assert!(battery_soc > 0.58 && plan_soc > 0.58, "{battery_soc} {plan_soc}");
 }
 
+/// A plan is never worse than the simple policies it could have been: where its grid costs more than it finds, one of them is flown, and said.
+#[test]
+fn a_plan_is_never_worse_than_what_it_could_have_been() {
+    for (profile, changes) in [("faults-560", &[][..]), ("dawn-dusk-650", &[]), ("noon-midnight-560", SPARE)] {
+        let of = |policy| outcome(policy, profile, changes).0;
+        let (sun, battery, plan) = (of(PolicyChoice::FollowSun), of(PolicyChoice::Battery), of(PolicyChoice::Plan));
+        // A ten-thousandth: battery and temperatures of the bench are not quite those of the orbit that repeats for ever.
+        assert!(plan >= sun.max(battery) * 0.9999, "{profile}: {plan} of {sun} and {battery}");
+    }
+    let words = |profile| setup_of(profile, &[], Some(PolicyChoice::Plan)).policy_words();
+    assert!(words("faults-560").starts_with("plan, flown as battery"), "{}", words("faults-560"));
+}
+
 /// A card that slows down early: held below, it never throttles. What that costs in work is said, not judged: the twin's card loses no efficiency to
 /// throttling, a real one may.
 #[test]

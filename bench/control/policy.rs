@@ -127,6 +127,12 @@ impl ThermalLaw {
         self.fast_k_w
     }
 
+    /// The most the board may draw with its coolant at `supply` for the die to stay below the limit now, W; never negative. For who knows
+    /// what the coolant is going to do; who does not looks one lag ahead ([`ThermalLaw::most_w`]).
+    pub fn most_now_w(&self, supply: signal::Kelvin) -> f64 {
+        ((self.limit.0 - Celsius::from(supply).0) / self.fast_k_w).max(0.0)
+    }
+
     /// The most the board may draw now for the die to stay below the limit one lag ahead, W; never negative. The hotter of model and
     /// measurement counts; what is not a number allows nothing.
     pub fn most_w(&self, seen: &Seen<'_>) -> f64 {

@@ -3,11 +3,11 @@
 
 use crate::setup::SetupError;
 use accelerator::Spec;
-use control::{Cycle, Governor, Plan, Policy, Seen, ThermalLaw, WorkMap};
+use control::{Cycle, Governor, Plan, Policy, ThermalLaw, WorkMap};
 use model::Profile;
 use model::flight::FlightModel;
 use model::profile::PolicyChoice;
-use signal::{Celsius, Watts};
+use signal::{Celsius, Kelvin, Watts};
 use std::sync::Arc;
 use survey::Surface;
 use twin::CardSpec;
@@ -18,6 +18,8 @@ const BELOW_TRIP_K: f64 = 5.0;
 const MAP_DEGC: std::ops::RangeInclusive<u32> = 0..=120;
 /// Times the plan is made anew with the temperatures that the last one leads to.
 const PLANS: u32 = 2;
+/// Steps of the orbit by which policies are held against each other: 6 s in LEO.
+const JUDGED: usize = 960;
 
 /// What a policy is made for.
 pub(crate) struct Subject<'a> {
@@ -60,7 +62,7 @@ pub(crate) fn build(choice: PolicyChoice, subject: &Subject<'_>) -> Result<Polic
         PolicyChoice::Battery if profile.battery.is_none() => return Err(no_battery()),
         PolicyChoice::Battery => Policy::Battery,
         PolicyChoice::Thermal => Policy::Thermal(thermal(subject).map_err(|e| refused(&e))?),
-        PolicyChoice::Plan => Policy::Plan(Arc::new(plan(subject).map_err(|e| refused(&e))?.ok_or_else(no_battery)?)),
+        PolicyChoice::Plan => plan(subject).map_err(|e| refused(&e))?.ok_or_else(no_battery)?,
     })
 }
 
@@ -97,55 +99,102 @@ fn plate_k_w(subject: &Subject<'_>) -> Result<f64, control::PolicyError> {
     Ok((above(&states.1) - above(&states.0)) / (governor.full.0 - governor.idle.0))
 }
 
-fn plan(subject: &Subject<'_>) -> Result<Option<Plan>, Box<dyn std::error::Error>> {
-    let Subject { profile, flight, governor, .. } = subject;
-    let believed = believed_map(subject)?;
-    let law = thermal(subject)?;
-    let plate_k_w = plate_k_w(subject)?;
-    let (env, period_s) = (&profile.environment, profile.environment.period_s());
-    let mut planned = None;
-    let mut flown = (*governor).clone();
-    for _ in 0..PLANS {
-        let Some(cycle) = Cycle::find(&flown, env, period_s) else { return Ok(None) };
+/// What a plan is made with.
+struct Planner<'a> {
+    subject: &'a Subject<'a>,
+    believed: WorkMap,
+    law: ThermalLaw,
+    plate_k_w: f64,
+}
+
+impl<'a> Planner<'a> {
+    fn new(subject: &'a Subject<'a>) -> Result<Self, Box<dyn std::error::Error>> {
+        Ok(Self { subject, believed: believed_map(subject)?, law: thermal(subject)?, plate_k_w: plate_k_w(subject)? })
+    }
+
+    /// Work per second at board power `w` with the coolant at `supply`.
+    fn rate(&self, supply: Kelvin, w: f64) -> f64 {
+        let degc = Celsius::from(supply).0;
+        match self.subject.map {
+            // A map ends at its last point below the slowdown: beyond that more power brings nothing.
+            // It knows the die's share: it was measured with the die on the plate.
+            Some(Mapped { surface, .. }) => {
+                let w = w.min(self.law.most_now_w(supply).max(self.subject.governor.idle.0));
+                surface.rate_clamped(w, degc + self.plate_k_w * w)
+            }
+            // What is believed of the card says what a slowed-down one does.
+            None => self.believed.rate(w, degc + self.law.fast_k_w() * w),
+        }
+    }
+
+    /// Coolant and budget at the beginning of each of `steps` steps of the orbit that `policy` flies again and again; `None` without a battery.
+    fn fly(&self, policy: Policy, steps: usize) -> Option<Flown> {
+        let Subject { profile, flight, governor, .. } = self.subject;
+        let (env, period_s) = (&profile.environment, profile.environment.period_s());
+        let cycle = Cycle::find(&Governor { policy, ..(*governor).clone() }, env, period_s)?;
         let budget = |t: f64| cycle.budget(t).0;
         let mut state = flight.periodic(env, period_s, budget);
-        let dt_s = period_s / Plan::steps() as f64;
-        // Coolant through the orbit, and how much may be drawn at each moment without running into the slowdown.
-        let places: Vec<(f64, f64)> = (0..Plan::steps())
+        let dt_s = period_s / steps as f64;
+        let places = (0..steps)
             .map(|k| {
                 let t = k as f64 * dt_s;
-                let view = flight.view(&state);
-                let most_w = law.most_w(&Seen { flight: &view, die: None, margin_k: None });
+                let supply = flight.view(&state).supply;
                 flight.fly(&mut state, env, (t, t + dt_s), dt_s, budget);
-                (Celsius::from(view.supply).0, most_w)
+                (supply, budget(t + dt_s / 2.0))
             })
             .collect();
-        if let Some(Mapped { surface, clamp: false }) = subject.map {
-            // Everything the plan may look at has to be on the map: between idle and as much as the temperatures allow, at every moment.
-            for (k, (supply, most_w)) in places.iter().enumerate() {
-                for w in [governor.idle.0, governor.full.0.min(most_w.max(governor.idle.0))] {
-                    surface.rate(w, supply + plate_k_w * w).map_err(|outside| {
-                        format!(
-                            "{:.0} s into the orbit {outside}; measure a wider map, choose another profile, or take its edge there with --map-clamp",
-                            k as f64 * dt_s
-                        )
-                    })?;
-                }
+        Some(Flown { places, sound: cycle.recovers() && cycle.unmet_j == 0.0 })
+    }
+
+    /// Mean work per second of the orbit that this policy flies again and again, temperatures and battery as it makes them; `None` if the battery does
+    /// not carry it.
+    fn mean(&self, policy: &Policy) -> Option<f64> {
+        let flown = self.fly(policy.clone(), JUDGED).filter(|flown| flown.sound)?;
+        let sum: f64 = flown.places.iter().map(|(supply, w)| self.rate(*supply, *w)).sum();
+        Some(sum / flown.places.len() as f64)
+    }
+
+    /// Everything a plan may look at has to be on the map: between idle and as much as the temperatures allow, at every moment.
+    fn within(&self, places: &[(Kelvin, f64)], dt_s: f64) -> Result<(), String> {
+        let Some(Mapped { surface, clamp: false }) = self.subject.map else { return Ok(()) };
+        let (idle, full) = (self.subject.governor.idle.0, self.subject.governor.full.0);
+        for (k, (supply, _)) in places.iter().enumerate() {
+            for w in [idle, full.min(self.law.most_now_w(*supply).max(idle))] {
+                surface.rate(w, Celsius::from(*supply).0 + self.plate_k_w * w).map_err(|outside| {
+                    format!(
+                        "{:.0} s into the orbit {outside}; measure a wider map, choose another profile, or take its edge there with --map-clamp",
+                        k as f64 * dt_s
+                    )
+                })?;
             }
         }
-        let rate = |k: usize, w: f64| {
-            let (supply, most_w) = places[k];
-            // Beyond what the temperatures allow more power brings nothing.
-            let w = w.min(most_w.max(governor.idle.0));
-            match subject.map {
-                // The map knows the die's share of it: it was measured with the die on the plate.
-                Some(Mapped { surface, .. }) => surface.rate_clamped(w, supply + plate_k_w * w),
-                None => believed.rate(w, supply + law.fast_k_w() * w),
-            }
-        };
-        let Some(next) = Plan::solve(governor, env, period_s, rate) else { return Ok(None) };
-        flown.policy = Policy::Plan(Arc::new(next.clone()));
-        planned = Some(next);
+        Ok(())
     }
-    Ok(planned)
+}
+
+/// An orbit as a policy flies it.
+struct Flown {
+    /// Coolant, and budget, W.
+    places: Vec<(Kelvin, f64)>,
+    /// The battery carries it, orbit after orbit.
+    sound: bool,
+}
+
+/// The policy that does the most work in the flight model: a plan, made anew with the temperatures that the one before leads to; or one of the
+/// simple ones where no plan does better. A plan lives on a grid, and where there is nothing to gain its grid costs a few tenths of a per cent.
+fn plan(subject: &Subject<'_>) -> Result<Option<Policy>, Box<dyn std::error::Error>> {
+    let Subject { profile, governor, .. } = subject;
+    let planner = Planner::new(subject)?;
+    let (env, period_s) = (&profile.environment, profile.environment.period_s());
+    let mut known = vec![Policy::FollowSun, Policy::Battery];
+    let mut last = (*governor).policy.clone();
+    for _ in 0..PLANS {
+        let Some(Flown { places, .. }) = planner.fly(last, Plan::steps()) else { return Ok(None) };
+        planner.within(&places, period_s / Plan::steps() as f64)?;
+        let Some(next) = Plan::solve(governor, env, period_s, |k, w| planner.rate(places[k].0, w)) else { return Ok(None) };
+        last = Policy::Plan(Arc::new(next));
+        known.push(last.clone());
+    }
+    let best = known.into_iter().map(|p| (planner.mean(&p), p)).max_by(|a, b| a.0.unwrap_or(f64::MIN).total_cmp(&b.0.unwrap_or(f64::MIN)));
+    Ok(best.map(|(_, policy)| policy))
 }

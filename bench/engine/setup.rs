@@ -150,6 +150,16 @@ pub struct Setup {
 }
 
 impl Setup {
+    /// The policy that was asked for, and the one that flies in its place where no plan does more in the flight model.
+    pub fn policy_words(&self) -> String {
+        let choice = self.options.policy.unwrap_or(self.profile.power.policy);
+        let flown = self.law.governor.policy.word();
+        if choice == PolicyChoice::Plan && flown != "plan" {
+            return format!("plan, flown as {flown} (no plan does more in the flight model)");
+        }
+        flown.to_owned()
+    }
+
     /// Parses, checks and prepares.
     pub fn build(options: Options) -> Result<Self, SetupError> {
         let setup = Self::beyond_rig(options)?;

@@ -48,7 +48,13 @@ pub(crate) fn rehearse(args: &RehearseArgs) -> Result<Exit> {
     } else {
         print(&setup.title(), &told)?;
         if let Some(gain) = gain {
-            say!("  policy    {}: {:+.2} % work over follow-sun", setup.law.governor.policy.word(), gain * 100.0);
+            say!("  policy    {}: {:+.2} % work over follow-sun", setup.policy_words(), gain * 100.0);
+            if told.limited_frac > LIMITED_FRAC {
+                say!(
+                    "  caution   {:.0} % of rows limited: the bench is cooler there than the flight would be, and the gain is not the flight's",
+                    told.limited_frac * 100.0
+                );
+            }
         }
         if let Some(map) = &setup.work_map {
             let edge = if map.clamped { ", its edge where the plan leaves it" } else { "" };
@@ -75,6 +81,9 @@ pub(crate) fn rehearse(args: &RehearseArgs) -> Result<Exit> {
     }
     Ok(if told.flown { Exit::Done } else { Exit::GateFailed })
 }
+
+/// Share of limited rows above which the bench's work is not what the flight model decided by.
+const LIMITED_FRAC: f64 = 0.05;
 
 /// Work over that of following the Sun on the same bench, less one; `None` where that is the policy, or where either does not fly.
 fn gain(args: &RehearseArgs, setup: &engine::setup::Setup, told: &Rehearsal) -> Result<Option<f64>> {
