@@ -39,7 +39,7 @@ pub use heat::HeatLaw;
 pub use interlock::{Held, Spin, Trip};
 pub use io::{Commands, End, Event, Input, Instruments, Output, Thermal, View};
 pub use law::{Actuator, Guards, Law, LawError, Patience, Servo, SetpointLaw, Staging};
-pub use plan::{MapError, Plan, WorkMap};
+pub use plan::Plan;
 pub use plausible::{PlausibleLaw, Suspect};
 pub use polarity::PolarityLaw;
 pub use policy::{Policy, PolicyError, Seen, THERMAL_MARGIN_K, ThermalLaw};

@@ -1,5 +1,5 @@
-//! An optimal plan over an orbit: which budget at which moment and state of charge does the most work, by dynamic programming over a map of
-//! work against power and temperature.
+//! An optimal plan over an orbit: which budget at which moment and state of charge does the most work, by dynamic programming over
+//! what work a watt does at each moment.
 //!
 //! The orbit is cut into steps and the state of charge into a grid; going backwards, each gets the budget whose work now and best work from
 //! the state it leads to are the most together. The orbit repeats, so the values at its end are those at its beginning: a few rounds settle
@@ -12,7 +12,6 @@ use crate::Governor;
 use model::battery::BatteryState;
 use model::environment::{Environment, Sample};
 use signal::Watts;
-use thiserror::Error;
 
 /// Steps an orbit: 24 s in LEO.
 const STEPS: usize = 240;
@@ -22,60 +21,6 @@ const LEVELS: usize = 201;
 const CHOICES: usize = 29;
 /// Rounds of the orbit until its end is worth what its beginning is.
 const ROUNDS: usize = 8;
-
-/// Work rate against board power and die temperature, as measured or believed.
-#[derive(Clone, Debug, PartialEq)]
-pub struct WorkMap {
-    power_w: Vec<f64>,
-    degc: Vec<f64>,
-    /// By power, then temperature.
-    units_per_s: Vec<f64>,
-}
-
-/// What is no map.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum MapError {
-    /// An axis is too short or not ascending.
-    #[error("the {0} of a work map need two or more ascending values")]
-    Axis(&'static str),
-    /// There are more or fewer rates than places for them, or one is not a rate.
-    #[error("a work map of {0} places needs that many rates, none negative")]
-    Rates(usize),
-}
-
-impl WorkMap {
-    /// Rates in rows of one power each.
-    pub fn new(power_w: Vec<f64>, degc: Vec<f64>, units_per_s: Vec<f64>) -> Result<Self, MapError> {
-        let ascending = |axis: &[f64]| axis.len() > 1 && axis.iter().all(|v| v.is_finite()) && axis.windows(2).all(|w| w[0] < w[1]);
-        if !ascending(&power_w) {
-            return Err(MapError::Axis("powers"));
-        }
-        if !ascending(&degc) {
-            return Err(MapError::Axis("temperatures"));
-        }
-        let places = power_w.len() * degc.len();
-        if units_per_s.len() != places || units_per_s.iter().any(|r| !(r.is_finite() && *r >= 0.0)) {
-            return Err(MapError::Rates(places));
-        }
-        Ok(Self { power_w, degc, units_per_s })
-    }
-
-    /// Work rate at this power and temperature, bilinear; outside the map that of its edge.
-    pub fn rate(&self, power_w: f64, degc: f64) -> f64 {
-        let (row, across) = place(&self.power_w, power_w);
-        let (column, along) = place(&self.degc, degc);
-        let at = |r: usize, c: usize| self.units_per_s[r * self.degc.len() + c];
-        let edge = |r: usize| at(r, column) + along * (at(r, column + 1) - at(r, column));
-        edge(row) + across * (edge(row + 1) - edge(row))
-    }
-}
-
-/// The interval of `axis` that holds `value`, and how far into it, 0 to 1.
-fn place(axis: &[f64], value: f64) -> (usize, f64) {
-    let k = axis.partition_point(|v| *v <= value).clamp(1, axis.len() - 1) - 1;
-    let part = (value - axis[k]) / (axis[k + 1] - axis[k]);
-    (k, if part.is_nan() { 0.0 } else { part.clamp(0.0, 1.0) })
-}
 
 /// The table of best budgets.
 #[derive(Clone, Debug, PartialEq)]

@@ -145,20 +145,6 @@ fn the_device_may_know_of_a_lower_slowdown() {
     assert!(ThermalLaw::new(Celsius(f64::NAN), 0.3, 1.1, 0.5, 300.0).is_err());
 }
 
-#[test]
-fn a_map_is_what_it_says_between_its_points_and_refuses_nonsense() {
-    let map = WorkMap::new(vec![100.0, 200.0, 400.0], vec![30.0, 60.0], vec![0.0, 0.0, 10.0, 8.0, 20.0, 12.0]).expect("a map");
-    for (power, degc, rate) in
-        [(100.0, 30.0, 0.0), (200.0, 45.0, 9.0), (300.0, 60.0, 10.0), (1e3, 90.0, 12.0), (0.0, 0.0, 0.0), (f64::NAN, 30.0, 0.0)]
-    {
-        assert!((map.rate(power, degc) - rate).abs() < 1e-9, "{power} W, {degc} °C: {}", map.rate(power, degc));
-    }
-    assert_eq!(WorkMap::new(vec![1.0], vec![1.0, 2.0], vec![0.0; 2]), Err(MapError::Axis("powers")));
-    assert_eq!(WorkMap::new(vec![1.0, 2.0], vec![2.0, f64::NAN], vec![0.0; 4]), Err(MapError::Axis("temperatures")));
-    assert_eq!(WorkMap::new(vec![1.0, 2.0], vec![1.0, 2.0], vec![0.0, 0.0, f64::NAN, 0.0]), Err(MapError::Rates(4)));
-    assert_eq!(WorkMap::new(vec![1.0, 2.0], vec![1.0, 2.0], vec![0.0; 3]), Err(MapError::Rates(4)));
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
     /// Whatever the policy, the charge, the moment and the temperatures: no budget above the limit, none above what there is, none that is no number.

@@ -3,7 +3,7 @@
 
 use crate::setup::SetupError;
 use accelerator::Spec;
-use control::{Cycle, Governor, Plan, Policy, ThermalLaw, WorkMap};
+use control::{Cycle, Governor, Plan, Policy, ThermalLaw};
 use model::Profile;
 use model::flight::FlightModel;
 use model::profile::PolicyChoice;
@@ -14,8 +14,6 @@ use twin::CardSpec;
 
 /// Margin of the die interlock over the slowdown where a real device's is not known before it runs, K.
 const BELOW_TRIP_K: f64 = 5.0;
-/// Temperatures at which the believed work map is laid down, °C.
-const MAP_DEGC: std::ops::RangeInclusive<u32> = 0..=120;
 /// Times the plan is made anew with the temperatures that the last one leads to.
 const PLANS: u32 = 2;
 /// Steps of the orbit by which policies are held against each other: 6 s in LEO.
@@ -77,16 +75,6 @@ fn thermal(subject: &Subject<'_>) -> Result<ThermalLaw, control::PolicyError> {
     ThermalLaw::of(flight, &profile.environment.at(0.0), governor.idle, governor.full, slowdown(subject))
 }
 
-/// What the believed card does at this power and temperature: work in proportion to power above idle, less what a hot die costs.
-fn believed_map(subject: &Subject<'_>) -> Result<WorkMap, control::MapError> {
-    let (card, idle, full) = (subject.card, subject.governor.idle.0, subject.governor.full.0);
-    let degc: Vec<f64> = MAP_DEGC.step_by(2).map(f64::from).collect();
-    let rate = |w: f64, t: f64| card.rate((w - idle) / (full - idle), t);
-    let powers = vec![idle, full];
-    let rates = powers.iter().flat_map(|w| degc.iter().map(|t| rate(*w, *t))).collect();
-    WorkMap::new(powers, degc, rates)
-}
-
 /// Plate above coolant for a watt at the board, K/W, between idle and full load in the first light.
 fn plate_k_w(subject: &Subject<'_>) -> Result<f64, control::PolicyError> {
     let Subject { profile, flight, governor, .. } = subject;
@@ -102,14 +90,13 @@ fn plate_k_w(subject: &Subject<'_>) -> Result<f64, control::PolicyError> {
 /// What a plan is made with.
 struct Planner<'a> {
     subject: &'a Subject<'a>,
-    believed: WorkMap,
     law: ThermalLaw,
     plate_k_w: f64,
 }
 
 impl<'a> Planner<'a> {
     fn new(subject: &'a Subject<'a>) -> Result<Self, Box<dyn std::error::Error>> {
-        Ok(Self { subject, believed: believed_map(subject)?, law: thermal(subject)?, plate_k_w: plate_k_w(subject)? })
+        Ok(Self { subject, law: thermal(subject)?, plate_k_w: plate_k_w(subject)? })
     }
 
     /// Work per second at board power `w` with the coolant at `supply`.
@@ -123,7 +110,11 @@ impl<'a> Planner<'a> {
                 surface.rate_clamped(w, degc + self.plate_k_w * w)
             }
             // What is believed of the card says what a slowed-down one does.
-            None => self.believed.rate(w, degc + self.law.fast_k_w() * w),
+            None => {
+                let (idle, full) = (self.subject.governor.idle.0, self.subject.governor.full.0);
+                let (k_w, duty) = (self.law.fast_k_w(), (w - idle) / (full - idle));
+                self.subject.card.settled_rate(duty, degc + k_w * idle, k_w * (full - idle))
+            }
         }
     }
 

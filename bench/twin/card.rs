@@ -58,6 +58,17 @@ impl CardSpec {
         self.allowed(duty, die_degc) * self.units_per_s * self.leak(die_degc)
     }
 
+    /// Work per second at this duty once the die has settled, which is at `idle_degc` without work and `rise_k` above it at full power: a card that slows
+    /// down draws less, and so is less hot than what was asked of it would make it.
+    pub fn settled_rate(&self, duty: f64, idle_degc: f64, rise_k: f64) -> f64 {
+        // In the band the duty falls with temperature in a line, and temperature rises with duty in another: they cross once.
+        let fall = rise_k * duty * 0.5 / SLOWDOWN_BAND_K;
+        let crossing = (idle_degc + rise_k * duty + fall * self.slowdown_degc) / (1.0 + fall);
+        let (free, half) = (idle_degc + rise_k * duty, idle_degc + rise_k * duty * 0.5);
+        let settled = if free <= self.slowdown_degc { free } else { crossing.max(half) };
+        self.rate(duty, settled)
+    }
+
     /// What is left of a duty when the die is so hot that the card slows down.
     fn allowed(&self, duty: f64, die_degc: f64) -> f64 {
         let over = ((die_degc - self.slowdown_degc) / SLOWDOWN_BAND_K).clamp(0.0, 1.0);
@@ -229,6 +240,39 @@ impl Card {
             utilisation_pct: self.duty * 100.0,
             throttle: self.throttle,
             units: self.units,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Settled is where the power that is drawn makes the temperature that lets it be drawn: found here by halving, without the formula.
+    #[test]
+    fn a_settled_card_draws_what_its_temperature_allows() {
+        let document = signal::Document::parse("twin.toml", include_str!("../../rigs/twin.toml"));
+        let card = CardSpec::read(&document.root().section("card"));
+        for (duty, idle_degc, rise_k) in [
+            (0.0, 90.0, 22.0),
+            (0.5, 40.0, 22.0),
+            (1.0, 62.0, 22.0),
+            (1.0, 65.0, 22.0),
+            (0.7, 75.0, 22.0),
+            (1.0, 75.0, 22.0),
+            (1.0, 95.0, 22.0),
+        ] {
+            let (mut cool, mut hot) = (idle_degc, idle_degc + rise_k);
+            for _ in 0..60 {
+                let middle = f64::midpoint(cool, hot);
+                if idle_degc + rise_k * card.allowed(duty, middle) > middle {
+                    cool = middle;
+                } else {
+                    hot = middle;
+                }
+            }
+            let (told, found) = (card.settled_rate(duty, idle_degc, rise_k), card.rate(duty, hot));
+            assert!((told - found).abs() < 1e-6 * card.units_per_s, "{duty} {idle_degc}: {told} and {found}");
         }
     }
 }
