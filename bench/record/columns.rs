@@ -201,9 +201,13 @@ columns! {
     AccelFanPct "accel_fan_pct" "%" 0 Bookkeeping Fan "Fastest fan of the board; empty where it has none.";
     AccelEccCorrectedCount "accel_ecc_corrected_count" "count" 0 Bookkeeping EccCorrected "Memory errors corrected since the driver was loaded.";
     AccelEccUncorrectedCount "accel_ecc_uncorrected_count" "count" 0 Bookkeeping EccUncorrected "Memory errors that could not be corrected since the driver was loaded.";
+    AccelEccCorrectedLifeCount "accel_ecc_corrected_life_count" "count" 0 Bookkeeping EccCorrectedLife "Memory errors corrected over the board's whole life.";
+    AccelEccUncorrectedLifeCount "accel_ecc_uncorrected_life_count" "count" 0 Bookkeeping EccUncorrectedLife "Memory errors that could not be corrected over the board's whole life.";
     AccelRetiredPagesCount "accel_retired_pages_count" "count" 0 Bookkeeping RetiredPages "Memory pages retired for good.";
     AccelRemappedRowsCount "accel_remapped_rows_count" "count" 0 Bookkeeping RemappedRows "Memory rows remapped for good.";
     AccelRepairPendingCount "accel_repair_pending_count" "count" 0 Bookkeeping RepairPending "1 if a retirement or remapping waits for a reset.";
+    AccelRemapFailedCount "accel_remap_failed_count" "count" 0 Bookkeeping RemapFailed "1 if a memory row could not be remapped: the board is for repair.";
+    AccelProcessesCount "accel_processes_count" "count" 0 Bookkeeping Processes "Processes that the driver shows on the board, the run's own work among them.";
     AccelXid "accel_xid" "code" 0 Bookkeeping Xid "Code of the last critical error (Xid) seen since the run began; empty if there was none.";
     WorkUnits "work_units" "units" 3 Derived WorkUnits "Work done (put out) over the mission, in the workload's own units.";
     WorkInputUnits "work_input_units" "units" 3 Derived WorkInputUnits "Work taken in over the mission, such as tokens of prompts; apart from what is put out.";

@@ -255,12 +255,20 @@ channels! {
     EccCorrected,
     /// Memory errors that could not be corrected since the driver was loaded.
     EccUncorrected,
+    /// Memory errors corrected over the board's whole life.
+    EccCorrectedLife,
+    /// Memory errors that could not be corrected over the board's whole life.
+    EccUncorrectedLife,
     /// Memory pages retired for good.
     RetiredPages,
     /// Memory rows remapped for good.
     RemappedRows,
     /// 1 if a retirement or remapping waits for a reset, else 0.
     RepairPending,
+    /// 1 if a row could not be remapped, else 0.
+    RemapFailed,
+    /// Processes on the accelerator.
+    Processes,
     /// Code of the last critical error (Xid) seen.
     Xid,
     /// What lies on the scale, kg. Weighed with the bench at rest: no row of a run has it.
