@@ -84,7 +84,7 @@ pub(crate) struct FlightArgs {
     /// Rig: a name from `rig list` or a TOML file
     #[arg(long, default_value = "twin")]
     pub(crate) rig: String,
-    /// Device under test: virtual, nvml:INDEX, cpu; the rig's default if left out
+    /// Device under test: virtual, nvml:INDEX or UUID, several as nvml:0,1, cpu; the rig's default if left out
     #[arg(long)]
     pub(crate) accelerator: Option<String>,
     /// Work: `virtual`, `cpu`, `cpu:small:2`, `openai:URL`, `command:PROGRAM ARGS` (see `workload list`), `none` (a blank run: the virtual card

@@ -14,6 +14,7 @@ mod gpu;
 mod imports;
 mod operators;
 mod screens;
+mod several;
 mod sweep;
 mod verbs;
 mod workload;

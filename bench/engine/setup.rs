@@ -165,7 +165,7 @@ impl Setup {
             (Some(text), _) => text.parse()?,
             (None, Spec::Virtual) => workload::Spec::Virtual,
             (None, Spec::Cpu) => "cpu".parse()?,
-            (None, Spec::Nvml(_)) => workload::Spec::None,
+            (None, Spec::Nvml(_) | Spec::Several(_)) => workload::Spec::None,
         };
         // Without work either kind of device only idles: a blank run.
         if workload != workload::Spec::None && (workload == workload::Spec::Virtual) != (spec == Spec::Virtual) {

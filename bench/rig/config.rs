@@ -149,7 +149,8 @@ impl RigFile {
 /// `[accelerator]`: the device under test, as far as the rig knows it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AcceleratorRule {
-    /// Which one to take unless the command line says otherwise: `virtual`, `cpu` or `nvml:N`.
+    /// Which one to take unless the command line says otherwise: `virtual`, `cpu`, `nvml:N` or several
+    /// (`nvml:0,1`), which `full_w` and `idle_w` then are of together.
     pub default: String,
     /// It sits on this rig's plate, so that its heat goes through the instruments.
     pub coupled: bool,

@@ -48,12 +48,12 @@ pub struct Start<'a> {
     pub environment: &'a [(String, String)],
     /// The program with the verbs of `guard` and `serve`: ourselves. Without it nothing guards a command, and a server's load is made in this process.
     pub program: Option<&'a Path>,
-    /// The GPU that is measured, by NVML's number or UUID: the one that `cuda` means where it names none.
-    pub measured: Option<&'a str>,
+    /// The GPUs that are measured, by UUID: those that `cuda` means where it names none.
+    pub measured: &'a [String],
 }
 
 const CHOICES: &str = "expected `virtual` (the twin's card), `cpu` or `cpu:tiny:2:mixed` (the built-in transformer or a GGUF or safetensors file on so many host threads: decode, prefill, mixed or train), \
-                       `cuda` or `cuda:0:8b:mixed:bf16:batch=128` (the same on an NVIDIA GPU, by number or UUID, in bf16, f32 or fp8), `auto` (a GPU if there is one), \
+                       `cuda` or `cuda:0:8b:mixed:bf16:batch=128` (the same on an NVIDIA GPU, by number or UUID, in bf16, f32 or fp8; `cuda:0,1` has one replica on each), `auto` (a GPU if there is one), \
                        `openai:http://HOST:PORT/v1,concurrency=8` or `openai:FILE.toml` (load for a server), \
                        `command:…` (a shell command of yours that speaks JSON lines) or `none` (only observe)";
 
@@ -66,15 +66,15 @@ impl Spec {
             Self::Virtual => Err(Error::Virtual),
             Self::None => Ok(Box::new(Observe)),
             Self::Cpu(plan) => Ok(Box::new(cpu::start(plan, seed)?)),
-            Self::Cuda(plan) => Ok(Box::new(gpu::Gpu::start(plan, seed, measured)?)),
-            Self::Auto(plan) => Ok(Box::new(match gpu::usable() {
-                Ok(()) => gpu::Gpu::start(plan, seed, measured)?,
+            Self::Cuda(plan) => gpu::Gpu::start(plan, seed, measured),
+            Self::Auto(plan) => match gpu::usable() {
+                Ok(()) => gpu::Gpu::start(plan, seed, measured),
                 Err(why) => {
                     let worker = cpu::start(&Plan { model: plan.model.clone(), threads: 1, task: plan.task }, seed)?;
                     worker.remark(format!("working on the host's CPU: {why}"));
-                    worker
+                    Ok(Box::new(worker))
                 }
-            })),
+            },
             Self::Command(text) => Ok(Box::new(Command::start(text, &options())?)),
             Self::OpenAi { config, .. } => match program {
                 None => Ok(Box::new(OpenAi::start((**config).clone(), seed)?)),
@@ -233,6 +233,10 @@ mod tests {
             ("cpu:a/model.gguf:mixed:3", plan(Model::File("a/model.gguf".into()), 3, Task::Mixed)),
             ("cuda", card(gpu::Choice::Any, Task::Decode, gpu::Number::Bf16, None)),
             ("cuda:1:mixed:fp8:batch=7", card(gpu::Choice::Index(1), Task::Mixed, gpu::Number::Fp8, Some(7))),
+            (
+                "cuda:0,2:tiny",
+                card(gpu::Choice::Several(vec![gpu::Choice::Index(0), gpu::Choice::Index(2)]), Task::Decode, gpu::Number::Bf16, None),
+            ),
             ("cuda:train:f32:GPU-ab", card(gpu::Choice::Uuid("GPU-ab".to_owned()), Task::Train, gpu::Number::F32, None)),
             ("command:python3 a.py --x=1:2", Spec::Command("python3 a.py --x=1:2".to_owned())),
         ] {
@@ -251,6 +255,8 @@ mod tests {
             ("cpu:2:3", "threads"),
             ("cpu:", "threads"),
             ("cuda:0:1", "batch=N"),
+            ("cuda:0,0", "batch=N"),
+            ("cuda:0,", "batch=N"),
             ("cuda:batch=0", "batch=N"),
             ("cuda:batch=+1", "batch=N"),
             ("cuda:GPU-", "batch=N"),
@@ -284,7 +290,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_panics_and_what_is_accepted_round_trips(text in "(cpu|cuda|auto|command|none|openai)?:?(http://h/v1,)?((0|8b|train|fp8|batch=3|GPU-1a):?){0,4}[ -~]{0,20}") {
+        fn no_text_panics_and_what_is_accepted_round_trips(text in "(cpu|cuda|auto|command|none|openai)?:?(http://h/v1,)?((0|0,1|8b|train|fp8|batch=3|GPU-1a):?){0,4}[ -~]{0,20}") {
             if let Ok(spec) = text.parse::<Spec>() {
                 prop_assert_eq!(spec.to_string().parse::<Spec>().expect("round trip"), spec);
             }

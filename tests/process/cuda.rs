@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// The folder of the doubles, built once.
-fn doubles() -> Option<&'static Path> {
+pub(super) fn doubles() -> Option<&'static Path> {
     static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
     let built = BUILT.get_or_init(|| {
         if !Command::new("c++").arg("--version").output().is_ok_and(|o| o.status.success()) {

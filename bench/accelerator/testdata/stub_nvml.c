@@ -7,7 +7,7 @@
  * The folder is the driver that outlives its users, one small text file a value, `gpu<index>.<name>`; what is not there has its default.
  * Read: load (0..1), die (degC), memory_die, throttle (bits), tlimit (1: thresholds as T.Limit only), xid (an event whenever it changes),
  *   ecc_corrected, ecc_uncorrected (with _before: earlier in the board's life), remapped, remap_pending, remap_failed, retired, processes (lines "pid bytes"), mig (instances), counter_reset (the
- *   counter starts anew whenever it changes), fault: lost, reset, hang, zero, no_permission, deaf (setters do nothing and say SUCCESS)
+ *   counter starts anew whenever it changes), uuid (of the board), fault: lost, reset, hang, zero, no_permission, deaf (setters do nothing and say SUCCESS)
  * Written by the setters: limit_mw, locked ("min max"); a line a call in `log`.
  *
  * -DSTATE=\"folder\"      instead of STUB_NVML
@@ -274,7 +274,7 @@ static const char *uuid_of(nvmlDevice_t device, char text[96])
 {
     if (device->instance > 0)
         snprintf(text, 96, "MIG-5700b000-0000-4000-8000-%011u%u", device->index, (unsigned)device->instance);
-    else
+    else if (!text_of(device->index, "uuid", text, 96))
         snprintf(text, 96, "GPU-5700b000-0000-4000-8000-%012u", device->index);
     return text;
 }

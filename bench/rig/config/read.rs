@@ -64,14 +64,15 @@ fn named<T>(root: &Section<'_>, key: &str, read: impl Fn(String, &Section<'_>) -
 
 fn accelerator(section: &Section<'_>, instruments: &[Instrument]) -> AcceleratorRule {
     let default = section.text("default", "\"virtual\", \"cpu\" or \"nvml:0\"");
-    let nvml = default
-        .strip_prefix("nvml:")
-        .is_some_and(|n| n.parse::<u32>().is_ok() || ["GPU-", "MIG-"].iter().any(|p| n.len() > p.len() && n.starts_with(p)));
+    let one = |n: &str| n.parse::<u32>().is_ok() || ["GPU-", "MIG-"].iter().any(|p| n.len() > p.len() && n.starts_with(p));
+    // Several after commas: which of them are there, and apart, only the driver knows.
+    let nvml = default.strip_prefix("nvml:").is_some_and(|all| all.split(',').all(|n| one(n.trim())));
+    let several = nvml && default.contains(',');
     let virtual_card = default == "virtual";
     if !default.is_empty() && !nvml && !virtual_card && default != "cpu" {
         section.problem(
             "default",
-            format_args!("\"{default}\" is not known: expected \"virtual\", \"cpu\" or \"nvml:\" and a number or UUID"),
+            format_args!("\"{default}\" is not known: expected \"virtual\", \"cpu\" or \"nvml:\" and a number or UUID, several after commas"),
         );
     }
     let rule = AcceleratorRule {
@@ -86,6 +87,9 @@ fn accelerator(section: &Section<'_>, instruments: &[Instrument]) -> Accelerator
     };
     if rule.settings != DeviceSettings::default() && !nvml && !rule.default.is_empty() {
         section.problem("settings", "only an NVIDIA GPU has settings: remove [accelerator.settings], or say default = \"nvml:0\"");
+    }
+    if rule.settings != DeviceSettings::default() && several {
+        section.problem("settings", "one GPU is set, not several: remove [accelerator.settings], or name one GPU as default");
     }
     let emulated = !instruments.is_empty() && instruments.iter().all(|i| i.connection == Connection::Emulated);
     if rule.coupled && emulated && !virtual_card && !rule.default.is_empty() {
