@@ -27,6 +27,7 @@ pub use interlock::InterlockRule;
 pub use mass::{Boundary, Ledger, Mass, WeighingRecord, WeighingRule};
 pub use scale::{SCALE, Scale};
 use signal::Section;
+use std::path::PathBuf;
 pub use waiver::Waiver;
 
 /// Rigs that travel inside the binary, as (name, text) pairs; the first is the default.
@@ -164,6 +165,10 @@ pub struct AcceleratorRule {
     pub leakage_w_k: f64,
     /// The interlock trips above this die temperature, °C.
     pub trip_max_degc: f64,
+    /// Measured work map that pacing and plans go by, relative to the rig file.
+    pub work_map: Option<PathBuf>,
+    /// Where a plan leaves that map its edge is taken.
+    pub work_map_clamp: bool,
     /// What a run may change about it.
     pub settings: DeviceSettings,
 }

@@ -82,6 +82,8 @@ fn accelerator(section: &Section<'_>, instruments: &[Instrument]) -> Accelerator
         assume_w: section.optional_number("assume_w", WATTS),
         leakage_w_k: section.number_or("leakage_w_k", 0.0..=100.0, 0.0),
         trip_max_degc: section.number("trip_max_degc", 30.0..=120.0),
+        work_map: section.optional_text("work_map", "the folder of a work map, relative to this file").map(Into::into),
+        work_map_clamp: section.flag_or("work_map_clamp", false),
         settings: settings(&section.optional_section("settings")),
         default,
     };
