@@ -11,6 +11,7 @@ mod faults;
 mod flights;
 mod full_disk;
 mod gpu;
+mod gpu_maps;
 mod imports;
 mod operators;
 mod screens;

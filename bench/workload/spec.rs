@@ -70,7 +70,7 @@ impl Spec {
             Self::Auto(plan) => match gpu::usable() {
                 Ok(()) => gpu::Gpu::start(plan, seed, measured),
                 Err(why) => {
-                    let worker = cpu::start(&Plan { model: plan.model.clone(), threads: 1, task: plan.task }, seed)?;
+                    let worker = cpu::start(&Plan { model: plan.model.clone(), threads: 1, task: plan.task, batch: plan.batch }, seed)?;
                     worker.remark(format!("working on the host's CPU: {why}"));
                     Ok(Box::new(worker))
                 }
@@ -100,7 +100,7 @@ impl FromStr for Spec {
         match (kind, rest) {
             ("virtual", None) => Ok(Self::Virtual),
             ("none", None) => Ok(Self::None),
-            ("cpu", rest) => on_cpu(rest).ok_or_else(|| unknown(&format!("{} and 1 to {MOST_THREADS} threads: {CHOICES}", presets()))),
+            ("cpu", rest) => on_cpu(rest).ok_or_else(|| unknown(&format!("{} 1 to {MOST_THREADS} threads and batch=N (not for train): {CHOICES}", presets()))),
             ("cuda", rest) => on_gpu(rest).map(Self::Cuda).ok_or_else(|| unknown(&format!("{} a card and batch=N: {CHOICES}", presets()))),
             ("auto", rest) => on_gpu(rest)
                 .filter(|plan| plan.card == gpu::Choice::Any)
@@ -153,10 +153,8 @@ fn on_gpu(rest: Option<&str>) -> Option<gpu::Plan> {
             task.replace(*known).is_none()
         } else if let Some(known) = gpu::Number::ALL.iter().find(|n| n.name() == part) {
             number.replace(*known).is_none()
-        } else if let Some(count) = part.strip_prefix("batch=") {
-            let digits = count.bytes().all(|b| b.is_ascii_digit());
-            let count = count.parse().ok().filter(|n| digits && (1..=gpu::MOST_SEQUENCES).contains(n))?;
-            batch.replace(count).is_none()
+        } else if part.starts_with("batch=") {
+            batch.replace(sequences(part)?).is_none()
         } else {
             card.replace(gpu::Choice::parse(part)?).is_none()
         };
@@ -173,14 +171,23 @@ fn on_gpu(rest: Option<&str>) -> Option<gpu::Plan> {
     })
 }
 
-/// Model, threads and task, each at most once, in any order.
+/// `batch=N`.
+fn sequences(part: &str) -> Option<usize> {
+    let count = part.strip_prefix("batch=")?;
+    let digits = count.bytes().all(|b| b.is_ascii_digit());
+    count.parse().ok().filter(|n| digits && (1..=gpu::MOST_SEQUENCES).contains(n))
+}
+
+/// Model, threads, task and batch, each at most once, in any order.
 fn on_cpu(rest: Option<&str>) -> Option<Spec> {
-    let (mut named, mut threads, mut task) = (None, None, None);
+    let (mut named, mut threads, mut task, mut batch) = (None, None, None, None);
     for part in rest.into_iter().flat_map(|r| r.split(':')) {
         let once = if let Some(model) = model(part) {
             named.replace(model).is_none()
         } else if let Some(known) = Task::ALL.iter().find(|t| t.name() == part) {
             task.replace(*known).is_none()
+        } else if part.starts_with("batch=") {
+            batch.replace(sequences(part)?).is_none()
         } else {
             let digits = !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
             let count = part.parse().ok().filter(|n| digits && (1..=MOST_THREADS).contains(n))?;
@@ -190,10 +197,15 @@ fn on_cpu(rest: Option<&str>) -> Option<Spec> {
             return None;
         }
     }
+    let task = task.unwrap_or_default();
+    if task == Task::Train && batch.is_some() {
+        return None;
+    }
     Some(Spec::Cpu(Plan {
         model: named.unwrap_or(Model::Preset(Preset::Tiny)),
         threads: threads.unwrap_or(1),
-        task: task.unwrap_or_default(),
+        task,
+        batch,
     }))
 }
 
@@ -218,7 +230,7 @@ mod tests {
 
     #[test]
     fn every_kind_is_understood() {
-        let plan = |model, threads, task| Spec::Cpu(Plan { model, threads, task });
+        let plan = |model, threads, task| Spec::Cpu(Plan { model, threads, task, batch: None });
         let card = |card, task, number, batch| Spec::Cuda(gpu::Plan { card, model: Model::Preset(Preset::Tiny), task, number, batch });
         let cpu = |preset, threads| plan(Model::Preset(preset), threads, Task::Decode);
         for (text, spec) in [
@@ -229,6 +241,10 @@ mod tests {
             ("cpu:small", cpu(Preset::Small, 1)),
             ("cpu:small:2", cpu(Preset::Small, 2)),
             ("cpu:2:8b", cpu(Preset::B8, 2)),
+            (
+                "cpu:batch=32:small",
+                Spec::Cpu(Plan { model: Model::Preset(Preset::Small), threads: 1, task: Task::Decode, batch: Some(32) }),
+            ),
             ("cpu:prefill", plan(Model::Preset(Preset::Tiny), 1, Task::Prefill)),
             ("cpu:a/model.gguf:mixed:3", plan(Model::File("a/model.gguf".into()), 3, Task::Mixed)),
             ("cuda", card(gpu::Choice::Any, Task::Decode, gpu::Number::Bf16, None)),
@@ -254,6 +270,8 @@ mod tests {
             ("cpu:small:tiny", "the models"),
             ("cpu:2:3", "threads"),
             ("cpu:", "threads"),
+            ("cpu:batch=0", "batch=N"),
+            ("cpu:train:batch=2", "batch=N"),
             ("cuda:0:1", "batch=N"),
             ("cuda:0,0", "batch=N"),
             ("cuda:0,", "batch=N"),
