@@ -6,7 +6,7 @@
 //! tested without a process is tested without one, in `flight.rs` and in the crates.
 
 pub(crate) mod bench;
-mod cuda;
+pub(crate) mod cuda;
 mod faults;
 mod flights;
 mod full_disk;

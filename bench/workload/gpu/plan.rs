@@ -125,7 +125,8 @@ impl Number {
     }
 
     /// How far an answer may be from the reference computed in f64 with the same (for bf16, rounded) weights, as a share of its length. bf16 has eight bits: each of some
-    /// hundred roundings on the way costs up to 0.4 % of a number, and their sum a few per cent; E4M3 has four bits.
+    /// hundred roundings on the way costs up to 0.4 % of a number, and their sum a few per cent; E4M3 has four bits. That a product is right to
+    /// a few thousandths is shown for each by itself (`decoder::proof`); this sees what goes wrong between them.
     pub(super) const fn tolerance(self) -> f64 {
         match self {
             Self::F32 => 1e-3,

@@ -116,6 +116,11 @@ fn work(hand: &Hand, plan: &Plan, config: Config, seeds: (u64, u64), card: &Card
         let weights = Weights::make(&device, config, plan.number, from).map_err(fault)?;
         let sequences = plan.sequences();
         let decoder = Decoder::new(&device, products, weights, sequences + 1, plan.chunk(&config)).map_err(fault)?;
+        // As many rows as steps will have: libraries choose by that.
+        decoder.prove(sequences).map_err(fault)?;
+        if plan.task != Task::Decode {
+            decoder.prove(plan.chunk(&config)).map_err(fault)?;
+        }
         let mut generator = Generator::on(Box::new(decoder), sequences, Sampling::Seeded, draws, plan.task);
         generator.check_against(Arc::new(Known::from(&source, seed)));
         drop(loaded);

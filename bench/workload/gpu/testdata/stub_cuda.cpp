@@ -172,7 +172,10 @@ extern "C" bool orbit_stub_holds(u64 at, size_t bytes) {
     LOCKED;
     return holds(at, bytes);
 }
-extern "C" bool orbit_stub_wrong() { return !state("wrong").empty(); }
+extern "C" int orbit_stub_wrong() {
+    std::string text = state("wrong");
+    return text.empty() ? 0 : text == "corner" ? 2 : 1;
+}
 extern "C" long orbit_stub_capability() { return number("capability", 90); }
 
 extern "C" {
