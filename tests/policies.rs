@@ -83,7 +83,11 @@ fn paced_power_follows_its_budget() {
         let flown = fly(&setup, &mut bench, |_, _, _| Vec::new());
         assert_eq!(flown.end, End::Done);
         let (rms, mean, ticks) = tracking(&flown.rows);
-        eprintln!("{profile}: tracking error {:.2} % of range (RMS of minutes), {:+.2} % in the mean of {ticks} ticks", rms * 100.0, mean * 100.0);
+        eprintln!(
+            "{profile}: tracking error {:.2} % of range (RMS of minutes), {:+.2} % in the mean of {ticks} ticks",
+            rms * 100.0,
+            mean * 100.0
+        );
         assert!(rms < 0.02 && mean.abs() < 0.02, "{profile}: {rms} {mean}");
     }
 }

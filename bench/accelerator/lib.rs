@@ -14,8 +14,8 @@ pub mod nvml;
 pub mod rapl;
 mod sensors;
 mod spec;
-mod together;
 pub mod throttle;
+mod together;
 pub mod trace;
 mod watch;
 

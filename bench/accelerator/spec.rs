@@ -98,7 +98,11 @@ impl FromStr for Spec {
                     return Err(unknown(format!("{twice} is there twice: {CHOICES}")));
                 }
                 if gpus.len() > Channel::MOST_BOARDS {
-                    return Err(unknown(format!("{} GPUs, and one run keeps at most {} apart: {CHOICES}", gpus.len(), Channel::MOST_BOARDS)));
+                    return Err(unknown(format!(
+                        "{} GPUs, and one run keeps at most {} apart: {CHOICES}",
+                        gpus.len(),
+                        Channel::MOST_BOARDS
+                    )));
                 }
                 Ok(if gpus.len() == 1 { Self::Nvml(gpus.remove(0)) } else { Self::Several(gpus) })
             }

@@ -23,8 +23,9 @@ impl Setup {
                 let from = Path::new(&self.options.rig.from).parent().unwrap_or(Path::new("")).join(named);
                 let clamp = clamp || self.rig.accelerator.work_map_clamp;
                 let rig = self.rig.name.clone();
-                self.go_by(&from, clamp)
-                    .map_err(|why| refused(format!("{why}; it is named by work_map in [accelerator] of the rig \"{rig}\": change or remove it there")))
+                self.go_by(&from, clamp).map_err(|why| {
+                    refused(format!("{why}; it is named by work_map in [accelerator] of the rig \"{rig}\": change or remove it there"))
+                })
             }
             (None, None) => Ok(self),
         }

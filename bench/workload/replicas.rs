@@ -24,7 +24,8 @@ impl Workload for Replicas {
     }
 
     fn figures(&self) -> BTreeMap<String, f64> {
-        let numbered = |k: usize, w: &dyn Workload| w.figures().into_iter().map(move |(name, value)| (format!("replica_{}_{name}", k + 1), value));
+        let numbered =
+            |k: usize, w: &dyn Workload| w.figures().into_iter().map(move |(name, value)| (format!("replica_{}_{name}", k + 1), value));
         self.0.iter().enumerate().flat_map(|(k, w)| numbered(k, w.as_ref())).collect()
     }
 

@@ -100,7 +100,8 @@ impl FromStr for Spec {
         match (kind, rest) {
             ("virtual", None) => Ok(Self::Virtual),
             ("none", None) => Ok(Self::None),
-            ("cpu", rest) => on_cpu(rest).ok_or_else(|| unknown(&format!("{} 1 to {MOST_THREADS} threads and batch=N (not for train): {CHOICES}", presets()))),
+            ("cpu", rest) => on_cpu(rest)
+                .ok_or_else(|| unknown(&format!("{} 1 to {MOST_THREADS} threads and batch=N (not for train): {CHOICES}", presets()))),
             ("cuda", rest) => on_gpu(rest).map(Self::Cuda).ok_or_else(|| unknown(&format!("{} a card and batch=N: {CHOICES}", presets()))),
             ("auto", rest) => on_gpu(rest)
                 .filter(|plan| plan.card == gpu::Choice::Any)
@@ -201,12 +202,7 @@ fn on_cpu(rest: Option<&str>) -> Option<Spec> {
     if task == Task::Train && batch.is_some() {
         return None;
     }
-    Some(Spec::Cpu(Plan {
-        model: named.unwrap_or(Model::Preset(Preset::Tiny)),
-        threads: threads.unwrap_or(1),
-        task,
-        batch,
-    }))
+    Some(Spec::Cpu(Plan { model: named.unwrap_or(Model::Preset(Preset::Tiny)), threads: threads.unwrap_or(1), task, batch }))
 }
 
 impl fmt::Display for Spec {

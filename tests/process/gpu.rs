@@ -27,7 +27,8 @@ impl Stubbed {
     pub(super) fn with(defines: &[&str]) -> Option<Self> {
         let bench = Bench::new();
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/accelerator/testdata/stub_nvml.c");
-        let built = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(bench.path("nvml.so")).arg(source).args(defines).arg("-lm").output();
+        let built =
+            Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(bench.path("nvml.so")).arg(source).args(defines).arg("-lm").output();
         match built {
             Ok(output) => assert!(output.status.success(), "cc: {}", String::from_utf8_lossy(&output.stderr)),
             Err(why) => {

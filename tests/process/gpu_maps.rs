@@ -81,7 +81,8 @@ fn a_map_by_power_cap_leaves_the_limit_as_it_was() {
 fn table(stub: &Stubbed, columns: &[&str]) -> Vec<Vec<f64>> {
     let text = std::fs::read_to_string(folder(stub).join("table.csv")).expect("a table");
     let lines: Vec<Vec<&str>> = text.lines().filter(|l| !l.starts_with('#')).map(|l| l.split(',').collect()).collect();
-    let at: Vec<usize> = columns.iter().map(|c| lines[0].iter().position(|n| n == c).unwrap_or_else(|| panic!("no {c} in {:?}", lines[0]))).collect();
+    let at: Vec<usize> =
+        columns.iter().map(|c| lines[0].iter().position(|n| n == c).unwrap_or_else(|| panic!("no {c} in {:?}", lines[0]))).collect();
     lines[1..].iter().map(|l| at.iter().map(|k| l[*k].parse().unwrap_or(f64::NAN)).collect()).collect()
 }
 

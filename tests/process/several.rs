@@ -52,7 +52,11 @@ fn three_gpus_are_one_bench_and_a_lost_one_is_missed() {
     assert!((row.get(Column::AccelPowerW).expect("a sum") - sum).abs() < 1e-3, "{row:?}");
     let sum: f64 = all(&row, &ENERGIES).expect("all").iter().sum();
     assert!((row.get(Column::AccelEnergyJ).expect("a sum") - sum).abs() < 1e-2);
-    assert_eq!((row.get(Column::Accel1DieDegc), row.get(Column::AccelDieDegc)), (Some(61.0), Some(61.0)), "the hottest, in the order named");
+    assert_eq!(
+        (row.get(Column::Accel1DieDegc), row.get(Column::AccelDieDegc)),
+        (Some(61.0), Some(61.0)),
+        "the hottest, in the order named"
+    );
     assert_eq!((row.get(Column::Accel4PowerW), row.get(Column::AccelProcessesCount)), (None, Some(0.0)));
 
     stub.bench.write("driver/gpu0.fault", "lost");

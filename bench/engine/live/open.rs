@@ -174,12 +174,7 @@ pub(super) fn open(bench: &Opening<'_>) -> Result<LiveDevices, RunError> {
                 // In the form of CUDA_VISIBLE_DEVICES, so that a command works where it is measured.
                 environment.push(("ORBITBENCH_GPUS".to_owned(), measured.join(",")));
             }
-            let start = workload::Start {
-                seed: bench.seed,
-                environment: &environment,
-                program: Some(bench.program),
-                measured: &measured,
-            };
+            let start = workload::Start { seed: bench.seed, environment: &environment, program: Some(bench.program), measured: &measured };
             Bench::Real { accelerators, workload: bench.workload.start(&start)? }
         }
     };

@@ -72,7 +72,9 @@ fn accelerator(section: &Section<'_>, instruments: &[Instrument]) -> Accelerator
     if !default.is_empty() && !nvml && !virtual_card && default != "cpu" {
         section.problem(
             "default",
-            format_args!("\"{default}\" is not known: expected \"virtual\", \"cpu\" or \"nvml:\" and a number or UUID, several after commas"),
+            format_args!(
+                "\"{default}\" is not known: expected \"virtual\", \"cpu\" or \"nvml:\" and a number or UUID, several after commas"
+            ),
         );
     }
     let rule = AcceleratorRule {

@@ -146,11 +146,7 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ("default = \"virtual\"", "default = \"nvml:0\"", "a real accelerator cannot sit on an emulated plate"),
     ("default = \"virtual\"", "default = \"nvml:0,GPU-1\"", "a real accelerator cannot sit on an emulated plate"),
     ("default = \"virtual\"", "default = \"nvml:0,\"", "several after commas"),
-    (
-        "default = \"virtual\"",
-        "default = \"nvml:0,1\"\nsettings = { power_limit_w = 300.0 }",
-        "one GPU is set, not several",
-    ),
+    ("default = \"virtual\"", "default = \"nvml:0,1\"\nsettings = { power_limit_w = 300.0 }", "one GPU is set, not several"),
     ("default = \"virtual\"", "default = \"nvml:first\"", "expected \"virtual\", \"cpu\""),
     ("idle_w = 16.0\ntrip", "idle_w = 80.0\ntrip", "80 is not below full_w = 72"),
     ("ledger = \"flying_cooling\"", "ledger = \"orbit\"", "`mass.cold_plate.ledger`"),

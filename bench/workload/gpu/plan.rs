@@ -19,7 +19,7 @@ pub enum Choice {
     Any,
     /// By its place on the bus, as NVML and `nvidia-smi` count.
     Index(u32),
-    /// `GPU-…`, or enough of its beginning.
+    /// `GPU-…`, or enough of its beginning; `MIG-…`, an instance of a board.
     Uuid(String),
     /// A replica of the work on each of these.
     Several(Vec<Self>),
@@ -38,7 +38,9 @@ impl Choice {
 
     fn one(text: &str) -> Option<Self> {
         let digits = !text.is_empty() && text.len() <= 3 && text.bytes().all(|b| b.is_ascii_digit());
-        let uuid = text.len() > 4 && text.starts_with("GPU-") && text[4..].bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+        let uuid = text.len() > 4
+            && (text.starts_with("GPU-") || text.starts_with("MIG-"))
+            && text[4..].bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
         if digits { text.parse().ok().map(Self::Index) } else { uuid.then(|| Self::Uuid(text.to_owned())) }
     }
 
@@ -68,7 +70,10 @@ impl Choice {
                 those.next().filter(|_| those.next().is_none())
             }
         };
+        let instance = matches!(self, Self::Uuid(uuid) if uuid.starts_with("MIG-"));
         found.ok_or_else(|| Fault::NoCard {
+            // CUDA shows a process one instance, the first unless it is told which.
+            hint: if instance { format!("; a process sees one instance: export CUDA_VISIBLE_DEVICES={self}") } else { String::new() },
             wanted: self.to_string(),
             there: cards.iter().enumerate().map(|(n, c)| format!("{n} ({}, {})", c.name, c.uuid)).collect::<Vec<_>>().join(", "),
         })

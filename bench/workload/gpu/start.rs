@@ -14,9 +14,9 @@ use crate::generate::{Generator, Known, Sampling, Task};
 use crate::model::Model;
 use crate::pace::Pace;
 use crate::reference::Source;
+use crate::replicas::Replicas;
 use crate::transformer::Config;
 use crate::worker::{Hand, Worker};
-use crate::replicas::Replicas;
 use crate::{Error, LEASE, Workload};
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,7 +49,11 @@ impl Gpu {
         let config = plan.model.config()?;
         let all = cards()?;
         let choice = match &plan.card {
-            Choice::Any if !measured.is_empty() => Choice::parse(&measured.join(",")).unwrap_or_default(),
+            Choice::Any if !measured.is_empty() => Choice::parse(&measured.join(",")).ok_or_else(|| Fault::NoCard {
+                wanted: measured.join(","),
+                there: all.iter().map(|c| c.uuid.clone()).collect::<Vec<_>>().join(", "),
+                hint: "; what is measured cannot be found by that name: name the card in --workload cuda:N".to_owned(),
+            })?,
             named => named.clone(),
         };
         let chosen = choice.each(&all)?;
