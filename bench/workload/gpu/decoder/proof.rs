@@ -92,7 +92,7 @@ impl Decoder {
     }
 
     /// Numbers of a buffer of what activations are kept in.
-    fn numbers(&self, from: &Buffer, at: usize, count: usize, f32s: bool) -> Result<Vec<f64>, Fault> {
+    fn numbers(from: &Buffer, at: usize, count: usize, f32s: bool) -> Result<Vec<f64>, Fault> {
         Ok(if f32s {
             from.read::<f32>(4 * at, count)?.into_iter().map(f64::from).collect()
         } else {
@@ -113,15 +113,15 @@ impl Decoder {
         // What was multiplied: in FP8 the narrowed rows, which `linear` has just made.
         let x = |row: usize| match (&p.w.scale, &self.room.narrow) {
             (Some(_), Some(narrow)) => Self::narrow(&narrow.data, &narrow.scale, row * k, k),
-            _ => self.numbers(p.x, row * k, k, f32s),
+            _ => Self::numbers(p.x, row * k, k, f32s),
         };
         let xs: Vec<Vec<f64>> = looked.iter().map(|row| x(*row)).collect::<Result<_, _>>()?;
-        let got = looked.iter().map(|row| self.numbers(p.out, row * n, n, f32s || p.wide)).collect::<Result<Vec<_>, _>>()?;
+        let got = looked.iter().map(|row| Self::numbers(p.out, row * n, n, f32s || p.wide)).collect::<Result<Vec<_>, _>>()?;
         for from in (0..n).step_by(PIECE) {
             let outputs = PIECE.min(n - from);
             let w = match &p.w.scale {
                 Some(scale) => Self::narrow(&p.w.data, scale, from * k, outputs * k)?,
-                None => self.numbers(&p.w.data, from * k, outputs * k, f32s)?,
+                None => Self::numbers(&p.w.data, from * k, outputs * k, f32s)?,
             };
             for (number, tile) in w.chunks(TILE * k).enumerate() {
                 let (mut along, mut all, mut off) = (0.0, 0.0, 0.0);
