@@ -84,7 +84,7 @@ pub(crate) struct FlightArgs {
     /// Rig: a name from `rig list` or a TOML file
     #[arg(long, default_value = "twin")]
     pub(crate) rig: String,
-    /// Device under test: virtual, nvml:INDEX, cpu; the rig's default if left out
+    /// Device under test: virtual, nvml:INDEX or UUID, several as nvml:0,1, cpu; the rig's default if left out
     #[arg(long)]
     pub(crate) accelerator: Option<String>,
     /// Work: `virtual`, `cpu`, `cpu:small:2`, `openai:URL`, `command:PROGRAM ARGS` (see `workload list`), `none` (a blank run: the virtual card
@@ -109,7 +109,8 @@ pub(crate) struct FlightArgs {
     /// What the rig was found to be (see `rig calibrate`): predict this bench; the one in the rig file if left out
     #[arg(long, value_name = "FILE")]
     pub(crate) calibration: Option<PathBuf>,
-    /// Measured work map (see `workload map`) that the policy plan goes by; what is believed of the card if left out
+    /// Measured work map (see `workload map`): pacing is fed forward by it and the policy plan goes by it; the rig file's `work_map` if left
+    /// out
     #[arg(long, value_name = "FOLDER")]
     pub(crate) map: Option<PathBuf>,
     /// Where the plan leaves the map, take the map's edge instead of refusing; the manifest says so

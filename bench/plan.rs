@@ -73,10 +73,7 @@ pub(crate) fn setup(flight: &FlightArgs, speed: Option<f64>, unattended: bool) -
         policy: flight.policy,
     };
     let setup = Setup::build(options)
-        .and_then(|s| match &flight.map {
-            Some(map) => s.plan_by(map, flight.map_clamp),
-            None => Ok(s),
-        })
+        .and_then(|s| s.by_map(flight.map.as_deref(), flight.map_clamp))
         .and_then(|s| s.calibrate(flight.calibration.as_deref(), jiff::Timestamp::now()));
     setup.map_err(|why| BadInput(why.to_string())).context("cannot fly this")
 }

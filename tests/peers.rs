@@ -47,6 +47,38 @@ fn shifted(folder: &Folder, to: &Path, column: Column, by: f64) {
     std::fs::write(to.join(SAMPLES), out).expect("room");
 }
 
+/// Each kernel of the GPU's engine by itself, launched through the driver's interface by a client that is none of ours, against `NumPy`: to their own last
+/// rounding, with a tile that is a hundredth off refused in every result. On the double of the driver here; the same script takes a real one (`tests/gpu/check.sh`).
+#[test]
+fn numpy_computes_what_each_kernel_computes() {
+    let Some(python) = python("the GPU's kernels against NumPy") else { return };
+    let Some(doubles) = crate::process::cuda::doubles() else { return };
+    let ptx = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/workload/gpu/kernels/kernels.ptx");
+    let judged = script(&python, "peers/gpu_kernels.py", &[&doubles.join("libcuda.so.1"), &ptx]);
+    assert_eq!(judged.status.code(), Some(0), "{}", words(&judged));
+    assert!(words(&judged).contains("44 kernels of 44"), "{}", words(&judged));
+    // The same sources with one corner of a product a hundredth too large are found out, by name.
+    let folder = tempfile::tempdir().expect("a folder");
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/workload/gpu");
+    for part in ["kernels", "testdata"] {
+        std::fs::create_dir(folder.path().join(part)).expect("room");
+        for file in std::fs::read_dir(from.join(part)).expect("there").flatten() {
+            std::fs::copy(file.path(), folder.path().join(part).join(file.file_name())).expect("room");
+        }
+    }
+    let product = folder.path().join("kernels/product.cu");
+    let sound = std::fs::read_to_string(&product).expect("there");
+    let spoilt = sound.replace("alpha * sum[i][j][e]", "(mm < 8 && nn < 8 ? 1.01f : 1.0f) * alpha * sum[i][j][e]");
+    assert_ne!(sound, spoilt);
+    std::fs::write(&product, spoilt).expect("room");
+    let built = Command::new("sh").arg(folder.path().join("testdata/build.sh")).arg(folder.path()).output().expect("a shell");
+    assert!(built.status.success(), "{}", words(&built));
+    let judged = script(&python, "peers/gpu_kernels.py", &[&folder.path().join("libcuda.so.1"), &ptx]);
+    assert_eq!(judged.status.code(), Some(1), "{}", words(&judged));
+    let bad: Vec<String> = words(&judged).lines().filter(|l| l.starts_with("BAD")).map(str::to_owned).collect();
+    assert!(!bad.is_empty() && bad.iter().all(|l| l.contains("product_bf16")), "{bad:?}");
+}
+
 /// An eclipsed and an eclipse-free orbit, each recomputed from the run folder alone; and a folder that is 0.2 K off is found out.
 #[test]
 fn scipy_agrees_with_a_flight() {

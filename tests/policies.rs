@@ -95,24 +95,26 @@ fn paced_power_follows_its_budget() {
         let mut bench = MemoryBench::new(&setup, drawn(&setup)).expect("a bench");
         let flown = fly(&setup, &mut bench, |_, _, _| Vec::new());
         assert_eq!(flown.end, End::Done);
-        // Between full load and idle there is something to pace; at the ends a card whose shunt is off by a percent stays where it is.
-        let paced: Vec<(f64, f64)> = flown
-            .rows
-            .windows(2)
-            .filter(|w| w[1].state == RunState::Running)
-            .filter_map(|w| Some((w[0].get(Column::PowerBudgetW)?, w[1].get(Column::AccelPowerW)?)))
-            .collect();
-        let minutes: Vec<f64> =
-            paced.chunks(60).filter(|c| c.len() == 60).map(|c| c.iter().map(|(b, p)| p - b).sum::<f64>() / 60.0).collect();
-        let range = 72.0 - 16.0;
-        let rms = (minutes.iter().map(|e| e * e).sum::<f64>() / minutes.len() as f64).sqrt() / range;
-        let mean = paced.iter().map(|(b, p)| p - b).sum::<f64>() / paced.len() as f64 / range;
+        let (rms, mean, ticks) = tracking(&flown.rows);
         eprintln!(
-            "{profile}: tracking error {:.2} % of range (RMS of minutes), {:+.2} % in the mean of {} ticks",
+            "{profile}: tracking error {:.2} % of range (RMS of minutes), {:+.2} % in the mean of {ticks} ticks",
             rms * 100.0,
-            mean * 100.0,
-            paced.len()
+            mean * 100.0
         );
         assert!(rms < 0.02 && mean.abs() < 0.02, "{profile}: {rms} {mean}");
     }
+}
+
+/// How far power was from its budget over a flight, as parts of its range: root mean square of the means of minutes, and in the mean of so many ticks.
+pub(crate) fn tracking(rows: &[Row]) -> (f64, f64, usize) {
+    // Between full load and idle there is something to pace; at the ends a card whose shunt is off by a percent stays where it is.
+    let paced: Vec<(f64, f64)> = rows
+        .windows(2)
+        .filter(|w| w[1].state == RunState::Running)
+        .filter_map(|w| Some((w[0].get(Column::PowerBudgetW)?, w[1].get(Column::AccelPowerW)?)))
+        .collect();
+    let minutes: Vec<f64> = paced.chunks(60).filter(|c| c.len() == 60).map(|c| c.iter().map(|(b, p)| p - b).sum::<f64>() / 60.0).collect();
+    let range = 72.0 - 16.0;
+    let rms = (minutes.iter().map(|e| e * e).sum::<f64>() / minutes.len() as f64).sqrt() / range;
+    (rms, paced.iter().map(|(b, p)| p - b).sum::<f64>() / paced.len() as f64 / range, paced.len())
 }

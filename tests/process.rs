@@ -6,14 +6,16 @@
 //! tested without a process is tested without one, in `flight.rs` and in the crates.
 
 pub(crate) mod bench;
-mod cuda;
+pub(crate) mod cuda;
 mod faults;
 mod flights;
 mod full_disk;
 mod gpu;
+mod gpu_maps;
 mod imports;
 mod operators;
 mod screens;
+mod several;
 mod sweep;
 mod verbs;
 mod workload;

@@ -1,6 +1,7 @@
 //! A plan made of a measured map: the map is measured on a drawn bench in memory, and the plan is flown on that same bench.
 
 use crate::flight::{drawn, setup_of};
+use crate::policies::tracking;
 use control::End;
 use engine::commission;
 use engine::manifest::Program;
@@ -75,11 +76,14 @@ fn a_plan_from_the_map_of_a_bench_flies_on_that_bench() {
     for seed in [2, 3] {
         let setup = |policy| setup_of("noon-midnight-560", SPARE, Some(policy));
         let folder = map(dir.path(), &setup(PolicyChoice::Plan), seed, &[10.0, 20.0, 30.0, 43.0]);
-        let by_map = setup(PolicyChoice::Plan).plan_by(&folder, false).expect("the plan stays on the map");
+        let by_map = setup(PolicyChoice::Plan).by_map(Some(&folder), false).expect("the plan stays on the map");
         let card = by_map.work_map.clone().expect("carried");
         assert!(card.seal.len() == 64 && card.simulated && !card.clamped, "{card:?}");
         let sun = flown(setup(PolicyChoice::FollowSun), seed);
-        let believed = flown(setup(PolicyChoice::Plan), seed);
+        // Both keep to their budgets alike: a card that draws more than declared would do more work for one that does not.
+        let mut by_belief = setup(PolicyChoice::Plan);
+        by_belief.law.governor.draw.clone_from(&by_map.law.governor.draw);
+        let believed = flown(by_belief, seed);
         let measured = flown(by_map, seed);
         let percent = |work: f64| (work / sun - 1.0) * 100.0;
         eprintln!(
@@ -91,23 +95,73 @@ fn a_plan_from_the_map_of_a_bench_flies_on_that_bench() {
     }
 }
 
+/// Fed forward by what the map measured at each duty, the board is at its budget at once; by declared figures the slow trim has to find out what this card draws.
+#[test]
+fn pacing_fed_forward_by_the_map_follows_its_budget_closer() {
+    let dir = tempfile::tempdir().expect("a folder");
+    for seed in [2, 3, 5] {
+        // A sky whose budget changes all the time, and is neither idle nor full.
+        let setup = || setup_of("noon-midnight-560", &[], Some(PolicyChoice::FollowSun));
+        let folder = map(dir.path(), &setup(), seed, &[10.0, 30.0, 50.0]);
+        let followed = |mut setup: Setup| {
+            setup.options.seed = seed;
+            setup.law.duration_s = setup.law.environment.period_s();
+            let mut bench = MemoryBench::new(&setup, drawn(&setup)).expect("a bench");
+            let flown = fly(&setup, &mut bench, |_, _, _| Vec::new());
+            assert_eq!(flown.end, End::Done);
+            tracking(&flown.rows).0
+        };
+        let (declared, measured) = (followed(setup()), followed(setup().by_map(Some(&folder), false).expect("of this bench")));
+        eprintln!(
+            "seed {seed}: tracking error {:.3} % of range by declared figures, {:.3} % fed forward by the measured map",
+            declared * 100.0,
+            measured * 100.0
+        );
+        assert!(declared < 0.02 && measured < 0.02 && measured < declared, "{declared} {measured}");
+    }
+}
+
+/// An unattended run needs no flag: the rig file names its map, and a map that is gone or another's is refused with the place to change.
+#[test]
+fn a_rig_file_names_the_map_it_goes_by() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let setup = || setup_of("noon-midnight-560", SPARE, Some(PolicyChoice::Plan));
+    let folder = map(dir.path(), &setup(), 2, &[10.0, 20.0, 30.0, 43.0]);
+    let named = |name: &str| {
+        let mut options = setup().options;
+        options.rig.from = dir.path().join("rig.toml").display().to_string();
+        options.rig.text = options.rig.text.replacen("[accelerator]", &format!("[accelerator]\nwork_map = \"{name}\""), 1);
+        Setup::build(options).expect("it is looked at when it is needed").by_map(None, false)
+    };
+    let name = folder.file_name().and_then(|n| n.to_str()).expect("a name");
+    let card = named(name).expect("beside the rig file").work_map.expect("carried");
+    assert_eq!(card.used_for, ["feed-forward", "plan"]);
+    let why = named("nowhere").expect_err("not there").to_string();
+    assert!(why.contains("nowhere") && why.contains("work_map in [accelerator] of the rig \"twin\""), "{why}");
+    assert!(setup().by_map(None, false).expect("none is named").work_map.is_none());
+}
+
 #[test]
 fn a_map_that_does_not_count_is_refused_with_the_reason() {
     let dir = tempfile::tempdir().expect("a folder");
     let setup = |policy| setup_of("noon-midnight-560", SPARE, Some(policy));
     let narrow = map(dir.path(), &setup(PolicyChoice::Plan), 2, &[40.0, 50.0]);
-    let why = setup(PolicyChoice::Plan).plan_by(&narrow, false).expect_err("colder than the map").to_string();
+    let why = setup(PolicyChoice::Plan).by_map(Some(&narrow), false).expect_err("colder than the map").to_string();
     assert!(why.contains("degC at the plate lie outside of the map") && why.contains("--map-clamp"), "{why}");
-    let clamped = setup(PolicyChoice::Plan).plan_by(&narrow, true).expect("as was asked for");
+    let clamped = setup(PolicyChoice::Plan).by_map(Some(&narrow), true).expect("as was asked for");
     assert!(clamped.work_map.is_some_and(|card| card.clamped));
-    let why = setup(PolicyChoice::FollowSun).plan_by(&narrow, false).expect_err("no plan").to_string();
+    let fed = setup(PolicyChoice::FollowSun).by_map(Some(&narrow), false).expect("what is no plan is fed forward");
+    assert_eq!(fed.work_map.map(|card| card.used_for), Some(vec!["feed-forward".to_owned()]));
+    let mut held = setup(PolicyChoice::FollowSun);
+    held.law.actuator = control::Actuator::PowerLimit { least: signal::Watts(20.0) };
+    let why = held.by_map(Some(&narrow), false).expect_err("nothing to go by it").to_string();
     assert!(why.contains("add --policy plan"), "{why}");
     let mut other = setup(PolicyChoice::Plan);
     other.rig.name = "another".into();
-    assert!(other.plan_by(&narrow, true).expect_err("another rig").to_string().contains("it is of the rig \"twin\""));
+    assert!(other.by_map(Some(&narrow), true).expect_err("another rig").to_string().contains("it is of the rig \"twin\""));
     let points = narrow.join(record::POINTS);
     let text = std::fs::read_to_string(&points).expect("there");
     std::fs::write(&points, format!("{text}\n")).expect("room");
-    let why = setup(PolicyChoice::Plan).plan_by(&narrow, true).expect_err("tampered").to_string();
+    let why = setup(PolicyChoice::Plan).by_map(Some(&narrow), true).expect_err("tampered").to_string();
     assert!(why.contains("tampered"), "{why}");
 }

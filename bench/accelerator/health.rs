@@ -35,19 +35,27 @@ pub struct Health {
     pub ecc_corrected: Option<f64>,
     /// Memory errors that could not be corrected since the driver was loaded.
     pub ecc_uncorrected: Option<f64>,
+    /// Memory errors corrected over the board's whole life.
+    pub ecc_corrected_life: Option<f64>,
+    /// Memory errors that could not be corrected over the board's whole life.
+    pub ecc_uncorrected_life: Option<f64>,
     /// Pages retired for good.
     pub retired_pages: Option<f64>,
     /// Rows remapped for good.
     pub remapped_rows: Option<f64>,
     /// A retirement or remapping waits for a reset.
     pub repair_pending: Option<bool>,
+    /// A row could not be remapped: the board is for repair.
+    pub remap_failed: Option<bool>,
+    /// Processes that the driver shows on the board.
+    pub processes: Option<f64>,
     /// The last critical error seen.
     pub xid: Option<u64>,
 }
 
 impl Health {
     /// Every value with the channel it belongs to.
-    pub fn readings(&self) -> [(Channel, Option<f64>); 19] {
+    pub fn readings(&self) -> [(Channel, Option<f64>); 23] {
         [
             (Channel::PowerLimit, self.limit_w),
             (Channel::PerformanceState, self.performance_state),
@@ -64,9 +72,13 @@ impl Health {
             (Channel::Fan, self.fan_pct),
             (Channel::EccCorrected, self.ecc_corrected),
             (Channel::EccUncorrected, self.ecc_uncorrected),
+            (Channel::EccCorrectedLife, self.ecc_corrected_life),
+            (Channel::EccUncorrectedLife, self.ecc_uncorrected_life),
             (Channel::RetiredPages, self.retired_pages),
             (Channel::RemappedRows, self.remapped_rows),
             (Channel::RepairPending, self.repair_pending.map(|p| f64::from(u8::from(p)))),
+            (Channel::RemapFailed, self.remap_failed.map(|p| f64::from(u8::from(p)))),
+            (Channel::Processes, self.processes),
             (Channel::Xid, self.xid.map(|x| x as f64)),
         ]
     }

@@ -15,6 +15,7 @@ pub mod rapl;
 mod sensors;
 mod spec;
 pub mod throttle;
+mod together;
 pub mod trace;
 mod watch;
 
@@ -180,6 +181,24 @@ pub enum Error {
     /// The virtual card was asked for here.
     #[error("cannot open the virtual card by itself: it lives in the twin, behind an emulated rig")]
     Virtual,
+    /// Something that looks at one device was given several.
+    #[error("cannot look at {spec} together: this looks at one device at a time; name one of them")]
+    OneAtATime {
+        /// What was asked for.
+        spec: String,
+    },
+    /// Two devices are one board.
+    #[error(
+        "cannot measure {first} and {second} together: both are on the board {board}, whose power and heat cannot be told apart and would count twice; name one of them"
+    )]
+    SameBoard {
+        /// One.
+        first: String,
+        /// The other.
+        second: String,
+        /// UUID of the board.
+        board: String,
+    },
     /// No NVML library could be opened.
     #[error("cannot open the NVIDIA management library: {tried}; {hint}")]
     Library {

@@ -1,6 +1,7 @@
 //! What was typed after `--accelerator` (or written as `default` in a rig file), and the way from there to a device.
 
 use crate::{Accelerator, Error, cpu, nvml};
+use signal::Channel;
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
@@ -12,6 +13,8 @@ pub enum Spec {
     Virtual,
     /// A real NVIDIA GPU: `nvml:0`, `nvml:GPU-…`.
     Nvml(Gpu),
+    /// Several real NVIDIA GPUs that one run measures and paces together: `nvml:0,1`.
+    Several(Vec<Gpu>),
     /// The host's own processor: `cpu`.
     Cpu,
 }
@@ -27,16 +30,49 @@ pub enum Gpu {
     Instance(String),
 }
 
-const CHOICES: &str = "expected `virtual` (the twin's card), `nvml:0` (a real NVIDIA GPU by index), `nvml:GPU-…` or `nvml:MIG-…` (by UUID) or `cpu` (this host)";
+const CHOICES: &str = "expected `virtual` (the twin's card), `nvml:0` (a real NVIDIA GPU by index), `nvml:GPU-…` or `nvml:MIG-…` (by UUID), `nvml:0,1` (several together) or `cpu` (this host)";
 
 impl Spec {
     /// Opens the device. `root` is the root of the file system that sensors are looked for in, `/` outside tests.
     pub fn open(&self, root: &Path) -> Result<Box<dyn Accelerator>, Error> {
         match self {
             Self::Virtual => Err(Error::Virtual),
+            Self::Several(_) => Err(Error::OneAtATime { spec: self.to_string() }),
             Self::Nvml(gpu) => Ok(Box::new(nvml::Library::find()?.gpu(gpu)?)),
             Self::Cpu => Ok(Box::new(cpu::Cpu::open(root))),
         }
+    }
+
+    /// Opens every device that is meant, in the order in which they were named. Two that share a board are refused: its power would count twice.
+    pub fn open_each(&self, root: &Path) -> Result<Vec<Box<dyn Accelerator>>, Error> {
+        let Self::Several(gpus) = self else { return Ok(vec![self.open(root)?]) };
+        let library = nvml::Library::find()?;
+        let mut boards: Vec<(Option<String>, String)> = Vec::new();
+        let mut opened: Vec<Box<dyn Accelerator>> = Vec::new();
+        for gpu in gpus {
+            let card = library.gpu(gpu)?;
+            let board = card.identity().board_uuid.clone();
+            if let Some((_, first)) = boards.iter().find(|(b, _)| b.is_some() && *b == board) {
+                return Err(Error::SameBoard { first: first.clone(), second: format!("nvml:{gpu}"), board: board.unwrap_or_default() });
+            }
+            boards.push((board, format!("nvml:{gpu}")));
+            opened.push(Box::new(card));
+        }
+        Ok(opened)
+    }
+
+    /// The NVIDIA GPUs that are meant.
+    pub fn gpus(&self) -> &[Gpu] {
+        match self {
+            Self::Nvml(gpu) => std::slice::from_ref(gpu),
+            Self::Several(gpus) => gpus,
+            Self::Virtual | Self::Cpu => &[],
+        }
+    }
+
+    /// How many devices are meant.
+    pub fn devices(&self) -> usize {
+        self.gpus().len().max(1)
     }
 
     /// True for what really exists, and so only runs at speed 1.
@@ -55,7 +91,21 @@ impl FromStr for Spec {
         match (kind.to_ascii_lowercase().as_str(), which) {
             ("virtual", None) => Ok(Self::Virtual),
             ("cpu", None) => Ok(Self::Cpu),
-            ("nvml", Some(which)) => gpu(which).map(Self::Nvml).ok_or_else(|| unknown(format!("no such GPU name: {CHOICES}"))),
+            ("nvml", Some(which)) => {
+                let gpus: Option<Vec<Gpu>> = which.split(',').map(|one| gpu(one.trim())).collect();
+                let mut gpus = gpus.ok_or_else(|| unknown(format!("no such GPU name: {CHOICES}")))?;
+                if let Some(twice) = gpus.iter().enumerate().find(|(k, g)| gpus[..*k].contains(g)).map(|(_, g)| g.clone()) {
+                    return Err(unknown(format!("{twice} is there twice: {CHOICES}")));
+                }
+                if gpus.len() > Channel::MOST_BOARDS {
+                    return Err(unknown(format!(
+                        "{} GPUs, and one run keeps at most {} apart: {CHOICES}",
+                        gpus.len(),
+                        Channel::MOST_BOARDS
+                    )));
+                }
+                Ok(if gpus.len() == 1 { Self::Nvml(gpus.remove(0)) } else { Self::Several(gpus) })
+            }
             ("nvml", None) => Err(unknown(format!("which GPU? {CHOICES}"))),
             ("virtual" | "cpu", Some(_)) => Err(unknown(format!("nothing may follow `{kind}`: {CHOICES}"))),
             ("gpu" | "nvidia" | "cuda", which) => {
@@ -95,6 +145,7 @@ impl fmt::Display for Spec {
         match self {
             Self::Virtual => f.write_str("virtual"),
             Self::Nvml(gpu) => write!(f, "nvml:{gpu}"),
+            Self::Several(gpus) => write!(f, "nvml:{}", gpus.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")),
             Self::Cpu => f.write_str("cpu"),
         }
     }
@@ -114,6 +165,8 @@ mod tests {
             ("nvml:0", Spec::Nvml(Gpu::Index(0))),
             ("nvml:15", Spec::Nvml(Gpu::Index(15))),
             ("nvml:GPU-1b4e28ba-2fa1-11d2-883f-0016d3cca427", Spec::Nvml(Gpu::Uuid(uuid))),
+            ("nvml:0,3", Spec::Several(vec![Gpu::Index(0), Gpu::Index(3)])),
+            ("nvml:GPU-1b4e,MIG-2", Spec::Several(vec![Gpu::Uuid("GPU-1b4e".to_owned()), Gpu::Instance("MIG-2".to_owned())])),
             ("nvml:MIG-1b4e28ba", Spec::Nvml(Gpu::Instance("MIG-1b4e28ba".to_owned()))),
             ("nvml:MIG-GPU-1b4e28ba/7/0", Spec::Nvml(Gpu::Instance("MIG-GPU-1b4e28ba/7/0".to_owned()))),
         ] {
@@ -133,6 +186,10 @@ mod tests {
             ("nvml:GPU-", "no such GPU name"),
             ("nvml:MIG-", "no such GPU name"),
             ("nvml:GPU-a/b", "no such GPU name"),
+            ("nvml:0,", "no such GPU name"),
+            ("nvml:0,cpu", "no such GPU name"),
+            ("nvml:1,0,1", "1 is there twice"),
+            ("nvml:0,1,2,3,4,5,6,7,8", "9 GPUs, and one run keeps at most 8"),
             ("gpu", "perhaps `nvml:0`?"),
             ("cuda:3", "perhaps `nvml:3`?"),
             ("cpu:2", "nothing may follow `cpu`"),
@@ -146,6 +203,8 @@ mod tests {
     #[test]
     fn the_virtual_card_is_not_opened_here() {
         assert!(matches!(Spec::Virtual.open(Path::new("/")), Err(Error::Virtual)));
+        let why = Spec::Several(vec![Gpu::Index(0), Gpu::Index(1)]).open(Path::new("/")).err().expect("one at a time").to_string();
+        assert!(why.contains("nvml:0,1") && why.contains("one at a time"), "{why}");
     }
 
     proptest! {

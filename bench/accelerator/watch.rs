@@ -11,7 +11,7 @@ use signal::Severity;
 pub struct Remark {
     /// How bad it is.
     pub severity: Severity,
-    /// One word for scripts: `xid`, `ecc`, `throttle`, `repair`, `counter`.
+    /// One word for scripts: `xid`, `ecc`, `throttle`, `repair`, `counter`, `pcie`, `processes`.
     pub kind: &'static str,
     /// What happened and, where somebody should act, what to do.
     pub message: String,
@@ -94,13 +94,16 @@ impl Watch {
         let more = |now: Option<f64>, before: Option<f64>| now.zip(before).map(|(n, b)| n - b).filter(|d| *d > 0.0);
         let of = |pick: fn(&Health) -> Option<f64>| more(pick(now), before.as_ref().and_then(pick));
         if let Some(n) = of(|h| h.ecc_corrected) {
-            self.say(Severity::Info, "ecc", format!("{n:.0} memory errors corrected"));
+            let many = if n == 1.0 { "an ECC error was corrected".to_owned() } else { format!("{n:.0} ECC errors were corrected") };
+            self.say(Severity::Info, "ecc", format!("{many}: the results stand"));
         }
         if let Some(n) = of(|h| h.ecc_uncorrected) {
-            let message = format!(
-                "{n:.0} memory errors that could not be corrected: what was computed cannot be trusted; look for `Xid` in the kernel log"
+            let many = if n == 1.0 { "an uncorrected ECC error".to_owned() } else { format!("{n:.0} uncorrected ECC errors") };
+            self.say(
+                Severity::Alarm,
+                "ecc",
+                format!("{many}: the results of this work are suspect; look for `Xid` in the kernel log, and repeat the run"),
             );
-            self.say(Severity::Alarm, "ecc", message);
         }
         if let Some(n) = of(|h| h.retired_pages) {
             self.say(Severity::Warning, "repair", format!("{n:.0} memory pages retired"));
@@ -110,6 +113,19 @@ impl Watch {
         }
         if now.repair_pending == Some(true) && before.and_then(|b| b.repair_pending) != Some(true) {
             self.say(Severity::Warning, "repair", "a memory repair waits for a reset of the GPU (`nvidia-smi -r`) or a reboot".to_owned());
+        }
+        if now.remap_failed == Some(true) && before.and_then(|b| b.remap_failed) != Some(true) {
+            let message = "a memory row could not be remapped: take the board out of service".to_owned();
+            self.say(Severity::Alarm, "repair", message);
+        }
+        // The first look has the run's own work not yet on it, or already.
+        if let Some(n) = of(|h| h.processes) {
+            let who = if n == 1.0 { "a process" } else { "processes" };
+            let message = format!(
+                "{who} came onto the accelerator ({:.0} there now): one that is not this run's own work spoils its figures",
+                now.processes.unwrap_or(n)
+            );
+            self.say(Severity::Info, "processes", message);
         }
         if let Some(n) = of(|h| h.pcie_replays) {
             self.say(Severity::Info, "pcie", format!("{n:.0} PCIe replays: check seating and riser if they go on"));
@@ -163,6 +179,9 @@ mod tests {
         watch.health(&Health::default());
         watch.health(&health(9.0, 2.0));
         assert!(watch.take().is_empty(), "nor is what cannot be compared");
+        watch.health(&health(10.0, 3.0));
+        let told: Vec<String> = watch.take().into_iter().map(|r| r.message).collect();
+        assert!(told[0].contains("results stand") && told[1].starts_with("an uncorrected ECC error: the results of this work"), "{told:?}");
     }
 
     #[test]

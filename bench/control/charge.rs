@@ -180,7 +180,7 @@ mod tests {
     }
 
     fn governor(profile: &Profile) -> Governor {
-        Governor { power: PowerShare::new(profile, SHARE), idle: Watts(16.0), full: Watts(72.0), policy: Policy::FollowSun }
+        Governor { power: PowerShare::new(profile, SHARE), idle: Watts(16.0), full: Watts(72.0), policy: Policy::FollowSun, draw: None }
     }
 
     fn cycle(profile: &Profile) -> Cycle {

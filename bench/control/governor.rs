@@ -2,17 +2,19 @@
 //!
 //! The budget is what the flight side's array leaves for this accelerator, kept between idle (a battery carries the idle
 //! board through an eclipse) and full load. A battery that is modelled takes its recharge out of it first, spread over the time to
-//! the next dark; under the policy `ride` it adds to it in the shadow. The duty is fed forward from the declared idle and full
-//! power and trimmed by a slow integral on the measured power, so that a card that draws more than declared is paced down to its
+//! the next dark; under the policy `ride` it adds to it in the shadow. The duty is fed forward from what a work map of this
+//! bench measured, or else from the declared idle and full power, and trimmed by a slow integral on the measured power, so that a card that draws more than declared is paced down to its
 //! budget.
 
 use crate::charge::Charge;
+use crate::draw::Draw;
 use crate::policy::{Policy, Seen};
 use model::battery::Flow;
 use model::environment::Sample;
 use model::power::PowerShare;
 use model::profile::Eclipse;
 use signal::Watts;
+use std::sync::Arc;
 
 /// Time constant of the trim, bench seconds: slow against pacing (2 s) and fast against an orbit.
 const TRIM_TIME_S: f64 = 120.0;
@@ -36,6 +38,8 @@ pub struct Governor {
     pub full: Watts,
     /// What it makes of the power there is.
     pub policy: Policy,
+    /// Measured power at duty, where there is a map of it.
+    pub draw: Option<Arc<Draw>>,
 }
 
 /// What there is and what is made of it.
@@ -105,14 +109,17 @@ impl Governor {
         battery.step(&mut charge.battery, array_w - self.power.load_w(board), dt_s)
     }
 
-    /// Duty that should draw `budget`, by the declared idle and full power.
-    pub fn feed_forward(&self, budget: Watts) -> f64 {
+    /// Duty that should draw `budget` with the plate at this temperature, °C: as measured, or else by the declared idle and full power.
+    pub fn feed_forward(&self, budget: Watts, plate_degc: Option<f64>) -> f64 {
+        if let Some(draw) = self.draw.as_ref().filter(|_| budget.0 > self.idle.0) {
+            return draw.duty(budget.0, plate_degc);
+        }
         ((budget.0 - self.idle.0) / (self.full.0 - self.idle.0)).clamp(0.0, 1.0)
     }
 
     /// Duty for `budget`, trimmed by the power measured over the last tick.
-    pub(crate) fn duty(&self, trim: &mut Trim, budget: Watts, measured: Option<Watts>, dt_s: f64) -> f64 {
-        let ahead = self.feed_forward(budget);
+    pub(crate) fn duty(&self, trim: &mut Trim, budget: Watts, plate_degc: Option<f64>, measured: Option<Watts>, dt_s: f64) -> f64 {
+        let ahead = self.feed_forward(budget, plate_degc);
         let duty = (ahead + trim.0).clamp(0.0, 1.0);
         // At idle and at full load there is nothing to trim: integrating there would only wind up.
         let room = ahead > 0.02 && ahead < 0.98;

@@ -9,6 +9,7 @@
 mod alarm;
 mod charge;
 mod dew;
+mod draw;
 mod drive;
 mod governor;
 mod guard;
@@ -33,6 +34,7 @@ mod watch;
 pub use alarm::{Alarm, Alarms};
 pub use charge::{Charge, Cycle};
 pub use dew::{DewLaw, dew_point};
+pub use draw::Draw;
 pub use drive::{DriveLaw, SATURATED_FRAC};
 pub use governor::{Governor, Supply};
 pub use heat::HeatLaw;

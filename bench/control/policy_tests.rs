@@ -19,7 +19,7 @@ fn profile(name: &str) -> Profile {
 }
 
 fn governor(profile: &Profile, policy: Policy) -> Governor {
-    Governor { power: PowerShare::new(profile, SHARE), idle: IDLE, full: FULL, policy }
+    Governor { power: PowerShare::new(profile, SHARE), idle: IDLE, full: FULL, policy, draw: None }
 }
 
 /// Work in proportion to power above idle.

@@ -20,7 +20,7 @@ pub(crate) fn law() -> Law {
     let (idle, full) = (Watts(16.0), Watts(72.0));
     let share = full.0 * (1.0 + profile.satellite.overhead_frac) / (profile.satellite.heat_kw * 1e3);
     let flight = FlightModel::new(&profile, share);
-    let governor = Governor { power: PowerShare::new(&profile, share), idle, full, policy: Policy::FollowSun };
+    let governor = Governor { power: PowerShare::new(&profile, share), idle, full, policy: Policy::FollowSun, draw: None };
     let initial = flight.uniform(signal::Celsius(25.0).into());
     Law {
         dt_s: 1.0,

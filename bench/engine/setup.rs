@@ -145,7 +145,7 @@ pub struct Setup {
     pub calibrated: Option<crate::calibrated::Calibrated>,
     /// Real hardware goes without one, with somebody beside it.
     pub uncommissioned: bool,
-    /// The measured work map that its plan goes by; see [`Setup::plan_by`].
+    /// The measured work map that its pacing and its plan go by; see [`Setup::by_map`].
     pub work_map: Option<crate::workmap::WorkMapCard>,
 }
 
@@ -175,7 +175,7 @@ impl Setup {
             (Some(text), _) => text.parse()?,
             (None, Spec::Virtual) => workload::Spec::Virtual,
             (None, Spec::Cpu) => "cpu".parse()?,
-            (None, Spec::Nvml(_)) => workload::Spec::None,
+            (None, Spec::Nvml(_) | Spec::Several(_)) => workload::Spec::None,
         };
         // Without work either kind of device only idles: a blank run.
         if workload != workload::Spec::None && (workload == workload::Spec::Virtual) != (spec == Spec::Virtual) {
@@ -238,7 +238,7 @@ impl Setup {
         }
         let (idle, full) = power_range(options.assume_w, &rig, &twin, &spec, identity.as_ref())?;
         let share = full.0 * (1.0 + profile.satellite.overhead_frac) / (profile.satellite.heat_kw * 1e3);
-        let base = Governor { power: PowerShare::new(&profile, share), idle, full, policy: Policy::FollowSun };
+        let base = Governor { power: PowerShare::new(&profile, share), idle, full, policy: Policy::FollowSun, draw: None };
         let flight = FlightModel::new(&profile, share);
         let subject = crate::policy::Subject {
             profile: &profile,

@@ -27,6 +27,7 @@ pub use interlock::InterlockRule;
 pub use mass::{Boundary, Ledger, Mass, WeighingRecord, WeighingRule};
 pub use scale::{SCALE, Scale};
 use signal::Section;
+use std::path::PathBuf;
 pub use waiver::Waiver;
 
 /// Rigs that travel inside the binary, as (name, text) pairs; the first is the default.
@@ -149,7 +150,8 @@ impl RigFile {
 /// `[accelerator]`: the device under test, as far as the rig knows it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AcceleratorRule {
-    /// Which one to take unless the command line says otherwise: `virtual`, `cpu` or `nvml:N`.
+    /// Which one to take unless the command line says otherwise: `virtual`, `cpu`, `nvml:N` or several
+    /// (`nvml:0,1`), which `full_w` and `idle_w` then are of together.
     pub default: String,
     /// It sits on this rig's plate, so that its heat goes through the instruments.
     pub coupled: bool,
@@ -163,6 +165,10 @@ pub struct AcceleratorRule {
     pub leakage_w_k: f64,
     /// The interlock trips above this die temperature, °C.
     pub trip_max_degc: f64,
+    /// Measured work map that pacing and plans go by, relative to the rig file.
+    pub work_map: Option<PathBuf>,
+    /// Where a plan leaves that map its edge is taken.
+    pub work_map_clamp: bool,
     /// What a run may change about it.
     pub settings: DeviceSettings,
 }

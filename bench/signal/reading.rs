@@ -255,14 +255,102 @@ channels! {
     EccCorrected,
     /// Memory errors that could not be corrected since the driver was loaded.
     EccUncorrected,
+    /// Memory errors corrected over the board's whole life.
+    EccCorrectedLife,
+    /// Memory errors that could not be corrected over the board's whole life.
+    EccUncorrectedLife,
     /// Memory pages retired for good.
     RetiredPages,
     /// Memory rows remapped for good.
     RemappedRows,
     /// 1 if a retirement or remapping waits for a reset, else 0.
     RepairPending,
+    /// 1 if a row could not be remapped, else 0.
+    RemapFailed,
+    /// Processes on the accelerator.
+    Processes,
     /// Code of the last critical error (Xid) seen.
     Xid,
+    /// Accelerator 1 of several: power over the last tick, W.
+    Board1Power,
+    /// Accelerator 1 of several: energy counter, J since some moment before the run.
+    Board1Energy,
+    /// Accelerator 1 of several: die, °C.
+    Board1Die,
+    /// Accelerator 1 of several: memory, °C.
+    Board1Memory,
+    /// Accelerator 1 of several: clock-event (throttle) reason bits as a number.
+    Board1Throttle,
+    /// Accelerator 2 of several: power over the last tick, W.
+    Board2Power,
+    /// Accelerator 2 of several: energy counter, J since some moment before the run.
+    Board2Energy,
+    /// Accelerator 2 of several: die, °C.
+    Board2Die,
+    /// Accelerator 2 of several: memory, °C.
+    Board2Memory,
+    /// Accelerator 2 of several: clock-event (throttle) reason bits as a number.
+    Board2Throttle,
+    /// Accelerator 3 of several: power over the last tick, W.
+    Board3Power,
+    /// Accelerator 3 of several: energy counter, J since some moment before the run.
+    Board3Energy,
+    /// Accelerator 3 of several: die, °C.
+    Board3Die,
+    /// Accelerator 3 of several: memory, °C.
+    Board3Memory,
+    /// Accelerator 3 of several: clock-event (throttle) reason bits as a number.
+    Board3Throttle,
+    /// Accelerator 4 of several: power over the last tick, W.
+    Board4Power,
+    /// Accelerator 4 of several: energy counter, J since some moment before the run.
+    Board4Energy,
+    /// Accelerator 4 of several: die, °C.
+    Board4Die,
+    /// Accelerator 4 of several: memory, °C.
+    Board4Memory,
+    /// Accelerator 4 of several: clock-event (throttle) reason bits as a number.
+    Board4Throttle,
+    /// Accelerator 5 of several: power over the last tick, W.
+    Board5Power,
+    /// Accelerator 5 of several: energy counter, J since some moment before the run.
+    Board5Energy,
+    /// Accelerator 5 of several: die, °C.
+    Board5Die,
+    /// Accelerator 5 of several: memory, °C.
+    Board5Memory,
+    /// Accelerator 5 of several: clock-event (throttle) reason bits as a number.
+    Board5Throttle,
+    /// Accelerator 6 of several: power over the last tick, W.
+    Board6Power,
+    /// Accelerator 6 of several: energy counter, J since some moment before the run.
+    Board6Energy,
+    /// Accelerator 6 of several: die, °C.
+    Board6Die,
+    /// Accelerator 6 of several: memory, °C.
+    Board6Memory,
+    /// Accelerator 6 of several: clock-event (throttle) reason bits as a number.
+    Board6Throttle,
+    /// Accelerator 7 of several: power over the last tick, W.
+    Board7Power,
+    /// Accelerator 7 of several: energy counter, J since some moment before the run.
+    Board7Energy,
+    /// Accelerator 7 of several: die, °C.
+    Board7Die,
+    /// Accelerator 7 of several: memory, °C.
+    Board7Memory,
+    /// Accelerator 7 of several: clock-event (throttle) reason bits as a number.
+    Board7Throttle,
+    /// Accelerator 8 of several: power over the last tick, W.
+    Board8Power,
+    /// Accelerator 8 of several: energy counter, J since some moment before the run.
+    Board8Energy,
+    /// Accelerator 8 of several: die, °C.
+    Board8Die,
+    /// Accelerator 8 of several: memory, °C.
+    Board8Memory,
+    /// Accelerator 8 of several: clock-event (throttle) reason bits as a number.
+    Board8Throttle,
     /// What lies on the scale, kg. Weighed with the bench at rest: no row of a run has it.
     Mass,
 }
@@ -270,6 +358,27 @@ channels! {
 impl Channel {
     /// How many there are.
     pub const COUNT: usize = Self::ALL.len();
+    /// Most accelerators of which one run keeps readings apart: a board with eight of them is the largest that is sold.
+    pub const MOST_BOARDS: usize = 8;
+    /// What is kept apart of each, in the order of the channels.
+    const APART: [Self; 5] = [Self::BoardPower, Self::BoardEnergy, Self::Die, Self::Memory, Self::ThrottleReasons];
+
+    /// The channel of accelerator `k`, from 1, that stands for this channel of all together; `None` for what is not kept apart.
+    ///
+    /// ```
+    /// use signal::Channel;
+    /// assert_eq!(Channel::Die.of_board(2), Some(Channel::Board2Die));
+    /// assert_eq!(Channel::Plate.of_board(2), None);
+    /// ```
+    pub fn of_board(self, k: usize) -> Option<Self> {
+        let place = Self::APART.iter().position(|c| *c == self)?;
+        (1..=Self::MOST_BOARDS).contains(&k).then(|| Self::ALL[Self::Board1Power as usize + (k - 1) * Self::APART.len() + place])
+    }
+
+    /// Every channel that is kept apart of `boards` accelerators.
+    pub fn of_boards(boards: usize) -> impl Iterator<Item = Self> {
+        (1..=boards).flat_map(|k| Self::APART.into_iter().filter_map(move |c| c.of_board(k)))
+    }
 }
 
 /// The newest reading of every channel at one tick.

@@ -22,11 +22,20 @@ pub struct Plan {
     pub threads: usize,
     /// Prompts, answers, or both.
     pub task: Task,
+    /// Sequences at once of each thread; what suits the model if not said. Training has one.
+    pub batch: Option<usize>,
+}
+
+impl Plan {
+    fn batch(&self, config: &Config) -> usize {
+        self.batch.unwrap_or_else(|| self.model.batch(config))
+    }
 }
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}", self.model, self.threads, self.task.name())
+        write!(f, "{}:{}:{}", self.model, self.threads, self.task.name())?;
+        self.batch.map_or(Ok(()), |n| write!(f, ":batch={n}"))
     }
 }
 
@@ -36,7 +45,7 @@ fn needed(config: &Config, plan: &Plan) -> u64 {
         // Weights, gradient and two means for each thread, and the weights they begin with.
         return (4 * config.parameters() * (4 * plan.threads + 1)) as u64;
     }
-    let sequences = plan.threads * (plan.model.batch(config) + 1);
+    let sequences = plan.threads * (plan.batch(config) + 1);
     (4 * config.parameters() + sequences * config.sequence_bytes()) as u64
 }
 
@@ -67,7 +76,7 @@ pub fn start(plan: &Plan, seed: u64) -> Result<Worker, Error> {
 pub fn start_leased(plan: &Plan, seed: u64, lease: Duration) -> Result<Worker, Error> {
     let c = plan.model.config()?;
     fits(&c, plan, available())?;
-    let batch = plan.model.batch(&c);
+    let batch = plan.batch(&c);
     let description = format!(
         "built-in transformer {}, {}: {}, f32, {} thread(s) of {batch} sequences, seed {seed}",
         plan.model,

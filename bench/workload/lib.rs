@@ -20,6 +20,7 @@ pub mod openai;
 pub mod pace;
 mod product;
 mod reference;
+mod replicas;
 mod safetensors;
 pub mod serve;
 mod spec;

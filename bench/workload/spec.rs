@@ -48,12 +48,12 @@ pub struct Start<'a> {
     pub environment: &'a [(String, String)],
     /// The program with the verbs of `guard` and `serve`: ourselves. Without it nothing guards a command, and a server's load is made in this process.
     pub program: Option<&'a Path>,
-    /// The GPU that is measured, by NVML's number or UUID: the one that `cuda` means where it names none.
-    pub measured: Option<&'a str>,
+    /// The GPUs that are measured, by UUID: those that `cuda` means where it names none.
+    pub measured: &'a [String],
 }
 
 const CHOICES: &str = "expected `virtual` (the twin's card), `cpu` or `cpu:tiny:2:mixed` (the built-in transformer or a GGUF or safetensors file on so many host threads: decode, prefill, mixed or train), \
-                       `cuda` or `cuda:0:8b:mixed:bf16:batch=128` (the same on an NVIDIA GPU, by number or UUID, in bf16, f32 or fp8), `auto` (a GPU if there is one), \
+                       `cuda` or `cuda:0:8b:mixed:bf16:batch=128` (the same on an NVIDIA GPU, by number or UUID, in bf16, f32 or fp8; `cuda:0,1` has one replica on each), `auto` (a GPU if there is one), \
                        `openai:http://HOST:PORT/v1,concurrency=8` or `openai:FILE.toml` (load for a server), \
                        `command:…` (a shell command of yours that speaks JSON lines) or `none` (only observe)";
 
@@ -66,15 +66,15 @@ impl Spec {
             Self::Virtual => Err(Error::Virtual),
             Self::None => Ok(Box::new(Observe)),
             Self::Cpu(plan) => Ok(Box::new(cpu::start(plan, seed)?)),
-            Self::Cuda(plan) => Ok(Box::new(gpu::Gpu::start(plan, seed, measured)?)),
-            Self::Auto(plan) => Ok(Box::new(match gpu::usable() {
-                Ok(()) => gpu::Gpu::start(plan, seed, measured)?,
+            Self::Cuda(plan) => gpu::Gpu::start(plan, seed, measured),
+            Self::Auto(plan) => match gpu::usable() {
+                Ok(()) => gpu::Gpu::start(plan, seed, measured),
                 Err(why) => {
-                    let worker = cpu::start(&Plan { model: plan.model.clone(), threads: 1, task: plan.task }, seed)?;
+                    let worker = cpu::start(&Plan { model: plan.model.clone(), threads: 1, task: plan.task, batch: plan.batch }, seed)?;
                     worker.remark(format!("working on the host's CPU: {why}"));
-                    worker
+                    Ok(Box::new(worker))
                 }
-            })),
+            },
             Self::Command(text) => Ok(Box::new(Command::start(text, &options())?)),
             Self::OpenAi { config, .. } => match program {
                 None => Ok(Box::new(OpenAi::start((**config).clone(), seed)?)),
@@ -100,7 +100,8 @@ impl FromStr for Spec {
         match (kind, rest) {
             ("virtual", None) => Ok(Self::Virtual),
             ("none", None) => Ok(Self::None),
-            ("cpu", rest) => on_cpu(rest).ok_or_else(|| unknown(&format!("{} and 1 to {MOST_THREADS} threads: {CHOICES}", presets()))),
+            ("cpu", rest) => on_cpu(rest)
+                .ok_or_else(|| unknown(&format!("{} 1 to {MOST_THREADS} threads and batch=N (not for train): {CHOICES}", presets()))),
             ("cuda", rest) => on_gpu(rest).map(Self::Cuda).ok_or_else(|| unknown(&format!("{} a card and batch=N: {CHOICES}", presets()))),
             ("auto", rest) => on_gpu(rest)
                 .filter(|plan| plan.card == gpu::Choice::Any)
@@ -153,10 +154,8 @@ fn on_gpu(rest: Option<&str>) -> Option<gpu::Plan> {
             task.replace(*known).is_none()
         } else if let Some(known) = gpu::Number::ALL.iter().find(|n| n.name() == part) {
             number.replace(*known).is_none()
-        } else if let Some(count) = part.strip_prefix("batch=") {
-            let digits = count.bytes().all(|b| b.is_ascii_digit());
-            let count = count.parse().ok().filter(|n| digits && (1..=gpu::MOST_SEQUENCES).contains(n))?;
-            batch.replace(count).is_none()
+        } else if part.starts_with("batch=") {
+            batch.replace(sequences(part)?).is_none()
         } else {
             card.replace(gpu::Choice::parse(part)?).is_none()
         };
@@ -173,14 +172,23 @@ fn on_gpu(rest: Option<&str>) -> Option<gpu::Plan> {
     })
 }
 
-/// Model, threads and task, each at most once, in any order.
+/// `batch=N`.
+fn sequences(part: &str) -> Option<usize> {
+    let count = part.strip_prefix("batch=")?;
+    let digits = count.bytes().all(|b| b.is_ascii_digit());
+    count.parse().ok().filter(|n| digits && (1..=gpu::MOST_SEQUENCES).contains(n))
+}
+
+/// Model, threads, task and batch, each at most once, in any order.
 fn on_cpu(rest: Option<&str>) -> Option<Spec> {
-    let (mut named, mut threads, mut task) = (None, None, None);
+    let (mut named, mut threads, mut task, mut batch) = (None, None, None, None);
     for part in rest.into_iter().flat_map(|r| r.split(':')) {
         let once = if let Some(model) = model(part) {
             named.replace(model).is_none()
         } else if let Some(known) = Task::ALL.iter().find(|t| t.name() == part) {
             task.replace(*known).is_none()
+        } else if part.starts_with("batch=") {
+            batch.replace(sequences(part)?).is_none()
         } else {
             let digits = !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
             let count = part.parse().ok().filter(|n| digits && (1..=MOST_THREADS).contains(n))?;
@@ -190,11 +198,11 @@ fn on_cpu(rest: Option<&str>) -> Option<Spec> {
             return None;
         }
     }
-    Some(Spec::Cpu(Plan {
-        model: named.unwrap_or(Model::Preset(Preset::Tiny)),
-        threads: threads.unwrap_or(1),
-        task: task.unwrap_or_default(),
-    }))
+    let task = task.unwrap_or_default();
+    if task == Task::Train && batch.is_some() {
+        return None;
+    }
+    Some(Spec::Cpu(Plan { model: named.unwrap_or(Model::Preset(Preset::Tiny)), threads: threads.unwrap_or(1), task, batch }))
 }
 
 impl fmt::Display for Spec {
@@ -218,7 +226,7 @@ mod tests {
 
     #[test]
     fn every_kind_is_understood() {
-        let plan = |model, threads, task| Spec::Cpu(Plan { model, threads, task });
+        let plan = |model, threads, task| Spec::Cpu(Plan { model, threads, task, batch: None });
         let card = |card, task, number, batch| Spec::Cuda(gpu::Plan { card, model: Model::Preset(Preset::Tiny), task, number, batch });
         let cpu = |preset, threads| plan(Model::Preset(preset), threads, Task::Decode);
         for (text, spec) in [
@@ -229,10 +237,18 @@ mod tests {
             ("cpu:small", cpu(Preset::Small, 1)),
             ("cpu:small:2", cpu(Preset::Small, 2)),
             ("cpu:2:8b", cpu(Preset::B8, 2)),
+            (
+                "cpu:batch=32:small",
+                Spec::Cpu(Plan { model: Model::Preset(Preset::Small), threads: 1, task: Task::Decode, batch: Some(32) }),
+            ),
             ("cpu:prefill", plan(Model::Preset(Preset::Tiny), 1, Task::Prefill)),
             ("cpu:a/model.gguf:mixed:3", plan(Model::File("a/model.gguf".into()), 3, Task::Mixed)),
             ("cuda", card(gpu::Choice::Any, Task::Decode, gpu::Number::Bf16, None)),
             ("cuda:1:mixed:fp8:batch=7", card(gpu::Choice::Index(1), Task::Mixed, gpu::Number::Fp8, Some(7))),
+            (
+                "cuda:0,2:tiny",
+                card(gpu::Choice::Several(vec![gpu::Choice::Index(0), gpu::Choice::Index(2)]), Task::Decode, gpu::Number::Bf16, None),
+            ),
             ("cuda:train:f32:GPU-ab", card(gpu::Choice::Uuid("GPU-ab".to_owned()), Task::Train, gpu::Number::F32, None)),
             ("command:python3 a.py --x=1:2", Spec::Command("python3 a.py --x=1:2".to_owned())),
         ] {
@@ -250,7 +266,11 @@ mod tests {
             ("cpu:small:tiny", "the models"),
             ("cpu:2:3", "threads"),
             ("cpu:", "threads"),
+            ("cpu:batch=0", "batch=N"),
+            ("cpu:train:batch=2", "batch=N"),
             ("cuda:0:1", "batch=N"),
+            ("cuda:0,0", "batch=N"),
+            ("cuda:0,", "batch=N"),
             ("cuda:batch=0", "batch=N"),
             ("cuda:batch=+1", "batch=N"),
             ("cuda:GPU-", "batch=N"),
@@ -284,7 +304,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_panics_and_what_is_accepted_round_trips(text in "(cpu|cuda|auto|command|none|openai)?:?(http://h/v1,)?((0|8b|train|fp8|batch=3|GPU-1a):?){0,4}[ -~]{0,20}") {
+        fn no_text_panics_and_what_is_accepted_round_trips(text in "(cpu|cuda|auto|command|none|openai)?:?(http://h/v1,)?((0|0,1|8b|train|fp8|batch=3|GPU-1a):?){0,4}[ -~]{0,20}") {
             if let Ok(spec) = text.parse::<Spec>() {
                 prop_assert_eq!(spec.to_string().parse::<Spec>().expect("round trip"), spec);
             }

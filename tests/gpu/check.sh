@@ -92,6 +92,12 @@ measure_engine() {
     else
         echo "ABSENT  engine-fp8 ($(tail -n 1 "$out/engine-fp8.err"))" | tee -a "$out/summary.txt"
     fi
+    # Each kernel by itself on this card's own driver, against NumPy.
+    if python3 -c 'import numpy' >/dev/null 2>&1; then
+        step kernels python3 "$here/../peers/gpu_kernels.py" "${ORBITBENCH_CUDA:-libcuda.so.1}" "$here/../../bench/workload/gpu/kernels/kernels.ptx"
+    else
+        echo "ABSENT  kernels: no Python with NumPy" | tee -a "$out/summary.txt"
+    fi
     if command -v python3 >/dev/null 2>&1; then
         step compare python3 "$here/compare.py" "$binary" "$card" "$out" --model "$model" --batch "$batch" --seconds "$seconds" \
             --repeats "${ORBITBENCH_GPU_REPEATS:-5}"

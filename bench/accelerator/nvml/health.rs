@@ -4,7 +4,7 @@
 //! Not here: opinions about it (`watch`).
 
 use super::card::watts;
-use super::{optional, raw};
+use super::{identity, optional, raw};
 use crate::Health;
 use nvml_wrapper::enum_wrappers::device::{
     EccCounter, MemoryError, PcieUtilCounter, PerformancePolicy, RetirementCause, TemperatureThreshold,
@@ -12,11 +12,12 @@ use nvml_wrapper::enum_wrappers::device::{
 use nvml_wrapper::error::NvmlError;
 use nvml_wrapper::{Device, Nvml};
 use nvml_wrapper_sys::bindings::field_id::{
-    NVML_FI_DEV_REMAPPED_COR, NVML_FI_DEV_REMAPPED_PENDING, NVML_FI_DEV_REMAPPED_UNC, NVML_FI_DEV_TEMPERATURE_GPU_MAX_TLIMIT,
-    NVML_FI_DEV_TEMPERATURE_MEM_MAX_TLIMIT, NVML_FI_DEV_TEMPERATURE_SHUTDOWN_TLIMIT, NVML_FI_DEV_TEMPERATURE_SLOWDOWN_TLIMIT,
+    NVML_FI_DEV_REMAPPED_COR, NVML_FI_DEV_REMAPPED_FAILURE, NVML_FI_DEV_REMAPPED_PENDING, NVML_FI_DEV_REMAPPED_UNC,
+    NVML_FI_DEV_TEMPERATURE_GPU_MAX_TLIMIT, NVML_FI_DEV_TEMPERATURE_MEM_MAX_TLIMIT, NVML_FI_DEV_TEMPERATURE_SHUTDOWN_TLIMIT,
+    NVML_FI_DEV_TEMPERATURE_SLOWDOWN_TLIMIT,
 };
 
-const REMAPPED: [u32; 3] = [NVML_FI_DEV_REMAPPED_COR, NVML_FI_DEV_REMAPPED_UNC, NVML_FI_DEV_REMAPPED_PENDING];
+const REMAPPED: [u32; 4] = [NVML_FI_DEV_REMAPPED_COR, NVML_FI_DEV_REMAPPED_UNC, NVML_FI_DEV_REMAPPED_PENDING, NVML_FI_DEV_REMAPPED_FAILURE];
 const TLIMITS: [u32; 4] = [
     NVML_FI_DEV_TEMPERATURE_SHUTDOWN_TLIMIT,
     NVML_FI_DEV_TEMPERATURE_SLOWDOWN_TLIMIT,
@@ -89,10 +90,10 @@ fn signed(value: f64) -> f64 {
 pub(super) fn read(nvml: &Nvml, device: &Device<'_>, holder: &Device<'_>) -> Result<Health, (&'static str, NvmlError)> {
     let at = |what| move |e| (what, e);
     let violation = |policy| optional(device.violation_status(policy)).map(|v| v.map(|v| v.violation_time as f64 * 1e-9));
-    let ecc = |kind| optional(device.total_ecc_errors(kind, EccCounter::Volatile)).map(|n| n.map(|n| n as f64));
+    let ecc = |kind, since| optional(device.total_ecc_errors(kind, since)).map(|n| n.map(|n| n as f64)).map_err(at("ECC errors"));
     let throughput = |way| optional(device.pcie_throughput(way)).map(|kb| kb.map(|kb| f64::from(kb) / 1e3));
     let (retired_pages, retirement_pending) = retired(device).map_err(at("retired pages"))?;
-    let (remapped_rows, remap_pending) = remapped(nvml, device).map_err(at("remapped rows"))?;
+    let rows = Rows::read(nvml, device).map_err(at("remapped rows"))?;
     let state = optional(device.performance_state()).map_err(at("performance state"))?;
     Ok(Health {
         limit_w: limit(device).map_err(at("power limit"))?,
@@ -109,11 +110,15 @@ pub(super) fn read(nvml: &Nvml, device: &Device<'_>, holder: &Device<'_>) -> Res
         pcie_lanes: optional(device.current_pcie_link_width()).map_err(at("PCIe link"))?.map(f64::from),
         pcie_replays: optional(device.pcie_replay_counter()).map_err(at("PCIe replays"))?.map(f64::from),
         fan_pct: fan(device).map_err(at("fans"))?,
-        ecc_corrected: ecc(MemoryError::Corrected).map_err(at("ECC errors"))?,
-        ecc_uncorrected: ecc(MemoryError::Uncorrected).map_err(at("ECC errors"))?,
+        ecc_corrected: ecc(MemoryError::Corrected, EccCounter::Volatile)?,
+        ecc_uncorrected: ecc(MemoryError::Uncorrected, EccCounter::Volatile)?,
+        ecc_corrected_life: ecc(MemoryError::Corrected, EccCounter::Aggregate)?,
+        ecc_uncorrected_life: ecc(MemoryError::Uncorrected, EccCounter::Aggregate)?,
         retired_pages,
-        remapped_rows,
-        repair_pending: match (retirement_pending, remap_pending) {
+        remapped_rows: rows.remapped,
+        remap_failed: rows.failed,
+        processes: processes(device).map_err(at("processes"))?,
+        repair_pending: match (retirement_pending, rows.pending) {
             (None, None) => None,
             (a, b) => Some(a == Some(true) || b == Some(true)),
         },
@@ -151,18 +156,33 @@ fn retired(device: &Device<'_>) -> Result<(Option<f64>, Option<bool>), NvmlError
     Ok((count, optional(device.are_pages_pending_retired())?))
 }
 
-fn remapped(nvml: &Nvml, device: &Device<'_>) -> Result<(Option<f64>, Option<bool>), NvmlError> {
-    let Some(values) = optional(raw::field_values(nvml, device, &REMAPPED))? else { return Ok((None, None)) };
-    let mut found = [None; 3];
-    for (slot, value) in found.iter_mut().zip(values) {
-        *slot = optional(value)?;
+/// How many use the board, compute and graphics alike, each once.
+fn processes(device: &Device<'_>) -> Result<Option<f64>, NvmlError> {
+    Ok(identity::pids(device)?.map(|pids| pids.len() as f64))
+}
+
+/// What the driver says of remapped rows.
+struct Rows {
+    remapped: Option<f64>,
+    pending: Option<bool>,
+    failed: Option<bool>,
+}
+
+impl Rows {
+    fn read(nvml: &Nvml, device: &Device<'_>) -> Result<Self, NvmlError> {
+        let mut found = [None; REMAPPED.len()];
+        if let Some(values) = optional(raw::field_values(nvml, device, &REMAPPED))? {
+            for (slot, value) in found.iter_mut().zip(values) {
+                *slot = optional(value)?;
+            }
+        }
+        let [corrected, uncorrected, pending, failed] = found;
+        let remapped = match (corrected, uncorrected) {
+            (None, None) => None,
+            (a, b) => Some(a.unwrap_or(0.0) + b.unwrap_or(0.0)),
+        };
+        Ok(Self { remapped, pending: pending.map(|p| p != 0.0), failed: failed.map(|f| f != 0.0) })
     }
-    let [corrected, uncorrected, pending] = found;
-    let rows = match (corrected, uncorrected) {
-        (None, None) => None,
-        (a, b) => Some(a.unwrap_or(0.0) + b.unwrap_or(0.0)),
-    };
-    Ok((rows, pending.map(|p| p != 0.0)))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use crate::{Busy, Identity};
 use nvml_wrapper::enums::device::UsedGpuMemory;
 use nvml_wrapper::error::NvmlError;
 use nvml_wrapper::{Device, Nvml};
+use std::collections::BTreeMap;
 use std::fs;
 
 pub(super) fn read(nvml: &Nvml, device: &Device<'_>, instance: Option<&Device<'_>>) -> Result<Identity, NvmlError> {
@@ -86,26 +87,27 @@ fn listed(device: &Device<'_>) -> Result<String, NvmlError> {
     Ok(if names.is_empty() { "none".to_owned() } else { names.join(", ") })
 }
 
-/// Who uses the board; `None` where the driver does not say. All of the board's, also of another instance: they heat it.
-fn processes(device: &Device<'_>) -> Result<Option<Vec<Busy>>, NvmlError> {
+/// Who uses the board, by process id and with the memory each holds; `None` where the driver does not say. All of the board's, also of another
+/// instance: they heat it.
+pub(super) fn pids(device: &Device<'_>) -> Result<Option<BTreeMap<u32, Option<u64>>>, NvmlError> {
     let compute = optional(device.running_compute_processes())?;
     let graphics = optional(device.running_graphics_processes())?;
     if compute.is_none() && graphics.is_none() {
         return Ok(None);
     }
-    let mut found: Vec<Busy> = Vec::new();
+    let mut found = BTreeMap::new();
     for process in compute.into_iter().chain(graphics).flatten() {
-        if found.iter().any(|b| b.pid == process.pid) {
-            continue;
-        }
-        let bytes = match process.used_gpu_memory {
+        found.entry(process.pid).or_insert(match process.used_gpu_memory {
             UsedGpuMemory::Used(bytes) => Some(bytes),
             UsedGpuMemory::Unavailable => None,
-        };
-        // In a container the driver's process ids may not be ours.
-        let name = fs::read_to_string(format!("/proc/{}/comm", process.pid)).ok().map(|n| n.trim().to_owned());
-        found.push(Busy { pid: process.pid, name, bytes });
+        });
     }
-    found.sort_by_key(|b| b.pid);
     Ok(Some(found))
+}
+
+/// The same with their names.
+fn processes(device: &Device<'_>) -> Result<Option<Vec<Busy>>, NvmlError> {
+    // In a container the driver's process ids may not be ours.
+    let name = |pid: u32| fs::read_to_string(format!("/proc/{pid}/comm")).ok().map(|n| n.trim().to_owned());
+    Ok(pids(device)?.map(|found| found.into_iter().map(|(pid, bytes)| Busy { pid, name: name(pid), bytes }).collect()))
 }

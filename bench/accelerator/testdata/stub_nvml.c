@@ -6,8 +6,8 @@
  *
  * The folder is the driver that outlives its users, one small text file a value, `gpu<index>.<name>`; what is not there has its default.
  * Read: load (0..1), die (degC), memory_die, throttle (bits), tlimit (1: thresholds as T.Limit only), xid (an event whenever it changes),
- *   ecc_corrected, ecc_uncorrected, remapped, remap_pending, retired, processes (lines "pid bytes"), mig (instances), counter_reset (the
- *   counter starts anew whenever it changes), fault: lost, reset, hang, zero, no_permission, deaf (setters do nothing and say SUCCESS)
+ *   ecc_corrected, ecc_uncorrected (with _before: earlier in the board's life), remapped, remap_pending, remap_failed, retired, processes (lines "pid bytes"), mig (instances), counter_reset (the
+ *   counter starts anew whenever it changes), uuid (of the board), fault: lost, reset, hang, zero, no_permission, deaf (setters do nothing and say SUCCESS)
  * Written by the setters: limit_mw, locked ("min max"); a line a call in `log`.
  *
  * -DSTATE=\"folder\"      instead of STUB_NVML
@@ -274,7 +274,7 @@ static const char *uuid_of(nvmlDevice_t device, char text[96])
 {
     if (device->instance > 0)
         snprintf(text, 96, "MIG-5700b000-0000-4000-8000-%011u%u", device->index, (unsigned)device->instance);
-    else
+    else if (!text_of(device->index, "uuid", text, 96))
         snprintf(text, 96, "GPU-5700b000-0000-4000-8000-%012u", device->index);
     return text;
 }
@@ -675,7 +675,7 @@ nvmlReturn_t nvmlDeviceGetFieldValues(nvmlDevice_t device, int count, nvmlFieldV
             v->value.uiVal = (unsigned)value_of(gpu, "remap_pending", 0);
             break;
         case 145:
-            v->value.uiVal = 0;
+            v->value.uiVal = (unsigned)value_of(gpu, "remap_failed", 0);
             break;
         case 185: /* NVML_FI_DEV_POWER_AVERAGE, milliwatts */
             v->value.uiVal = power_mw(gpu, AVERAGE);
@@ -761,7 +761,10 @@ nvmlReturn_t nvmlDeviceGetTotalEccErrors(nvmlDevice_t device, int type, int coun
         return code;
     if (type < 0 || type > 1 || counter < 0 || counter > 1)
         return INVALID_ARGUMENT;
-    *count = (unsigned long long)value_of(device->index, type == 0 ? "ecc_corrected" : "ecc_uncorrected", 0);
+    /* Aggregate counts are the board's whole life, what came since the driver was loaded among it. */
+    double volatile_count = value_of(device->index, type == 0 ? "ecc_corrected" : "ecc_uncorrected", 0);
+    double before = value_of(device->index, type == 0 ? "ecc_corrected_before" : "ecc_uncorrected_before", 0);
+    *count = (unsigned long long)(counter == 0 ? volatile_count : before + volatile_count);
     return SUCCESS;
 }
 
@@ -783,6 +786,16 @@ nvmlReturn_t nvmlDeviceGetRetiredPages_v2(nvmlDevice_t device, int cause, unsign
         times[i] = 0;
     }
     return SUCCESS;
+}
+
+/* The older call, without times: asked with no room it says how many there are. */
+nvmlReturn_t nvmlDeviceGetRetiredPages(nvmlDevice_t device, int cause, unsigned *count, unsigned long long *addresses)
+{
+    unsigned long long times[1024];
+    nvmlReturn_t code = check_board(device, count);
+    if (code == SUCCESS && *count > 1024)
+        *count = 1024;
+    return code == SUCCESS ? nvmlDeviceGetRetiredPages_v2(device, cause, count, addresses, times) : code;
 }
 
 nvmlReturn_t nvmlDeviceGetRetiredPagesPendingStatus(nvmlDevice_t device, int *pending)

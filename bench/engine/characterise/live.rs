@@ -98,7 +98,7 @@ pub fn check(order: &Order, tell: &mut dyn FnMut(&str)) -> Result<(Checked, Opti
             seed: order.seed,
             environment: &[],
             program: order.program.as_deref(),
-            measured: identity.facts.iter().find(|(name, _)| name == "board UUID").map(|(_, uuid)| uuid.as_str()),
+            measured: identity.uuid.as_ref().map_or(&[], std::slice::from_ref),
         })
         .map_err(|e| e.to_string())?;
     let works = order.workload != workload::Spec::None;

@@ -108,7 +108,7 @@ impl Station {
             (Some(text), _) => text.parse()?,
             (None, Spec::Virtual) => workload::Spec::Virtual,
             (None, Spec::Cpu) => "cpu".parse()?,
-            (None, Spec::Nvml(_)) => workload::Spec::None,
+            (None, Spec::Nvml(_) | Spec::Several(_)) => workload::Spec::None,
         };
         let emulated = rig.emulated();
         if (workload == workload::Spec::Virtual) != (accelerator == Spec::Virtual) || (accelerator == Spec::Virtual && !emulated) {

@@ -2,10 +2,11 @@
 //! once a tick. A device library that hangs hangs here, and nobody waits for it without a deadline.
 
 use super::poll::Gathered;
+use super::together::Together;
 use crate::card::card_readings;
 use accelerator::{Accelerator, Remark};
 use crossbeam_channel::{Receiver, Sender, bounded};
-use signal::{Channel, Reading};
+use signal::{Channel, Reading, Severity};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -130,12 +131,12 @@ struct Shared {
 }
 
 /// A real accelerator on its polling thread.
-pub(crate) struct RealAccelerator {
+struct RealAccelerator {
     shared: Arc<Mutex<Shared>>,
 }
 
 impl RealAccelerator {
-    pub(crate) fn start(mut device: Box<dyn Accelerator>) -> std::io::Result<Self> {
+    fn start(mut device: Box<dyn Accelerator>) -> std::io::Result<Self> {
         let shared = Arc::new(Mutex::new(Shared::default()));
         let weak = Arc::downgrade(&shared);
         thread::Builder::new().name("accelerator".into()).spawn(move || {
@@ -171,7 +172,7 @@ impl RealAccelerator {
     }
 
     /// What was gathered since the last call; `bench_of` turns a moment into bench seconds.
-    pub(crate) fn hear(&self, bench_of: impl Fn(Instant) -> f64) -> Heard {
+    fn hear(&self, bench_of: impl Fn(Instant) -> f64) -> Heard {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(why) = &shared.lost {
             return Heard::Lost(why.clone());
@@ -180,7 +181,57 @@ impl RealAccelerator {
     }
 
     /// What happened to it since the last call.
-    pub(crate) fn remarks(&self) -> Vec<Remark> {
+    fn remarks(&self) -> Vec<Remark> {
         std::mem::take(&mut self.shared.lock().unwrap_or_else(PoisonError::into_inner).remarks)
+    }
+}
+
+/// Real accelerators, each on a thread of its own: one that hangs or is lost leaves the others as they are.
+pub(crate) struct RealAccelerators {
+    each: Vec<One>,
+    together: Together,
+}
+
+struct One {
+    /// Before what is told of it; empty if there is only one.
+    name: String,
+    device: RealAccelerator,
+    lost: bool,
+}
+
+impl RealAccelerators {
+    pub(crate) fn start(devices: Vec<Box<dyn Accelerator>>) -> std::io::Result<Self> {
+        let several = devices.len() > 1;
+        let named = devices.into_iter().enumerate().map(|(k, device)| {
+            let name = if several { format!("accelerator {} ({}): ", k + 1, device.identity().spec) } else { String::new() };
+            RealAccelerator::start(device).map(|device| One { name, device, lost: false })
+        });
+        Ok(Self { each: named.collect::<Result<_, _>>()?, together: Together::default() })
+    }
+
+    /// What they say at this tick, and what happened to them.
+    pub(crate) fn hear(&mut self, bench_of: impl Fn(Instant) -> f64) -> (Vec<(Channel, Reading)>, Vec<Remark>) {
+        let mut remarks = Vec::new();
+        let mut readings = Vec::new();
+        for One { name, device, lost } in &mut self.each {
+            remarks.extend(device.remarks().into_iter().map(|r| Remark { message: format!("{name}{}", r.message), ..r }));
+            let mut say = |severity, what: &str| remarks.push(Remark { severity, kind: "accelerator", message: format!("{name}{what}") });
+            readings.push(match device.hear(&bench_of) {
+                Heard::Readings(readings) => {
+                    if std::mem::take(lost) {
+                        say(Severity::Info, "answers again");
+                    }
+                    readings
+                }
+                Heard::Nothing => Vec::new(),
+                Heard::Lost(why) => {
+                    if !std::mem::replace(lost, true) {
+                        say(Severity::Warning, &format!("lost: {why}"));
+                    }
+                    Vec::new()
+                }
+            });
+        }
+        (self.together.merge(readings), remarks)
     }
 }

@@ -1,6 +1,6 @@
 //! The live bench: ports with their drivers, the accelerator, the workload, and the emulator where the rig is emulated.
 
-use super::accelerator::{Heard, RealAccelerator, VirtualCard};
+use super::accelerator::{Heard, RealAccelerators, VirtualCard};
 use super::emulator::Emulator;
 use super::guardian::Guarded;
 use crate::devices::{Devices, Look, Shone, Sunlight, Unconfirmed};
@@ -27,7 +27,7 @@ const CLOSE: Duration = Duration::from_secs(2);
 /// Where the readings of the device under test come from.
 pub(crate) enum Source {
     Virtual(VirtualCard),
-    Real { accelerator: RealAccelerator, workload: Box<dyn Workload> },
+    Real { accelerators: RealAccelerators, workload: Box<dyn Workload> },
 }
 
 /// The live bench.
@@ -37,8 +37,8 @@ pub(crate) struct LiveDevices {
     pub(crate) source: Option<Source>,
     /// What is set on it, until it is put back.
     pub(crate) settings: Option<Guarded>,
-    /// The GPU is ours while this lives.
-    pub(crate) _held: Option<std::sync::Arc<workload::gpu::Hold>>,
+    /// The GPUs are ours while these live.
+    pub(crate) _held: Vec<std::sync::Arc<workload::gpu::Hold>>,
     pub(crate) emulator: Option<Emulator>,
     /// Bench second 0, and bench seconds a wall second: readings carry the time they were taken at, not the time they were due.
     pub(crate) origin: Instant,
@@ -86,11 +86,18 @@ impl LiveDevices {
         let bench_of = |at: Instant| at.saturating_duration_since(origin).as_secs_f64() * speed;
         let heard = match &mut self.source {
             Some(Source::Virtual(card)) => card.hear(deadline, bench_of),
-            Some(Source::Real { accelerator, .. }) => accelerator.hear(bench_of),
+            Some(Source::Real { accelerators, workload }) => {
+                let (readings, remarks) = accelerators.hear(bench_of);
+                readings.into_iter().for_each(|(channel, reading)| snapshot.set(channel, reading));
+                let told = |severity, kind, who: &str, message| Event { severity, kind, who: who.into(), message };
+                let work = workload.remarks().into_iter().map(|message| told(Severity::Info, "workload", "engine", message));
+                self.notes.extend(work);
+                self.notes.extend(remarks.into_iter().map(|r| told(r.severity, r.kind, "accelerator", r.message)));
+                counted(workload.as_ref(), bench_of(Instant::now()), snapshot);
+                return workload.healthy().err();
+            }
             None => return None,
         };
-        let bench_s = bench_of(Instant::now());
-        let mut fault = None;
         match heard {
             Heard::Readings(readings) => {
                 for (channel, reading) in readings {
@@ -107,20 +114,7 @@ impl LiveDevices {
                 }
             }
         }
-        if let Some(Source::Real { accelerator, workload }) = &mut self.source {
-            let remarks = workload.remarks();
-            self.notes.extend(remarks.into_iter().map(|message| Event {
-                severity: Severity::Info,
-                kind: "workload",
-                who: "engine".into(),
-                message,
-            }));
-            let remarks = accelerator.remarks().into_iter();
-            self.notes.extend(remarks.map(|r| Event { severity: r.severity, kind: r.kind, who: "accelerator".into(), message: r.message }));
-            counted(workload.as_ref(), bench_s, snapshot);
-            fault = workload.healthy().err();
-        }
-        fault
+        None
     }
 
     /// What the work is counted in, where the work is real.

@@ -13,6 +13,7 @@ mod outcome;
 mod poll;
 mod recorder;
 mod socket;
+mod together;
 mod workmap;
 
 pub use commission::{CommissionOptions, commission};

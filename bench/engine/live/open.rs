@@ -1,6 +1,6 @@
 //! Opens the live bench: the emulator if the rig is emulated, every port, the device under test, its work; and says hello.
 
-use super::accelerator::{RealAccelerator, VirtualCard};
+use super::accelerator::{RealAccelerators, VirtualCard};
 use super::devices::{LiveDevices, Source as Bench};
 use super::emulator::{Emulator, EmulatorError, Launch};
 use super::guardian::{self, Guarded};
@@ -154,26 +154,28 @@ pub(super) fn open(bench: &Opening<'_>) -> Result<LiveDevices, RunError> {
         }
         _ => None,
     };
-    let mut held = None;
+    let mut held = Vec::new();
     let source = match bench.accelerator {
         Spec::Virtual => {
             let ready = &emulator.as_ref().ok_or_else(|| no_emulator("card"))?.ready;
             Bench::Virtual(VirtualCard::open(&ready.card, *bench.workload != workload::Spec::None)?)
         }
         real => {
-            let device = real.open(Path::new("/"))?;
-            let uuid = device.identity().facts.iter().find(|(name, _)| name == "board UUID").map(|(_, uuid)| uuid.clone());
-            // Nobody else of us may work on it or measure it, and both would be wrong.
-            held = uuid.as_deref().map(workload::gpu::hold).transpose().map_err(workload::Error::Gpu)?;
-            let accelerator =
-                RealAccelerator::start(device).map_err(|source| RunError::System { doing: "start the accelerator's thread", source })?;
-            let start = workload::Start {
-                seed: bench.seed,
-                environment: &bench.environment,
-                program: Some(bench.program),
-                measured: uuid.as_deref(),
-            };
-            Bench::Real { accelerator, workload: bench.workload.start(&start)? }
+            let devices = real.open_each(Path::new("/"))?;
+            // Nobody else of us may work on them or measure them, and both would be wrong.
+            for board in devices.iter().filter_map(|d| d.identity().board_uuid.as_deref()) {
+                held.push(workload::gpu::hold(board).map_err(workload::Error::Gpu)?);
+            }
+            let measured: Vec<String> = devices.iter().filter_map(|d| d.identity().uuid.clone()).collect();
+            let accelerators =
+                RealAccelerators::start(devices).map_err(|source| RunError::System { doing: "start the accelerator's thread", source })?;
+            let mut environment = bench.environment.clone();
+            if !measured.is_empty() {
+                // In the form of CUDA_VISIBLE_DEVICES, so that a command works where it is measured.
+                environment.push(("ORBITBENCH_GPUS".to_owned(), measured.join(",")));
+            }
+            let start = workload::Start { seed: bench.seed, environment: &environment, program: Some(bench.program), measured: &measured };
+            Bench::Real { accelerators, workload: bench.workload.start(&start)? }
         }
     };
     let made = settings.as_ref().map(|_| control::Event {

@@ -140,10 +140,11 @@ pub(super) fn channels(spec: &Spec, rig: &RigFile) -> Vec<Channel> {
     ]);
     match spec {
         Spec::Virtual => channels.extend([Channel::MemoryClock, Channel::ThrottleReasons]),
-        Spec::Nvml(_) => {
+        Spec::Nvml(_) | Spec::Several(_) => {
             channels.extend([Channel::Memory, Channel::MemoryClock, Channel::ThrottleReasons]);
             channels.extend(Sample::default().readings().map(|(channel, _)| channel));
             channels.extend(Health::default().readings().map(|(channel, _)| channel));
+            channels.extend(Channel::of_boards(spec.gpus().len()).filter(|_| spec.gpus().len() > 1));
             channels.sort_unstable();
             channels.dedup();
         }

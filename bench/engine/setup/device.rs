@@ -28,15 +28,18 @@ pub(crate) fn power_range(
     let declared = &rig.accelerator;
     let (idle, full) = match spec {
         Spec::Virtual => (twin.card.idle_w, twin.card.full_w),
-        Spec::Nvml(_) => {
-            let full = declared.full_w.or_else(|| identity.and_then(|i| i.full_w)).ok_or_else(|| {
+        Spec::Nvml(_) | Spec::Several(_) => {
+            // A rig file's figures are of the device it names by default: of several, each draws its part of them.
+            let named = declared.default.parse::<Spec>().map_or(1, |d| d.devices());
+            let times = spec.devices() as f64 / named as f64;
+            let full = declared.full_w.map(|w| w * times).or_else(|| identity.and_then(|i| i.full_w)).ok_or_else(|| {
                 SetupError::Options(
                     "the GPU does not say its power limit: declare full_w (and idle_w) in [accelerator] of the rig file".into(),
                 )
             })?;
             // Idle does not shrink with the limit.
             let limit = declared.settings.power_limit_w.unwrap_or(full);
-            (declared.idle_w.unwrap_or(full * IDLE_FRAC), full.min(limit))
+            (declared.idle_w.map_or(full * IDLE_FRAC, |w| w * times), full.min(limit))
         }
         Spec::Cpu => {
             let full = assume_w.or(identity.and_then(|i| i.full_w)).unwrap_or(CPU_FULL_W);
@@ -51,10 +54,14 @@ pub(crate) fn power_range(
 
 /// Asks a real device who it is. Where heat goes by its own sensor (`by_itself`), without heat the flight model cannot be driven: then a stand-in has to be declared.
 pub(crate) fn ask(spec: &Spec, assume_w: Option<f64>, by_itself: bool) -> Result<Identity, SetupError> {
-    let mut device = spec.open(Path::new("/"))?;
-    let sample = device.sample()?;
-    let identity = device.identity().clone();
-    if sample.power_w.is_none() && sample.power_instant_w.is_none() && sample.energy_j.is_none() && assume_w.is_none() && by_itself {
+    let mut devices = spec.open_each(Path::new("/"))?;
+    let identity = Identity::together(&devices.iter().map(|d| d.identity().clone()).collect::<Vec<_>>());
+    let mut measured = true;
+    for device in &mut devices {
+        let sample = device.sample()?;
+        measured &= sample.power_w.is_some() || sample.power_instant_w.is_some() || sample.energy_j.is_some();
+    }
+    if !measured && assume_w.is_none() && by_itself {
         let why = if identity.notes.is_empty() { String::new() } else { format!(" ({})", identity.notes.join("; ")) };
         return Err(SetupError::Options(format!(
             "nothing measures the power of {}{why}; declare a stand-in with --assume-w WATTS: its heat is then marked assumed and no verdict is drawn",
@@ -86,6 +93,11 @@ pub(super) fn settable(rig: &RigFile, spec: &Spec) -> Result<(), SetupError> {
     match spec {
         _ if wanted.is_none() => Ok(()),
         Spec::Nvml(gpu) => Held::prepare(Library::find()?, gpu, wanted).map(drop).map_err(|e| SetupError::Options(e.to_string())),
+        Spec::Several(_) => Err(SetupError::Options(format!(
+            "[accelerator.settings] of the rig \"{}\" sets one GPU, and this run is on \"{spec}\": set the limits of several by hand (`nvidia-smi -i N -pl WATTS`) \
+             and remove the table, or name one GPU",
+            rig.name
+        ))),
         other => Err(SetupError::Options(format!(
             "[accelerator.settings] of the rig \"{}\" sets an NVIDIA GPU, and this run is on \"{other}\": remove the table or choose nvml:0",
             rig.name

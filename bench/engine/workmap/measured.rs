@@ -55,6 +55,9 @@ pub struct WorkMapCard {
     pub simulated: bool,
     /// Outside of it its edge was taken, as was asked for.
     pub clamped: bool,
+    /// What it was used for: `plan`, `feed-forward`.
+    #[serde(default)]
+    pub used_for: Vec<String>,
 }
 
 impl MeasuredMap {
@@ -76,7 +79,23 @@ impl MeasuredMap {
 
     /// The map as a function, for plans: sealed, and of one batch size or of the one that is named.
     pub fn surface(&self, batch: Option<u32>) -> Result<(Surface, String), ReadError> {
-        let unusable = |why: String| ReadError::Unusable { folder: self.folder.path().display().to_string(), why };
+        let (table, seal) = self.table(batch)?;
+        let surface = Surface::of(table).map_err(|why| self.unusable(why.to_string()))?;
+        Ok((surface, seal))
+    }
+
+    /// Power at duty, for feeding forward; `None` where too little of it was measured.
+    pub fn draw(&self, batch: Option<u32>) -> Result<(Option<control::Draw>, String), ReadError> {
+        let (table, seal) = self.table(batch)?;
+        Ok((control::Draw::new(table.draws()), seal))
+    }
+
+    fn unusable(&self, why: String) -> ReadError {
+        ReadError::Unusable { folder: self.folder.path().display().to_string(), why }
+    }
+
+    fn table(&self, batch: Option<u32>) -> Result<(&Table, String), ReadError> {
+        let unusable = |why: String| self.unusable(why);
         let seal = match &self.verdict {
             Verdict::Sealed { seal } => seal.clone(),
             other => return Err(unusable(format!("it is {other}"))),
@@ -89,6 +108,6 @@ impl MeasuredMap {
                 .find(|t| t.batch == wanted)
                 .ok_or_else(|| unusable(format!("it has no batch of {}", wanted.unwrap_or_default())))?,
         };
-        Ok((Surface::of(table).map_err(|why| unusable(why.to_string()))?, seal))
+        Ok((table, seal))
     }
 }

@@ -197,7 +197,7 @@ impl Survey {
     pub fn gpu(&self) -> Option<&Gpu> {
         match &self.station.accelerator {
             Spec::Nvml(gpu) => Some(gpu),
-            Spec::Virtual | Spec::Cpu => None,
+            Spec::Virtual | Spec::Cpu | Spec::Several(_) => None,
         }
     }
 

@@ -64,14 +64,17 @@ fn named<T>(root: &Section<'_>, key: &str, read: impl Fn(String, &Section<'_>) -
 
 fn accelerator(section: &Section<'_>, instruments: &[Instrument]) -> AcceleratorRule {
     let default = section.text("default", "\"virtual\", \"cpu\" or \"nvml:0\"");
-    let nvml = default
-        .strip_prefix("nvml:")
-        .is_some_and(|n| n.parse::<u32>().is_ok() || ["GPU-", "MIG-"].iter().any(|p| n.len() > p.len() && n.starts_with(p)));
+    let one = |n: &str| n.parse::<u32>().is_ok() || ["GPU-", "MIG-"].iter().any(|p| n.len() > p.len() && n.starts_with(p));
+    // Several after commas: which of them are there, and apart, only the driver knows.
+    let nvml = default.strip_prefix("nvml:").is_some_and(|all| all.split(',').all(|n| one(n.trim())));
+    let several = nvml && default.contains(',');
     let virtual_card = default == "virtual";
     if !default.is_empty() && !nvml && !virtual_card && default != "cpu" {
         section.problem(
             "default",
-            format_args!("\"{default}\" is not known: expected \"virtual\", \"cpu\" or \"nvml:\" and a number or UUID"),
+            format_args!(
+                "\"{default}\" is not known: expected \"virtual\", \"cpu\" or \"nvml:\" and a number or UUID, several after commas"
+            ),
         );
     }
     let rule = AcceleratorRule {
@@ -81,11 +84,16 @@ fn accelerator(section: &Section<'_>, instruments: &[Instrument]) -> Accelerator
         assume_w: section.optional_number("assume_w", WATTS),
         leakage_w_k: section.number_or("leakage_w_k", 0.0..=100.0, 0.0),
         trip_max_degc: section.number("trip_max_degc", 30.0..=120.0),
+        work_map: section.optional_text("work_map", "the folder of a work map, relative to this file").map(Into::into),
+        work_map_clamp: section.flag_or("work_map_clamp", false),
         settings: settings(&section.optional_section("settings")),
         default,
     };
     if rule.settings != DeviceSettings::default() && !nvml && !rule.default.is_empty() {
         section.problem("settings", "only an NVIDIA GPU has settings: remove [accelerator.settings], or say default = \"nvml:0\"");
+    }
+    if rule.settings != DeviceSettings::default() && several {
+        section.problem("settings", "one GPU is set, not several: remove [accelerator.settings], or name one GPU as default");
     }
     let emulated = !instruments.is_empty() && instruments.iter().all(|i| i.connection == Connection::Emulated);
     if rule.coupled && emulated && !virtual_card && !rule.default.is_empty() {

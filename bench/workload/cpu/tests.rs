@@ -19,7 +19,7 @@ fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
 }
 
 fn plan(task: Task) -> Plan {
-    Plan { model: Model::Preset(Preset::Tiny), threads: 2, task }
+    Plan { model: Model::Preset(Preset::Tiny), threads: 2, task, batch: None }
 }
 
 fn start(lease: Duration) -> Worker {

@@ -3,6 +3,8 @@
 //!
 //! Not here: which tokens (`generate`), products (`product`), the kernels (`kernels/*.cu`).
 
+mod proof;
+
 use super::Fault;
 use super::driver::{Arg, Buffer, Device, Graph};
 use super::plan::Number;

@@ -18,7 +18,7 @@ pub(super) const PTX: &str = include_str!("kernels/kernels.ptx");
 pub struct Card {
     /// The driver's own number.
     pub(super) ordinal: i32,
-    /// As NVML writes it: `GPU-…`.
+    /// As NVML writes it: `GPU-…`, of an instance `MIG-…`.
     pub uuid: String,
     /// What it is called.
     pub name: String,
@@ -49,7 +49,7 @@ fn failed(what: impl Into<String>) -> impl FnOnce(result::DriverError) -> Fault 
 pub fn cards() -> Result<Vec<Card>, Fault> {
     library::driver()?;
     result::init().map_err(|e| match e.0 {
-        sys::CUresult::CUDA_ERROR_NO_DEVICE => Fault::NoCard { wanted: "at all".to_owned(), there: "none".to_owned() },
+        sys::CUresult::CUDA_ERROR_NO_DEVICE => Fault::NoCard { wanted: "at all".to_owned(), there: "none".to_owned(), hint: String::new() },
         _ => failed("start its driver")(e),
     })?;
     let count = result::device::get_count().map_err(failed("say how many there are"))?;
@@ -58,15 +58,27 @@ pub fn cards() -> Result<Vec<Card>, Fault> {
     Ok(cards)
 }
 
+/// A UUID as NVML writes it.
+fn written(kind: &str, bytes: &[std::ffi::c_char; 16]) -> String {
+    let hex: Vec<String> = bytes.iter().map(|b| format!("{:02x}", b.cast_unsigned())).collect();
+    let part = |range: std::ops::Range<usize>| hex[range].concat();
+    format!("{kind}-{}-{}-{}-{}-{}", part(0..4), part(4..6), part(6..8), part(8..10), part(10..16))
+}
+
 #[expect(unsafe_code, reason = "the driver fills in what it is given room for")]
 fn card(ordinal: i32) -> Result<Card, Fault> {
     use sys::CUdevice_attribute_enum::{CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR};
     let asked = || failed("say what it is");
     let device = result::device::get(ordinal).map_err(asked())?;
     let bytes = result::device::get_uuid(device).map_err(asked())?.bytes;
-    let hex: Vec<String> = bytes.iter().map(|b| format!("{:02x}", b.cast_unsigned())).collect();
-    let part = |range: std::ops::Range<usize>| hex[range].concat();
-    let uuid = format!("GPU-{}-{}-{}-{}-{}", part(0..4), part(4..6), part(6..8), part(8..10), part(10..16));
+    // Of an instance the newer call gives its own UUID, where the older has the board's.
+    let instance = library::tells_instances().then(|| {
+        let mut own = sys::CUuuid { bytes: [0; 16] };
+        // SAFETY: `device` came from the driver, the symbol is there, and `own` is what it fills in.
+        unsafe { sys::cuDeviceGetUuid_v2(&raw mut own, device) }.result().map(|()| own.bytes)
+    });
+    let instance = instance.and_then(Result::ok).filter(|own| *own != bytes);
+    let uuid = if let Some(own) = instance { written("MIG", &own) } else { written("GPU", &bytes) };
     let mut bus = [0_u8; 32];
     // SAFETY: `device` came from the driver, and `bus` is as long as it is told.
     let (bus, major, minor, memory) = unsafe {

@@ -6,6 +6,7 @@
 use super::Fault;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Names another driver library: a test double, or one at an unusual place.
 pub(crate) const DRIVER_VARIABLE: &str = "ORBITBENCH_CUDA";
@@ -49,6 +50,15 @@ const CALLED: &[&str] = &[
     "cuGetErrorString",
 ];
 
+/// Since 11.4: the UUID of an instance (MIG) where it is one.
+const INSTANCES: &str = "cuDeviceGetUuid_v2";
+static TELLS_INSTANCES: AtomicBool = AtomicBool::new(false);
+
+/// The driver that [`driver`] has found has the call for that.
+pub(super) fn tells_instances() -> bool {
+    TELLS_INSTANCES.load(Ordering::Relaxed)
+}
+
 /// Makes sure that the driver can be called. Once that is so, cudarc's calls are safe from its panics.
 pub(super) fn driver() -> Result<(), Fault> {
     static FOUND: OnceLock<Result<(), Fault>> = OnceLock::new();
@@ -74,6 +84,8 @@ fn open_driver() -> Result<(), Fault> {
             return Err(Fault::OldDriver { library: named(), symbol: (*symbol).to_owned() });
         }
     }
+    // SAFETY: as above.
+    TELLS_INSTANCES.store(unsafe { library.get::<*const ()>(INSTANCES.as_bytes()) }.is_ok(), Ordering::Relaxed);
     // Open for as long as the program runs: cudarc keeps pointers into it.
     std::mem::forget(library);
     // SAFETY: it opens libraries by name, which the one above answers to.

@@ -45,12 +45,14 @@ pub enum Fault {
         symbol: String,
     },
     /// No such card.
-    #[error("there is no GPU {wanted}: there are {there}")]
+    #[error("there is no GPU {wanted}: there are {there}{hint}")]
     NoCard {
         /// What was asked for.
         wanted: String,
         /// What there is.
         there: String,
+        /// What to do, after a semicolon; empty where that is plain.
+        hint: String,
     },
     /// A card that cannot do it.
     #[error("{card} cannot do this: {why}")]

@@ -8,6 +8,7 @@ use super::product::Kind;
 use crate::generate::Task;
 use crate::model::Model;
 use crate::transformer::{Config, Preset};
+use signal::Channel;
 use std::fmt;
 
 /// Which card.
@@ -18,22 +19,50 @@ pub enum Choice {
     Any,
     /// By its place on the bus, as NVML and `nvidia-smi` count.
     Index(u32),
-    /// `GPU-…`, or enough of its beginning.
+    /// `GPU-…`, or enough of its beginning; `MIG-…`, an instance of a board.
     Uuid(String),
+    /// A replica of the work on each of these.
+    Several(Vec<Self>),
 }
 
 impl Choice {
-    /// `0` or `GPU-…`.
+    /// `0`, `GPU-…` or several of them after commas, none twice.
     pub(crate) fn parse(text: &str) -> Option<Self> {
+        let mut each: Vec<Self> = text.split(',').map(Self::one).collect::<Option<_>>()?;
+        if each.len() == 1 {
+            return each.pop();
+        }
+        let twice = (0..each.len()).any(|k| each[..k].contains(&each[k]));
+        (!twice && each.len() <= Channel::MOST_BOARDS).then_some(Self::Several(each))
+    }
+
+    fn one(text: &str) -> Option<Self> {
         let digits = !text.is_empty() && text.len() <= 3 && text.bytes().all(|b| b.is_ascii_digit());
-        let uuid = text.len() > 4 && text.starts_with("GPU-") && text[4..].bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+        let uuid = text.len() > 4
+            && (text.starts_with("GPU-") || text.starts_with("MIG-"))
+            && text[4..].bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
         if digits { text.parse().ok().map(Self::Index) } else { uuid.then(|| Self::Uuid(text.to_owned())) }
     }
 
-    /// The card that is meant.
+    /// The cards that are meant, none of them twice.
+    pub(super) fn each<'a>(&self, cards: &'a [Card]) -> Result<Vec<&'a Card>, Fault> {
+        let Self::Several(choices) = self else { return Ok(vec![self.of(cards)?]) };
+        let mut found: Vec<&Card> = Vec::new();
+        for choice in choices {
+            let card = choice.of(cards)?;
+            if found.contains(&card) {
+                return Err(Fault::Unable { card: format!("GPU {choice}"), why: format!("{} is named twice", card.uuid) });
+            }
+            found.push(card);
+        }
+        Ok(found)
+    }
+
+    /// The card that is meant, the first of several.
     pub(super) fn of<'a>(&self, cards: &'a [Card]) -> Result<&'a Card, Fault> {
         let found = match self {
             Self::Any => cards.first(),
+            Self::Several(choices) => return choices.first().unwrap_or(&Self::Any).of(cards),
             Self::Index(n) => cards.get(*n as usize),
             Self::Uuid(start) => {
                 let mut those = cards.iter().filter(|c| c.uuid.to_ascii_lowercase().starts_with(&start.to_ascii_lowercase()));
@@ -41,7 +70,10 @@ impl Choice {
                 those.next().filter(|_| those.next().is_none())
             }
         };
+        let instance = matches!(self, Self::Uuid(uuid) if uuid.starts_with("MIG-"));
         found.ok_or_else(|| Fault::NoCard {
+            // CUDA shows a process one instance, the first unless it is told which.
+            hint: if instance { format!("; a process sees one instance: export CUDA_VISIBLE_DEVICES={self}") } else { String::new() },
             wanted: self.to_string(),
             there: cards.iter().enumerate().map(|(n, c)| format!("{n} ({}, {})", c.name, c.uuid)).collect::<Vec<_>>().join(", "),
         })
@@ -54,6 +86,7 @@ impl fmt::Display for Choice {
             Self::Any => f.write_str("at all"),
             Self::Index(n) => write!(f, "{n}"),
             Self::Uuid(uuid) => f.write_str(uuid),
+            Self::Several(each) => f.write_str(&each.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")),
         }
     }
 }
@@ -97,7 +130,8 @@ impl Number {
     }
 
     /// How far an answer may be from the reference computed in f64 with the same (for bf16, rounded) weights, as a share of its length. bf16 has eight bits: each of some
-    /// hundred roundings on the way costs up to 0.4 % of a number, and their sum a few per cent; E4M3 has four bits.
+    /// hundred roundings on the way costs up to 0.4 % of a number, and their sum a few per cent; E4M3 has four bits. That a product is right to
+    /// a few thousandths is shown for each by itself (`decoder::proof`); this sees what goes wrong between them.
     pub(super) const fn tolerance(self) -> f64 {
         match self {
             Self::F32 => 1e-3,

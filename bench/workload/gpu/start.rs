@@ -14,9 +14,10 @@ use crate::generate::{Generator, Known, Sampling, Task};
 use crate::model::Model;
 use crate::pace::Pace;
 use crate::reference::Source;
+use crate::replicas::Replicas;
 use crate::transformer::Config;
 use crate::worker::{Hand, Worker};
-use crate::{Error, LEASE};
+use crate::{Error, LEASE, Workload};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,20 +39,36 @@ pub(crate) fn usable() -> Result<(), Fault> {
 }
 
 impl Gpu {
-    /// Finds and locks the card; `measured` is the one that is meant where the plan names none. The rest happens on a thread of its own, so this returns at once.
-    pub(crate) fn start(plan: &Plan, seed: u64, measured: Option<&str>) -> Result<Worker, Error> {
+    /// Finds and locks the cards; `measured` are those that are meant where the plan names none. The rest happens on a thread of its own for each, so this returns at
+    /// once. On several cards there is one replica each, of the same weights with draws of its own.
+    pub(crate) fn start(plan: &Plan, seed: u64, measured: &[String]) -> Result<Box<dyn Workload>, Error> {
         Self::start_leased(plan, seed, measured, LEASE)
     }
 
-    pub(crate) fn start_leased(plan: &Plan, seed: u64, measured: Option<&str>, lease: Duration) -> Result<Worker, Error> {
+    pub(crate) fn start_leased(plan: &Plan, seed: u64, measured: &[String], lease: Duration) -> Result<Box<dyn Workload>, Error> {
         let config = plan.model.config()?;
         let all = cards()?;
-        let choice = match (&plan.card, measured.and_then(Choice::parse)) {
-            (Choice::Any, Some(measured)) => measured,
-            (named, _) => named.clone(),
+        let choice = match &plan.card {
+            Choice::Any if !measured.is_empty() => Choice::parse(&measured.join(",")).ok_or_else(|| Fault::NoCard {
+                wanted: measured.join(","),
+                there: all.iter().map(|c| c.uuid.clone()).collect::<Vec<_>>().join(", "),
+                hint: "; what is measured cannot be found by that name: name the card in --workload cuda:N".to_owned(),
+            })?,
+            named => named.clone(),
         };
-        let card = choice.of(&all)?.clone();
-        let held = hold(&card.uuid)?;
+        let chosen = choice.each(&all)?;
+        // All of them are held before any begins.
+        let held = chosen.iter().map(|card| hold(&card.uuid)).collect::<Result<Vec<_>, _>>()?;
+        let mut replicas: Vec<Box<dyn Workload>> = Vec::new();
+        for (k, (card, held)) in chosen.into_iter().zip(held).enumerate() {
+            let draws = seed.wrapping_add(k as u64);
+            replicas.push(Box::new(Self::on(plan, config, (seed, draws), card, held, lease)?));
+        }
+        Ok(if replicas.len() == 1 { replicas.remove(0) } else { Box::new(Replicas(replicas)) })
+    }
+
+    fn on(plan: &Plan, config: Config, seeds: (u64, u64), card: &Card, held: Arc<Hold>, lease: Duration) -> Result<Worker, Error> {
+        let seed = seeds.0;
         let description = format!(
             "built-in transformer {}, {}: {}, {}, {} sequences, seed {seed}, on {} ({})",
             plan.model,
@@ -63,9 +80,9 @@ impl Gpu {
             card.uuid,
         );
         let worker = Worker::new(lease, description);
-        let plan = plan.clone();
+        let (plan, card) = (plan.clone(), card.clone());
         worker.spawn("work-gpu".to_owned(), move |hand| {
-            if let Err(why) = work(hand, &plan, config, seed, &card, held) {
+            if let Err(why) = work(hand, &plan, config, seeds, &card, held) {
                 hand.fail(why);
             }
         })?;
@@ -73,7 +90,9 @@ impl Gpu {
     }
 }
 
-fn work(hand: &Hand, plan: &Plan, config: Config, seed: u64, card: &Card, held: Arc<Hold>) -> Result<(), String> {
+/// `seeds` are that of the weights and of the prompt whose answer is known, and that of draws and pacing.
+fn work(hand: &Hand, plan: &Plan, config: Config, seeds: (u64, u64), card: &Card, held: Arc<Hold>) -> Result<(), String> {
+    let (seed, draws) = seeds;
     let fault = |e: Fault| e.to_string();
     let device = Device::open(card).map_err(fault)?;
     fits(plan, &config, device.free().map_err(fault)?).map_err(fault)?;
@@ -93,18 +112,23 @@ fn work(hand: &Hand, plan: &Plan, config: Config, seed: u64, card: &Card, held: 
     let source = source.rounded(plan.number != Number::F32);
     if plan.task == Task::Train {
         let length = config.context;
-        let mut trainer = Trainer::new(&device, products, config, plan.number, from, plan.sequences(), length, seed).map_err(fault)?;
+        let mut trainer = Trainer::new(&device, products, config, plan.number, from, plan.sequences(), length, draws).map_err(fault)?;
         trainer.check(&source).map_err(|e| e.to_string())?;
         drop(loaded);
-        hand.work(Pace::new(seed), || trainer.step());
+        hand.work(Pace::new(draws), || trainer.step());
     } else {
         let weights = Weights::make(&device, config, plan.number, from).map_err(fault)?;
         let sequences = plan.sequences();
         let decoder = Decoder::new(&device, products, weights, sequences + 1, plan.chunk(&config)).map_err(fault)?;
-        let mut generator = Generator::on(Box::new(decoder), sequences, Sampling::Seeded, seed, plan.task);
+        // As many rows as steps will have: libraries choose by that.
+        decoder.prove(sequences).map_err(fault)?;
+        if plan.task != Task::Decode {
+            decoder.prove(plan.chunk(&config)).map_err(fault)?;
+        }
+        let mut generator = Generator::on(Box::new(decoder), sequences, Sampling::Seeded, draws, plan.task);
         generator.check_against(Arc::new(Known::from(&source, seed)));
         drop(loaded);
-        hand.work(Pace::new(seed), || generator.step());
+        hand.work(Pace::new(draws), || generator.step());
     }
     // Not before the card's memory is given back.
     drop(held);

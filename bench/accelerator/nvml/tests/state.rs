@@ -43,6 +43,9 @@ fn slow_readings_come_with_their_channels() {
     let Some(bench) = Bench::new(&[]) else { return };
     bench.write("gpu0.remapped", "3");
     bench.write("gpu0.fans", "2");
+    bench.write("gpu0.ecc_uncorrected", "1");
+    bench.write("gpu0.ecc_uncorrected_before", "4");
+    bench.write("gpu0.processes", "4194304 0\n");
     let health = bench.card().health().expect("health");
     let get = |channel| health.readings().into_iter().find(|(c, _)| *c == channel).expect("there").1;
     for (channel, value) in [
@@ -56,6 +59,11 @@ fn slow_readings_come_with_their_channels() {
         (Channel::PcieLanes, Some(16.0)),
         (Channel::Fan, Some(41.0)),
         (Channel::EccCorrected, Some(0.0)),
+        (Channel::EccUncorrected, Some(1.0)),
+        (Channel::EccCorrectedLife, Some(0.0)),
+        (Channel::EccUncorrectedLife, Some(5.0)),
+        (Channel::RemapFailed, Some(0.0)),
+        (Channel::Processes, Some(1.0)),
         // A board that remaps rows retires no pages: missing, not 0.
         (Channel::RetiredPages, None),
         (Channel::RemappedRows, Some(3.0)),
@@ -95,6 +103,41 @@ fn errors_and_throttling_are_remarked_in_words() {
     assert_eq!(kinds(&remarks), [(Severity::Alarm, "xid"), (Severity::Warning, "throttle"), (Severity::Alarm, "ecc")]);
     assert!(remarks[0].message.contains("double-bit"), "{remarks:?}");
     assert_eq!(health.xid, Some(48));
+}
+
+/// Everything a board may say of itself, each by its own file, each in its own words, and each once.
+#[test]
+fn every_fault_of_a_board_has_its_words() {
+    for (file, before, after, severity, kind, words) in [
+        ("throttle", "0", "0x04", Severity::Info, "throttle", "held down by power: power cap (software)"),
+        ("throttle", "0", "0x80", Severity::Info, "throttle", "held down by power: power brake (hardware)"),
+        ("throttle", "0", "0x40", Severity::Warning, "throttle", "held down by temperature: thermal slowdown (hardware)"),
+        ("xid", "0", "79", Severity::Alarm, "xid", "fallen off the bus"),
+        ("ecc_corrected", "3", "5", Severity::Info, "ecc", "2 ECC errors were corrected"),
+        ("ecc_uncorrected", "0", "1", Severity::Alarm, "ecc", "an uncorrected ECC error: the results of this work are suspect"),
+        ("retired", "1", "2", Severity::Warning, "repair", "1 memory pages retired"),
+        ("remapped", "0", "1", Severity::Warning, "repair", "1 memory rows remapped"),
+        ("remap_pending", "0", "1", Severity::Warning, "repair", "waits for a reset"),
+        ("remap_failed", "0", "1", Severity::Alarm, "repair", "take the board out of service"),
+        ("replays", "0", "9", Severity::Info, "pcie", "9 PCIe replays"),
+        ("processes", "", "4194304 0\n", Severity::Info, "processes", "a process came onto the accelerator"),
+    ] {
+        let Some(bench) = Bench::new(&[CONSTANT]) else { return };
+        bench.write("gpu0.throttle", "0");
+        bench.write(&format!("gpu0.{file}"), before);
+        let mut card = bench.card();
+        let look = |card: &mut Card| {
+            card.sample().expect("a sample");
+            card.health().expect("health");
+            card.remarks()
+        };
+        assert!(look(&mut card).is_empty(), "{file}: nothing has happened yet");
+        bench.write(&format!("gpu0.{file}"), after);
+        let told = look(&mut card);
+        assert_eq!(kinds(&told), [(severity, kind)], "{file}: {told:?}");
+        assert!(told[0].message.contains(words), "{told:?}");
+        assert!(look(&mut card).is_empty(), "{file}: told once");
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ enum { R_32F = 0, R_16BF = 14, R_8F_E4M3 = 28, COMPUTE_32F = 68 };
 
 extern "C" int orbit_stub_enqueue(void *stream, std::function<void()> work);
 extern "C" bool orbit_stub_holds(unsigned long long at, size_t bytes);
-extern "C" bool orbit_stub_wrong();
+extern "C" int orbit_stub_wrong();
 extern "C" long orbit_stub_capability();
 
 struct Desc {
@@ -196,7 +196,8 @@ Status cublasLtMatmul(void *handle, void *desc, const void *alpha, const void *a
     if (A.type == R_8F_E4M3 && (!how.a_scale || !how.b_scale)) return INVALID_VALUE;
     auto work = [=] {
         uint64_t m = D.rows, n = D.cols, k = how.transa ? A.rows : A.cols;
-        float scale = al * (how.a_scale ? *how.a_scale : 1.0f) * (how.b_scale ? *how.b_scale : 1.0f) * (orbit_stub_wrong() ? 1.01f : 1.0f);
+        float scale = al * (how.a_scale ? *how.a_scale : 1.0f) * (how.b_scale ? *how.b_scale : 1.0f);
+        int wrong = orbit_stub_wrong();
         for (int64_t z = 0; z < D.batch; z++) {
             const char *az = (const char *)a + (uint64_t)(z * A.stride) * size_of(A.type), *bz = (const char *)b + (uint64_t)(z * B.stride) * size_of(B.type);
             const char *cz = (const char *)c + (uint64_t)(z * C.stride) * size_of(C.type);
@@ -216,7 +217,8 @@ Status cublasLtMatmul(void *handle, void *desc, const void *alpha, const void *a
                         for (int l = 0; l < 8; l++) part[l] += x[p + l] * y[p + l];
                     for (float l : part) sum += l;
                     float before = be != 0.0f ? be * get(cz, C.type, j * (uint64_t)C.ld + i) : 0.0f;
-                    put(dz, D.type, j * (uint64_t)D.ld + i, scale * sum + before);
+                    bool spoilt = wrong == 1 || (wrong == 2 && i < 64 && j < 64);
+                    put(dz, D.type, j * (uint64_t)D.ld + i, scale * sum * (spoilt ? 1.01f : 1.0f) + before);
                 }
         }
     };

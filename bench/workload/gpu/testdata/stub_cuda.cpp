@@ -8,7 +8,8 @@
 //   memory_mb    what the card has (8192)       devices   how many (2)      capability  as "75" (90)
 //   fault        a CUresult that synchronisations and launches return from then on: 214 ECC, 719 launch failure, 999 unknown
 //   uuid         of device 1, as bytes of "00112233-..." after "GPU-"
-//   wrong        present: products come out wrong by a hundredth
+//   wrong        present: products come out wrong by a hundredth; "corner": the first 64 rows and columns of each only
+//   mig          UUID of an instance: that is what device 0 then is
 // The log of calls' count goes to `calls`, when the context is released.
 #include "host.h"
 
@@ -172,7 +173,10 @@ extern "C" bool orbit_stub_holds(u64 at, size_t bytes) {
     LOCKED;
     return holds(at, bytes);
 }
-extern "C" bool orbit_stub_wrong() { return !state("wrong").empty(); }
+extern "C" int orbit_stub_wrong() {
+    std::string text = state("wrong");
+    return text.empty() ? 0 : text == "corner" ? 2 : 1;
+}
 extern "C" long orbit_stub_capability() { return number("capability", 90); }
 
 extern "C" {
@@ -229,6 +233,19 @@ CUresult cuDeviceGetUuid(unsigned char *uuid, int device) {
         i++;
     }
     return SUCCESS;
+}
+
+// Of an instance its own UUID: `mig` has that of device 0.
+CUresult cuDeviceGetUuid_v2(unsigned char *uuid, int device) {
+    CUresult status = cuDeviceGetUuid(uuid, device);
+    std::string text = status == SUCCESS && device == 0 ? state("mig") : "";
+    int n = 0;
+    for (size_t i = 0; i + 1 < text.size() && n < 16; i++) {
+        if (text[i] == '-') continue;
+        uuid[n++] = (unsigned char)strtoul(text.substr(i, 2).c_str(), nullptr, 16);
+        i++;
+    }
+    return status;
 }
 
 // The second device has the lower bus, so that the order of ordinals ("fastest first") is not that of NVML, which goes by bus.

@@ -81,6 +81,21 @@ fn logits_are_the_reference_ones_in_all_numbers() {
     }
 }
 
+/// Whole models of every number, by either's products, for rows few and many.
+#[test]
+fn sound_products_are_let_through() {
+    let Some(device) = device() else { return };
+    for (config, tied) in [(SHAPE, false), (Config { width: 48, heads: 4, kv_heads: None, hidden: 64, ..SHAPE }, true)] {
+        for (number, own) in [(Number::F32, false), (Number::F32, true), (Number::Bf16, false), (Number::Bf16, true), (Number::Fp8, false)]
+        {
+            let card = on_card(&device, Config { tied, ..config }, number, From::Seed(3), own, 3);
+            for rows in [1, 3, 64] {
+                card.prove(rows).unwrap_or_else(|why| panic!("{number:?}, own products {own}, {rows} rows: {why}"));
+            }
+        }
+    }
+}
+
 /// As work checks itself, with the tolerance it has; and a weight that is wrong, or products that are.
 #[test]
 fn sound_work_passes_its_check_and_wrong_work_does_not() {
