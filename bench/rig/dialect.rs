@@ -18,6 +18,8 @@ pub fn builtin() -> &'static [(&'static str, &'static str)] {
     shipped!(
         "arroyo",
         "scpi-supply",
+        "scpi-outputs",
+        "scpi-select",
         "keysight-e4360",
         "chroma-62000h",
         "korad",
@@ -91,6 +93,11 @@ impl Dialect {
             if setup.optional { optional.extend(names) } else { needed.extend(names) }
         }
         (needed, optional)
+    }
+
+    /// True if its lines say which output they are about: then a device of it may have several.
+    pub fn numbers_outputs(&self) -> bool {
+        self.output.as_ref().is_some_and(|o| [&o.on, &o.off, &o.back.ask].iter().all(|line| line.names().any(|name| name == "output")))
     }
 
     /// True if the device drops its output when the host falls silent, once it was told to.
