@@ -34,8 +34,19 @@ pub fn builtin() -> &'static [(&'static str, &'static str)] {
 }
 
 /// Names that the lines of a dialect may ask of the rig file.
-pub const PARAMETERS: [&str; 9] =
-    ["address", "output", "lease_s", "current_limit_a", "voltage_limit_v", "power_limit_w", "min_degc", "max_degc", "rate_k_min"];
+pub const PARAMETERS: [&str; 10] = [
+    "address",
+    "output",
+    "lease_s",
+    "current_limit_a",
+    "voltage_limit_v",
+    "power_limit_w",
+    "min_degc",
+    "max_degc",
+    "rate_k_min",
+    // The device's own ramp, a little steeper than that: a backstop that does not bend a legal one.
+    "ramp_k_min",
+];
 
 /// How a family of devices is spoken to.
 #[derive(Clone, Debug, PartialEq)]

@@ -200,6 +200,11 @@ impl TecController {
         f64::from(self.settings.target_degc)
     }
 
+    /// Where its regulator's target is on its ramp, °C.
+    pub fn nominal_degc(&self) -> f64 {
+        self.regulator.as_ref().map_or(self.target_degc(), Regulator::nominal_degc)
+    }
+
     /// The current demanded of its output, A; positive cools.
     pub fn current_a(&self) -> f64 {
         self.current_a
@@ -214,6 +219,16 @@ impl TecController {
     /// Sets the current limit as [`Self::receive`] would. False if it is refused.
     pub fn limit_current(&mut self, amps: f64) -> bool {
         self.settings.write(&self.config, id::CURRENT_LIMIT, Value::Float(amps as f32).bits()).is_ok()
+    }
+
+    /// Sets the ramp of the target, K/s of bench time, as [`Self::receive`] would. False if it is refused.
+    pub fn limit_ramp(&mut self, k_s: f64) -> bool {
+        self.settings.write(&self.config, id::TARGET_RAMP, Value::Float(k_s as f32).bits()).is_ok()
+    }
+
+    /// The ramp of the target, K/s of bench time.
+    pub fn ramp_k_s(&self) -> f64 {
+        f64::from(self.settings.ramp_k_s)
     }
 
     /// Sets the target as [`Self::receive`] would; refused like there if it is no temperature.
@@ -451,7 +466,7 @@ impl TecController {
             // Off, the stage is disconnected: it does not show the modules' Seebeck voltage.
             id::OUTPUT_VOLTAGE if !self.output_on() => float(0.0),
             id::OUTPUT_VOLTAGE => sensor(|s| s.voltage_v).map(|v| Value::Float(sign as f32 * v.number() as f32)),
-            id::RAMP_TEMPERATURE => float(self.regulator.as_ref().map_or(self.target_degc(), Regulator::nominal_degc)),
+            id::RAMP_TEMPERATURE => float(self.nominal_degc()),
             id::TEMPERATURE_STABLE if !self.output_on() => int(0),
             id::TEMPERATURE_STABLE => int(if self.stable_s >= STABLE_AFTER_S { 2 } else { 1 }),
             other => self.settings.read(other).ok_or(ServerError::Parameter),

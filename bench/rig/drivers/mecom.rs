@@ -31,7 +31,6 @@ use crate::protocol::mecom::{Value, id};
 use exchange::{Exchange, Turn};
 use state::Found;
 use std::collections::VecDeque;
-pub use task::RAMP_MARGIN;
 use task::Task;
 
 /// The driver of one controller.

@@ -1,7 +1,7 @@
 //! What the driver does with the device, as short scripts: a job is a list of tasks, a task at most one question.
 
 use crate::config::{Instrument, MecomSettings, OBJECT_TEMPERATURE, OUTPUT_CURRENT, OUTPUT_VOLTAGE};
-use crate::drivers::commands::Job;
+use crate::drivers::commands::{Job, RAMP_MARGIN};
 use crate::protocol::mecom::{Bulk, Request, Value, device_wide, id, parameter};
 use signal::{Channel, Tick};
 use std::collections::VecDeque;
@@ -10,9 +10,6 @@ use std::collections::VecDeque;
 const IDENTIFY_ATTEMPTS: u8 = 3;
 /// Attempts at a read: one retry.
 const READ_ATTEMPTS: u8 = 2;
-
-/// The device's own ramp is this much steeper than the declared setpoint rate: a backstop that does not bend a legal ramp.
-pub const RAMP_MARGIN: f64 = 1.5;
 
 /// One step of a job.
 #[derive(Clone, Copy, Debug, PartialEq)]
