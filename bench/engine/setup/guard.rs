@@ -12,7 +12,7 @@ const ANSWER_S: f64 = 120.0;
 /// What is measured near the dew point may be there for this long, bench seconds.
 const WET_S: f64 = 10.0;
 /// Part of the maximum-cooling current that a limit may be: beyond nine tenths a module gives a hundredth more cold for a fifth more heat to shed.
-const STRONGEST_FRAC: f64 = 0.9;
+pub const STRONGEST_FRAC: f64 = 0.9;
 
 fn ticks(bench_s: f64, dt_s: f64) -> u32 {
     super::ticks(bench_s, dt_s)
