@@ -397,6 +397,57 @@ fn emulated_instruments_share_a_line_by_its_name() {
     assert!(read(&real).expect_err("a real one").join("\n").contains("by naming the same port"));
 }
 
+/// Keys of `[interlock]`, as its unknown ones are refused.
+fn interlock_keys() -> Vec<String> {
+    let said = read(&(SOUND.to_owned() + "[interlock]\nno_such_key = 1\n")).expect_err("unknown").join("\n");
+    let (_, list) = said.split_once("expected one of ").expect("it names them");
+    list.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// Operators read of interlocks in one place: every key is there, with the default that counts and the range that is taken.
+#[test]
+fn every_interlock_is_documented_as_it_is() {
+    let page = include_str!("../../../rigs/README.md");
+    let keys = interlock_keys();
+    assert!(keys.len() >= 10, "{keys:?}");
+    for key in &keys {
+        let row = page.lines().find(|line| line.starts_with(&format!("| `{key}` |"))).unwrap_or_else(|| panic!("no row for {key}"));
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let with = |value: &str| read(&format!("{SOUND}[interlock]\n{key} = {value}\n"));
+        let float = |text: &str| text.parse::<f64>().map_or_else(|_| text.to_owned(), |n| format!("{n:?}"));
+        let mut rule = with(&float(cells[2])).unwrap_or_else(|why| panic!("{key}: {why:?}")).interlock;
+        rule.saturation_trips = false;
+        assert_eq!(rule, read(SOUND).unwrap().interlock, "{key}: the default is another one");
+        if let Some((low, high)) = cells[3].split_once(" to ") {
+            let (low, high): (f64, f64) = (low.parse().unwrap(), high.parse().unwrap());
+            for (value, fits) in [(low, true), (high, true), (low - 0.01, false), (high + 1.0, false)] {
+                let said = with(&format!("{value:?}")).err().unwrap_or_default().join("\n");
+                assert_eq!(!said.contains("is impossible"), fits, "{key} = {value}: {said}");
+            }
+        }
+    }
+    let rows = page.lines().filter(|line| line.starts_with("| `")).count();
+    assert_eq!(rows, keys.len(), "and no key that is none");
+}
+
+/// Each shipped rig shows what of it may want changing: the block reads as it stands, and says what counts anyway.
+#[test]
+fn every_shipped_rig_shows_its_interlocks() {
+    for (name, text) in builtin() {
+        let (before, block) = text.split_once("# [interlock]\n").unwrap_or_else(|| panic!("{name} shows none"));
+        let (block, after) = block.split_once("\n\n").unwrap();
+        let live: Vec<&str> = block.lines().map(|line| line.strip_prefix("# ").unwrap_or_else(|| panic!("{name}: {line}"))).collect();
+        let mut rig = read(&format!("{before}[interlock]\n{}\n\n{after}", live.join("\n"))).unwrap_or_else(|why| panic!("{name}: {why:?}"));
+        rig.interlock.saturation_trips = false;
+        let plain = read(text).unwrap();
+        assert_eq!(rig.interlock, plain.interlock, "{name}");
+        assert_eq!(block.contains("dew_"), plain.knows_dew_point(), "{name}");
+        let spins = plain.channels.iter().any(|c| c.role.spins());
+        assert_eq!(block.contains("stopped_s"), spins, "{name}");
+        assert_eq!(block.contains("saturation_s"), plain.servo().and_then(Instrument::current_limit_a).is_some(), "{name}");
+    }
+}
+
 const LOOP: &str = include_str!("../../../rigs/loop.toml");
 
 /// One change to the shipped loop, and what must be said about it.
