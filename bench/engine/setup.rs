@@ -10,6 +10,7 @@ pub use bench::{calorimeter, calorimetry};
 pub(crate) use bench::{stable, uncarried};
 pub(crate) use device::{ask, power_range};
 pub use files::parse_rig;
+pub(crate) use guard::answer_s;
 pub(crate) use guard::trips;
 pub use guard::{STRONGEST_FRAC, beyond_bank};
 

@@ -157,8 +157,9 @@ fn vertex(points: [&Seen; 3]) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::commission::record::{RigCard, StepRecord};
-    use crate::commission::{Servoed, Verdict};
+    use crate::commission::{RawLog, Servoed, Verdict};
     use signal::Kelvin;
+    use std::collections::BTreeMap;
     use twin::Plant;
 
     /// Steady plate temperatures of the shipped bench at these currents and a heat, °C.
@@ -186,8 +187,8 @@ mod tests {
             origin: "simulated".into(),
             ended: String::new(),
             bench_s: 1.0,
-            numbers: Default::default(),
-            words: Default::default(),
+            numbers: BTreeMap::default(),
+            words: BTreeMap::default(),
             points: points.collect(),
         };
         let rig = RigCard {
@@ -214,8 +215,8 @@ mod tests {
             simulated_because: Vec::new(),
             accelerator: String::new(),
             rig,
-            identities: Default::default(),
-            raw: Default::default(),
+            identities: BTreeMap::default(),
+            raw: RawLog::default(),
             steps: vec![step],
             authority: None,
             resistance: None,

@@ -87,9 +87,14 @@ pub(super) fn guards(rig: &RigFile, dt_s: f64) -> Guards {
     }
 }
 
+/// How long a step of polarity may take to be answered on this rig, bench s.
+pub(crate) fn answer_s(rig: &RigFile) -> f64 {
+    ANSWER_S.max(4.0 * rig.interface.lag_s)
+}
+
 /// The step before the first setpoint.
 pub(super) fn polarity(rig: &RigFile, dt_s: f64) -> Option<PolarityLaw> {
-    let answer_s = ANSWER_S.max(4.0 * rig.interface.lag_s);
+    let answer_s = answer_s(rig);
     rig.interlock.polarity.then(|| PolarityLaw { rest_ticks: ticks(REST_S, dt_s), limit_ticks: ticks(answer_s, dt_s) })
 }
 
