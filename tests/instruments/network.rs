@@ -28,7 +28,8 @@ fn a_thermostat_is_emulated_on_tcp_as_on_a_pty() {
 
     // The driver as a run has it, at the address that the rig file would name.
     let (_, text) = rig::builtin().iter().find(|(name, _)| *name == "sinara").expect("shipped");
-    let document = signal::Document::parse("sinara.toml", &text.replace("192.168.1.26:23", &address));
+    let text = text.replace("192.168.1.26:23", &address);
+    let document = signal::Document::parse("sinara.toml", &text);
     let rig = rig::RigFile::read(&document.root());
     let instrument = &rig.instruments[0];
     let place = Place::of(&instrument.connection).expect("a real one");
