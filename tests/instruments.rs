@@ -1,6 +1,7 @@
 //! Benches of several instruments: flown in memory, hosted on pseudo-terminals, and with peers that we did not write at either end.
 
 mod bus;
+mod network;
 mod peers;
 mod reference;
 mod weigh;

@@ -11,6 +11,7 @@ mod loops;
 mod peers;
 mod policies;
 mod process;
+mod shared_lines;
 mod silence;
 mod workmap;
 

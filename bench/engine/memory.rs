@@ -10,11 +10,15 @@ use crate::row::Stamp;
 use crate::setup::Setup;
 use control::{Commands, End, Event};
 use record::Row;
-use rig::{Command, Driver, Input};
+use rig::bus::{Bus, BusEffects, BusInput};
+use rig::{Command, Input};
 use signal::{Request, RunState, Snapshot, Tick};
 use std::time::Duration;
 use thiserror::Error;
 use twin::{Truth, World};
+
+/// Instruments that share a line speak one after the other: so long a poll may take, virtual seconds.
+const POLL_S: f64 = 0.3;
 
 /// Virtual seconds the teardown may take.
 const TEARDOWN_STEPS: u32 = 10;
@@ -22,7 +26,9 @@ const TEARDOWN_STEPS: u32 = 10;
 /// A bench in memory.
 pub struct MemoryBench {
     world: World,
+    /// Instruments in the rig's order.
     seats: Vec<Seat>,
+    wires: Vec<Wire>,
     now_s: f64,
     notes: Vec<Event>,
     /// The card has work to pace.
@@ -31,10 +37,18 @@ pub struct MemoryBench {
     pub frozen_setpoint: bool,
 }
 
-/// One instrument with its driver and its cable.
+/// One instrument, and where its driver is: on which wire, and its place there.
 struct Seat {
-    driver: Box<dyn Driver>,
     known: Known,
+    wire: usize,
+    member: usize,
+}
+
+/// One cable, with the drivers of all the instruments on it.
+struct Wire {
+    bus: Bus,
+    /// Places of its instruments.
+    seats: Vec<usize>,
     deadline_s: Option<f64>,
     /// The cable is out: nothing passes, and the driver was told of the hang-up.
     unplugged: bool,
@@ -63,14 +77,19 @@ impl MemoryBench {
     /// The bench of this rig, as it really is by `truth`, with all its instruments.
     pub fn of(rig: &rig::RigFile, card: twin::CardSpec, coupled: bool, truth: Truth) -> Result<Self, MemoryError> {
         let world = twin::world_of(rig, truth, card, coupled)?;
-        let mut seats = Vec::new();
-        for instrument in &rig.instruments {
-            let (driver, known) = (rig::driver_for(instrument)?, Known::new(instrument));
-            seats.push(Seat { driver, known, deadline_s: None, unplugged: false, muted: false });
+        let mut seats: Vec<Seat> = rig.instruments.iter().map(|i| Seat { known: Known::new(i), wire: 0, member: 0 }).collect();
+        let mut wires = Vec::new();
+        for line in rig.lines() {
+            for (member, seat) in line.iter().enumerate() {
+                (seats[*seat].wire, seats[*seat].member) = (wires.len(), member);
+            }
+            let drivers: Result<Vec<_>, _> = line.iter().map(|at| rig::driver_for(&rig.instruments[*at])).collect();
+            let bus = Bus::new(drivers?, rig.instruments[line[0]].serial);
+            wires.push(Wire { bus, seats: line, deadline_s: None, unplugged: false, muted: false });
         }
-        let mut bench = Self { world, seats, now_s: 0.0, notes: Vec::new(), works: true, frozen_setpoint: false };
-        for seat in 0..bench.seats.len() {
-            bench.drive(seat, Input::Opened);
+        let mut bench = Self { world, seats, wires, now_s: 0.0, notes: Vec::new(), works: true, frozen_setpoint: false };
+        for wire in 0..bench.wires.len() {
+            bench.drive(wire, BusInput::Line(Input::Opened));
         }
         Ok(bench)
     }
@@ -88,70 +107,99 @@ impl MemoryBench {
     /// Loses what the host sends from now on, or no more: silence without a hang-up, as of devices without power behind
     /// adapters that have some.
     pub fn mute(&mut self, muted: bool) {
-        for seat in &mut self.seats {
-            seat.muted = muted;
+        for wire in &mut self.wires {
+            wire.muted = muted;
         }
     }
 
     /// Pulls every cable.
     pub fn unplug(&mut self) {
-        (0..self.seats.len()).for_each(|seat| self.pull(seat));
+        (0..self.wires.len()).for_each(|wire| self.pull(wire));
     }
 
     /// Puts every cable back.
     pub fn plug(&mut self) {
-        for seat in 0..self.seats.len() {
-            if std::mem::replace(&mut self.seats[seat].unplugged, false) {
-                self.drive(seat, Input::Opened);
+        for wire in 0..self.wires.len() {
+            if std::mem::replace(&mut self.wires[wire].unplugged, false) {
+                self.drive(wire, BusInput::Line(Input::Opened));
             }
         }
     }
 
-    /// Pulls the cable of the instrument of this name. False if there is none.
+    /// Pulls the cable of the instrument of this name, and of whoever shares its line. False if there is none.
     pub fn unplug_one(&mut self, name: &str) -> bool {
-        let found = self.seats.iter().position(|seat| seat.known.name == name);
-        found.inspect(|seat| self.pull(*seat)).is_some()
+        let found = self.seats.iter().find(|seat| seat.known.name == name).map(|seat| seat.wire);
+        found.inspect(|wire| self.pull(*wire)).is_some()
     }
 
-    fn pull(&mut self, seat: usize) {
-        if !std::mem::replace(&mut self.seats[seat].unplugged, true) {
-            self.drive(seat, Input::HangUp);
+    fn pull(&mut self, wire: usize) {
+        if !std::mem::replace(&mut self.wires[wire].unplugged, true) {
+            self.drive(wire, BusInput::Line(Input::HangUp));
         }
     }
 
-    /// Feeds a driver and carries bytes both ways until everyone is silent.
-    fn drive(&mut self, at: usize, input: Input<'_>) {
-        let (seat, now_s) = (&mut self.seats[at], self.now_s);
-        let mut effects = seat.driver.step(now_s, input);
+    /// Gives a command to the driver of one instrument.
+    fn tell(&mut self, seat: usize, command: Command) {
+        let Seat { wire, member, .. } = self.seats[seat];
+        self.drive(wire, BusInput::Command(member, command));
+    }
+
+    /// Feeds the drivers of a wire and carries bytes both ways until everyone is silent.
+    fn drive(&mut self, at: usize, input: BusInput<'_>) {
+        let (wire, now_s) = (&mut self.wires[at], self.now_s);
+        let mut effects = wire.bus.step(now_s, input);
         loop {
-            for event in effects.events.drain(..) {
-                self.notes.extend(seat.known.take(event));
+            let BusEffects { send, events, deadline_s } = effects;
+            for (member, event) in events {
+                self.notes.extend(self.seats[wire.seats[member]].known.take(event));
             }
-            seat.deadline_s = effects.deadline_s;
-            if effects.send.is_empty() || seat.unplugged || seat.muted {
+            wire.deadline_s = deadline_s;
+            if send.is_empty() || wire.unplugged || wire.muted {
                 return;
             }
-            let reply = self.world.receive_at(&seat.known.name, now_s, &effects.send);
+            // Every device of the line hears it; whoever is meant answers.
+            let mut reply = Vec::new();
+            for seat in &wire.seats {
+                reply.extend(self.world.receive_at(&self.seats[*seat].known.name, now_s, &send));
+            }
             if reply.is_empty() {
                 return;
             }
-            effects = seat.driver.step(now_s, Input::Bytes(&reply));
+            effects = wire.bus.step(now_s, BusInput::Line(Input::Bytes(&reply)));
+        }
+    }
+
+    /// When a driver next wants its deadline, and on which wire.
+    fn next(&self) -> Option<(usize, f64)> {
+        let due = self.wires.iter().enumerate().filter_map(|(at, wire)| wire.deadline_s.map(|deadline| (at, deadline)));
+        due.min_by(|a, b| a.1.total_cmp(&b.1))
+    }
+
+    fn due(&mut self, (at, deadline): (usize, f64)) {
+        self.now_s = deadline.max(self.now_s);
+        self.world.advance(self.now_s, self.now_s);
+        self.drive(at, BusInput::Line(Input::Deadline));
+    }
+
+    /// Lets those who share a line have their turns, until everything that was asked for `tick` is there.
+    fn turns(&mut self, tick: Tick) {
+        let until_s = self.now_s + POLL_S;
+        let waiting =
+            |bench: &Self| bench.seats.iter().any(|s| bench.wires[s.wire].seats.len() > 1 && s.known.ready() && !s.known.polled(tick));
+        while waiting(self)
+            && let Some(next) = self.next().filter(|(_, deadline)| *deadline <= until_s)
+        {
+            self.due(next);
         }
     }
 
     /// Lets virtual time pass, with the drivers' deadlines in it.
     fn pass(&mut self, to_s: f64) {
-        let next = |seats: &[Seat]| {
-            let due = seats.iter().enumerate().filter_map(|(at, seat)| seat.deadline_s.map(|deadline| (at, deadline)));
-            due.min_by(|a, b| a.1.total_cmp(&b.1))
-        };
-        while let Some((at, deadline)) = next(&self.seats).filter(|(_, deadline)| *deadline <= to_s) {
-            self.now_s = deadline.max(self.now_s);
-            self.world.advance(self.now_s, self.now_s);
-            self.drive(at, Input::Deadline);
+        while let Some(next) = self.next().filter(|(_, deadline)| *deadline <= to_s) {
+            self.due(next);
         }
-        self.now_s = to_s;
-        self.world.advance(to_s, to_s);
+        self.now_s = to_s.max(self.now_s);
+        self.world.advance(self.now_s, self.now_s);
     }
 }
 
@@ -160,9 +208,10 @@ impl Devices for MemoryBench {
         self.pass(bench_s);
         for seat in 0..self.seats.len() {
             if self.seats[seat].known.ready() {
-                self.drive(seat, Input::Command(Command::Poll { tick }));
+                self.tell(seat, Command::Poll { tick });
             }
         }
+        self.turns(tick);
         let mut readings = Snapshot::default();
         for seat in &self.seats {
             seat.known.fill(tick, bench_s, &mut readings);
@@ -185,7 +234,7 @@ impl Devices for MemoryBench {
             for command in self.seats[seat].known.commands(commands) {
                 let swallowed = self.frozen_setpoint && matches!(command, Command::Target(_));
                 if !swallowed {
-                    self.drive(seat, Input::Command(command));
+                    self.tell(seat, command);
                 }
             }
         }
@@ -201,7 +250,7 @@ impl Devices for MemoryBench {
         for _ in 0..TEARDOWN_STEPS {
             for seat in 0..self.seats.len() {
                 if let Some(command) = self.seats[seat].known.safe_command().filter(|_| !self.seats[seat].known.is_safe()) {
-                    self.drive(seat, Input::Command(command));
+                    self.tell(seat, command);
                 }
             }
             if self.seats.iter().all(|seat| seat.known.is_safe()) {

@@ -10,8 +10,9 @@ pub use bench::{calorimeter, calorimetry};
 pub(crate) use bench::{stable, uncarried};
 pub(crate) use device::{ask, power_range};
 pub use files::parse_rig;
-pub use guard::beyond_bank;
+pub(crate) use guard::answer_s;
 pub(crate) use guard::trips;
+pub use guard::{STRONGEST_FRAC, beyond_bank};
 
 use crate::row::{self, RowMaker};
 use accelerator::nvml::Settings;

@@ -5,7 +5,10 @@
 //! ready, last who is being looked for: a unit that is dead costs the others its time-outs, and not their leases.
 //!
 //! A driver whose message is held back stands still: its clock does not run, so that its time-outs are those of the wire and not of the
-//! queue. Commands reach it all the same. Not here: what messages mean, and telling answers apart, which addresses do.
+//! queue. Commands reach it all the same.
+//!
+//! Outputs of one device are members of their own: who drives one of them may want the device left alone, so that its lease runs out or it
+//! can restart, and the others are held back for as long. Not here: what messages mean, and telling answers apart, which addresses do.
 
 use crate::config::Serial;
 use crate::driver::{Command, Driver, Effects, Event, Input};
@@ -46,6 +49,8 @@ struct Member {
     held: Option<(Vec<u8>, f64)>,
     urgent: u8,
     ready: bool,
+    /// Nobody speaks to its device before this, but for itself, on the line's clock.
+    leave_until_s: f64,
 }
 
 /// The drivers of one line.
@@ -62,7 +67,16 @@ pub struct Bus {
 impl Bus {
     /// The drivers of the instruments on one line, on a closed port.
     pub fn new(drivers: Vec<Box<dyn Driver>>, serial: Serial) -> Self {
-        let member = |driver| Member { driver, behind_s: 0.0, deadline_s: None, waits: false, held: None, urgent: 0, ready: false };
+        let member = |driver| Member {
+            driver,
+            behind_s: 0.0,
+            deadline_s: None,
+            waits: false,
+            held: None,
+            urgent: 0,
+            ready: false,
+            leave_until_s: 0.0,
+        };
         let members = drivers.into_iter().map(member).collect();
         Self { members, speaking: None, last: 0, free_s: 0.0, gap_s: serial.wire_s(GAP_BYTES) }
     }
@@ -78,7 +92,7 @@ impl Bus {
                     if let Some((_, since_s)) = member.held.take() {
                         member.behind_s += now_s - since_s;
                     }
-                    (member.urgent, member.ready) = (0, false);
+                    (member.urgent, member.ready, member.leave_until_s) = (0, false, 0.0);
                     self.feed(at, now_s, input, &mut out);
                 }
             }
@@ -109,7 +123,8 @@ impl Bus {
         }
         self.speak(now_s, &mut out);
         let dues = (0..self.members.len()).filter_map(|at| self.due_s(at));
-        let free = (self.speaking.is_none() && self.members.iter().any(|m| m.held.is_some())).then_some(self.free_s);
+        let left = (0..self.members.len()).filter(|at| self.members[*at].held.is_some()).map(|at| self.left_until_s(at));
+        let free = left.min_by(f64::total_cmp).filter(|_| self.speaking.is_none()).map(|left_s| left_s.max(self.free_s));
         out.deadline_s = dues.chain(free).min_by(f64::total_cmp);
         out
     }
@@ -132,8 +147,9 @@ impl Bus {
         let own_s = member.held.as_ref().map_or(now_s, |(_, since_s)| *since_s) - member.behind_s;
         // Taken from the line's clock and put back, a deadline may have lost its last digit, and would come too early for ever.
         let own_s = member.deadline_s.filter(|_| matches!(input, Input::Deadline)).map_or(own_s, |due_s| own_s.max(due_s));
-        let Effects { send, events, deadline_s, waits } = member.driver.step(own_s, input);
+        let Effects { send, events, deadline_s, waits, leave_until_s } = member.driver.step(own_s, input);
         (member.deadline_s, member.waits) = (deadline_s, waits);
+        member.leave_until_s = leave_until_s.map_or(0.0, |until_s| until_s + member.behind_s);
         for event in events {
             match event {
                 Event::Ready => member.ready = true,
@@ -158,6 +174,16 @@ impl Bus {
         }
     }
 
+    /// Until when the other outputs of a member's device want it left alone, itself not asked.
+    fn left_until_s(&self, at: usize) -> f64 {
+        let device = self.members[at].driver.device();
+        let others = self.members.iter().enumerate().filter(|(other, member)| *other != at && member.leave_until_s > 0.0);
+        others
+            .filter(|(_, member)| !device.is_empty() && member.driver.device() == device)
+            .map(|(_, m)| m.leave_until_s)
+            .fold(0.0, f64::max)
+    }
+
     /// Lets the next message out, if the line is free.
     fn speak(&mut self, now_s: f64, out: &mut BusEffects) {
         if self.speaking.is_some() || now_s < self.free_s {
@@ -165,7 +191,8 @@ impl Bus {
         }
         let count = self.members.len();
         let rank = |member: &Member| (member.urgent == 0, !member.ready);
-        let waiting = (1..=count).map(|n| (self.last + n) % count).filter(|at| self.members[*at].held.is_some());
+        let waiting =
+            (1..=count).map(|n| (self.last + n) % count).filter(|at| self.members[*at].held.is_some() && self.left_until_s(*at) <= now_s);
         let Some(at) = waiting.min_by_key(|at| rank(&self.members[*at])) else { return };
         let member = &mut self.members[at];
         if let Some((bytes, since_s)) = member.held.take() {

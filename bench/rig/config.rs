@@ -19,8 +19,8 @@ pub use channel::{ChannelRule, Kind, Role, SafeAction};
 pub use commissioning::CommissioningRule;
 pub use instrument::{
     Connection, Correction, Drive, DriverKind, EXTERNAL_SENSOR, INTERNAL_SENSOR, Instrument, Level, LineSettings, MecomSettings,
-    ModbusSettings, NeslabSettings, OBJECT_TEMPERATURE, Parity, Read, SINK_TEMPERATURE, SUN_W_M2, Serial, Setpoint, SunRule,
-    TetechSettings, UsbId,
+    ModbusSettings, NeslabSettings, OBJECT_TEMPERATURE, OUTPUT_CURRENT, OUTPUT_VOLTAGE, Parity, Read, SINK_TEMPERATURE, SUN_W_M2, Serial,
+    Setpoint, SunRule, TetechSettings, UsbId,
 };
 pub use interface::{CoolantRule, Fluid, HeatSource, Interface, ServoNode};
 pub use interlock::InterlockRule;
@@ -47,6 +47,7 @@ pub fn builtin() -> &'static [(&'static str, &'static str)] {
         ("homemade", include_str!("../../rigs/homemade.toml")),
         ("modbus", include_str!("../../rigs/modbus.toml")),
         ("neslab", include_str!("../../rigs/neslab.toml")),
+        ("two-outputs", include_str!("../../rigs/two-outputs.toml")),
         ("tetech", include_str!("../../rigs/tetech.toml")),
         ("reference", include_str!("../../rigs/reference/rig.toml")),
     ]
@@ -123,12 +124,12 @@ impl RigFile {
     }
 
     /// Places of the instruments by the line that they are on: those that share one together, in the file's order. Of an emulated one the
-    /// port is its own.
+    /// port is its own, unless it says with whom it shares.
     pub fn lines(&self) -> Vec<Vec<usize>> {
         let mut lines: Vec<Vec<usize>> = Vec::new();
         for (at, instrument) in self.instruments.iter().enumerate() {
-            let on = |line: &&mut Vec<usize>| self.instruments[line[0]].connection == instrument.connection;
-            match lines.iter_mut().find(on).filter(|_| instrument.connection != Connection::Emulated) {
+            let on = |line: &&mut Vec<usize>| line.iter().any(|other| self.instruments[*other].shares_line(instrument));
+            match lines.iter_mut().find(on) {
                 Some(line) => line.push(at),
                 None => lines.push(vec![at]),
             }

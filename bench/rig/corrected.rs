@@ -60,6 +60,10 @@ impl Driver for Corrected {
     fn describe(&self) -> String {
         self.inner.describe()
     }
+
+    fn device(&self) -> String {
+        self.inner.device()
+    }
 }
 
 #[cfg(test)]
@@ -93,6 +97,8 @@ mod tests {
             name: "tec".into(),
             driver: DriverKind::Mecom(mecom),
             connection: Connection::Emulated,
+            line: None,
+            output_of: None,
             serial: Serial::n81(57_600),
             reply_timeout_s: 0.1,
             reads: vec![Read::plain("object_temperature", Channel::Plate), Read::plain("sink_temperature", Channel::Sink)],

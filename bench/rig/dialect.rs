@@ -18,6 +18,8 @@ pub fn builtin() -> &'static [(&'static str, &'static str)] {
     shipped!(
         "arroyo",
         "scpi-supply",
+        "scpi-outputs",
+        "scpi-select",
         "keysight-e4360",
         "chroma-62000h",
         "korad",
@@ -32,8 +34,19 @@ pub fn builtin() -> &'static [(&'static str, &'static str)] {
 }
 
 /// Names that the lines of a dialect may ask of the rig file.
-pub const PARAMETERS: [&str; 9] =
-    ["address", "output", "lease_s", "current_limit_a", "voltage_limit_v", "power_limit_w", "min_degc", "max_degc", "rate_k_min"];
+pub const PARAMETERS: [&str; 10] = [
+    "address",
+    "output",
+    "lease_s",
+    "current_limit_a",
+    "voltage_limit_v",
+    "power_limit_w",
+    "min_degc",
+    "max_degc",
+    "rate_k_min",
+    // The device's own ramp, a little steeper than that: a backstop that does not bend a legal one.
+    "ramp_k_min",
+];
 
 /// How a family of devices is spoken to.
 #[derive(Clone, Debug, PartialEq)]
@@ -91,6 +104,11 @@ impl Dialect {
             if setup.optional { optional.extend(names) } else { needed.extend(names) }
         }
         (needed, optional)
+    }
+
+    /// True if its lines say which output they are about: then a device of it may have several.
+    pub fn numbers_outputs(&self) -> bool {
+        self.output.as_ref().is_some_and(|o| [&o.on, &o.off, &o.back.ask].iter().all(|line| line.names().any(|name| name == "output")))
     }
 
     /// True if the device drops its output when the host falls silent, once it was told to.

@@ -73,6 +73,9 @@ pub struct Effects {
     pub deadline_s: Option<f64>,
     /// An answer is waited for, or silence kept: whoever shares the line may not speak yet.
     pub waits: bool,
+    /// Whoever has another output of the same device may not speak to it before this, on the clock of `now_s`: it is to lose its lease, or
+    /// restarts.
+    pub leave_until_s: Option<f64>,
 }
 
 /// What a driver tells.
@@ -142,6 +145,11 @@ pub trait Driver: Send {
 
     /// The instrument in a few words, for logs and screens.
     fn describe(&self) -> String;
+
+    /// Which device of its line it is about; the same for all the outputs of one. Empty where that is of no consequence.
+    fn device(&self) -> String {
+        String::new()
+    }
 }
 
 /// The driver that an instrument of a rig file asks for.

@@ -8,8 +8,9 @@ mod neslab;
 mod tetech;
 mod unnumbered;
 
+pub use commands::RAMP_MARGIN;
 pub use line::Line;
-pub use mecom::{Mecom, RAMP_MARGIN};
+pub use mecom::Mecom;
 pub(crate) use modbus::modbus;
 pub(crate) use neslab::neslab;
 pub(crate) use tetech::tetech;

@@ -69,6 +69,10 @@ impl Emulated for Partial {
         self.device.output_on()
     }
 
+    fn outputs_on(&self, output: u8) -> Option<bool> {
+        self.device.outputs_on(output)
+    }
+
     fn has_watchdog(&self) -> bool {
         self.device.has_watchdog()
     }
@@ -112,6 +116,11 @@ pub trait Emulated: Send {
     /// Its output is on; `None` if it has none of its own.
     fn output_on(&self) -> Option<bool>;
 
+    /// The same of the output of this number, from 1, for a device that has several.
+    fn outputs_on(&self, output: u8) -> Option<bool> {
+        self.output_on().filter(|_| output == 1)
+    }
+
     /// It does something of its own when its host falls silent.
     fn has_watchdog(&self) -> bool {
         false
@@ -145,6 +154,10 @@ impl Emulated for Bystander {
         Some(self.device.output_on())
     }
 
+    fn outputs_on(&self, output: u8) -> Option<bool> {
+        if output == 1 { self.output_on() } else { self.device.second_on() }
+    }
+
     fn has_watchdog(&self) -> bool {
         true
     }
@@ -175,7 +188,12 @@ pub type Placed = (String, Box<dyn Emulated>);
 /// if it speaks `MeCom`, and else a face of it.
 pub fn beside(rig: &RigFile) -> Result<Vec<Placed>, NotEmulated> {
     let mut desk = Vec::new();
-    for instrument in rig.instruments.iter().chain(rig.scale.iter().map(|scale| &scale.instrument)) {
+    if let Some(servo) = rig.servo().filter(|servo| servo.output_of.is_some() && servo.mecom().is_some()) {
+        let why = "the bank of modules is on the first output of an emulated controller: let the servoed instrument be the device itself";
+        return Err(NotEmulated { instrument: servo.name.clone(), why: why.to_owned() });
+    }
+    let devices = rig.instruments.iter().filter(|instrument| instrument.output_of.is_none());
+    for instrument in devices.chain(rig.scale.iter().map(|scale| &scale.instrument)) {
         if let Some(device) = stand_in(instrument)? {
             let device = match part(rig, instrument) {
                 Some(frac) => Box::new(Partial { device, frac }),
@@ -188,7 +206,11 @@ pub fn beside(rig: &RigFile) -> Result<Vec<Placed>, NotEmulated> {
 }
 
 fn stand_in(instrument: &Instrument) -> Result<Option<Box<dyn Emulated>>, NotEmulated> {
+    let not = |why: &str| Err(NotEmulated { instrument: instrument.name.clone(), why: why.to_owned() });
     match &instrument.driver {
+        DriverKind::Mecom(_) if instrument.drive.is_some() => {
+            not("a fixed current comes from a second output only: make it `output_of` another")
+        }
         DriverKind::Mecom(_) if instrument.servoes() => Ok(None),
         DriverKind::Mecom(_) => Ok(Some(Box::new(Bystander { device: crate::tec_for(instrument) }))),
         DriverKind::Modbus(settings) => Ok(Some(Box::new(binary::Registers::of(instrument, settings)))),
@@ -207,6 +229,8 @@ fn speaks(line: &LineSettings, servoes: bool) -> Option<Box<dyn Emulated>> {
     let serial = line.serial_number.as_deref().unwrap_or("4242");
     Some(match line.dialect.name.as_str() {
         "arroyo" => Box::new(TecFace::new(line.model.as_deref().unwrap_or("5240"), serial)),
+        "scpi-outputs" => Box::new(Supply::new(Make::Listed, serial)),
+        "scpi-select" => Box::new(Supply::new(Make::Selected, serial)),
         "scpi-supply" => Box::new(Supply::new(Make::Scpi, serial)),
         "keysight-e4360" => Box::new(Supply::new(Make::E4360, serial)),
         "chroma-62000h" => Box::new(Supply::new(Make::Chroma, serial)),

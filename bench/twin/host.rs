@@ -10,7 +10,8 @@ use rig::Serial;
 use serialport::{SerialPort, TTYPort};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,6 +45,8 @@ pub struct HostOptions {
     pub seed: u64,
     /// Lines, each on a pty of its own: the names of the instruments on it, and what it is paced to at speed 1.
     pub lines: Vec<(Vec<String>, Serial)>,
+    /// Instruments that are on a network too: each listens on a port of this machine, and takes one client at a time.
+    pub networked: Vec<String>,
     /// What goes wrong, by wall time.
     pub faults: Scenario,
     /// There is a scale: what lies on it is the number of kilograms in the file [`PAN_FILE`] of the folder.
@@ -62,6 +65,9 @@ pub enum HostError {
     /// No pseudo-terminal to be had.
     #[error("cannot open a pseudo-terminal for the emulated instrument: {0}")]
     Pty(#[from] serialport::Error),
+    /// No port of the network to be had.
+    #[error("cannot listen on the network for the emulated instrument: {0}")]
+    Network(std::io::Error),
     /// Another emulator serves this folder.
     #[error("{folder} is in use by another emulated rig; give this one a folder of its own")]
     Taken {
@@ -129,10 +135,19 @@ pub fn host(world: World, options: &HostOptions, ready: impl FnOnce(&Ready)) -> 
     let (mut outlets, mut ports) = (Vec::new(), BTreeMap::new());
     for (names, serial) in &options.lines {
         let links = names.iter().map(|name| options.folder.join(name)).collect();
-        let mut outlet = Outlet { names: names.clone(), serial: *serial, links, ends: None };
+        let mut outlet = Outlet { names: names.clone(), byte_s: serial.wire_s(1), links, jack: Jack::Unplugged, ailing: true };
         outlet.plug()?;
         ports.extend(outlet.names.iter().cloned().zip(outlet.links.iter().cloned()));
         outlets.push(outlet);
+    }
+    let mut tcp = BTreeMap::new();
+    for name in &options.networked {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(HostError::Network)?;
+        listener.set_nonblocking(true).map_err(HostError::Network)?;
+        tcp.insert(name.clone(), listener.local_addr().map_err(HostError::Network)?.to_string());
+        // A network has no baud, and what befalls the device is its pseudo-terminal's to tell, once.
+        let jack = Jack::Network { listener, client: None, out: false };
+        outlets.push(Outlet { names: vec![name.clone()], byte_s: 0.0, links: Vec::new(), jack, ailing: false });
     }
     let pan = options.scale.then(|| options.folder.join(PAN_FILE));
     if let Some(pan) = &pan {
@@ -152,13 +167,21 @@ pub fn host(world: World, options: &HostOptions, ready: impl FnOnce(&Ready)) -> 
         card_seen: Mutex::new(None),
         card_taken: AtomicBool::new(false),
     });
-    let said =
-        Ready { version: VERSION, rig: options.rig.clone(), speed: options.speed, seed: options.seed, ports, card: socket, log: log_path };
+    let said = Ready {
+        version: VERSION,
+        rig: options.rig.clone(),
+        speed: options.speed,
+        seed: options.seed,
+        ports,
+        tcp,
+        card: socket,
+        log: log_path,
+    };
     let ready_path = options.folder.join(READY_FILE);
     let text = serde_json::to_string(&said).unwrap_or_default();
     std::fs::write(&ready_path, text).map_err(file_error(&ready_path))?;
     for outlet in &outlets {
-        shared.note(0.0, &format!("emulator up: {} on {} at speed {}", outlet.name(), outlet.device().display(), options.speed));
+        shared.note(0.0, &format!("emulator up: {} on {} at speed {}", outlet.name(), outlet.place(), options.speed));
     }
 
     let cards = Arc::clone(&shared);
@@ -196,7 +219,7 @@ pub fn host(world: World, options: &HostOptions, ready: impl FnOnce(&Ready)) -> 
 
 fn replace_link(device: &Path, link: &Path) -> std::io::Result<()> {
     match std::fs::remove_file(link) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
+        Err(e) if e.kind() != ErrorKind::NotFound => return Err(e),
         _ => {}
     }
     std::os::unix::fs::symlink(device, link)
@@ -211,30 +234,52 @@ fn expire_card(shared: &Shared, world: &mut World) {
     }
 }
 
-/// Where a cable is plugged in, of one instrument or of several on one line: a pseudo-terminal behind a link for each. Our own slave
-/// end keeps it open while clients come and go.
+/// Where a cable is plugged in, of one instrument or of several on one line: a pseudo-terminal behind a link for each, or a network.
 struct Outlet {
     names: Vec<String>,
-    serial: Serial,
+    byte_s: f64,
     links: Vec<PathBuf>,
-    ends: Option<(TTYPort, TTYPort)>,
+    jack: Jack,
+    /// It tells the devices what befalls them.
+    ailing: bool,
+}
+
+/// What is in the outlet.
+enum Jack {
+    /// A pseudo-terminal without its cable.
+    Unplugged,
+    /// One with it. Our own slave end keeps it open while clients come and go.
+    Pseudo(TTYPort, TTYPort),
+    /// A network: one client at a time, and none while the cable is out.
+    Network { listener: TcpListener, client: Option<TcpStream>, out: bool },
 }
 
 impl Outlet {
     /// Makes the link lead to a new pseudo-terminal, as a replugged adapter is a new device.
     fn plug(&mut self) -> Result<(), HostError> {
+        if let Jack::Network { out, .. } = &mut self.jack {
+            *out = false;
+            return Ok(());
+        }
         let (master, slave) = TTYPort::pair()?;
         let device = PathBuf::from(slave.name().unwrap_or_default());
         for link in &self.links {
             replace_link(&device, link).map_err(|source| HostError::File { path: link.clone(), source })?;
         }
-        self.ends = Some((master, slave));
+        self.jack = Jack::Pseudo(master, slave);
         Ok(())
+    }
+
+    fn plugged(&self) -> bool {
+        matches!(self.jack, Jack::Pseudo(..) | Jack::Network { out: false, .. })
     }
 
     fn unplug(&mut self) {
         // The ends first: whoever still has the port open hears the hang-up before the link is gone.
-        self.ends = None;
+        match &mut self.jack {
+            Jack::Network { client, out, .. } => (*client, *out) = (None, true),
+            jack => *jack = Jack::Unplugged,
+        }
         for link in &self.links {
             let _ = std::fs::remove_file(link);
         }
@@ -244,47 +289,79 @@ impl Outlet {
         self.names.join(", ")
     }
 
-    fn device(&self) -> PathBuf {
-        self.ends.as_ref().and_then(|(_, slave)| slave.name()).map(PathBuf::from).unwrap_or_default()
+    fn place(&self) -> String {
+        match &self.jack {
+            Jack::Unplugged => "nothing".to_owned(),
+            Jack::Pseudo(_, slave) => slave.name().unwrap_or_default(),
+            Jack::Network { listener, .. } => listener.local_addr().map_or_else(|why| why.to_string(), |at| format!("tcp {at}")),
+        }
     }
 
     /// What a client sent within this time.
     fn read(&mut self, buffer: &mut [u8], within: Duration) -> usize {
-        let Some((master, _)) = &mut self.ends else {
-            thread::sleep(within.min(BEAT));
-            return 0;
+        let read = match &mut self.jack {
+            Jack::Unplugged | Jack::Network { out: true, .. } => Err(ErrorKind::NotConnected.into()),
+            Jack::Pseudo(master, _) => master.set_timeout(within).map_err(std::io::Error::from).and_then(|()| master.read(buffer)),
+            Jack::Network { listener, client, .. } => heard(listener, client, buffer, within),
         };
-        match master.set_timeout(within).map_err(std::io::Error::from).and_then(|()| master.read(buffer)) {
+        match read {
             Ok(n) => n,
-            Err(e) if e.kind() == std::io::ErrorKind::TimedOut => 0,
+            Err(e) if matches!(e.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock) => 0,
             Err(_) => {
-                thread::sleep(BEAT);
+                thread::sleep(within.min(BEAT));
                 0
             }
         }
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        if let Some((master, _)) = &mut self.ends
-            && master.write_all(bytes).is_err()
-        {
+        let written = match &mut self.jack {
+            Jack::Pseudo(master, _) => master.write_all(bytes),
+            Jack::Network { client: Some(client), .. } => client.write_all(bytes),
+            // Said to nobody.
+            Jack::Unplugged | Jack::Network { .. } => Ok(()),
+        };
+        if written.is_err() {
             thread::sleep(BEAT);
         }
     }
 }
 
+/// What the client on the network sent within this time; one that hung up makes room for the next.
+fn heard(listener: &TcpListener, client: &mut Option<TcpStream>, buffer: &mut [u8], within: Duration) -> std::io::Result<usize> {
+    let Some(stream) = client else {
+        let (stream, _) = listener.accept()?;
+        stream.set_nonblocking(false)?;
+        stream.set_nodelay(true)?;
+        *client = Some(stream);
+        return Ok(0);
+    };
+    // A socket cannot be told to wait for no time at all.
+    stream.set_read_timeout(Some(within.max(Duration::from_millis(1))))?;
+    let read = stream.read(buffer);
+    let gone = match &read {
+        Ok(n) => *n == 0,
+        Err(e) => !matches!(e.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock | ErrorKind::Interrupted),
+    };
+    if gone {
+        *client = None;
+    }
+    read
+}
+
 /// Moves bytes between one outlet and its instrument over a line with its faults. At speed 1 bytes take the wire's time.
 fn serve_serial(shared: &Shared, mut outlet: Outlet) {
-    let byte_s = if shared.speed <= 1.0 { outlet.serial.wire_s(1) } else { 0.0 };
+    let byte_s = if shared.speed <= 1.0 { outlet.byte_s } else { 0.0 };
     let names: Vec<&str> = outlet.names.iter().map(String::as_str).collect();
     let mut line = Line::shared(&shared.faults, &names, byte_s);
     // What befalls devices and not the line, each for itself.
-    let mut fates: Vec<(String, Line)> = outlet.names.iter().map(|name| (name.clone(), Line::new(&shared.faults, name, 0.0))).collect();
+    let mut fates: Vec<(String, Line)> =
+        outlet.names.iter().filter(|_| outlet.ailing).map(|name| (name.clone(), Line::new(&shared.faults, name, 0.0))).collect();
     let mut buffer = [0_u8; 512];
     while !shared.stop.load(Ordering::Relaxed) {
         let now_s = shared.start.elapsed().as_secs_f64();
-        if line.plugged(now_s) != outlet.ends.is_some() {
-            let said = if outlet.ends.is_some() {
+        if line.plugged(now_s) != outlet.plugged() {
+            let said = if outlet.plugged() {
                 outlet.unplug();
                 "cable out".to_owned()
             } else {

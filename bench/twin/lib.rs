@@ -43,6 +43,10 @@ pub fn world_of(rig: &rig::RigFile, truth: Truth, card: CardSpec, coupled: bool)
     for (name, device) in desk::beside(rig)? {
         world.attach(name, device);
     }
+    for instrument in rig.instruments.iter().filter(|i| i.output_of.is_some()) {
+        let output = instrument.output_number().unwrap_or(1);
+        world.attach_output(instrument.name.clone(), instrument.device().to_owned(), output);
+    }
     Ok(world)
 }
 

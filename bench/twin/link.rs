@@ -32,6 +32,9 @@ pub struct Ready {
     pub seed: u64,
     /// Device file of each instrument, by its name in the rig file.
     pub ports: BTreeMap<String, PathBuf>,
+    /// Address of each instrument that is on a network as well, by its name in the rig file. Emulators of before have none.
+    #[serde(default)]
+    pub tcp: BTreeMap<String, String>,
     /// Socket of the virtual card.
     pub card: PathBuf,
     /// The emulator's own log.

@@ -4,16 +4,18 @@
 //! watchdog and the restart, bench time the regulator: an accelerated bench must not make a dead host look alive for longer.
 //!
 //! Strict where devices are: unknown commands, parameters, instances and values are refused by number. Lenient in one thing,
-//! `?IF` with an instance, because a client in the field (mecompyapi) sends it. Not here: saving to flash, second
-//! channels, lookup tables. Its error numbers are its own (the parameter that tells of the cause): the vendor's are not public.
+//! `?IF` with an instance, because a client in the field (mecompyapi) sends it. A second output, where it has one, gives a fixed current
+//! into a resistor: the plant has one bank of modules, which is the first's. Not here: saving to flash, outputs in parallel, lookup tables. Its error numbers are its own (the parameter that tells of the cause): the vendor's are not public.
 
 mod regulator;
+mod second;
 mod settings;
 
 use crate::wired::Ailment;
 use regulator::Regulator;
 use rig::protocol::mecom::{Bulk, Decoder, Frame, Reply, Request, RequestError, ServerError, Side, Value, id};
 use rig::{Instrument, Setpoint};
+use second::Second;
 use settings::Settings;
 use std::collections::BTreeMap;
 
@@ -59,6 +61,8 @@ pub struct TecConfig {
     pub integral_s: f64,
     /// Derivative time, acting on the ramp of the target alone, s.
     pub derivative_s: f64,
+    /// It has a second output.
+    pub two_outputs: bool,
 }
 
 impl Default for TecConfig {
@@ -80,6 +84,7 @@ impl Default for TecConfig {
             gain_pct_k: 125.0,
             integral_s: 20.0,
             derivative_s: 2.0,
+            two_outputs: false,
         }
     }
 }
@@ -102,6 +107,7 @@ impl TecConfig {
             device_type: declared(mecom.device_type, default.device_type),
             serial_number: declared(mecom.serial_number, default.serial_number),
             address: mecom.address,
+            two_outputs: mecom.several,
             rated_current_a: default.rated_current_a.max(mecom.current_limit_a),
             rated_voltage_v: default.rated_voltage_v.max(mecom.voltage_limit_v),
             current_limit_a: mecom.current_limit_a,
@@ -128,6 +134,7 @@ pub struct Sensors {
 pub struct TecController {
     config: TecConfig,
     settings: Settings,
+    second: Option<Second>,
     decoder: Decoder,
     sensors: Option<Sensors>,
     current_a: f64,
@@ -148,6 +155,7 @@ impl TecController {
     pub fn new(config: TecConfig) -> Self {
         Self {
             settings: Settings::power_up(&config),
+            second: config.two_outputs.then(Second::power_up),
             config,
             decoder: Decoder::new(Side::Host),
             sensors: None,
@@ -177,9 +185,24 @@ impl TecController {
         self.settings.enabled && self.error.is_none() && self.restart_until_s.is_none()
     }
 
+    /// The same of its second output; `None` where it has none.
+    pub fn second_on(&self) -> Option<bool> {
+        self.second.as_ref().map(|second| second.enabled && self.error.is_none() && self.restart_until_s.is_none())
+    }
+
+    /// Any of its outputs is on.
+    fn runs(&self) -> bool {
+        self.output_on() || self.second_on() == Some(true)
+    }
+
     /// The target it is set to, °C.
     pub fn target_degc(&self) -> f64 {
         f64::from(self.settings.target_degc)
+    }
+
+    /// Where its regulator's target is on its ramp, °C.
+    pub fn nominal_degc(&self) -> f64 {
+        self.regulator.as_ref().map_or(self.target_degc(), Regulator::nominal_degc)
     }
 
     /// The current demanded of its output, A; positive cools.
@@ -196,6 +219,16 @@ impl TecController {
     /// Sets the current limit as [`Self::receive`] would. False if it is refused.
     pub fn limit_current(&mut self, amps: f64) -> bool {
         self.settings.write(&self.config, id::CURRENT_LIMIT, Value::Float(amps as f32).bits()).is_ok()
+    }
+
+    /// Sets the ramp of the target, K/s of bench time, as [`Self::receive`] would. False if it is refused.
+    pub fn limit_ramp(&mut self, k_s: f64) -> bool {
+        self.settings.write(&self.config, id::TARGET_RAMP, Value::Float(k_s as f32).bits()).is_ok()
+    }
+
+    /// The ramp of the target, K/s of bench time.
+    pub fn ramp_k_s(&self) -> f64 {
+        f64::from(self.settings.ramp_k_s)
     }
 
     /// Sets the target as [`Self::receive`] would; refused like there if it is no temperature.
@@ -272,7 +305,7 @@ impl TecController {
         match ailment {
             Ailment::PowerCycle => {}
             Ailment::Exchanged { serial_number } => self.config.serial_number = serial_number,
-            Ailment::WatchdogFires if self.output_on() => return self.fail(id::WATCHDOG, "watchdog fired"),
+            Ailment::WatchdogFires if self.runs() => return self.fail(id::WATCHDOG, "watchdog fired"),
             Ailment::WatchdogFires => return,
         }
         self.decoder.clear();
@@ -281,6 +314,7 @@ impl TecController {
 
     fn restart(&mut self, wall_s: f64) {
         self.settings = Settings::power_up(&self.config);
+        self.second = self.config.two_outputs.then(Second::power_up);
         self.error = None;
         self.current_a = 0.0;
         self.restart_until_s = Some(wall_s + RESTART_S);
@@ -293,7 +327,7 @@ impl TecController {
         }
         let limit_s = f64::from(self.settings.watchdog_s);
         let silent_s = wall_s - self.heard_s;
-        if limit_s > 0.0 && silent_s > limit_s && self.output_on() {
+        if limit_s > 0.0 && silent_s > limit_s && self.runs() {
             self.fail(id::WATCHDOG, &format!("watchdog: no valid frame for {limit_s} s (now {silent_s:.2} s)"));
         }
     }
@@ -317,6 +351,8 @@ impl TecController {
             self.fail(id::OBJECT_LOWER_TRIP, &format!("the object at {object_degc:.2} °C is below {low} °C"));
         } else if self.current_a.abs() > f64::from(self.settings.current_trip_a) {
             self.fail(id::CURRENT_TRIP, &format!("{:.2} A are above {} A", self.current_a, self.settings.current_trip_a));
+        } else if let Some((cause, why)) = self.second.as_ref().and_then(Second::trips).filter(|_| self.second_on() == Some(true)) {
+            self.fail(cause, &why);
         } else if self.output_on() && self.terminal_v(sensors) > f64::from(self.settings.voltage_trip_v) {
             self.fail(id::VOLTAGE_TRIP, &format!("{:.2} V are above {} V", sensors.voltage_v, self.settings.voltage_trip_v));
         }
@@ -343,7 +379,18 @@ impl TecController {
         if let Request::Read { parameter, .. } | Request::Write { parameter, .. } = request {
             self.denied(parameter)?;
         }
+        let two = self.second.is_some();
         match request {
+            Request::Read { parameter, instance: 2 } if two => Ok(Reply::Bits(self.read_second(parameter)?.bits())),
+            Request::Write { parameter, instance: 2, bits } if two => {
+                let was = self.second_on();
+                self.write_second(parameter, bits)?;
+                if was != self.second_on() {
+                    let now = if self.second_on() == Some(true) { "on" } else { "off" };
+                    self.events.push(format!("second output {now}"));
+                }
+                Ok(Reply::Acknowledge)
+            }
             Request::Identify { .. } => Ok(Reply::Identity(format!("{:<20}", "orbitbench twin TEC"))),
             Request::Read { parameter, instance: 1 } => Ok(Reply::Bits(self.read(parameter)?.bits())),
             Request::ReadMany(_) if self.config.firmware_version < BULK_SINCE => Err(ServerError::Command),
@@ -380,14 +427,18 @@ impl TecController {
     fn read_many(&mut self, bulk: Bulk) -> Result<Vec<u32>, ServerError> {
         let read = |&(parameter, instance): &(u16, u8)| {
             self.denied(parameter)?;
-            let value = self.read(parameter)?;
-            if instance == 1 { Ok(value.bits()) } else { Err(ServerError::Instance) }
+            match instance {
+                1 => self.read(parameter).map(Value::bits),
+                2 if self.second.is_some() => self.read_second(parameter).map(Value::bits),
+                _ => self.read(parameter).and(Err(ServerError::Instance)),
+            }
         };
         bulk.entries().iter().map(read).collect()
     }
 
     fn status(&self) -> i32 {
-        match (self.error, self.output_on()) {
+        // One for the whole device, which runs as long as any of its outputs does.
+        match (self.error, self.runs()) {
             (Some(_), _) => 3,
             (None, true) => 2,
             (None, false) => 1,
@@ -415,7 +466,7 @@ impl TecController {
             // Off, the stage is disconnected: it does not show the modules' Seebeck voltage.
             id::OUTPUT_VOLTAGE if !self.output_on() => float(0.0),
             id::OUTPUT_VOLTAGE => sensor(|s| s.voltage_v).map(|v| Value::Float(sign as f32 * v.number() as f32)),
-            id::RAMP_TEMPERATURE => float(self.regulator.as_ref().map_or(self.target_degc(), Regulator::nominal_degc)),
+            id::RAMP_TEMPERATURE => float(self.nominal_degc()),
             id::TEMPERATURE_STABLE if !self.output_on() => int(0),
             id::TEMPERATURE_STABLE => int(if self.stable_s >= STABLE_AFTER_S { 2 } else { 1 }),
             other => self.settings.read(other).ok_or(ServerError::Parameter),

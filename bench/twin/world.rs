@@ -56,6 +56,8 @@ pub struct World {
     pub tec: TecController,
     /// Every other instrument, by its name in the rig file.
     desk: Vec<Placed>,
+    /// Further outputs of a device: their names, the device's, and which they are.
+    outputs: Vec<(String, String, u8)>,
     card: Card,
     temperatures: Temperatures,
     /// Of the loop, where the plant has one.
@@ -93,6 +95,7 @@ impl World {
             truth,
             tec,
             desk: Vec::new(),
+            outputs: Vec::new(),
             card,
             temperatures,
             coolants,
@@ -113,6 +116,11 @@ impl World {
         self.holds_supply = rig.interface.servo_node == ServoNode::CoolantSupply && self.truth.plant.circuit.is_some();
     }
 
+    /// Says that an instrument of the rig file is an output of a device that another one stands for.
+    pub fn attach_output(&mut self, name: String, device: String, output: u8) {
+        self.outputs.push((name, device, output));
+    }
+
     /// Puts another instrument on the bench.
     pub fn attach(&mut self, name: String, device: Box<dyn Emulated>) {
         self.desk.push((name, device));
@@ -125,6 +133,9 @@ impl World {
 
     /// Something befalls the instrument of this name, at wall second `wall_s`.
     pub fn suffer(&mut self, name: &str, wall_s: f64, ailment: Ailment) {
+        if self.outputs.iter().any(|(known, ..)| known == name) {
+            return;
+        }
         match self.desk.iter_mut().find(|(known, _)| known == name) {
             Some((_, device)) => device.suffer(wall_s, ailment, &mut self.tec),
             None => self.tec.befall(wall_s, ailment),
@@ -290,6 +301,10 @@ impl World {
     /// Bytes that arrived at the instrument of this name; returns its reply. A name that is none of the others' is the
     /// controller's.
     pub fn receive_at(&mut self, name: &str, wall_s: f64, bytes: &[u8]) -> Vec<u8> {
+        if self.outputs.iter().any(|(known, ..)| known == name) {
+            // Its device hears, and once is enough.
+            return Vec::new();
+        }
         match self.desk.iter_mut().find(|(known, _)| known == name) {
             Some((_, device)) => device.receive(wall_s, bytes, &mut self.tec),
             None => self.tec.receive(wall_s, bytes),
@@ -307,7 +322,13 @@ impl World {
 
     /// Whether the output of the instrument of this name is on; `None` if it has none of its own.
     pub fn output_on(&self, name: &str) -> Option<bool> {
-        self.desk.iter().find(|(known, _)| known == name).map_or_else(|| Some(self.tec.output_on()), |(_, device)| device.output_on())
+        let alias = self.outputs.iter().find(|(known, ..)| known == name);
+        let (name, output) = alias.map_or((name, 1), |(_, device, output)| (device.as_str(), *output));
+        match self.desk.iter().find(|(known, _)| known == name) {
+            Some((_, device)) => device.outputs_on(output),
+            None if output == 1 => Some(self.tec.output_on()),
+            None => self.tec.second_on(),
+        }
     }
 
     /// Paces the card's workload.

@@ -74,6 +74,16 @@ pub(crate) fn calibrate(args: &CalibrateArgs) -> Result<Exit> {
     let source = plan::rig(&args.rig)?;
     let (rig, spec) =
         engine::setup::parse_rig(&source.file, &source.text).map_err(|problems| BadInput(format!("the rig has problems:\n{problems}")))?;
+    if let Some(circuit) = &spec.plant.circuit {
+        let held = if circuit.bath.is_some() { "a circulator holds" } else { "the bank of modules holds" };
+        return Err(BadInput(format!(
+            "{}: {held} the coolant of this rig ([plant.loop]), and calibrations are fitted to benches whose modules are on the plate itself: a fit would \
+             take the loop for modules. What `rig commission` measures (flow, closure, authority, resistance) is this bench's own; put its figures into \
+             [plant] by hand",
+            rig.name
+        ))
+        .into());
+    }
     if let Some(twice) = args.fix.iter().find(|k| args.free.contains(k)) {
         return Err(BadInput(format!("{} cannot be both fixed and free", twice.name())).into());
     }

@@ -179,7 +179,13 @@ pub(crate) fn describe(rig: &rig::RigFile, from: &str) -> String {
     match state_of(rig, from, jiff::Timestamp::now()) {
         Ok(Some(c)) => {
             let simulated = if c.simulated { ", simulated" } else { "" };
-            format!("commissioned: {} ({:.0} of {:.0} days old{simulated}); unattended running is allowed", c.id, c.age_days, c.valid_days)
+            let about = format!(
+                "commissioned: {} ({:.0} of {:.0} days old{simulated}); unattended running is allowed",
+                c.id, c.age_days, c.valid_days
+            );
+            let bank = c.strongest.map_or_else(String::new, |strongest| format!("\n  {}", strongest.words()));
+            let refused = c.beyond_bank(rig).map_or_else(String::new, |why| format!("\n  runs would refuse: {why}"));
+            format!("{about}{bank}{refused}")
         }
         Ok(None) if rig.emulated() => "not commissioned; an emulated rig runs without, also unattended".to_owned(),
         Ok(None) => {

@@ -25,6 +25,12 @@ pub(crate) struct What {
     pub(crate) with_parent: bool,
 }
 
+/// Its device is on a network: it says so, or is one that is nowhere else.
+fn networked(instrument: &rig::Instrument) -> bool {
+    let only = matches!(&instrument.driver, rig::DriverKind::Line(line) if line.dialect.name == "sinara-8451");
+    only || matches!(instrument.connection, rig::config::Connection::Tcp(_))
+}
+
 fn emulated_line(rig: &rig::RigFile, places: &[usize]) -> (Vec<String>, rig::Serial) {
     let instruments = || places.iter().map(|at| &rig.instruments[*at]);
     let serial = instruments().next().map_or(rig::Serial::n81(9600), |first| first.serial);
@@ -67,6 +73,7 @@ pub(crate) fn emulate(wanted: &str, at: Where, how: What) -> Result<Exit> {
         rig: rig.name.clone(),
         seed,
         lines: rig.lines().iter().map(|line| emulated_line(&rig, line)).chain(scale).collect(),
+        networked: rig.instruments.iter().filter(|i| networked(i)).map(|i| i.name.clone()).collect(),
         scale: rig.scale.is_some(),
         faults,
         speed,

@@ -29,6 +29,9 @@ pub(crate) fn check_rig(wanted: &str) -> Result<Exit> {
     for instrument in &rig.instruments {
         say!("  {} on {}: {}", instrument.name, connection(instrument), alone(instrument));
     }
+    for outputs in several(&rig) {
+        say!("  {outputs}");
+    }
     if let Some(scale) = &rig.scale {
         let place = connection(&scale.instrument);
         say!(
@@ -59,6 +62,25 @@ pub(crate) fn check_rig(wanted: &str) -> Result<Exit> {
         say!("  waived by {} on {}: {}", waiver.who, waiver.when, waiver.why);
     }
     Ok(Exit::Done)
+}
+
+/// Devices with several outputs, one line each: what one cable, one identity and one watchdog carry.
+fn several(rig: &rig::RigFile) -> Vec<String> {
+    let outputs = |device: &str| rig.instruments.iter().filter(|i| i.device() == device).collect::<Vec<_>>();
+    let of = |i: &rig::Instrument| outputs(&i.name);
+    rig.instruments
+        .iter()
+        .filter(|i| of(i).len() > 1)
+        .map(|device| {
+            let each: Vec<String> = of(device).iter().map(|i| format!("{} ({})", i.output_number().unwrap_or(1), i.name)).collect();
+            let lease = if device.lease_s().is_some() { ", one watchdog" } else { "" };
+            format!(
+                "{} is one device with outputs {}: one line, one identity{lease}; \"off\" goes to all of them first",
+                device.name,
+                each.join(" and ")
+            )
+        })
+        .collect()
 }
 
 /// What keeps the bench dry.
@@ -104,7 +126,12 @@ fn loop_limit(rig: &rig::RigFile, twin: &twin::TwinSpec) -> String {
 }
 
 fn connection(instrument: &rig::Instrument) -> String {
-    let Some(place) = Place::of(&instrument.connection) else { return "the twin".to_owned() };
+    if let Some(device) = &instrument.output_of {
+        return format!("the line of {device}");
+    }
+    let Some(place) = Place::of(&instrument.connection) else {
+        return instrument.line.as_ref().map_or_else(|| "the twin".to_owned(), |line| format!("the twin, on its line \"{line}\""));
+    };
     match place.device_file() {
         Ok(Some(path)) if path.exists() => {
             let slow = latency_ms(&path).filter(|ms| *ms > 1);

@@ -4,7 +4,8 @@
 use super::map::Authority;
 use super::record::{Record, Resistance};
 use super::store::{StoreError, check_beside, read};
-use crate::setup::Setup;
+use super::strongest::Strongest;
+use crate::setup::{STRONGEST_FRAC, Setup};
 use record::{Column, Row};
 use rig::RigFile;
 use std::collections::VecDeque;
@@ -34,6 +35,26 @@ pub struct Commissioned {
     pub authority: Authority,
     /// Die to plate.
     pub resistance: Option<Resistance>,
+    /// The current at which its bank cools most.
+    pub strongest: Option<Strongest>,
+}
+
+impl Commissioned {
+    /// Why the rig's current limit is beyond what was measured of its bank; `None` if it is not, or nothing was.
+    pub fn beyond_bank(&self, rig: &RigFile) -> Option<String> {
+        let (servo, strongest) = (rig.servo()?, self.strongest?);
+        let (limit_a, (measured_a, _)) = (servo.current_limit_a()?, strongest.measured_a?);
+        let most_a = STRONGEST_FRAC * measured_a;
+        (limit_a > most_a).then(|| {
+            format!(
+                "current_limit_a = {limit_a} A of \"{}\" is beyond {most_a:.1} A, {:.0} % of the {measured_a:.1} A at which the bank cools most by the \
+                 commissioning {}: more current only heats. Lower it",
+                servo.name,
+                STRONGEST_FRAC * 100.0,
+                self.id
+            )
+        })
+    }
 }
 
 /// What a run was asked to be.
@@ -74,6 +95,9 @@ pub fn admit(setup: &mut Setup, wanted: &Admission<'_>) -> Result<(), String> {
             "{} was made without the device under test on the plate: its map says nothing of heat; commission with it",
             commissioned.file.display()
         ));
+    }
+    if let Some(why) = commissioned.beyond_bank(&setup.rig) {
+        return Err(why);
     }
     // The driver refuses any other unit, from the first word it says.
     let serials = record.serials();
@@ -128,6 +152,7 @@ fn find(rig: &RigFile, from: &str, named: Option<&Path>, now: jiff::Timestamp) -
         simulated: record.simulated,
         authority,
         resistance: record.resistance.clone(),
+        strongest: Strongest::of(&record),
     };
     Ok(Some((commissioned, record)))
 }

@@ -6,8 +6,16 @@ use super::station::Facts;
 use signal::{Celsius, Kelvin};
 use twin::{Circuit, Plant};
 
-/// Conductance from the cold side through the modules and the sink to the room with the output off, W/K.
+/// A circulator holds the coolant, and no bank of modules.
+pub(super) fn circulates(plant: &Plant) -> bool {
+    plant.circuit.is_some_and(|circuit| circuit.bath.is_some())
+}
+
+/// Conductance from the cold side through the modules and the sink to the room with the output off, W/K; a circulator that is off has none.
 fn off_w_k(plant: &Plant) -> f64 {
+    if circulates(plant) {
+        return 0.0;
+    }
     let through = plant.bank.module.conductance_w_k * f64::from(plant.bank.modules());
     1.0 / (1.0 / through + plant.sink_k_w)
 }

@@ -12,6 +12,67 @@ fn station(seed: u64) -> Station {
     Station::build(Order { rig, accelerator: None, workload: None, dt_s: 1.0, speed: None, seed, quick: true }).expect("the shipped twin")
 }
 
+/// The same bench with a circulator in the bank's place.
+fn circulator(seed: u64) -> Station {
+    let mut rig = builtin(rig::builtin(), "loop");
+    let mecom = "driver = \"mecom\"\nemulated = true\nlease_s = 3.0\ncurrent_limit_a = 8.0\nvoltage_limit_v = 16.0\ndevice_type = 1090\nserial_number = 4242\n";
+    let sink = "[channel.sink]\ninstrument = \"tec\"\nreads = \"sink_temperature\"\nsafe = \"on\"\ntrip_max_degc = 70.0\n";
+    for (from, to) in [
+        (mecom, "driver = \"line\"\ndialect = \"julabo\"\nemulated = true\nbaud = 115200\n"),
+        (sink, ""),
+        ("reads = \"object_temperature\"", "reads = \"bath_temperature\""),
+        ("[plant.loop] ", "[plant.loop]\nheater_w = 500.0\ncompressor_w = 250.0 "),
+    ] {
+        assert!(rig.text.contains(from), "no {from:?}");
+        rig.text = rig.text.replacen(from, to, 1);
+    }
+    Station::build(Order { rig, accelerator: None, workload: None, dt_s: 1.0, speed: None, seed, quick: true })
+        .expect("a circulator's bench")
+}
+
+#[test]
+fn a_bench_whose_coolant_a_circulator_holds_is_commissioned() {
+    for seed in 1..=2 {
+        let dir = tempfile::tempdir().expect("a folder");
+        let station = circulator(seed);
+        let file = dir.path().join("c.toml");
+        let (conducted, said) = commission(&station, truth(&station), &file, ANSWERS);
+        assert_eq!(conducted.ended, Ended::Passed, "seed {seed}\n{said}");
+        let record = read(&file).expect("a sealed record");
+        assert!(record.complete && record.steps.iter().all(|s| s.result == Verdict::Passed), "{said}");
+        let number = |step: &str, name: &str| record.step(step).and_then(|s| s.numbers.get(name)).copied();
+        let truth = truth(&station);
+        assert!(number("heater", "calorimeter_gain").is_some_and(|g| (g - truth.flow_gain).abs() < 0.03), "{said}");
+        assert_eq!((number("polarity", "cooling_a"), number("heater", "gain")), (None, None), "no current is read, and none is made up");
+        let map = record.authority.as_ref().expect("measured");
+        assert!(map.check(30.0, 60.0, 0.0).is_ok(), "{map:?}");
+        assert_eq!(Strongest::of(&record), None, "it has no bank");
+        // It counts for a run.
+        let mut rig = station.rig.clone();
+        rig.commissioning.file = Some(file);
+        assert!(state_of(&rig, "", jiff::Timestamp::now()).expect("it counts").is_some());
+    }
+}
+
+/// Benches of a circulator that are wrong are found by the step that should.
+#[test]
+fn a_circulator_or_a_meter_that_is_wrong_is_found() {
+    let found = |spoil: &dyn Fn(&mut Truth)| {
+        let dir = tempfile::tempdir().expect("a folder");
+        let station = circulator(1);
+        let mut broken = truth(&station);
+        spoil(&mut broken);
+        let (_, said) = commission(&station, broken, &dir.path().join("c.toml"), ANSWERS);
+        let record = read(&dir.path().join("c.toml")).expect("a record, whatever happened");
+        let failed = record.failed().unwrap_or_else(|| panic!("no step failed\n{said}"));
+        (failed.name.clone(), failed.why.clone())
+    };
+    let (step, why) = found(&|truth| truth.faults.reversed = true);
+    assert!(step == "polarity" && why.contains("the circulator does the opposite"), "{step}: {why}");
+    let (step, why) = found(&|truth| truth.return_offset_k += 2.0);
+    assert!(step == "isothermal" && why.contains("return"), "{step}: {why}");
+}
+
 fn found(seed: u64, answers: &str, spoil: impl FnOnce(&mut Truth)) -> (String, String) {
     let dir = tempfile::tempdir().expect("a folder");
     let station = station(seed);

@@ -22,6 +22,7 @@ mod settle;
 mod station;
 mod steps;
 mod store;
+mod strongest;
 #[cfg(test)]
 mod tests;
 
@@ -36,3 +37,4 @@ pub use record::{Mount, Point, RawLog, Record, Resistance, RigCard, Servoed, Ste
 pub(crate) use settle::{COMING_K_MIN, HELD_WITHIN_K, Window};
 pub use station::{Facts, Order, Station};
 pub use store::{Store, StoreError, read};
+pub use strongest::{Standing, Strongest};

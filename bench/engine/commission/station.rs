@@ -61,6 +61,8 @@ pub struct Facts {
     pub trips: Vec<Trip>,
     /// Largest current of the output, A.
     pub current_limit_a: f64,
+    /// How long a step of polarity may take to be answered, bench s.
+    pub answer_s: f64,
     /// What is believed of the plant.
     pub plant: Plant,
     /// Tolerances of the sensors.
@@ -135,10 +137,10 @@ impl Station {
             return refuse(format!("a tick of {tick_wall} s is too long for the lease of {}, {lease_s} s", short.name));
         }
         let (servoed, circuit) = (servoed(&rig), twin.plant.circuit.as_ref());
-        if servoed == Servoed::CoolantSupply && circuit.is_none_or(|c| c.bath.is_some()) {
+        if servoed == Servoed::CoolantSupply && circuit.is_none() {
             return refuse(
-                "the coolant's supply of this rig is held by a circulator, or by nothing that [plant.loop] describes, and the steps of commissioning know \
-                 Peltier banks only: run it with somebody beside it (run --uncommissioned), its polarity is tried before every run"
+                "the rig holds its coolant's supply, and nothing is said of its loop, by which the steps judge what they see: add [coolant] and [plant.loop], \
+                 with heater_w and compressor_w where a circulator holds it"
                     .into(),
             );
         }
@@ -160,6 +162,7 @@ impl Station {
             full_w: full.0,
             trips: trips(&rig, order.dt_s),
             current_limit_a: rig.servo().and_then(rig::Instrument::current_limit_a).unwrap_or(0.0),
+            answer_s: crate::setup::answer_s(&rig),
             plant: twin.plant.clone(),
             rule: rig.commissioning.clone(),
             dt_s: order.dt_s,

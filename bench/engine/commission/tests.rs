@@ -67,6 +67,43 @@ pub(super) fn commission(station: &Station, truth: Truth, file: &Path, answers: 
     (conducted, said)
 }
 
+/// A bank that may be driven beyond its maximum is found to have one, and a run with that limit is refused by the record.
+#[test]
+fn a_bank_driven_beyond_its_maximum_tells_where_that_is() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut order = order(1);
+    let text = order.rig.text.replacen("current_limit_a = 8.0", "current_limit_a = 14.0", 1).replacen(
+        "voltage_limit_v = 16.0",
+        "voltage_limit_v = 30.0",
+        1,
+    );
+    // Nor does the heat sink's trip end it before.
+    let text = text.replacen("trip_max_degc = 70.0", "trip_max_degc = 140.0", 1);
+    order.rig.text = text;
+    let station = Station::build(order).expect("the twin with a strong supply");
+    let file = dir.path().join("c.toml");
+    let (conducted, said) = commission(&station, truth(&station), &file, ANSWERS);
+    assert_eq!(conducted.ended, Ended::Passed, "{said}");
+    let strongest = Strongest::of(&conducted.record).expect("a bank");
+    // What this bench's modules are, which no step was told; with this sink, which warms, standing it is less.
+    let real_a = truth(&station).plant.bank.strongest_current_a(signal::Celsius(5.0).into());
+    let (measured_a, u_a) = strongest.measured_a.expect("by their voltage");
+    assert!((measured_a - real_a).abs() < 0.05 * real_a, "{measured_a} +- {u_a} is not {real_a}");
+    let turned_a = strongest.standing.and_then(|s| s.turned_a).expect("it turned");
+    assert!((4.0..real_a).contains(&turned_a), "{strongest:?}");
+    let (rig, found) =
+        (&station.rig, state_of(&with_record(&station.rig, &file), "", jiff::Timestamp::now()).expect("it counts").expect("it is named"));
+    let why = found.beyond_bank(rig).expect("14 A only heat");
+    assert!(why.contains("current_limit_a = 14 A") && why.contains("by the commissioning"), "{why}");
+}
+
+/// The rig with its record named.
+fn with_record(rig: &rig::RigFile, file: &Path) -> rig::RigFile {
+    let mut rig = rig.clone();
+    rig.commissioning.file = Some(file.to_owned());
+    rig
+}
+
 /// The step that failed, and its words, when the bench is broken in this way.
 fn found(seed: u64, spoil: impl FnOnce(&mut Truth)) -> (String, String) {
     let dir = tempfile::tempdir().expect("a folder");
@@ -301,6 +338,26 @@ fn a_record_that_does_not_count_is_refused_in_words() {
     let real = |s: &mut Setup| s.rig.instruments[0].connection = rig::config::Connection::Port("/dev/serial/by-id/x".into());
     refused(admit_at(&file, 0.0, &real), "simulated");
     refused(admit_at(&dir.path().join("nowhere.toml"), 0.0, &asis), "nowhere.toml");
+
+    // The current limit goes by what was measured of the bank.
+    let strongest = Strongest::of(&conducted.record).expect("a bank");
+    let real_a = truth(&station).plant.bank.strongest_current_a(signal::Celsius(5.0).into());
+    assert!(strongest.measured_a.is_some_and(|(amps, _)| (amps - real_a).abs() < 0.06 * real_a), "{strongest:?} is not {real_a}");
+    let record_of = |measured_a: Option<f64>| Commissioned {
+        id: "c".into(),
+        file: file.clone(),
+        sha256: String::new(),
+        age_days: 0.0,
+        valid_days: 1.0,
+        simulated: true,
+        authority: conducted.record.authority.clone().expect("a map"),
+        resistance: None,
+        strongest: Some(Strongest { measured_a: measured_a.map(|a| (a, 0.1)), ..strongest }),
+    };
+    for (measured_a, refused) in [(None, false), (Some(9.0), false), (Some(8.8), true), (Some(4.0), true)] {
+        let why = record_of(measured_a).beyond_bank(&station.rig);
+        assert_eq!(why.is_some(), refused, "8 A and a maximum at {measured_a:?}: {why:?}");
+    }
 
     // One figure edited, half a file, no record at all, another raw log.
     let tampered = dir.path().join("t.toml");

@@ -12,7 +12,7 @@ const ANSWER_S: f64 = 120.0;
 /// What is measured near the dew point may be there for this long, bench seconds.
 const WET_S: f64 = 10.0;
 /// Part of the maximum-cooling current that a limit may be: beyond nine tenths a module gives a hundredth more cold for a fifth more heat to shed.
-const STRONGEST_FRAC: f64 = 0.9;
+pub const STRONGEST_FRAC: f64 = 0.9;
 
 fn ticks(bench_s: f64, dt_s: f64) -> u32 {
     super::ticks(bench_s, dt_s)
@@ -87,9 +87,14 @@ pub(super) fn guards(rig: &RigFile, dt_s: f64) -> Guards {
     }
 }
 
+/// How long a step of polarity may take to be answered on this rig, bench s.
+pub(crate) fn answer_s(rig: &RigFile) -> f64 {
+    ANSWER_S.max(4.0 * rig.interface.lag_s)
+}
+
 /// The step before the first setpoint.
 pub(super) fn polarity(rig: &RigFile, dt_s: f64) -> Option<PolarityLaw> {
-    let answer_s = ANSWER_S.max(4.0 * rig.interface.lag_s);
+    let answer_s = answer_s(rig);
     rig.interlock.polarity.then(|| PolarityLaw { rest_ticks: ticks(REST_S, dt_s), limit_ticks: ticks(answer_s, dt_s) })
 }
 

@@ -9,8 +9,8 @@ mod settings;
 pub use bound::{Correction, Drive, Level, Read, SUN_W_M2, Setpoint, SunRule};
 pub use connection::{Connection, Parity, Serial, UsbId};
 pub use settings::{
-    EXTERNAL_SENSOR, INTERNAL_SENSOR, LineSettings, MecomSettings, ModbusSettings, NeslabSettings, OBJECT_TEMPERATURE, SINK_TEMPERATURE,
-    TetechSettings,
+    EXTERNAL_SENSOR, INTERNAL_SENSOR, LineSettings, MecomSettings, ModbusSettings, NeslabSettings, OBJECT_TEMPERATURE, OUTPUT_CURRENT,
+    OUTPUT_VOLTAGE, SINK_TEMPERATURE, TetechSettings,
 };
 
 use super::SafeAction;
@@ -24,6 +24,10 @@ pub struct Instrument {
     pub driver: DriverKind,
     /// Where it is.
     pub connection: Connection,
+    /// Where it is emulated: the name of the line that it shares with others of that name.
+    pub line: Option<String>,
+    /// It is another output of the device that this instrument is: what that says of port, identity and lease goes for it too.
+    pub output_of: Option<String>,
     /// How its line is set.
     pub serial: Serial,
     /// A question unanswered this long (and the wire's time) is asked again or given up, wall seconds.
@@ -37,6 +41,29 @@ pub struct Instrument {
 }
 
 impl Instrument {
+    /// Name of the instrument that stands for its device: its own, but for a device's further outputs.
+    pub fn device(&self) -> &str {
+        self.output_of.as_deref().unwrap_or(&self.name)
+    }
+
+    /// Both are on one line: outputs of one device, or devices behind one port.
+    pub fn shares_line(&self, other: &Self) -> bool {
+        let alike = match self.connection {
+            Connection::Emulated => self.line.is_some() && self.line == other.line,
+            _ => true,
+        };
+        self.device() == other.device() || (alike && self.connection == other.connection)
+    }
+
+    /// Number of its output on its device, from 1, where devices of its kind may have several.
+    pub fn output_number(&self) -> Option<u8> {
+        match &self.driver {
+            DriverKind::Mecom(mecom) => Some(mecom.output),
+            DriverKind::Line(line) => Some(line.output),
+            DriverKind::Modbus(_) | DriverKind::Neslab(_) | DriverKind::Tetech(_) => None,
+        }
+    }
+
     /// The device drops its output if the host is silent for this long, wall seconds. `None` for a device that never would.
     pub fn lease_s(&self) -> Option<f64> {
         match &self.driver {
@@ -147,7 +174,8 @@ impl DriverKind {
     /// Names of what it can read, as `reads = "NAME"` in a channel may ask for them.
     pub fn readings(&self) -> Vec<String> {
         match self {
-            Self::Mecom(_) | Self::Tetech(_) => [OBJECT_TEMPERATURE, SINK_TEMPERATURE].map(str::to_owned).to_vec(),
+            Self::Mecom(_) => [OBJECT_TEMPERATURE, SINK_TEMPERATURE, OUTPUT_CURRENT, OUTPUT_VOLTAGE].map(str::to_owned).to_vec(),
+            Self::Tetech(_) => [OBJECT_TEMPERATURE, SINK_TEMPERATURE].map(str::to_owned).to_vec(),
             Self::Modbus(modbus) => modbus.map.registers.iter().map(|r| r.name.clone()).collect(),
             Self::Neslab(_) => [INTERNAL_SENSOR, EXTERNAL_SENSOR].map(str::to_owned).to_vec(),
             Self::Line(line) => line.dialect.reads.iter().map(|(name, _)| name.clone()).collect(),
@@ -168,7 +196,8 @@ impl DriverKind {
     /// the keys of a rig file.
     pub fn levels(&self) -> Vec<(String, String)> {
         match self {
-            Self::Mecom(_) | Self::Neslab(_) | Self::Tetech(_) => Vec::new(),
+            Self::Mecom(_) => vec![(OUTPUT_CURRENT.to_owned(), "a".to_owned())],
+            Self::Neslab(_) | Self::Tetech(_) => Vec::new(),
             Self::Modbus(modbus) => {
                 let writable = modbus.map.registers.iter().filter(|r| r.writable && !r.table.bits() && !r.unit.is_empty());
                 writable.map(|r| (r.name.clone(), r.unit.clone())).collect()
@@ -188,7 +217,8 @@ impl DriverKind {
     /// It has an output that a channel other than the servoed one may switch.
     pub fn has_output(&self) -> bool {
         match self {
-            Self::Mecom(_) | Self::Neslab(_) | Self::Tetech(_) => false,
+            Self::Mecom(_) => true,
+            Self::Neslab(_) | Self::Tetech(_) => false,
             Self::Modbus(modbus) => modbus.output.is_some(),
             Self::Line(line) => line.dialect.output.is_some(),
         }

@@ -1,4 +1,5 @@
-//! `[interlock]`: what a rig's own interlocks go by, beyond the trips of its channels. Every key has a default; the table may be absent.
+//! `[interlock]`: what a rig's own interlocks go by, beyond the trips of its channels. Every key has a default; the table may be absent. Operators
+//! read of them in `rigs/README.md`, which a test holds to this.
 
 use super::{Instrument, RigFile, Role};
 use signal::Section;

@@ -28,7 +28,7 @@ pub(super) fn rig(root: &Section<'_>) -> RigFile {
     let interface = Interface::read(&table);
     let coolant = CoolantRule::read(&root.optional_section("coolant"));
     let interlock = InterlockRule::read(&root.optional_section("interlock"));
-    let mut instruments = named(root, "instrument", instrument);
+    let mut instruments = instruments(root);
     shared::lines(root, &instruments);
     let channels = channels(root, interface.servo_node.role(), &mut instruments);
     interface.check(&table, &channels, &instruments, coolant.is_some());
@@ -55,6 +55,34 @@ pub(super) fn rig(root: &Section<'_>) -> RigFile {
         calibration,
         waiver,
     }
+}
+
+/// Reads every `[instrument.NAME]`: devices first, since their further outputs take what is said of them.
+fn instruments(root: &Section<'_>) -> Vec<Instrument> {
+    let sections = root.optional_section("instrument").named_sections();
+    let device = |section: &Section<'_>| section.optional_text("output_of", "the NAME of the [instrument.NAME] whose output it is");
+    let mut devices: Vec<Instrument> =
+        sections.iter().filter(|(_, section)| device(section).is_none()).map(|(name, section)| instrument(name.clone(), section)).collect();
+    for one in &mut devices {
+        if let super::DriverKind::Mecom(mecom) = &mut one.driver {
+            mecom.several = sections.iter().any(|(_, section)| device(section).is_some_and(|of| of == one.name));
+        }
+    }
+    let mut all = Vec::new();
+    for (name, section) in &sections {
+        let found = |wanted: &str| devices.iter().find(|one| one.name == wanted);
+        match device(section) {
+            None => all.extend(found(name).cloned()),
+            Some(of) => match found(&of) {
+                Some(device) => all.push(instrument::output(name.clone(), section, device)),
+                None => section.problem(
+                    "output_of",
+                    format_args!("\"{of}\" is no device of this rig: name an [instrument.NAME] that says where it is"),
+                ),
+            },
+        }
+    }
+    all
 }
 
 /// Reads every `[key.NAME]`.

@@ -77,7 +77,7 @@ fn every_embedded_rig_reads_and_is_named_as_its_file() {
             rig.refuses_unattended().iter().filter(|why| why.contains("has no lease")).count(),
             match *name {
                 "arroyo" | "circulator" | "sinara" | "neslab" | "tetech" => 1,
-                "solar" => 2,
+                "solar" | "two-outputs" => 2,
                 _ => 0,
             },
             "{name}: {:?}",
@@ -162,10 +162,19 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ("[channel.workload]", "[channel.heater]\nsafe = \"off\"\n[channel.workload]", "name the instrument that drives this"),
     (
         "[channel.workload]",
-        "[channel.heater]\ninstrument = \"tec\"\nswitched = true\nsafe = \"off\"\n[channel.workload]",
+        "[instrument.bath]\ndriver = \"neslab\"\nemulated = true\n[channel.heater]\ninstrument = \"bath\"\nswitched = true\nsafe = \"off\"\n[channel.workload]",
         "no output that can be",
     ),
-    ("[channel.workload]", "[channel.heater]\ninstrument = \"tec\"\nsafe = \"off\"\n[channel.workload]", "neither switched nor read"),
+    (
+        "[channel.workload]",
+        "[channel.heater]\ninstrument = \"tec\"\nswitched = true\nsafe = \"off\"\n[channel.workload]",
+        "\"tec\" already holds the servoed temperature",
+    ),
+    (
+        "[channel.workload]",
+        "[channel.heater]\ninstrument = \"tec\"\nswitched = false\nsafe = \"off\"\n[channel.workload]",
+        "neither switched nor read",
+    ),
     ("rate_k_min = 8.0", "rate_k_min = 8.0\npoll_ticks = 2", "is read at every tick"),
     ("rate_k_min = 8.0", "rate_k_min = 8.0\ncalibration_gain = 0.0", "`channel.plate.calibration_gain` = 0"),
     ("safe = \"on\"", "safe = \"on\"\ncalibration_offset_degc = 1.0", "should be `calibration_offset_k`"),
@@ -318,6 +327,127 @@ fn instruments_on_one_port_share_its_line_by_address() {
     ] {
         let problems = with(&own).expect_err(&own);
         assert!(problems.iter().any(|problem| problem.contains(words)), "no {words:?} in {problems:?}");
+    }
+}
+
+const SECOND: &str = "[instrument.warm]\noutput_of = \"tec\"\noutput = 2\ncurrent_limit_a = 2.0\nvoltage_limit_v = 12.0\n[channel.heater]\n\
+                      instrument = \"warm\"\ndrives = \"output_current\"\nmin_a = 0.0\nmax_a = 1.5\nreads_a = \"output_current\"\nsafe = \"off\"\n";
+
+#[test]
+fn a_second_output_has_its_devices_line_identity_and_lease_and_limits_of_its_own() {
+    let rig = read(&(SOUND.to_owned() + SECOND)).unwrap();
+    assert_eq!(rig.lines(), [[0, 1]], "one line");
+    let [tec, warm] = &rig.instruments[..] else { panic!("two of them") };
+    assert_eq!((tec.device(), warm.device()), ("tec", "tec"));
+    assert_eq!((tec.output_number(), warm.output_number()), (Some(1), Some(2)));
+    assert_eq!((tec.lease_s(), warm.lease_s()), (Some(3.0), Some(3.0)));
+    assert_eq!((tec.current_limit_a(), warm.current_limit_a()), (Some(8.0), Some(2.0)));
+    assert_eq!(warm.mecom().unwrap().device_type, Some(1090));
+    assert!(tec.mecom().unwrap().several && !read(SOUND).unwrap().instruments[0].mecom().unwrap().several);
+    assert_eq!(rig.refuses_unattended(), [""; 0], "its device's watchdog minds it");
+    // A supply without a lease has none for any of its outputs.
+    let supply = "[instrument.psu]\ndriver = \"line\"\ndialect = \"scpi-outputs\"\nemulated = true\ncurrent_limit_a = 1.0\n";
+    let aux = "[instrument.aux]\noutput_of = \"psu\"\noutput = 3\ncurrent_limit_a = 0.5\n[channel.aux_supply]\ninstrument = \"aux\"\n\
+               drives = \"voltage\"\nmin_v = 0.0\nmax_v = 5.0\nsafe = \"off\"\n";
+    let rig = read(&format!("{SOUND}{supply}{aux}")).unwrap();
+    assert_eq!(rig.lines(), [vec![0], vec![1, 2]]);
+    assert!(rig.refuses_unattended().iter().any(|why| why.contains("aux has no lease")), "{:?}", rig.refuses_unattended());
+}
+
+#[test]
+fn an_output_that_contradicts_its_device_is_refused_with_words() {
+    let broken = [
+        ("output_of = \"tec\"", "output_of = \"tac\"", "\"tac\" is no device of this rig"),
+        ("output = 2", "output = 1", "`instrument.warm.output` = 1 is impossible"),
+        ("output = 2", "output = 2\nlease_s = 9.0", "this is said once for the device, in [instrument.tec]"),
+        ("output = 2", "output = 2\nport = \"/dev/serial/by-id/x\"", "this is said once for the device"),
+        ("drives = \"output_current\"", "drives = \"output_voltage\"", "can be given output_current"),
+        ("current_limit_a = 2.0\n", "", "missing `current_limit_a`"),
+        (
+            "[channel.heater]",
+            "[instrument.too]\noutput_of = \"tec\"\noutput = 2\ncurrent_limit_a = 1.0\nvoltage_limit_v = 1.0\n[channel.heater]",
+            "is that output of \"tec\" already",
+        ),
+        ("[channel.heater]", "[instrument.too]\noutput_of = \"warm\"\noutput = 2\n[channel.heater]", "\"warm\" is no device"),
+        (
+            "[channel.heater]",
+            "[instrument.psu]\ndriver = \"line\"\ndialect = \"scpi-supply\"\nemulated = true\ncurrent_limit_a = 1.0\n[instrument.too]\noutput_of = \"psu\"\noutput = 2\n[channel.heater]",
+            "whose lines number their outputs",
+        ),
+    ];
+    for (from, to, expected) in broken {
+        assert!(SECOND.contains(from), "no {from:?} to break");
+        let said = read(&(SOUND.to_owned() + &SECOND.replacen(from, to, 1))).err().unwrap_or_default().join("\n");
+        assert!(said.contains(expected), "after {to:?}, no {expected:?} in\n{said}");
+    }
+}
+
+/// Emulated instruments share a line where they say so, and by the same rules as real ones.
+#[test]
+fn emulated_instruments_share_a_line_by_its_name() {
+    let shared = SOUND.replace("emulated = true", "emulated = true\nline = \"rs485\"");
+    let second = |own: &str| {
+        format!("[instrument.room]\nemulated = true\n{own}\n[channel.ambient]\ninstrument = \"room\"\nreads = \"object_temperature\"\n")
+    };
+    let mecom = "driver = \"mecom\"\nlease_s = 3.0\ncurrent_limit_a = 1.0\nvoltage_limit_v = 1.0\naddress = 2\n";
+    let with = |own: &str| read(&(shared.clone() + &second(own)));
+    assert_eq!(with(&format!("{mecom}line = \"rs485\"")).unwrap().lines(), [vec![0, 1]]);
+    assert_eq!(with(mecom).unwrap().lines(), [[0], [1]], "who does not say so has a port of its own");
+    let said = |own: &str| with(own).expect_err(own).join("\n");
+    assert!(said(&format!("{}line = \"rs485\"", mecom.replace("address = 2", "address = 1"))).contains("1 is the address of \"tec\""));
+    assert!(said("driver = \"tetech\"\nmodel = \"TC-720\"\nline = \"rs485\"").contains("only Modbus units, or MeCom controllers"));
+    let real = SOUND.replace("emulated = true", "port = \"/dev/serial/by-id/x\"\nline = \"rs485\"");
+    assert!(read(&real).expect_err("a real one").join("\n").contains("by naming the same port"));
+}
+
+/// Keys of `[interlock]`, as its unknown ones are refused.
+fn interlock_keys() -> Vec<String> {
+    let said = read(&(SOUND.to_owned() + "[interlock]\nno_such_key = 1\n")).expect_err("unknown").join("\n");
+    let (_, list) = said.split_once("expected one of ").expect("it names them");
+    list.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// Operators read of interlocks in one place: every key is there, with the default that counts and the range that is taken.
+#[test]
+fn every_interlock_is_documented_as_it_is() {
+    let page = include_str!("../../../rigs/README.md");
+    let keys = interlock_keys();
+    assert!(keys.len() >= 10, "{keys:?}");
+    for key in &keys {
+        let row = page.lines().find(|line| line.starts_with(&format!("| `{key}` |"))).unwrap_or_else(|| panic!("no row for {key}"));
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let with = |value: &str| read(&format!("{SOUND}[interlock]\n{key} = {value}\n"));
+        let float = |text: &str| text.parse::<f64>().map_or_else(|_| text.to_owned(), |n| format!("{n:?}"));
+        let mut rule = with(&float(cells[2])).unwrap_or_else(|why| panic!("{key}: {why:?}")).interlock;
+        rule.saturation_trips = false;
+        assert_eq!(rule, read(SOUND).unwrap().interlock, "{key}: the default is another one");
+        if let Some((low, high)) = cells[3].split_once(" to ") {
+            let (low, high): (f64, f64) = (low.parse().unwrap(), high.parse().unwrap());
+            for (value, fits) in [(low, true), (high, true), (low - 0.01, false), (high + 1.0, false)] {
+                let said = with(&format!("{value:?}")).err().unwrap_or_default().join("\n");
+                assert_eq!(!said.contains("is impossible"), fits, "{key} = {value}: {said}");
+            }
+        }
+    }
+    let rows = page.lines().filter(|line| line.starts_with("| `")).count();
+    assert_eq!(rows, keys.len(), "and no key that is none");
+}
+
+/// Each shipped rig shows what of it may want changing: the block reads as it stands, and says what counts anyway.
+#[test]
+fn every_shipped_rig_shows_its_interlocks() {
+    for (name, text) in builtin() {
+        let (before, block) = text.split_once("# [interlock]\n").unwrap_or_else(|| panic!("{name} shows none"));
+        let (block, after) = block.split_once("\n\n").unwrap();
+        let live: Vec<&str> = block.lines().map(|line| line.strip_prefix("# ").unwrap_or_else(|| panic!("{name}: {line}"))).collect();
+        let mut rig = read(&format!("{before}[interlock]\n{}\n\n{after}", live.join("\n"))).unwrap_or_else(|why| panic!("{name}: {why:?}"));
+        rig.interlock.saturation_trips = false;
+        let plain = read(text).unwrap();
+        assert_eq!(rig.interlock, plain.interlock, "{name}");
+        assert_eq!(block.contains("dew_"), plain.knows_dew_point(), "{name}");
+        let spins = plain.channels.iter().any(|c| c.role.spins());
+        assert_eq!(block.contains("stopped_s"), spins, "{name}");
+        assert_eq!(block.contains("saturation_s"), plain.servo().and_then(Instrument::current_limit_a).is_some(), "{name}");
     }
 }
 

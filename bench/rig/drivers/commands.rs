@@ -5,6 +5,9 @@ use crate::config::{DriverKind, Instrument, Level};
 use crate::driver::{ArrayCurve, Command, Effects, Event};
 use signal::{Celsius, Limits, Tick};
 
+/// A device's own ramp is this much steeper than the declared setpoint rate: a backstop that does not bend a legal ramp.
+pub const RAMP_MARGIN: f64 = 1.5;
+
 /// Exchanges that fail in a row before the link counts as lost. A device that answers, but not what it is asked, is as good as
 /// silent: nobody sees what it does, and every question renews the lease of its output.
 pub(super) const FAILURES_TO_LOSE: u8 = 3;

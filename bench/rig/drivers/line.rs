@@ -323,14 +323,22 @@ impl Driver for Line {
             Input::Command(command) => self.command(command, now_s, &mut fx),
         }
         self.advance(now_s, &mut fx);
-        fx.deadline_s = self.port.deadline_s().or(self.wait_until_s);
-        fx.waits = self.asked.is_some();
+        // Whoever shares the line may not speak into a silence: a late answer would be taken for theirs.
+        let silent_until_s = self.port.busy_until_s(now_s);
+        fx.deadline_s = self.port.deadline_s().or(self.wait_until_s).or(silent_until_s);
+        fx.waits = self.asked.is_some() || silent_until_s.is_some();
+        fx.leave_until_s = self.wait_until_s.filter(|_| self.link == Link::Silent && self.settings.lease_s.is_some());
         fx
     }
 
     fn describe(&self) -> String {
         let title = &self.settings.dialect.title;
-        if self.known.declared { self.known.device.clone() } else { title.clone() }
+        let device = if self.known.declared { &self.known.device } else { title };
+        if self.settings.dialect.numbers_outputs() { format!("{device}, output {}", self.settings.output) } else { device.clone() }
+    }
+
+    fn device(&self) -> String {
+        format!("{} {}", self.settings.dialect.name, self.settings.address)
     }
 }
 

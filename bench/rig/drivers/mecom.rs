@@ -27,10 +27,10 @@ use super::commands::{Job, Link, Rules, Told, Wanted, try_again_s};
 use crate::config::{Instrument, MecomSettings};
 use crate::driver::{Command, Driver, Effects, Event, Input};
 use crate::error::Error;
+use crate::protocol::mecom::{Value, id};
 use exchange::{Exchange, Turn};
 use state::Found;
 use std::collections::VecDeque;
-pub use task::RAMP_MARGIN;
 use task::Task;
 
 /// The driver of one controller.
@@ -85,7 +85,7 @@ impl Mecom {
     }
 
     fn begin(&mut self, job: Job) {
-        self.tasks = task::script(job, &self.instrument, &self.settings);
+        self.tasks = task::script(job, &self.instrument, &self.settings, self.found.given);
         if let (Job::Poll(tick), true) = (job, self.found.bulk)
             && let Some(bulk) = task::polled_at_once(&self.instrument, &self.settings, tick)
         {
@@ -174,7 +174,7 @@ impl Mecom {
                 None => self.finish(fx),
                 Some(Task::Wait(s)) => self.wait_until_s = Some(now_s + s),
                 Some(task) => {
-                    if let Some((request, attempts)) = task.question() {
+                    if let Some((request, attempts)) = task.question(self.settings.output) {
                         self.heard &= !matches!(task, Task::Write { .. });
                         fx.send.extend(self.line.ask(now_s, request, attempts));
                         self.asked = Some(task);
@@ -185,7 +185,7 @@ impl Mecom {
     }
 
     fn next_job(&mut self, fx: &mut Effects) -> bool {
-        let Some(job) = self.wanted.next(self.link, &self.rules, self.found.target.is_some(), fx) else { return false };
+        let Some(job) = self.wanted.next(self.link, &self.rules, self.found.given.is_some(), fx) else { return false };
         if let Job::Switch { .. } = job {
             self.found.output.unknown();
         }
@@ -203,8 +203,9 @@ impl Mecom {
                 self.failed = 0;
                 fx.events.push(Event::PollDone { tick });
             }
-            Some(Job::Target(target)) => self.found.target = Some(target),
-            Some(Job::Switch { .. } | Job::Acknowledge | Job::Level(_) | Job::Curve(_)) | None => {}
+            Some(Job::Target(target)) => self.found.given = Some((id::TARGET_TEMPERATURE, Value::Float(target.0 as f32))),
+            Some(Job::Level(amps)) => self.found.given = Some((id::STATIC_CURRENT, Value::Float(amps as f32))),
+            Some(Job::Switch { .. } | Job::Acknowledge | Job::Curve(_)) | None => {}
         }
     }
 }
@@ -245,16 +246,23 @@ impl Driver for Mecom {
         self.advance(now_s, &mut fx);
         fx.deadline_s = self.line.deadline_s().or(self.wait_until_s);
         fx.waits = self.line.asking().is_some();
+        // Questions for another output would renew the lease that is to run out, or meet a device that restarts.
+        fx.leave_until_s = self.wait_until_s.filter(|_| self.link != Link::Ready);
         fx
     }
 
     fn describe(&self) -> String {
-        let address = self.settings.address;
+        let MecomSettings { address, output, several, .. } = self.settings;
+        let which = if several { format!(", output {output}") } else { String::new() };
         if self.found.known {
-            format!("TEC-{} serial {} (MeCom address {address})", self.found.model, self.found.serial)
+            format!("TEC-{} serial {} (MeCom address {address}{which})", self.found.model, self.found.serial)
         } else {
-            format!("TEC controller at MeCom address {address}")
+            format!("TEC controller at MeCom address {address}{which}")
         }
+    }
+
+    fn device(&self) -> String {
+        format!("MeCom {}", self.settings.address)
     }
 }
 

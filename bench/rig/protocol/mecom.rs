@@ -18,7 +18,7 @@ mod parameter;
 pub use error::error_name;
 pub use frame::{Decoder, Frame, FrameError, MAX_PAYLOAD, Side};
 pub use message::{Answer, Bulk, MAX_BULK, Mismatch, Payload, Query, Reply, ReplyError, Request, RequestError, ServerError};
-pub use parameter::{Kind, Parameter, Sensor, TABLE, Value, id, parameter};
+pub use parameter::{Kind, Parameter, Sensor, TABLE, Value, device_wide, id, parameter};
 
 #[cfg(test)]
 mod tests;

@@ -29,6 +29,13 @@ impl Alone {
     }
 }
 
+impl Alone {
+    /// The output of this number is on, for a device that has several.
+    pub fn output_number_on(&self, number: u8) -> bool {
+        self.device.outputs_on(number) == Some(true)
+    }
+}
+
 impl Wired for Alone {
     fn receive(&mut self, wall_s: f64, bytes: &[u8]) -> Vec<u8> {
         self.device.receive(wall_s, bytes, &mut self.tec)

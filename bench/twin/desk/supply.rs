@@ -1,5 +1,5 @@
-//! Bench supplies behind a resistive load: one that speaks SCPI (also as a solar-array simulator, by either maker's lines), and a
-//! Korad, which ends no line and answers its status as one raw byte. None has a watchdog.
+//! Bench supplies behind a resistive load each: one that speaks SCPI (also as a solar-array simulator, by either maker's lines), two of
+//! several outputs, which are named with each command or selected before, and a Korad, which ends no line and answers its status as one raw byte. None has a watchdog.
 
 use super::lines::Lines;
 use super::{Emulated, Scene};
@@ -14,6 +14,10 @@ const LOAD_OHM: f64 = 12.0;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Make {
     Scpi,
+    /// Three outputs, `(@2)` behind a command.
+    Listed,
+    /// Three outputs, `INST:NSEL 2` before it.
+    Selected,
     E4360,
     Chroma,
     Korad,
@@ -28,19 +32,27 @@ struct Array {
     voc_v: f64,
 }
 
+/// One output, as it powers up.
+#[derive(Clone, Copy, Debug)]
+struct Output {
+    set_v: f64,
+    limit_a: f64,
+    on: bool,
+}
+
 /// The device.
 #[derive(Debug)]
 pub(super) struct Supply {
     make: Make,
     serial: String,
     lines: Lines,
-    set_v: f64,
-    limit_a: f64,
+    outputs: Vec<Output>,
+    /// Where a command goes that does not say, from 0.
+    selected: usize,
     array: Array,
     /// Given and not yet triggered.
     pending: Array,
     is_array: bool,
-    on: bool,
     errors: VecDeque<(i32, &'static str)>,
     events: Vec<String>,
 }
@@ -51,31 +63,45 @@ impl Supply {
             make,
             serial: serial.to_owned(),
             lines: Lines::default(),
-            set_v: 0.0,
-            limit_a: 0.1,
+            outputs: vec![
+                Output { set_v: 0.0, limit_a: 0.1, on: false };
+                if matches!(make, Make::Listed | Make::Selected) { 3 } else { 1 }
+            ],
+            selected: 0,
             array: Array::default(),
             pending: Array::default(),
             is_array: false,
-            on: false,
             errors: VecDeque::new(),
             events: Vec::new(),
         }
     }
 
-    /// Voltage and current at the terminals.
-    fn measure(&self) -> (f64, f64) {
-        if !self.on {
+    /// Voltage and current at the terminals of an output.
+    fn measure(&self, at: usize) -> (f64, f64) {
+        let Output { set_v, limit_a, on } = self.outputs[at];
+        if !on {
             return (0.0, 0.0);
         }
-        let (most_v, most_a) = if self.is_array { (self.array.voc_v, self.array.isc_a) } else { (self.set_v, self.limit_a) };
+        let (most_v, most_a) = if self.is_array { (self.array.voc_v, self.array.isc_a) } else { (set_v, limit_a) };
         let volts = most_v.min(most_a * LOAD_OHM);
         (volts, volts / LOAD_OHM)
     }
 
-    fn switch(&mut self, on: bool) {
-        if std::mem::replace(&mut self.on, on) != on {
-            self.events.push(if on { "output on" } else { "output off" }.to_owned());
+    fn switch(&mut self, at: usize, on: bool) {
+        if std::mem::replace(&mut self.outputs[at].on, on) != on {
+            let which = if self.outputs.len() > 1 { format!(" {}", at + 1) } else { String::new() };
+            self.events.push(format!("output{which} {}", if on { "on" } else { "off" }));
         }
+    }
+
+    /// Which output a command is about, from 0: the one of its list, or the selected one. `None` for one that is not there.
+    fn meant(&self, arguments: &str) -> Option<usize> {
+        if self.make != Make::Listed {
+            return Some(self.selected);
+        }
+        let Some((_, list)) = arguments.split_once("(@") else { return Some(self.selected) };
+        let number: usize = list.trim_end().strip_suffix(')')?.parse().ok()?;
+        (1..=self.outputs.len()).contains(&number).then(|| number - 1)
     }
 
     fn fail(&mut self, code: i32, words: &'static str) -> Option<String> {
@@ -108,39 +134,51 @@ impl Supply {
         let header = &*header.join(":");
         let word = arguments.split(',').next().unwrap_or_default().trim();
         let number = word.parse::<f64>().ok().filter(|n| n.is_finite());
-        let (volts, amps) = self.measure();
+        let Some(at) = self.meant(arguments) else { return self.fail(-222, "Data out of range") };
+        let (volts, amps) = self.measure(at);
+        let output = self.outputs[at];
         let shown = |value: f64| Some(format!("{value:+.5E}").replace("E0", "E+0"));
         match (header, query, number) {
             ("*IDN", true, _) => {
                 let who = match self.make {
                     Make::E4360 => "KEYSIGHT TECHNOLOGIES,E4361A",
                     Make::Chroma => "CHROMA,62050H-600S",
+                    Make::Listed => "Keysight Technologies,E36312A",
+                    Make::Selected => "ROHDE&SCHWARZ,HMP2030",
                     _ => "HEWLETT-PACKARD,E3634A",
                 };
                 Some(format!("{who},{},1.4-5.0-1.0", self.serial))
             }
             ("MEAS:VOLT", true, _) => shown(volts),
             ("MEAS:CURR", true, _) => shown(amps),
-            ("VOLT", true, _) => shown(self.set_v),
-            ("CURR", true, _) => shown(self.limit_a),
+            ("VOLT", true, _) => shown(output.set_v),
+            ("CURR", true, _) => shown(output.limit_a),
             ("VOLT", false, Some(value)) if (0.0..=60.0).contains(&value) => {
-                self.set_v = value;
+                self.outputs[at].set_v = value;
                 None
             }
             ("CURR", false, Some(value)) if (0.0..=10.0).contains(&value) => {
-                self.limit_a = value;
+                self.outputs[at].limit_a = value;
+                None
+            }
+            ("INST:NSEL", true, _) if self.make == Make::Selected => Some(format!("{}", self.selected + 1)),
+            ("INST:NSEL", false, Some(number)) if self.make == Make::Selected => {
+                match (1..=self.outputs.len()).find(|n| *n as f64 == number) {
+                    Some(number) => self.selected = number - 1,
+                    None => return self.fail(-222, "Data out of range"),
+                }
                 None
             }
             ("VOLT" | "CURR", false, _) => self.fail(-222, "Data out of range"),
-            ("OUTP" | "CONF:OUTP", true, _) => Some(match (self.make, self.on) {
+            ("OUTP" | "CONF:OUTP", true, _) => Some(match (self.make, output.on) {
                 (Make::Chroma, true) => "ON".to_owned(),
                 (Make::Chroma, false) => "OFF".to_owned(),
                 (_, on) => format!("{}", u8::from(on)),
             }),
             ("OUTP" | "CONF:OUTP", false, _) => {
                 match word {
-                    "ON" | "1" => self.switch(true),
-                    "OFF" | "0" => self.switch(false),
+                    "ON" | "1" => self.switch(at, true),
+                    "OFF" | "0" => self.switch(at, false),
                     _ => return self.fail(-224, "Illegal parameter value"),
                 }
                 None
@@ -170,7 +208,7 @@ impl Supply {
                 },
             ),
             Make::Chroma => ("OUTP:MODE", ["SAS:ISC", "SAS:IMP", "SAS:VMP", "SAS:VOC"].iter().position(|known| *known == header)),
-            Make::Scpi | Make::Korad => return self.fail(-113, "Undefined header"),
+            Make::Scpi | Make::Listed | Make::Selected | Make::Korad => return self.fail(-113, "Undefined header"),
         };
         if header == mode {
             if query {
@@ -202,22 +240,23 @@ impl Supply {
     /// Nothing ends a line, so that what came at once is one.
     fn korad(&mut self, bytes: &[u8]) -> Vec<u8> {
         let line: String = bytes.iter().map(|b| char::from(*b)).filter(|c| !c.is_ascii_control()).collect();
-        let (volts, amps) = self.measure();
+        let (volts, amps) = self.measure(0);
         let value = |prefix: &str| line.strip_prefix(prefix).and_then(|v| v.parse::<f64>().ok());
         match line.as_str() {
             "*IDN?" => "KORADKA3005PV2.0".into(),
-            "VSET1?" => format!("{:05.2}", self.set_v).into(),
-            "ISET1?" => format!("{:.3}", self.limit_a).into(),
+            "VSET1?" => format!("{:05.2}", self.outputs[0].set_v).into(),
+            "ISET1?" => format!("{:.3}", self.outputs[0].limit_a).into(),
             "VOUT1?" => format!("{volts:05.2}").into(),
             "IOUT1?" => format!("{amps:.3}").into(),
-            "STATUS?" => vec![0x11 | if self.on { 0x40 } else { 0 }],
+            "STATUS?" => vec![0x11 | if self.outputs[0].on { 0x40 } else { 0 }],
             "OUT1" | "OUT0" => {
-                self.switch(line == "OUT1");
+                self.switch(0, line == "OUT1");
                 Vec::new()
             }
             _ => {
-                self.set_v = value("VSET1:").filter(|v| (0.0..=31.0).contains(v)).unwrap_or(self.set_v);
-                self.limit_a = value("ISET1:").filter(|a| (0.0..=5.1).contains(a)).unwrap_or(self.limit_a);
+                let output = &mut self.outputs[0];
+                output.set_v = value("VSET1:").filter(|v| (0.0..=31.0).contains(v)).unwrap_or(output.set_v);
+                output.limit_a = value("ISET1:").filter(|a| (0.0..=5.1).contains(a)).unwrap_or(output.limit_a);
                 Vec::new()
             }
         }
@@ -226,7 +265,7 @@ impl Supply {
 
 /// The short form of a SCPI keyword, as every device must take the long one too.
 fn short(keyword: &str) -> &str {
-    let long = ["MEASURE", "VOLTAGE", "CURRENT", "OUTPUT", "SYSTEM", "ERROR", "CONFIGURE"];
+    let long = ["MEASURE", "VOLTAGE", "CURRENT", "OUTPUT", "SYSTEM", "ERROR", "CONFIGURE", "INSTRUMENT", "NSELECT"];
     // Four letters, or three where the fourth is a vowel.
     match long.iter().find(|known| **known == keyword) {
         Some(&"ERROR") => "ERR",
@@ -247,7 +286,11 @@ impl Emulated for Supply {
     fn advance(&mut self, _wall_s: f64, _dt_bench_s: f64, _scene: &Scene) {}
 
     fn output_on(&self) -> Option<bool> {
-        Some(self.on)
+        Some(self.outputs[0].on)
+    }
+
+    fn outputs_on(&self, output: u8) -> Option<bool> {
+        self.outputs.get(usize::from(output).checked_sub(1)?).map(|o| o.on)
     }
 
     fn suffer(&mut self, _wall_s: f64, ailment: Ailment, _tec: &mut TecController) {

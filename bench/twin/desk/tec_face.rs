@@ -7,6 +7,10 @@ use crate::tec_controller::TecController;
 use crate::wired::Ailment;
 use std::collections::VecDeque;
 
+/// Steepest ramp that can be set, K/min, and how fast the target moves where none is (as fast as the stage can follow).
+const STEEPEST_K_MIN: f64 = 100.0;
+const FREE_K_S: f64 = 100.0;
+
 /// The device.
 #[derive(Debug)]
 pub(super) struct TecFace {
@@ -15,6 +19,8 @@ pub(super) struct TecFace {
     lines: Lines,
     current_limit_a: f64,
     upper_degc: f64,
+    /// 0 for none.
+    ramp_k_min: f64,
     scene: Option<Scene>,
     errors: VecDeque<i32>,
     events: Vec<String>,
@@ -28,10 +34,15 @@ impl TecFace {
             lines: Lines::default(),
             current_limit_a: 1.0,
             upper_degc: 60.0,
+            ramp_k_min: 0.0,
             scene: None,
             errors: VecDeque::new(),
             events: Vec::new(),
         }
+    }
+
+    fn show_ramp(&self, tec: &mut TecController) {
+        tec.limit_ramp(if self.ramp_k_min > 0.0 { self.ramp_k_min / 60.0 } else { FREE_K_S });
     }
 
     fn answer(&mut self, line: &str, tec: &mut TecController) -> Option<String> {
@@ -48,6 +59,12 @@ impl TecFace {
             ("TEC:OUT?", _) => format!("{}", u8::from(tec.output_on())),
             ("TEC:LIM:ITE?", _) => format!("{:.3}", self.current_limit_a),
             ("TEC:LIM:THI?", _) => format!("{:.3}", self.upper_degc),
+            ("TEC:TRATE?", _) => format!("{:.2}", self.ramp_k_min),
+            ("TEC:TRATE", Some(k_min)) if (0.0..=STEEPEST_K_MIN).contains(&k_min) => {
+                self.ramp_k_min = k_min;
+                self.show_ramp(tec);
+                return None;
+            }
             ("TEC:MODE?", _) => "T".to_owned(),
             ("ERRSTR?", _) => self.errors.pop_front().map_or_else(|| "0".to_owned(), |code| format!("{code},\"error\"")),
             ("TEC:T", Some(degc)) if degc <= self.upper_degc => {
@@ -75,7 +92,7 @@ impl TecFace {
                 self.errors.clear();
                 return None;
             }
-            ("TEC:T" | "TEC:OUT" | "TEC:LIM:ITE", _) => {
+            ("TEC:T" | "TEC:OUT" | "TEC:LIM:ITE" | "TEC:TRATE", _) => {
                 self.errors.push_back(201);
                 return None;
             }
@@ -116,6 +133,7 @@ impl Emulated for TecFace {
         *self = Self { scene: self.scene, events, ..Self::new(&self.model, &self.serial) };
         self.events.push("powered up, output off".to_owned());
         tec.set_output(false);
+        self.show_ramp(tec);
     }
 
     fn events(&mut self) -> Vec<String> {

@@ -135,6 +135,30 @@ fn a_controller_of_the_ilx_dialect_holds_the_plate() {
     pair.goes(Command::Disable, false);
 }
 
+/// The device holds its set point's ramp itself, at half again the rig's rate; one that restarted does not any more, and is not switched on.
+#[test]
+fn a_controller_of_the_ilx_dialect_ramps_by_itself_too() {
+    let tec = "[instrument.tec]\ndriver = \"line\"\ndialect = \"arroyo\"\nemulated = true\ncurrent_limit_a = 4.0\n";
+    let mut pair = Pair::of(&rig(tec, "object_temperature", ""), "tec");
+    assert!((pair.tec.ramp_k_s() * 60.0 - 12.0).abs() < 1e-5, "8 K/min and half again: {}", pair.tec.ramp_k_s());
+    pair.told(Command::Target(Celsius(20.0)));
+    pair.goes(Command::Enable, true);
+    // A host gone wild asks for 15 K at once: a tenth of a minute later the set point inside has moved by a tenth of 12 K.
+    pair.told(Command::Target(Celsius(9.5)));
+    for _ in 0..60 {
+        pair.tec.control(pair.now_s, 0.1, SCENE.sensors);
+    }
+    assert!((SCENE.sensors.object_degc - pair.tec.nominal_degc() - 1.2).abs() < 0.05, "{}", pair.tec.nominal_degc());
+    pair.goes(Command::Disable, false);
+    let (now_s, mut tec) = (pair.now_s, std::mem::replace(&mut pair.tec, TecController::idle()));
+    pair.device.suffer(now_s, Ailment::PowerCycle, &mut tec);
+    pair.tec = tec;
+    assert!(pair.tec.ramp_k_s() > 10.0, "as delivered it has none");
+    let events = pair.told(Command::Enable);
+    assert!(events.iter().any(|e| matches!(e, Event::LinkLost { .. } | Event::Refused { .. })), "{events:?}");
+    assert!(!pair.tec.output_on());
+}
+
 #[test]
 fn a_circulator_holds_the_plate() {
     let bath = "[instrument.tec]\ndriver = \"line\"\ndialect = \"julabo\"\nemulated = true\n";

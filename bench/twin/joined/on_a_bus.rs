@@ -15,11 +15,15 @@ const AT_25: Sensors = Sensors { object_degc: 25.0, sink_degc: 30.0, voltage_v: 
 const LEASE_S: f64 = 3.0;
 const MEMBERS: usize = 3;
 
+mod outputs;
+
 fn instrument(driver: DriverKind, reads: [&str; 2]) -> Instrument {
     Instrument {
         name: "it".to_owned(),
         driver,
         connection: Connection::Emulated,
+        line: None,
+        output_of: None,
         serial: Serial::n81(57_600),
         reply_timeout_s: 0.1,
         reads: vec![Read::plain(reads[0], Channel::Plate), Read::plain(reads[1], Channel::Sink)],
@@ -83,16 +87,24 @@ struct Shared {
     deadline_s: Option<f64>,
     open: bool,
     events: Vec<(f64, usize, Event)>,
-    believed: [Option<bool>; MEMBERS],
+    believed: Vec<Option<bool>>,
+    /// What each is given before it is switched on.
+    set: Vec<Command>,
     lies: Vec<String>,
     sent: Vec<Vec<u8>>,
 }
 
 impl Shared {
     fn new(pair: Make, scenario: &Scenario) -> Self {
-        let (drivers, devices) = (1..=MEMBERS as u8).map(pair).unzip();
+        Self::of((1..=MEMBERS as u8).map(pair).collect(), vec![Command::Target(Celsius(20.0)); MEMBERS], scenario)
+    }
+
+    fn of(pairs: Vec<Pair>, set: Vec<Command>, scenario: &Scenario) -> Self {
+        let (drivers, devices): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
         let serial = Serial::n81(57_600);
         Self {
+            believed: vec![None; devices.len()],
+            set,
             bus: Bus::new(drivers, serial),
             devices,
             dead: None,
@@ -101,7 +113,6 @@ impl Shared {
             deadline_s: None,
             open: false,
             events: Vec::new(),
-            believed: [None; MEMBERS],
             lies: Vec::new(),
             sent: Vec::new(),
         }
@@ -189,12 +200,14 @@ impl Shared {
     }
 
     fn all(&mut self, command: Command) {
-        (0..MEMBERS).for_each(|member| self.command(member, command));
+        (0..self.devices.len()).for_each(|member| self.command(member, command));
     }
 
     /// On, all that are ready.
     fn switch_on(&mut self) {
-        self.all(Command::Target(Celsius(20.0)));
+        for member in 0..self.devices.len() {
+            self.command(member, self.set[member]);
+        }
         self.all(Command::Enable);
     }
 }

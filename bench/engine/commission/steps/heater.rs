@@ -26,6 +26,8 @@ const CALORIMETER: std::ops::RangeInclusive<f64> = 0.9..=1.1;
 const CROOKED_FRAC: f64 = 0.08;
 /// A sink worse than believed by this factor is blocked, or its fan stands.
 const BLOCKED: f64 = 1.5;
+/// Drift of plate and supply below which the coolant of a circulator tells all the heat, K/min: a fifth of a watt into 500 J/K.
+const CIRCULATED_K_MIN: f64 = 0.02;
 /// Least spread of rejected heat from which a sink is judged, W.
 const JUDGE_FROM_W: f64 = 8.0;
 /// What a room that is not read may be off the believed one, K: a heated or an unheated lab (assumed).
@@ -79,7 +81,11 @@ impl Step for Heater {
         if supply && self.known_w.is_none() {
             return self.ask_supply(now, part, answer);
         }
-        let rule = servoed(now, target);
+        let mut rule = servoed(now, target);
+        if believed::circulates(&now.facts.plant) {
+            // No sink to wait for, and what a plate of some hundred J/K still takes up is missing in the coolant.
+            rule.plate_k_min = CIRCULATED_K_MIN;
+        }
         let settled = self.settle.get_or_insert_with(|| Settle::new(rule, super::WINDOW_S)).look(now);
         let point = match settled {
             Settled::Waiting(words) => return Move::Go(format!("power {} of {POWERS}: {words}", self.points.len() + 1)),
@@ -156,6 +162,9 @@ impl Heater {
     }
 
     fn judge(&mut self, facts: &Facts, supply: bool) -> Move {
+        if believed::circulates(&facts.plant) {
+            return self.judge_circulator(facts, supply);
+        }
         let pumped = |p: &Point| Some((believed::to_bank_w(p.known_w?, p, facts)?, believed::bank_w(p, facts)?));
         let line: Vec<(f64, f64)> = self.points.iter().filter_map(pumped).collect();
         let Some(gain) = slope(line.iter().copied()).filter(|_| line.len() == POWERS) else {
@@ -165,20 +174,14 @@ impl Heater {
         let zero = mean(|p| p.1) - gain * mean(|p| p.0);
         let largest = line.iter().map(|p| p.0).fold(0.0, f64::max);
         let crooked = line.iter().map(|p| (p.1 - zero - gain * p.0).abs()).fold(0.0, f64::max) / largest;
-        let by = match () {
-            () if supply => "the supply",
-            () if self.metered => "the external meters",
-            () => "the card's own meter",
-        };
+        let by = self.known_by(supply);
         let why = format!(
             "the bank as believed takes off {gain:.3} W of each W known by {by} ({} to {} are allowed), straight within {:.1} % of {largest:.0} W",
             GAIN.start(),
             GAIN.end(),
             crooked * 100.0
         );
-        let told = |p: &Point| Some((believed::to_coolant_w(p.known_w?, p, &facts.plant)?, believed::calorimetric_w(p, &facts.plant)?));
-        let told: Vec<(f64, f64)> = self.points.iter().filter_map(told).collect();
-        let calorimeter = slope(told.iter().copied()).filter(|_| told.len() == POWERS);
+        let calorimeter = self.calorimeter(facts);
         let closed = calorimeter.is_none_or(|c| CALORIMETER.contains(&c));
         let why = calorimeter.map_or(why.clone(), |c| {
             let look = if closed { "" } else { ": look at the flow meter, then at the two coolant sensors" };
@@ -192,6 +195,39 @@ impl Heater {
         let sink = self.sink_k_w(facts);
         let outcome = Outcome::judged(good, why).number("gain", gain).number("zero_w", zero).number("crooked_frac", crooked);
         self.end(outcome.number("calorimeter_gain", calorimeter).number("sink_k_w", sink).word("known_by", by))
+    }
+
+    fn known_by(&self, supply: bool) -> &'static str {
+        match () {
+            () if supply => "the supply",
+            () if self.metered => "the external meters",
+            () => "the card's own meter",
+        }
+    }
+
+    /// Heat that the coolant tells of each watt into it; `None` where flow, supply and return are not all read.
+    fn calorimeter(&self, facts: &Facts) -> Option<f64> {
+        let told = |p: &Point| Some((believed::to_coolant_w(p.known_w?, p, &facts.plant)?, believed::calorimetric_w(p, &facts.plant)?));
+        let told: Vec<(f64, f64)> = self.points.iter().filter_map(told).collect();
+        slope(told.iter().copied()).filter(|_| told.len() == POWERS)
+    }
+
+    /// A circulator tells nothing of what it takes off: only the coolant does.
+    fn judge_circulator(&mut self, facts: &Facts, supply: bool) -> Move {
+        let Some(found) = self.calorimeter(facts) else {
+            let why =
+                "a circulator tells nothing of the heat it takes off, and flow, supply and return are not all read: nothing to compare";
+            return self.end(Outcome::not_applicable(why));
+        };
+        let (by, closed) = (self.known_by(supply), CALORIMETER.contains(&found));
+        let look = if closed { "" } else { ": look at the flow meter, then at the two coolant sensors" };
+        let why = format!(
+            "the coolant's warming tells {found:.3} W of each W into it known by {by} ({} to {} are allowed){look}; of what the circulator takes off nothing \
+             is told",
+            CALORIMETER.start(),
+            CALORIMETER.end()
+        );
+        self.end(Outcome::judged(closed, why).number("calorimeter_gain", found).word("known_by", by))
     }
 
     fn end(&mut self, outcome: Outcome) -> Move {

@@ -1,6 +1,7 @@
 //! Polarity: a small step of the setpoint each way must move what is servoed, plate or coolant supply, that way. A controller on modules wired
 //! the wrong way round drives it from its target ever harder, so the step is small and the first wrong half kelvin ends it.
 
+use crate::commission::believed;
 use crate::commission::procedure::{Move, Outcome, Step, Wanted};
 use crate::commission::question::Answer;
 use crate::commission::record::Point;
@@ -12,8 +13,6 @@ use signal::Channel;
 const STEP_K: f64 = 1.0;
 /// Movement beyond the drift before it that is an answer, K.
 const MOVED_K: f64 = 0.5;
-/// Longest wait for one, s.
-const LIMIT_S: f64 = 120.0;
 /// It must stand this still before, K/min, so that drift is not taken for an answer.
 const STILL_K_MIN: f64 = 0.2;
 const SPAN_S: f64 = 60.0;
@@ -99,16 +98,23 @@ impl Polarity {
         let along = moved.map(|k| k * pulse.way);
         let (to, amps) = (if pulse.way < 0.0 { "cooler" } else { "warmer" }, pulse.sum_a / pulse.count.max(1.0));
         if along.is_some_and(|k| k <= -MOVED_K) {
-            let why = format!(
-                "asked to be {to}, the {what} moved by {:+.2} K in {since:.0} s at {amps:+.2} A: the modules are wired the wrong way round \
-                 (swap OUT+ and OUT-); switched off at once",
-                moved.unwrap_or(0.0)
-            );
+            let moved = moved.unwrap_or(0.0);
+            let why = if believed::circulates(&now.facts.plant) {
+                format!(
+                    "asked to be {to}, the {what} moved by {moved:+.2} K in {since:.0} s: the circulator does the opposite, or regulates by another sensor; \
+                     switched off at once"
+                )
+            } else {
+                format!(
+                    "asked to be {to}, the {what} moved by {moved:+.2} K in {since:.0} s at {amps:+.2} A: the modules are wired the wrong way round \
+                     (swap OUT+ and OUT-); switched off at once"
+                )
+            };
             return self.end(Outcome::failed(why));
         }
         if along.is_some_and(|k| k >= MOVED_K) {
-            // Positive cools, whichever way the device itself counts.
-            if amps * pulse.way > -CURRENT_A {
+            // Positive cools, whichever way the device itself counts. A circulator tells of no current.
+            if pulse.count > 0.0 && amps * pulse.way > -CURRENT_A {
                 let why = format!(
                     "asked to be {to}, the {what} went there, but the current reads {amps:+.2} A: its sign is wrong. Set \"Positive Current Is\" \
                      (3034) in the vendor's software to how the modules are wired"
@@ -120,15 +126,27 @@ impl Polarity {
                 return Move::Go("it went the right way; resting before the other".into());
             }
             let [down, up] = self.seen[..] else { return self.end(Outcome::failed("a step is missing")) };
-            let why = format!("{:+.2} K at {:+.2} A, {:+.2} K at {:+.2} A: down cools, up warms", down.0, down.1, up.0, up.1);
-            let outcome = Outcome::passed(why).number("cooling_a", down.1).number("warming_a", up.1);
+            let why = if pulse.count > 0.0 {
+                format!("{:+.2} K at {:+.2} A, {:+.2} K at {:+.2} A: down cools, up warms", down.0, down.1, up.0, up.1)
+            } else {
+                format!("{:+.2} K and {:+.2} K: down cools, up warms", down.0, up.0)
+            };
+            let read = (pulse.count > 0.0).then_some((down.1, up.1));
+            let outcome = Outcome::passed(why).number("cooling_a", read.map(|r| r.0)).number("warming_a", read.map(|r| r.1));
             return self.end(outcome.number("cooled_k", down.0).number("warmed_k", up.0));
         }
-        if since > LIMIT_S {
-            let why = format!(
-                "asked to be {to}, the {what} moved by {:+.2} K in {LIMIT_S} s at {amps:+.2} A: modules not connected, or the sensor is not in the {what}",
-                moved.unwrap_or(f64::NAN)
-            );
+        let limit_s = now.facts.answer_s;
+        if since > limit_s {
+            let moved = moved.unwrap_or(f64::NAN);
+            let why = if believed::circulates(&now.facts.plant) {
+                format!(
+                    "asked to be {to}, the {what} moved by {moved:+.2} K in {limit_s} s: the circulator does not run, or the sensor is not in the {what}"
+                )
+            } else {
+                format!(
+                    "asked to be {to}, the {what} moved by {moved:+.2} K in {limit_s} s at {amps:+.2} A: modules not connected, or the sensor is not in the {what}"
+                )
+            };
             return self.end(Outcome::failed(why));
         }
         (want.target, want.at_once) = (Some(pulse.from + pulse.way * STEP_K), true);

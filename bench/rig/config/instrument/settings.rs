@@ -11,11 +11,21 @@ pub const OBJECT_TEMPERATURE: &str = "object_temperature";
 /// The temperature of its heat sink.
 pub const SINK_TEMPERATURE: &str = "sink_temperature";
 
+/// The current of a TEC controller's output, which it gives where no channel makes it hold a temperature.
+pub const OUTPUT_CURRENT: &str = "output_current";
+
+/// The voltage across that.
+pub const OUTPUT_VOLTAGE: &str = "output_voltage";
+
 /// What only a `MeCom` controller needs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MecomSettings {
     /// Device address on its line, 1 to 254.
     pub address: u8,
+    /// Which of its outputs, 1 or 2: the instance of its parameters.
+    pub output: u8,
+    /// The rig uses several of its outputs, each for itself.
+    pub several: bool,
     /// The device drops its output if the host is silent for this long, wall seconds; at least 2.
     pub lease_s: f64,
     /// Largest current through the output either way, A. Written to the device and read back.
@@ -43,6 +53,8 @@ impl MecomSettings {
     pub const fn limited(lease_s: f64, current_limit_a: f64, voltage_limit_v: f64) -> Self {
         Self {
             address: 1,
+            output: 1,
+            several: false,
             lease_s,
             current_limit_a,
             voltage_limit_v,

@@ -225,6 +225,10 @@ fn bind_reads(section: &Section<'_>, rule: &ChannelRule, instrument: &mut Instru
         let which = if controls.is_empty() { "it controls none".to_owned() } else { format!("\"{}\"", controls.join("\" or \"")) };
         section.problem("reads", format_args!("the servoed channel must be the temperature its instrument controls: {which}"));
     }
+    if let Some(other) = &instrument.drive {
+        section
+            .problem("instrument", format_args!("\"{}\" already drives {}: one output, one channel", instrument.name, other.role.word()));
+    }
     if every != 1 {
         section.problem("poll_ticks", "the servoed channel is read at every tick; remove this");
     }

@@ -46,6 +46,8 @@ pub(in crate::config) fn instrument(name: String, section: &Section<'_>) -> Inst
     Instrument {
         driver,
         connection: connection(section),
+        line: shared_line(section),
+        output_of: None,
         serial: serial(section, usual.serial),
         reply_timeout_s: section.number_or("reply_timeout_s", 0.01..=10.0, usual.reply_timeout_s),
         reads: Vec::new(),
@@ -53,6 +55,55 @@ pub(in crate::config) fn instrument(name: String, section: &Section<'_>) -> Inst
         drive: None,
         name,
     }
+}
+
+/// Reads `[instrument.NAME]` with `output_of`: another output of a device that is described already.
+pub(super) fn output(name: String, section: &Section<'_>, device: &Instrument) -> Instrument {
+    for key in
+        ["driver", "dialect", "port", "usb", "tcp", "emulated", "line", "baud", "address", "lease_s", "serial_number", "reply_timeout_s"]
+    {
+        if section.has(key) {
+            section.problem(key, format_args!("this is said once for the device, in [instrument.{}]; remove it here", device.name));
+        }
+    }
+    let driver = match &device.driver {
+        DriverKind::Mecom(first) => {
+            let own = limited(section, first.lease_s);
+            let output = section.integer("output", 2..=2) as u8;
+            let (address, several, device_type, serial_number) = (first.address, true, first.device_type, first.serial_number);
+            DriverKind::Mecom(MecomSettings { address, output, several, device_type, serial_number, ..own })
+        }
+        DriverKind::Line(first) if first.dialect.numbers_outputs() => {
+            let own = line_limits(section, &first.dialect);
+            let output = section.integer("output", 1..=99) as u8;
+            let (dialect, address, model) = (Arc::clone(&first.dialect), first.address, first.model.clone());
+            DriverKind::Line(LineSettings {
+                dialect,
+                address,
+                output,
+                model,
+                serial_number: first.serial_number.clone(),
+                lease_s: first.lease_s,
+                ..own
+            })
+        }
+        other => {
+            section.problem(
+                "output_of",
+                "only MeCom controllers, and devices of a dialect whose lines number their outputs ({output}), have several outputs here",
+            );
+            other.clone()
+        }
+    };
+    Instrument { name, driver, reads: Vec::new(), setpoint: None, drive: None, output_of: Some(device.name.clone()), ..device.clone() }
+}
+
+fn shared_line(section: &Section<'_>) -> Option<String> {
+    let line = section.optional_text("line", "a name for the emulated line that instruments share");
+    if line.is_some() && !section.flag_or("emulated", false) {
+        section.problem("line", "real instruments share a line by naming the same port; remove this");
+    }
+    line
 }
 
 /// What a driver's devices are found with where the rig does not say.
@@ -64,6 +115,16 @@ struct Usual {
 fn mecom(section: &Section<'_>) -> MecomSettings {
     let whole = |key: &str, to: i64| section.optional_number(key, 0.0..=to as f64).map(|_| section.integer(key, 0..=to) as u32);
     let lease_s = section.number("lease_s", SHORTEST_LEASE_S..=60.0);
+    MecomSettings {
+        address: section.integer_or("address", 1..=254, 1) as u8,
+        device_type: whole("device_type", 99_999),
+        serial_number: whole("serial_number", i64::from(i32::MAX)),
+        ..limited(section, lease_s)
+    }
+}
+
+/// What is said of each output.
+fn limited(section: &Section<'_>, lease_s: f64) -> MecomSettings {
     let limited =
         MecomSettings::limited(lease_s, section.number("current_limit_a", 0.01..=50.0), section.number("voltage_limit_v", 0.1..=60.0));
     let trip = |key: &str, limit: f64, usual: f64| {
@@ -75,12 +136,9 @@ fn mecom(section: &Section<'_>) -> MecomSettings {
     };
     let sensors = Sensor::ALL.map(|sensor| (sensor.word(), sensor));
     MecomSettings {
-        address: section.integer_or("address", 1..=254, 1) as u8,
         current_trip_a: trip("current_trip_a", limited.current_limit_a, limited.current_trip_a),
         voltage_trip_v: trip("voltage_trip_v", limited.voltage_limit_v, limited.voltage_trip_v),
         object_sensor: section.has("object_sensor").then(|| section.choice("object_sensor", &sensors)),
-        device_type: whole("device_type", 99_999),
-        serial_number: whole("serial_number", i64::from(i32::MAX)),
         ..limited
     }
 }
@@ -119,34 +177,45 @@ fn tetech(section: &Section<'_>) -> TetechSettings {
 }
 
 fn line(section: &Section<'_>) -> LineSettings {
-    let dialect = spoken(section);
     // Without a dialect nothing is known of what it would need: that one problem is enough.
-    let (needed, optional) = dialect.as_ref().map(Dialect::parameters).unwrap_or_default();
-    let number = |key: &str, range: std::ops::RangeInclusive<f64>| {
-        let value = section.optional_number(key, range);
-        if let Some(dialect) = &dialect {
-            if value.is_some() && !needed.contains(&key) && !optional.contains(&key) {
-                section.problem(key, format_args!("the dialect \"{}\" has no line that would set this; remove it", dialect.name));
-            }
-            if !section.has(key) && needed.contains(&key) {
-                section.problem(key, format_args!("missing: the dialect \"{}\" sets `{key}` and cannot do without", dialect.name));
-            }
-        }
-        value
-    };
-    let lease_s = number("lease_s", SHORTEST_LEASE_S..=3600.0);
-    let (current_limit_a, voltage_limit_v) = (number("current_limit_a", 0.001..=1000.0), number("voltage_limit_v", 0.01..=1000.0));
+    let dialect = Arc::new(spoken(section).unwrap_or_else(Dialect::silent));
     LineSettings {
-        lease_s,
-        current_limit_a,
-        voltage_limit_v,
-        power_limit_w: number("power_limit_w", 0.01..=1e5),
+        lease_s: needed(section, &dialect, "lease_s", SHORTEST_LEASE_S..=3600.0),
         address: section.integer_or("address", 0..=254, 1) as u8,
         output: section.integer_or("output", 0..=99, 1) as u8,
         model: section.optional_text("model", "the model it must report"),
         serial_number: section.optional_text("serial_number", "the serial number it must report, in quotes"),
-        dialect: Arc::new(dialect.unwrap_or_else(Dialect::silent)),
+        ..line_limits(section, &dialect)
     }
+}
+
+/// What is said of each output.
+fn line_limits(section: &Section<'_>, dialect: &Arc<Dialect>) -> LineSettings {
+    LineSettings {
+        current_limit_a: needed(section, dialect, "current_limit_a", 0.001..=1000.0),
+        voltage_limit_v: needed(section, dialect, "voltage_limit_v", 0.01..=1000.0),
+        power_limit_w: needed(section, dialect, "power_limit_w", 0.01..=1e5),
+        dialect: Arc::clone(dialect),
+        lease_s: None,
+        address: 1,
+        output: 1,
+        model: None,
+        serial_number: None,
+    }
+}
+
+/// A number that lines of the dialect may need, and may not be given without.
+fn needed(section: &Section<'_>, dialect: &Dialect, key: &str, range: std::ops::RangeInclusive<f64>) -> Option<f64> {
+    let value = section.optional_number(key, range);
+    let (needed, optional) = dialect.parameters();
+    let known = !dialect.name.is_empty();
+    if known && value.is_some() && !needed.contains(&key) && !optional.contains(&key) {
+        section.problem(key, format_args!("the dialect \"{}\" has no line that would set this; remove it", dialect.name));
+    }
+    if known && !section.has(key) && needed.contains(&key) {
+        section.problem(key, format_args!("missing: the dialect \"{}\" sets `{key}` and cannot do without", dialect.name));
+    }
+    value
 }
 
 /// The dialect: one that ships, or a file beside the rig's.

@@ -3,7 +3,7 @@
 use crate::config::{Instrument, LineSettings};
 use crate::dialect::{Ask, Dialect, Setup, Want};
 use crate::driver::ArrayCurve;
-use crate::drivers::commands::Job;
+use crate::drivers::commands::{Job, RAMP_MARGIN};
 use signal::{Channel, Tick};
 use std::collections::VecDeque;
 
@@ -78,6 +78,7 @@ impl Writer<'_> {
             "min_degc" => setpoint.map(|s| s.limits.min()),
             "max_degc" => setpoint.map(|s| s.limits.max()),
             "rate_k_min" => setpoint.map(|s| s.rate_k_min),
+            "ramp_k_min" => setpoint.map(|s| s.rate_k_min * RAMP_MARGIN),
             _ => None,
         }
     }

@@ -86,6 +86,8 @@ fn instrument(safe: SafeAction) -> Instrument {
             serial_number: Some("0007".into()),
         }),
         connection: Connection::Emulated,
+        line: None,
+        output_of: None,
         serial: Serial::n81(115_200),
         reply_timeout_s: 0.2,
         reads: vec![Read::plain("power", Channel::HeaterPower)],

@@ -15,7 +15,7 @@ const RESTART_S: f64 = 1.0;
 
 impl Mecom {
     pub(super) fn unanswered(&mut self, task: Task, fx: &mut Effects) {
-        let question = task.question().map_or_else(String::new, |(request, _)| task::words(request));
+        let question = task.question(self.settings.output).map_or_else(String::new, |(request, _)| task::words(request));
         let why = format!("no answer to {question}");
         match (self.job, task) {
             // It was given one attempt only, so it proves nothing of the link; switching off will.
@@ -48,10 +48,10 @@ impl Mecom {
             return;
         }
         let again = match job {
-            Job::Target(_) => !self.wanted.supersedes(job),
+            Job::Target(_) | Job::Level(_) => !self.wanted.supersedes(job),
             Job::Acknowledge => true,
             Job::Switch { on, .. } => on && denied,
-            Job::Open | Job::Poll(_) | Job::Level(_) | Job::Curve(_) => false,
+            Job::Open | Job::Poll(_) | Job::Curve(_) => false,
         };
         if again {
             self.begin(job);
@@ -74,7 +74,7 @@ impl Mecom {
     }
 
     fn denied(&mut self, task: Task, error: ServerError, fx: &mut Effects) {
-        let question = task.question().map_or_else(String::new, |(request, _)| task::words(request));
+        let question = task.question(self.settings.output).map_or_else(String::new, |(request, _)| task::words(request));
         let why = format!("{question}: {error}");
         // It would not now, which is no more a refusal than silence is.
         let not_now = matches!(error, ServerError::Busy | ServerError::Communication);
@@ -111,10 +111,14 @@ impl Mecom {
     }
 
     fn restarted(&mut self) {
+        self.reopened(RESTART_S);
+    }
+
+    fn reopened(&mut self, after_s: f64) {
         let known = self.found.known;
         self.found = Found { known, ..Found::default() };
         self.link = Link::Opening;
-        self.open(RESTART_S);
+        self.open(after_s);
     }
 
     pub(super) fn answered(&mut self, task: Task, answer: Answer, fx: &mut Effects) {
@@ -174,6 +178,8 @@ impl Mecom {
             Task::ErrorInstance => self.found.error = self.found.error.map(|(n, _)| (n, number)),
             Task::ErrorParameter => self.tell_error(number, fx),
             Task::RestartIfError if number == status::ERROR => self.tasks.push_front(Task::Restart),
+            // It was restarted for another of its outputs, or by somebody: what it holds is to be seen to all the same.
+            Task::RestartIfError => self.reopened(0.0),
             _ => {}
         }
     }
@@ -236,7 +242,8 @@ impl Mecom {
     }
 
     fn output(&mut self, want: Option<bool>, looked: u8, number: i32, fx: &mut Effects) {
-        let on = number == status::RUN;
+        // The status is the device's: of several outputs it says no more than that one of them runs.
+        let on = number == status::RUN && (self.found.enabled || !self.settings.several);
         if number == status::ERROR {
             if !self.found.error_told {
                 self.tasks.extend([Task::ErrorNumber, Task::ErrorInstance, Task::ErrorParameter]);

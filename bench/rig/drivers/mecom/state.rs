@@ -1,7 +1,7 @@
 //! What the driver knows of the device, between two inputs.
 
 use crate::drivers::commands::Output;
-use signal::Celsius;
+use crate::protocol::mecom::Value;
 
 /// Status numbers of parameter 104.
 pub(super) mod status {
@@ -19,7 +19,8 @@ pub(super) struct Found {
     pub(super) known: bool,
     pub(super) positive_heats: bool,
     pub(super) enabled: bool,
-    pub(super) target: Option<Celsius>,
+    /// The parameter that says what its output is to give or hold, and what it was last told.
+    pub(super) given: Option<(u16, Value)>,
     pub(super) output: Output,
     pub(super) error: Option<(i32, i32)>,
     pub(super) error_told: bool,

@@ -1,20 +1,15 @@
 //! What the driver does with the device, as short scripts: a job is a list of tasks, a task at most one question.
 
-use crate::config::{Instrument, MecomSettings, OBJECT_TEMPERATURE};
-use crate::drivers::commands::Job;
-use crate::protocol::mecom::{Bulk, Request, Value, id, parameter};
+use crate::config::{Instrument, MecomSettings, OBJECT_TEMPERATURE, OUTPUT_CURRENT, OUTPUT_VOLTAGE};
+use crate::drivers::commands::{Job, RAMP_MARGIN};
+use crate::protocol::mecom::{Bulk, Request, Value, device_wide, id, parameter};
 use signal::{Channel, Tick};
 use std::collections::VecDeque;
 
-/// The only channel of the device that is used. Two-channel models call their second one 2.
-const INSTANCE: u8 = 1;
 /// Attempts at identifying: the first may drown in a boot banner.
 const IDENTIFY_ATTEMPTS: u8 = 3;
 /// Attempts at a read: one retry.
 const READ_ATTEMPTS: u8 = 2;
-
-/// The device's own ramp is this much steeper than the declared setpoint rate: a backstop that does not bend a legal ramp.
-pub const RAMP_MARGIN: f64 = 1.5;
 
 /// One step of a job.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -65,7 +60,7 @@ impl Task {
     }
 
     /// The question, and how often it is put.
-    pub(super) const fn question(&self) -> Option<(Request, u8)> {
+    pub(super) const fn question(&self, output: u8) -> Option<(Request, u8)> {
         let parameter = match *self {
             Self::Wait(_) => return None,
             Self::Identify => return Some((Request::Identify { instance: None }, IDENTIFY_ATTEMPTS)),
@@ -73,7 +68,7 @@ impl Task {
             Self::TryBulk(bulk) => return Some((Request::ReadMany(bulk), 1)),
             Self::Bulk(bulk) => return Some((Request::ReadMany(bulk), READ_ATTEMPTS)),
             Self::Write { parameter, value, attempts } => {
-                return Some((Request::Write { parameter, instance: INSTANCE, bits: value.bits() }, attempts));
+                return Some((Request::Write { parameter, instance: instance(parameter, output), bits: value.bits() }, attempts));
             }
             Self::Model => id::DEVICE_TYPE,
             Self::Serial => id::SERIAL_NUMBER,
@@ -87,8 +82,13 @@ impl Task {
             Self::ErrorInstance => id::ERROR_INSTANCE,
             Self::ErrorParameter => id::ERROR_PARAMETER,
         };
-        Some((Request::Read { parameter, instance: INSTANCE }, READ_ATTEMPTS))
+        Some((Request::Read { parameter, instance: instance(parameter, output) }, READ_ATTEMPTS))
     }
+}
+
+/// The instance of a parameter that is meant when an output is.
+const fn instance(parameter: u16, output: u8) -> u8 {
+    if device_wide(parameter) { 1 } else { output }
 }
 
 /// A request in words, for events.
@@ -113,14 +113,19 @@ pub(super) fn switch(on: bool) -> [Task; 3] {
 
 /// Everything the device must hold before it may be enabled, each written and read back.
 fn settings(instrument: &Instrument, own: &MecomSettings) -> Vec<(u16, Value)> {
-    // 2: the temperature controller drives the output, not a fixed current.
-    let mut settings = vec![(id::INPUT_SELECTION, Value::Int(2))];
+    // 2: the temperature controller drives the output, 0: a fixed current does.
+    let mut settings = vec![(id::INPUT_SELECTION, Value::Int(if instrument.drive.is_some() { 0 } else { 2 }))];
+    // 0: no output follows another.
+    settings.extend(own.several.then_some((id::OPERATING_MODE, Value::Int(0))));
     let mut float = |parameter, value: f64| settings.push((parameter, Value::Float(value as f32)));
     float(id::CURRENT_LIMIT, own.current_limit_a);
     float(id::VOLTAGE_LIMIT, own.voltage_limit_v);
     float(id::CURRENT_TRIP, own.current_trip_a);
     float(id::VOLTAGE_TRIP, own.voltage_trip_v);
     float(id::WATCHDOG, own.lease_s);
+    if instrument.drive.is_some() {
+        float(id::STATIC_VOLTAGE, own.voltage_limit_v);
+    }
     if let Some(setpoint) = &instrument.setpoint {
         float(id::TARGET_RAMP, setpoint.rate_k_min / 60.0 * RAMP_MARGIN);
     }
@@ -132,7 +137,12 @@ fn settings(instrument: &Instrument, own: &MecomSettings) -> Vec<(u16, Value)> {
 fn measurements(instrument: &Instrument, tick: Option<Tick>) -> impl Iterator<Item = Task> {
     let due = instrument.reads.iter().filter(move |read| tick.is_none_or(|tick| read.due(tick)));
     let declared = due.map(|read| {
-        let parameter = if read.name == OBJECT_TEMPERATURE { id::OBJECT_TEMPERATURE } else { id::SINK_TEMPERATURE };
+        let parameter = match read.name.as_str() {
+            OBJECT_TEMPERATURE => id::OBJECT_TEMPERATURE,
+            OUTPUT_CURRENT => id::OUTPUT_CURRENT,
+            OUTPUT_VOLTAGE => id::OUTPUT_VOLTAGE,
+            _ => id::SINK_TEMPERATURE,
+        };
         Task::Measure(parameter, read.channel)
     });
     let output = [
@@ -152,12 +162,12 @@ pub(super) fn polled(instrument: &Instrument, own: &MecomSettings, tick: Option<
 
 /// The same in one question, after `first`; `None` if it is too much for one.
 fn bulk(instrument: &Instrument, own: &MecomSettings, tick: Option<Tick>, first: &[u16]) -> Option<Bulk> {
-    let number = |task: Task| match task.question() {
+    let number = |task: Task| match task.question(own.output) {
         Some((Request::Read { parameter, .. }, _)) => Some(parameter),
         _ => None,
     };
     let all: Vec<(u16, u8)> =
-        first.iter().copied().chain(polled(instrument, own, tick).filter_map(number)).map(|n| (n, INSTANCE)).collect();
+        first.iter().copied().chain(polled(instrument, own, tick).filter_map(number)).map(|n| (n, instance(n, own.output))).collect();
     Bulk::new(&all)
 }
 
@@ -166,8 +176,8 @@ pub(super) fn polled_at_once(instrument: &Instrument, own: &MecomSettings, tick:
     bulk(instrument, own, Some(tick), &[]).map(Task::Bulk)
 }
 
-/// The script of a job.
-pub(super) fn script(job: Job, instrument: &Instrument, own: &MecomSettings) -> VecDeque<Task> {
+/// The script of a job; `given` is what the output was last told to give, as it must still be when it is switched on.
+pub(super) fn script(job: Job, instrument: &Instrument, own: &MecomSettings, given: Option<(u16, Value)>) -> VecDeque<Task> {
     match job {
         Job::Open => {
             let mut tasks = VecDeque::from([Task::Identify, Task::Model, Task::Serial, Task::Firmware, Task::Polarity, Task::Sensor]);
@@ -190,10 +200,14 @@ pub(super) fn script(job: Job, instrument: &Instrument, own: &MecomSettings) -> 
         Job::Switch { on: true, .. } => {
             // Read back once more: a device that restarted since it was configured has limits of its own and no lease.
             let verify = |(parameter, value)| Task::Verify { parameter, value };
-            settings(instrument, own).into_iter().map(verify).chain(switch(true)).collect()
+            settings(instrument, own).into_iter().chain(given).map(verify).chain(switch(true)).collect()
         }
         Job::Acknowledge => VecDeque::from([Task::RestartIfError]),
-        // A TEC controller is given temperatures only: refused when they are told.
-        Job::Level(_) | Job::Curve(_) => VecDeque::new(),
+        Job::Level(amps) => {
+            let (parameter, value) = (id::STATIC_CURRENT, Value::Float(amps as f32));
+            VecDeque::from([Task::Write { parameter, value, attempts: 2 }, Task::Verify { parameter, value }])
+        }
+        // A TEC controller is no solar array: refused when it is told.
+        Job::Curve(_) => VecDeque::new(),
     }
 }

@@ -153,6 +153,8 @@ parameters! {
     TEMPERATURE_STABLE = 1200, Int32, read, "Temperature Is Stable", "0 control inactive, 1 not stable, 2 stable";
     INPUT_SELECTION = 2000, Int32, write, "Output Stage Input Selection", "0 static, 1 live current and voltage, 2 temperature controller";
     OUTPUT_ENABLE = 2010, Int32, write, "Output Stage Enable", "0 off, 1 on, 2 live, 3 by hardware pin";
+    STATIC_CURRENT = 2020, Float32, write, "Set Static Current", "A";
+    STATIC_VOLTAGE = 2021, Float32, write, "Set Static Voltage", "V";
     CURRENT_LIMIT = 2030, Float32, write, "Current Limitation", "A";
     VOLTAGE_LIMIT = 2031, Float32, write, "Voltage Limitation", "V";
     CURRENT_TRIP = 2032, Float32, write, "Current Error Threshold", "A";
@@ -169,6 +171,12 @@ parameters! {
     OBJECT_LOWER_TRIP = 4010, Float32, write, "Object Temperature Lower Error Threshold", "°C";
     OBJECT_UPPER_TRIP = 4011, Float32, write, "Object Temperature Upper Error Threshold", "°C";
     OBJECT_SENSOR = 4034, Int32, read, "Object Sensor Type", "see Sensor";
+}
+
+/// The device has one of this parameter, and not one for each output: then its instance is 1 (what a two-channel model told of its
+/// parameters: pyMeComTEC `api/src/get_params/params.csv`).
+pub const fn device_wide(id: u16) -> bool {
+    matches!(id, 100..=109 | id::OPERATING_MODE | id::DEVICE_ADDRESS | id::WATCHDOG)
 }
 
 /// The parameter of this number, if it is known here.

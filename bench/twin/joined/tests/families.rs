@@ -134,6 +134,8 @@ pub(super) fn instrument(driver: DriverKind, baud: u32, plate: &str, sink: &str)
         name: "tec".to_owned(),
         driver,
         connection: Connection::Emulated,
+        line: None,
+        output_of: None,
         serial: Serial::n81(baud),
         reply_timeout_s: 0.1,
         reads: vec![Read::plain(plate, Channel::Plate), Read::plain(sink, Channel::Sink)],

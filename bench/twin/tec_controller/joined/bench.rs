@@ -18,6 +18,8 @@ pub(super) fn instrument() -> Instrument {
             ..MecomSettings::limited(3.0, 8.0, 16.0)
         }),
         connection: Connection::Emulated,
+        line: None,
+        output_of: None,
         serial: Serial::n81(57_600),
         reply_timeout_s: 0.1,
         reads: vec![Read::plain("object_temperature", Channel::Plate), Read::plain("sink_temperature", Channel::Sink)],
