@@ -43,6 +43,7 @@ pub(crate) fn law() -> Law {
         saturation_a: Some(7.8),
         heat: HeatLaw::Accelerator,
         assume_heat_w: None,
+        crossing: signal::Crossing::Idle,
         heat_gain: 1.0,
         actuator: Actuator::Pacing,
     }

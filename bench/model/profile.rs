@@ -40,7 +40,7 @@ pub use satellite::{Memory, Satellite};
 
 use crate::environment::{Environment, Panel};
 use crate::place::Place;
-use signal::{Document, Problems, Section};
+use signal::{Crossing, Document, Problems, Section};
 
 /// Embeds these files of the profiles folder, in this order.
 macro_rules! shipped {
@@ -117,6 +117,8 @@ pub struct Profile {
     pub power: Power,
     /// Battery of the whole satellite; `None`: bus and idle boards are carried through the dark by one that is not modelled.
     pub battery: Option<BatterySpec>,
+    /// How the work crosses an eclipse.
+    pub crossing: Crossing,
     /// How well the masses are known.
     pub masses: Masses,
 }
@@ -146,6 +148,8 @@ impl Profile {
             within_data(&root, orbits, place);
         }
         let battery = battery::read(&root.optional_section("battery"));
+        let crossings: Vec<(&str, Crossing)> = Crossing::ALL.iter().map(|c| (c.word(), *c)).collect();
+        let crossing = root.optional_section("work").choice_or("eclipse", &crossings, Crossing::Idle);
         let masses = mass::read(
             &root.optional_section("mass"),
             &root.optional_section("radiator"),
@@ -177,6 +181,7 @@ impl Profile {
             faults,
             power,
             battery,
+            crossing,
             masses,
         })
     }

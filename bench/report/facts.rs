@@ -32,6 +32,9 @@ pub struct Facts {
 pub struct PlanFacts {
     /// Controller step, bench seconds.
     pub dt_s: f64,
+    /// Seconds of an orbit; absent in old runs.
+    #[serde(default)]
+    pub period_s: Option<f64>,
     /// `plate` or `coolant_supply`.
     #[serde(default)]
     pub servo_node: String,

@@ -14,6 +14,7 @@ mod render;
 mod series;
 mod stats;
 mod summary;
+mod tax;
 
 pub use band::{COVERAGE, InBand};
 pub use compare::{Channel, Comparison, Gates, Rows, Status, compare_files, compare_run, parse_map};

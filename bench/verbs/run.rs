@@ -40,6 +40,7 @@ fn setup(args: &RunArgs) -> Result<engine::setup::Setup> {
 
 fn options(args: &RunArgs) -> Result<RunOptions> {
     Ok(RunOptions {
+        keep_checkpoints: args.keep_checkpoints,
         out: args.out.clone(),
         program: std::env::current_exe().context("cannot find this program's own file")?,
         emulator: args.emulator.clone(),

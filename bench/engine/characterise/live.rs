@@ -98,6 +98,7 @@ pub fn check(order: &Order, tell: &mut dyn FnMut(&str)) -> Result<(Checked, Opti
             seed: order.seed,
             environment: &[],
             program: order.program.as_deref(),
+            keeping: None,
             measured: identity.facts.iter().find(|(name, _)| name == "board UUID").map(|(_, uuid)| uuid.as_str()),
         })
         .map_err(|e| e.to_string())?;

@@ -13,7 +13,7 @@ use rig::port::Port;
 use signal::{Channel, Origin, Reading, Severity, Snapshot, Tick};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
-use workload::Workload;
+use workload::{Keeping, Workload};
 
 /// Share of a tick's wall time spent waiting for its readings.
 const WAIT_FRAC: f64 = 0.6;
@@ -48,6 +48,9 @@ pub(crate) struct LiveDevices {
     pub(crate) notes: Vec<Event>,
     pub(crate) identities: Vec<(String, String)>,
     pub(crate) source_lost: bool,
+    /// How the work crosses a time without power, where its files are, and whether they are to stay.
+    pub(crate) keeping: Keeping,
+    pub(crate) keep_files: bool,
     /// The rig's channels with their declared safe actions.
     pub(crate) channels: Vec<ChannelRule>,
     /// What the workload said it is, and its figures, when it was stopped.
@@ -107,6 +110,9 @@ impl LiveDevices {
                 }
             }
         }
+        if let Some(Source::Virtual(card)) = &mut self.source {
+            self.notes.extend(card.seen());
+        }
         if let Some(Source::Real { accelerator, workload }) = &mut self.source {
             let remarks = workload.remarks();
             self.notes.extend(remarks.into_iter().map(|message| Event {
@@ -117,6 +123,13 @@ impl LiveDevices {
             }));
             let remarks = accelerator.remarks().into_iter();
             self.notes.extend(remarks.map(|r| Event { severity: r.severity, kind: r.kind, who: "accelerator".into(), message: r.message }));
+            let told = workload.told();
+            self.notes.extend(told.into_iter().map(|told| Event {
+                severity: if told.wrong { Severity::Warning } else { Severity::Info },
+                kind: told.kind,
+                who: "workload".into(),
+                message: told.message,
+            }));
             counted(workload.as_ref(), bench_s, snapshot);
             fault = workload.healthy().err();
         }
@@ -136,7 +149,12 @@ impl LiveDevices {
             Some(Source::Virtual(mut card)) => card.stop(Instant::now() + CLOSE.min(within)),
             Some(Source::Real { workload, .. }) => {
                 self.work_said = (workload.describe(), workload.figures());
-                workload.stop(CLOSE.min(within))
+                let ended = workload.stop(CLOSE.min(within));
+                if !self.keep_files && self.keeping.crossing.drops() {
+                    // Only there if anything was ever put away.
+                    let _ = std::fs::remove_dir_all(&self.keeping.folder);
+                }
+                ended
             }
             None => true,
         }
@@ -196,8 +214,14 @@ impl Devices for LiveDevices {
             }));
         }
         match &mut self.source {
-            Some(Source::Virtual(card)) => card.set_duty(commands.duty),
-            Some(Source::Real { workload, .. }) => workload.set_duty(commands.duty.unwrap_or(0.0)),
+            Some(Source::Virtual(card)) => {
+                card.set_away((!commands.power).then_some(self.keeping.crossing));
+                card.set_duty(commands.duty);
+            }
+            Some(Source::Real { workload, .. }) => {
+                workload.power(commands.power);
+                workload.set_duty(commands.duty.unwrap_or(0.0));
+            }
             None => {}
         }
     }
@@ -274,6 +298,11 @@ fn counted(workload: &dyn Workload, bench_s: f64, snapshot: &mut Snapshot) {
     for (channel, units) in [(Channel::WorkUnits, workload.units()), (Channel::WorkInputUnits, workload.input_units())] {
         if let Some(units) = units {
             snapshot.set(channel, Reading::good(units, bench_s, Origin::Measured));
+        }
+    }
+    for (channel, value) in workload.kept().iter().flat_map(signal::Kept::channels) {
+        if let Some(value) = value {
+            snapshot.set(channel, Reading::good(value, bench_s, Origin::Measured));
         }
     }
 }

@@ -4,19 +4,23 @@
 
 use super::decoder::Decoder;
 use super::driver::{Card, Device, cards};
-use super::lock::{Hold, hold};
+use super::lock::hold;
 use super::plan::{Choice, Number, Plan};
 use super::product::Products;
 use super::train::Trainer;
 use super::weights::{From, Weights, able};
 use super::{Fault, OLDEST};
-use crate::generate::{Generator, Known, Sampling, Task};
+use crate::eclipse::Identity;
+use crate::generate::{Done, Generator, Known, Sampling, Task, Wrong};
+use crate::job::Job;
 use crate::model::Model;
 use crate::pace::Pace;
+use crate::parking::{Keeping, Parking};
 use crate::reference::Source;
 use crate::transformer::Config;
 use crate::worker::{Hand, Worker};
 use crate::{Error, LEASE};
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,11 +43,17 @@ pub(crate) fn usable() -> Result<(), Fault> {
 
 impl Gpu {
     /// Finds and locks the card; `measured` is the one that is meant where the plan names none. The rest happens on a thread of its own, so this returns at once.
-    pub(crate) fn start(plan: &Plan, seed: u64, measured: Option<&str>) -> Result<Worker, Error> {
-        Self::start_leased(plan, seed, measured, LEASE)
+    pub(crate) fn start(plan: &Plan, seed: u64, measured: Option<&str>, keeping: &Keeping) -> Result<Worker, Error> {
+        Self::start_leased(plan, seed, measured, keeping, LEASE)
     }
 
-    pub(crate) fn start_leased(plan: &Plan, seed: u64, measured: Option<&str>, lease: Duration) -> Result<Worker, Error> {
+    pub(crate) fn start_leased(
+        plan: &Plan,
+        seed: u64,
+        measured: Option<&str>,
+        keeping: &Keeping,
+        lease: Duration,
+    ) -> Result<Worker, Error> {
         let config = plan.model.config()?;
         let all = cards()?;
         let choice = match (&plan.card, measured.and_then(Choice::parse)) {
@@ -62,27 +72,51 @@ impl Gpu {
             card.name,
             card.uuid,
         );
-        let worker = Worker::new(lease, description);
-        let plan = plan.clone();
+        let worker = Worker::new(lease, keeping.crossing, description);
+        let identity = Identity {
+            model: plan.model.to_string(),
+            shape: format!("{config:?}"),
+            task: plan.task.name().to_owned(),
+            number: plan.number.name().to_owned(),
+            seed,
+            batch: plan.sequences(),
+            worker: 0,
+        };
+        let (plan, parking) = (plan.clone(), Parking::new(keeping.clone(), identity));
         worker.spawn("work-gpu".to_owned(), move |hand| {
-            if let Err(why) = work(hand, &plan, config, seed, &card, held) {
-                hand.fail(why);
-            }
+            let mut known = None;
+            // The context and all memory on the card go with the job.
+            hand.work(Pace::new(seed), parking, &mut || make(hand, &plan, config, seed, &card, &mut known));
+            // Not before the card's memory is given back.
+            drop(held);
         })?;
         Ok(worker)
     }
 }
 
-fn work(hand: &Hand, plan: &Plan, config: Config, seed: u64, card: &Card, held: Arc<Hold>) -> Result<(), String> {
+/// A job on the card, from nothing. `known` is made the first time: what is checked against, and what was said of the work.
+fn make(
+    hand: &Hand,
+    plan: &Plan,
+    config: Config,
+    seed: u64,
+    card: &Card,
+    known: &mut Option<Option<Arc<Known>>>,
+) -> Result<Box<dyn Job>, String> {
     let fault = |e: Fault| e.to_string();
     let device = Device::open(card).map_err(fault)?;
     fits(plan, &config, device.free().map_err(fault)?).map_err(fault)?;
     let products = Products::find(&device);
     able(&device, plan.number, &products).map_err(fault)?;
-    if let Products::Own(why) = &products {
+    let first = known.is_none();
+    if let Products::Own(why) = &products
+        && first
+    {
         hand.remark(format!("cuBLASLt is not used ({why}): the products are made by our own kernels, which are slower"));
     }
-    hand.describe(&format!(", products by {}", products.describe()));
+    if first {
+        hand.describe(&format!(", products by {}", products.describe()));
+    }
     let loaded = match &plan.model {
         Model::Preset(_) => None,
         Model::File(_) => Some(plan.model.weights(config, seed)?),
@@ -94,21 +128,40 @@ fn work(hand: &Hand, plan: &Plan, config: Config, seed: u64, card: &Card, held: 
     if plan.task == Task::Train {
         let length = config.context;
         let mut trainer = Trainer::new(&device, products, config, plan.number, from, plan.sequences(), length, seed).map_err(fault)?;
-        trainer.check(&source).map_err(|e| e.to_string())?;
-        drop(loaded);
-        hand.work(Pace::new(seed), || trainer.step());
-    } else {
-        let weights = Weights::make(&device, config, plan.number, from).map_err(fault)?;
-        let sequences = plan.sequences();
-        let decoder = Decoder::new(&device, products, weights, sequences + 1, plan.chunk(&config)).map_err(fault)?;
-        let mut generator = Generator::on(Box::new(decoder), sequences, Sampling::Seeded, seed, plan.task);
-        generator.check_against(Arc::new(Known::from(&source, seed)));
-        drop(loaded);
-        hand.work(Pace::new(seed), || generator.step());
+        if first {
+            trainer.check(&source).map_err(|e| e.to_string())?;
+        } else {
+            trainer.pass_by();
+        }
+        *known = Some(None);
+        return Ok(Box::new(trainer));
     }
-    // Not before the card's memory is given back.
-    drop(held);
-    Ok(())
+    let weights = Weights::make(&device, config, plan.number, from).map_err(fault)?;
+    let sequences = plan.sequences();
+    let decoder = Decoder::new(&device, products, weights, sequences + 1, plan.chunk(&config)).map_err(fault)?;
+    let mut generator = Generator::on(Box::new(decoder), sequences, Sampling::Seeded, seed, plan.task);
+    let answer = known.take().flatten().unwrap_or_else(|| Arc::new(Known::from(&source, seed)));
+    generator.check_against(Arc::clone(&answer));
+    *known = Some(Some(answer));
+    Ok(Box::new(generator))
+}
+
+impl Job for Trainer {
+    fn step(&mut self) -> Result<Done, Wrong> {
+        Self::step(self)
+    }
+
+    fn save(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        Self::save(self, out)
+    }
+
+    fn load(&mut self, input: &mut dyn Read) -> io::Result<()> {
+        Self::load(self, input)
+    }
+
+    fn lose(&mut self) -> io::Result<Option<(Done, Vec<u8>)>> {
+        Ok(None)
+    }
 }
 
 /// Refuses what would not fit, with both figures.
