@@ -5,6 +5,8 @@
 mod battery;
 #[path = "guard_tests.rs"]
 mod guard;
+#[path = "power_tests.rs"]
+mod power;
 
 use crate::*;
 use model::Profile;

@@ -24,3 +24,4 @@ pub use gates::{Check, Gate, Of, PRESETS, Preset, Quantity, preset};
 pub use merit::{Completeness, Energy, Figures, Merit, Range, Shown};
 pub use stats::Stats;
 pub use summary::{Ended, Summary, summarise};
+pub use tax::Tax;

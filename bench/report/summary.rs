@@ -75,7 +75,7 @@ pub fn summarise(folder: &Folder, ended: Ended, preset: &Preset) -> Result<Summa
     })
 }
 
-fn merit(folder: &Folder, name: &str, facts: &Facts) -> Result<Merit, Error> {
+pub(crate) fn merit(folder: &Folder, name: &str, facts: &Facts) -> Result<Merit, Error> {
     let mut merit = Merit::new(facts.plan.dt_s).by(facts.plan.energy(), facts.plan.servoed()).around(facts.plan.period_s);
     each_row(&folder.file(name), |row| merit.push(&row))?;
     Ok(merit)

@@ -81,6 +81,16 @@ impl Place {
         }
     }
 
+    /// What to say of it; nothing while it is in memory.
+    pub const fn words(self) -> Option<&'static str> {
+        match self {
+            Self::Memory => None,
+            Self::Leaving => Some("being put away"),
+            Self::Away => Some("away, memory dropped"),
+            Self::Coming => Some("coming back"),
+        }
+    }
+
     /// The place of a number in a row; `None` for what is none.
     pub fn of_number(number: f64) -> Option<Self> {
         Self::ALL.into_iter().find(|place| place.number() == number)

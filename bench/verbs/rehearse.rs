@@ -129,6 +129,11 @@ pub(crate) fn print(title: &str, told: &Rehearsal) -> Result<()> {
     if let (Some(power), Some(work)) = (told.power_w, told.work) {
         say!("  mean      {power:.1} W of board power; {work:.0} {}s in all", told.unit);
     }
+    if let Some(tax) = &told.restart_tax {
+        for line in tax.told(&told.unit, None).lines() {
+            say!("  {}", line.replacen("restart tax ", "tax       ", 1).replacen("            put", "          put", 1));
+        }
+    }
     Ok(())
 }
 

@@ -195,6 +195,10 @@ impl Line {
                 if let Some(work) = row.get(Column::WorkUnits) {
                     let _ = write!(text, "  {work:.0} {}s", self.unit);
                 }
+                let away = row.get(Column::WorkParkState).and_then(signal::Place::of_number).and_then(signal::Place::words);
+                if let Some(words) = away {
+                    let _ = write!(text, "  work {words}");
+                }
                 if let Some(eta) = eta_s {
                     let _ = write!(text, "  {} to go", rehearse::clock(*eta));
                 }
