@@ -20,7 +20,9 @@ fn power_goes_with_the_last_watt_for_work_and_comes_back_with_some_to_spare() {
     for crossing in Crossing::ALL {
         let mut bench = flying(*crossing, Actuator::Pacing);
         // Idle 16 W, full 72 W: a fiftieth of what is between them is 1.12 W.
-        for (watts, there) in [(72.0, true), (16.1, true), (16.0, false), (16.1, false), (17.0, false), (17.2, true), (16.1, true), (16.0, false)] {
+        for (watts, there) in
+            [(72.0, true), (16.1, true), (16.0, false), (16.1, false), (17.0, false), (17.2, true), (16.1, true), (16.0, false)]
+        {
             let out = granted(&mut bench, watts);
             assert_eq!(out.commands.power, there || !crossing.drops(), "{crossing} at {watts} W");
             let said = out.events.iter().filter(|e| e.kind == "power").count();
@@ -47,7 +49,11 @@ fn a_suspended_run_neither_drops_the_work_nor_brings_it_back() {
         bench.until(RunState::Suspended);
         for watts in [16.0, 72.0] {
             let out = granted(&mut bench, watts);
-            assert_eq!((out.state, out.commands.duty, out.commands.power), (RunState::Suspended, None, there), "from {before} W at {watts} W");
+            assert_eq!(
+                (out.state, out.commands.duty, out.commands.power),
+                (RunState::Suspended, None, there),
+                "from {before} W at {watts} W"
+            );
         }
     }
 }

@@ -62,7 +62,8 @@ impl Believed {
             suns: setup.rig.instruments.iter().filter_map(|i| i.drive.as_ref()?.sun).collect(),
             sun: None,
             split: setup.rig.channel(rig::Role::BoardSlot).is_some(),
-            crossing: setup.law.crossing,
+            // Nothing is believed of how long a real device takes over it: the run measures that.
+            crossing: if setup.accelerator.is_real() { Crossing::Idle } else { setup.law.crossing },
             works: setup.workload != workload::Spec::None,
             range_w: (setup.law.governor.idle.0, setup.law.governor.full.0),
         }

@@ -71,7 +71,16 @@ impl MemoryBench {
             let (driver, known) = (rig::driver_for(instrument)?, Known::new(instrument));
             seats.push(Seat { driver, known, deadline_s: None, unplugged: false, muted: false });
         }
-        let mut bench = Self { world, seats, now_s: 0.0, notes: Vec::new(), works: true, crossing: Crossing::Idle, watch: KeptWatch::default(), frozen_setpoint: false };
+        let mut bench = Self {
+            world,
+            seats,
+            now_s: 0.0,
+            notes: Vec::new(),
+            works: true,
+            crossing: Crossing::Idle,
+            watch: KeptWatch::default(),
+            frozen_setpoint: false,
+        };
         for seat in 0..bench.seats.len() {
             bench.drive(seat, Input::Opened);
         }

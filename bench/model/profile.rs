@@ -244,6 +244,20 @@ mod tests {
     }
 
     #[test]
+    fn how_work_crosses_an_eclipse_is_read_and_stays_in_memory_if_not_said() {
+        let read = |more: &str| Profile::parse("p.toml", &format!("{}\n{more}", text("dawn-dusk-650")));
+        for (more, crossing) in [
+            ("", Crossing::Idle),
+            ("[work]\neclipse = \"checkpoint\"", Crossing::Checkpoint),
+            ("[work]\neclipse = \"restart\"", Crossing::Restart),
+        ] {
+            assert_eq!(read(more).expect("sound").crossing, crossing);
+        }
+        let why = read("[work]\neclipse = \"ride\"").expect_err("that is the battery's").to_string();
+        assert!(why.contains("work.eclipse") && why.contains("checkpoint"), "{why}");
+    }
+
+    #[test]
     fn every_profile_in_the_folder_is_built_in_and_sound() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../profiles");
         let mut names: Vec<String> = std::fs::read_dir(folder)

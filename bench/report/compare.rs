@@ -306,7 +306,8 @@ fn taxed(folder: &Folder, facts: &Facts) -> Result<String, Error> {
     let said = |name: &str| -> Result<String, Error> {
         let tax = merit(folder, name, facts)?.figures(None).restart_tax;
         let part = |part: Option<f64>| part.map_or_else(|| "unknown".to_owned(), |p| format!("{:.2} %", p * 100.0));
-        Ok(tax.map_or_else(|| "none".to_owned(), |t| format!("{} of the work and {} of the energy", part(t.work_frac), part(t.energy_frac))))
+        Ok(tax
+            .map_or_else(|| "none".to_owned(), |t| format!("{} of the work and {} of the energy", part(t.work_frac), part(t.energy_frac))))
     };
     Ok(format!("restart tax: {} measured, {} predicted; see the summary", said(SAMPLES)?, said(PREDICTION)?))
 }

@@ -42,7 +42,8 @@ impl Tax {
         let said = |value: Option<f64>, scale: f64, decimals: usize| {
             value.map_or_else(|| "unknown".to_owned(), |v| format!("{:.decimals$}", v * scale))
         };
-        let beside = |of: fn(&Self) -> Option<f64>| predicted.and_then(of).map_or(String::new(), |p| format!(" (predicted {:.2})", p * 100.0));
+        let beside =
+            |of: fn(&Self) -> Option<f64>| predicted.and_then(of).map_or(String::new(), |p| format!(" (predicted {:.2})", p * 100.0));
         let size = self.checkpoint_mib.map_or(String::new(), |mib| format!(", {mib:.2} MiB"));
         format!(
             "restart tax {} % of the work{}, {} % of the energy{}; an orbit {} {unit}s and {} J\n            put away {} times in {:.2} s{size}, back in {:.2} s; {:.0} {unit}s lost and \

@@ -50,6 +50,9 @@ pub(crate) fn rehearse(args: &RehearseArgs) -> Result<Exit> {
         if let Some(gain) = gain {
             say!("  policy    {}: {:+.2} % work over follow-sun", setup.law.governor.policy.word(), gain * 100.0);
         }
+        if setup.law.crossing.drops() && told.restart_tax.is_none() {
+            say!("  tax       of {} on a real device nothing is predicted: the run measures it", setup.law.crossing);
+        }
         if let Some(map) = &setup.work_map {
             let edge = if map.clamped { ", its edge where the plan leaves it" } else { "" };
             say!("  plan by   {} (seal {}{edge})", map.name, map.seal.get(..16).unwrap_or(&map.seal));

@@ -4,11 +4,11 @@ use crate::exit::{BadInput, Exit};
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use serde_json::json;
+use signal::{Crossing, Place};
 use std::ffi::OsString;
 use std::io::BufReader;
 use std::time::{Duration, Instant};
 use workload::transformer::Preset;
-use signal::{Crossing, Place};
 use workload::{Keeping, Spec, Start, Workload};
 
 /// How often the duty is renewed and the counters are read.

@@ -93,7 +93,10 @@ impl Parking {
     }
 
     /// Brings a job back from where it was left. `make` makes one from nothing.
-    pub(crate) fn come<'a>(&mut self, make: &mut dyn FnMut() -> Result<Box<dyn Job + 'a>, String>) -> Result<(Box<dyn Job + 'a>, Outcome), String> {
+    pub(crate) fn come<'a>(
+        &mut self,
+        make: &mut dyn FnMut() -> Result<Box<dyn Job + 'a>, String>,
+    ) -> Result<(Box<dyn Job + 'a>, Outcome), String> {
         let mut outcome = Outcome::default();
         let mut job = make()?;
         let Some(away) = self.away.take() else { return Ok((job, outcome)) };

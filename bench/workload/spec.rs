@@ -77,7 +77,13 @@ impl Spec {
         let Start { seed, environment, program, measured, keeping } = *with;
         let keeping = keeping.cloned().unwrap_or_default();
         self.crosses(keeping.crossing)?;
-        let options = || Options { seed, environment: environment.to_vec(), guard: program.map(Path::to_owned), keeping: keeping.clone(), ..Options::default() };
+        let options = || Options {
+            seed,
+            environment: environment.to_vec(),
+            guard: program.map(Path::to_owned),
+            keeping: keeping.clone(),
+            ..Options::default()
+        };
         match self {
             Self::Virtual => Err(Error::Virtual),
             Self::None => Ok(Box::new(Observe)),

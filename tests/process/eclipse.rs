@@ -103,11 +103,19 @@ fn a_run_on_the_twin_measures_the_tax_beside_its_prediction() {
     let text = |name: &str| std::fs::read_to_string(run.join(name)).expect("written");
     assert!(text("run.toml").contains("eclipse = \"restart\""));
     let events = text("events.csv");
-    for words in ["the work is put away (restart)", "simulated: the memory is dropped", "the work is brought back", "simulated: the work is in memory again"] {
+    for words in [
+        "the work is put away (restart)",
+        "simulated: the memory is dropped",
+        "the work is brought back",
+        "simulated: the work is in memory again",
+    ] {
         assert!(events.contains(words), "{words}: {events}");
     }
     let header = text("samples.csv").lines().next().expect("a header").to_owned();
-    assert!(header.contains("work_park_state") && header.contains("work_lost_units") && !header.contains("work_lost_input_units"), "{header}");
+    assert!(
+        header.contains("work_park_state") && header.contains("work_lost_units") && !header.contains("work_lost_input_units"),
+        "{header}"
+    );
     let summary: serde_json::Value = serde_json::from_str(&text("summary.json")).expect("JSON");
     for side in ["figures", "predicted"] {
         let tax = &summary[side]["restart_tax"];

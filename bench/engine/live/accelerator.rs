@@ -4,8 +4,8 @@
 use super::poll::Gathered;
 use crate::card::{KeptWatch, card_readings};
 use accelerator::{Accelerator, Remark};
-use crossbeam_channel::{Receiver, Sender, bounded};
 use control::Event;
+use crossbeam_channel::{Receiver, Sender, bounded};
 use signal::{Channel, Crossing, Reading};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -37,7 +37,10 @@ pub(super) fn render(app: &App, frame: &mut Frame, area: Rect) {
     let park = park(row);
     if area.height < 3 {
         let line = Line::from(vec![
-            Span::styled(park.as_ref().filter(|p| p.1).map_or_else(|| "work ".to_owned(), |(words, _)| format!("work {words} ")), theme.dim),
+            Span::styled(
+                park.as_ref().filter(|p| p.1).map_or_else(|| "work ".to_owned(), |(words, _)| format!("work {words} ")),
+                theme.dim,
+            ),
             Span::styled(rate, theme.measured),
             Span::styled(format!("/s {now}/J, {total} {unit}"), theme.dim),
         ]);
@@ -69,7 +72,8 @@ fn park(row: Option<&Row>) -> Option<(String, bool)> {
     let row = row?;
     let place = Place::of_number(row.get(Column::WorkParkState)?)?;
     let saved = row.get(Column::WorkCheckpointMib).map_or(String::new(), |mib| format!("{} MiB saved", figure(mib, 1)));
-    let lost = row.get(Column::WorkLostUnits).filter(|lost| *lost > 0.0).map_or(String::new(), |lost| format!("{} lost so far", count(lost)));
+    let lost =
+        row.get(Column::WorkLostUnits).filter(|lost| *lost > 0.0).map_or(String::new(), |lost| format!("{} lost so far", count(lost)));
     let rest: Vec<String> = [saved, lost].into_iter().filter(|s| !s.is_empty()).collect();
     let rest = rest.join(", ");
     Some(match place.words() {

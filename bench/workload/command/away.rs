@@ -78,7 +78,11 @@ impl Absence {
         let (output, input) = answer.losses();
         self.kept.lost_output += output;
         self.kept.lost_input += input;
-        if output + input > 0.0 { format!("{output} units put out and {input} taken in are lost and done again") } else { "nothing is lost".to_owned() }
+        if output + input > 0.0 {
+            format!("{output} units put out and {input} taken in are lost and done again")
+        } else {
+            "nothing is lost".to_owned()
+        }
     }
 
     /// It says that it is away. Said twice, or unasked, it counts once or not at all.

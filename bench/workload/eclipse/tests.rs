@@ -5,15 +5,8 @@ use proptest::prelude::*;
 use std::process::{Command, Stdio};
 
 fn header(model: &str) -> Header {
-    let identity = Identity {
-        model: model.into(),
-        shape: "2x16".into(),
-        task: "decode".into(),
-        number: "f32".into(),
-        seed: 7,
-        batch: 3,
-        worker: 0,
-    };
+    let identity =
+        Identity { model: model.into(), shape: "2x16".into(), task: "decode".into(), number: "f32".into(), seed: 7, batch: 3, worker: 0 };
     Header { identity, output: 12, input: 34 }
 }
 
@@ -33,9 +26,11 @@ fn what_is_written_is_read_back_and_other_work_is_refused_by_name() {
     let bytes = save(&path, b"where the work is");
     assert_eq!(bytes, fs::metadata(&path).expect("there").len());
     assert_eq!(load(&path, "tiny", 17), Ok((header("tiny"), bytes, b"where the work is".to_vec())));
-    for (model, length, words) in
-        [("small", 17, "not of this work: its model is tiny, ours small"), ("tiny", 16, "1 bytes are left over"), ("tiny", 18, "torn or damaged")]
-    {
+    for (model, length, words) in [
+        ("small", 17, "not of this work: its model is tiny, ours small"),
+        ("tiny", 16, "1 bytes are left over"),
+        ("tiny", 18, "torn or damaged"),
+    ] {
         let why = load(&path, model, length).expect_err(words);
         assert!(why.contains(words) && why.contains("a.checkpoint"), "{why}");
     }
