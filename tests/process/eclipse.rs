@@ -1,6 +1,6 @@
 //! Work that crosses an eclipse, as a program: put away and brought back, on the host, on the double of a GPU, in a command of somebody's own; and what is refused.
 
-use super::bench::{Bench, Ended};
+use super::bench::{Bench, Ended, PROGRAM, Process};
 use crate::skipped;
 use std::path::Path;
 
@@ -39,6 +39,23 @@ fn work_on_the_host_is_put_away_and_brought_back_and_leaves_no_file() {
     }
 }
 
+/// Files may grow to a block and no further: a quota that any user can set.
+#[test]
+fn a_disk_without_room_costs_a_restart_and_not_the_work() {
+    let bench = Bench::new();
+    let mut limited = std::process::Command::new("sh");
+    // Ignored, the signal becomes an error that the writer is told.
+    limited.args(["-c", "trap '' XFSZ; ulimit -f 1 && exec \"$0\" \"$@\"", PROGRAM]);
+    let mut limited = bench.dressed(limited, "workload bench cpu:tiny:mixed --duration 0.5s --eclipse checkpoint --json");
+    let done = Process::spawn(&mut limited).end().with(0);
+    let kept = kept(&done);
+    assert_eq!((kept["place"].as_str(), at(&kept, "pauses"), at(&kept, "bytes")), (Some("memory"), 1.0, 0.0), "{kept}");
+    assert!(at(&kept, "lost_output") > 0.0, "{kept}");
+    for words in ["cannot write the checkpoint ", "File too large", "are lost and done again"] {
+        assert!(done.err.contains(words), "{words}: {}", done.err);
+    }
+}
+
 #[test]
 fn the_example_command_is_put_away_by_lines() {
     if !std::process::Command::new("python3").arg("--version").output().is_ok_and(|o| o.status.success()) {
@@ -49,7 +66,7 @@ fn the_example_command_is_put_away_by_lines() {
         let bench = Bench::new();
         let mut command = bench.command(&format!("workload bench --duration 1s --eclipse {crossing} --json"));
         command.arg(format!("command:exec python3 {}", example.display()));
-        let done = super::bench::Process::spawn(&mut command).end().with(0);
+        let done = Process::spawn(&mut command).end().with(0);
         assert_crossed(&done, crossing, loses);
     }
 }

@@ -253,5 +253,13 @@ mod tests {
             let value: serde_json::Value = serde_json::from_str(&control(duty, None)).expect("JSON");
             prop_assert!(value["target_duty"].as_f64().is_some_and(|told| (told - duty).abs() < 1e-12));
         }
+
+        #[test]
+        fn what_is_asked_beside_is_json_too(duty in 0.0..=1.0_f64, name in "[ -~]{1,20}", any: bool) {
+            let file = any.then(|| Path::new(&name));
+            let value: serde_json::Value = serde_json::from_str(&control(duty, Some(("restore", file)))).expect("JSON");
+            prop_assert_eq!(value["restore"].as_str(), any.then_some(&*name));
+            prop_assert!(value.get("checkpoint").is_none() && value["target_duty"].is_number());
+        }
     }
 }

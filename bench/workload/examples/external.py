@@ -42,6 +42,8 @@ B = [[random.uniform(-1, 1) for _ in range(N)] for _ in range(N)]
 # What would be lost with the memory: sums over a round of ROUND steps, of which only a whole one is a result.
 ROUND = 1000
 state = {"steps": 0, "sums": [0.0] * N}
+# Of the round that was left: only a number, which the ground knows too.
+unfinished = 0
 
 
 def step():
@@ -76,9 +78,10 @@ def load(path):
 
 def answer(what, path):
     """Leaves memory, or comes back; says what that came to."""
-    global state
+    global state, unfinished
     told = {}
-    unfinished = state["steps"] % ROUND if state else 0
+    if state:
+        unfinished = state["steps"] % ROUND
     fresh = {"steps": 0, "sums": [0.0] * N}
     if what == "checkpoint":
         try:
@@ -97,6 +100,7 @@ def answer(what, path):
             state, told["bytes"] = load(path)
         except (OSError, ValueError) as why:
             state = fresh
+            told["lost"] = unfinished
             told["why"] = "cannot go on from %s: %s" % (path, why)
     print(json.dumps({"t": round(time.monotonic() - START, 3), what: told}), flush=True)
 
