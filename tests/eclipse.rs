@@ -14,8 +14,11 @@ fn crossing(profile: &str, crossing: Crossing) -> Setup {
     Setup::build(Options { crossing: Some(crossing), ..options }).expect("it flies")
 }
 
-/// The tax and the work, predicted and as it was on the bench; and the bench's rows and kinds of events.
-fn flown(setup: &Setup) -> ((Option<Tax>, f64), (Option<Tax>, f64), Vec<Row>, Vec<&'static str>) {
+/// A tax, and the work that was done all the same.
+type Paid = (Option<Tax>, f64);
+
+/// What was paid, predicted and as it was on the bench; and the bench's rows and kinds of events.
+fn flown(setup: &Setup) -> (Paid, Paid, Vec<Row>, Vec<&'static str>) {
     let told = rehearse(setup, |_| Ok::<(), std::convert::Infallible>(())).unwrap_or_else(|never| match never {});
     let mut bench = MemoryBench::new(setup, drawn(setup)).expect("a bench");
     let flown = fly(setup, &mut bench, |_, _, _| Vec::new());

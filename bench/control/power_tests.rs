@@ -10,7 +10,7 @@ fn granted(bench: &mut Bench, watts: f64) -> Output {
 }
 
 fn flying(crossing: Crossing, actuator: Actuator) -> Bench {
-    let mut bench = Bench::new(Law { crossing, actuator, ..law() });
+    let mut bench = Bench::new(Law { actuator, crossing, ..law() });
     bench.until(RunState::Running);
     bench
 }

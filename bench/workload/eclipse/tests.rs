@@ -84,9 +84,9 @@ fn writer(limit: &str, path: &Path) -> Command {
 fn a_writer_that_is_killed_or_finds_no_room_leaves_the_older_one() {
     if let Some(path) = std::env::var_os(WRITES_TO) {
         let failed = write(Path::new(&path), &header("tiny"), |out| {
-            let mut said = false;
+            let (mut said, piece) = (false, vec![1; PIECE]);
             loop {
-                out.write_all(&[1; PIECE])?;
+                out.write_all(&piece)?;
                 if !std::mem::replace(&mut said, true) {
                     println!("written");
                 }

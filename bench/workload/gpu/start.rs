@@ -84,9 +84,9 @@ impl Gpu {
         };
         let (plan, parking) = (plan.clone(), Parking::new(keeping.clone(), identity));
         worker.spawn("work-gpu".to_owned(), move |hand| {
-            let mut known = None;
+            let mut before = Before::default();
             // The context and all memory on the card go with the job.
-            hand.work(Pace::new(seed), parking, &mut || make(hand, &plan, config, seed, &card, &mut known));
+            hand.work(Pace::new(seed), parking, &mut || make(hand, &plan, config, seed, &card, &mut before));
             // Not before the card's memory is given back.
             drop(held);
         })?;
@@ -94,21 +94,23 @@ impl Gpu {
     }
 }
 
-/// A job on the card, from nothing. `known` is made the first time: what is checked against, and what was said of the work.
-fn make(
-    hand: &Hand,
-    plan: &Plan,
-    config: Config,
-    seed: u64,
-    card: &Card,
-    known: &mut Option<Option<Arc<Known>>>,
-) -> Result<Box<dyn Job>, String> {
+/// What is kept from one making of a job to the next, outside its memory.
+#[derive(Default)]
+struct Before {
+    /// It was made once, checked and told of.
+    made: bool,
+    /// The answer to check against.
+    known: Option<Arc<Known>>,
+}
+
+/// A job on the card, from nothing.
+fn make(hand: &Hand, plan: &Plan, config: Config, seed: u64, card: &Card, before: &mut Before) -> Result<Box<dyn Job>, String> {
     let fault = |e: Fault| e.to_string();
     let device = Device::open(card).map_err(fault)?;
     fits(plan, &config, device.free().map_err(fault)?).map_err(fault)?;
     let products = Products::find(&device);
     able(&device, plan.number, &products).map_err(fault)?;
-    let first = known.is_none();
+    let first = !std::mem::replace(&mut before.made, true);
     if let Products::Own(why) = &products
         && first
     {
@@ -133,16 +135,13 @@ fn make(
         } else {
             trainer.pass_by();
         }
-        *known = Some(None);
         return Ok(Box::new(trainer));
     }
     let weights = Weights::make(&device, config, plan.number, from).map_err(fault)?;
     let sequences = plan.sequences();
     let decoder = Decoder::new(&device, products, weights, sequences + 1, plan.chunk(&config)).map_err(fault)?;
     let mut generator = Generator::on(Box::new(decoder), sequences, Sampling::Seeded, seed, plan.task);
-    let answer = known.take().flatten().unwrap_or_else(|| Arc::new(Known::from(&source, seed)));
-    generator.check_against(Arc::clone(&answer));
-    *known = Some(Some(answer));
+    generator.check_against(Arc::clone(before.known.get_or_insert_with(|| Arc::new(Known::from(&source, seed)))));
     Ok(Box::new(generator))
 }
 

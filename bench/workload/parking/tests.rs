@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 const SHAPE: Config = Config { layers: 2, width: 32, heads: 4, hidden: 48, vocabulary: 64, context: 24, ..Config::USUAL };
 
-fn make(task: Task, batch: usize) -> Result<Box<dyn Job>, String> {
+fn make(task: Task, batch: usize) -> Box<dyn Job> {
     let weights = Weights::random(SHAPE, 3);
     if task == Task::Train {
-        return Ok(Box::new(Trainer::new(weights, 3)));
+        return Box::new(Trainer::new(weights, 3));
     }
-    Ok(Box::new(Generator::with(Arc::new(weights), batch, Sampling::Seeded, 3, task)))
+    Box::new(Generator::with(Arc::new(weights), batch, Sampling::Seeded, 3, task))
 }
 
 fn identity(task: Task, batch: usize) -> Identity {
@@ -53,7 +53,7 @@ fn a_checkpoint_restores_exactly_what_an_uninterrupted_run_has() {
     for task in Task::ALL {
         let folder = tempfile::tempdir().expect("a folder");
         let mut parking = parking(Crossing::Checkpoint, folder.path(), *task, 3);
-        let (mut straight, mut crossing) = (make(*task, 3).expect("a job"), make(*task, 3).expect("a job"));
+        let (mut straight, mut crossing) = (make(*task, 3), make(*task, 3));
         let mut beside = Parking::new(Keeping::default(), identity(*task, 3));
         for eclipse in 0..3 {
             steps(straight.as_mut(), &mut beside, 17);
@@ -62,7 +62,7 @@ fn a_checkpoint_restores_exactly_what_an_uninterrupted_run_has() {
             assert_eq!((left.lost, left.wrong), (Done::default(), None));
             assert_eq!(left.bytes, std::fs::metadata(parking.file()).expect("written").len());
             let came;
-            (crossing, came) = parking.come(&mut || make(*task, 3)).expect("back");
+            (crossing, came) = parking.come(&mut || Ok(make(*task, 3))).expect("back");
             assert_eq!((came.lost, came.wrong, came.bytes), (Done::default(), None, left.bytes));
             assert!(state(straight.as_mut()) == state(crossing.as_mut()), "{task:?}, eclipse {eclipse}");
         }
@@ -81,13 +81,13 @@ fn a_restart_loses_what_is_unfinished_and_does_just_that_again() {
     for task in Task::ALL {
         let folder = tempfile::tempdir().expect("a folder");
         let mut parking = parking(Crossing::Restart, folder.path(), *task, 1);
-        let mut job = make(*task, 1).expect("a job");
+        let mut job = make(*task, 1);
         steps(job.as_mut(), &mut parking, 31);
         let before = state(job.as_mut());
         let done = parking.done;
         let lost = parking.leave(job, ALIVE).lost;
         assert!(!folder.path().join("checkpoint").exists());
-        let (mut job, came) = parking.come(&mut || make(*task, 1)).expect("back");
+        let (mut job, came) = parking.come(&mut || Ok(make(*task, 1))).expect("back");
         assert_eq!((came.lost, came.wrong), (Done::default(), None), "it was counted when it was lost");
         match task {
             Task::Train => assert_eq!(lost, done, "training begins from nothing"),
@@ -109,14 +109,14 @@ fn a_damaged_or_foreign_file_is_refused_by_name_and_the_work_begins_anew() {
     for task in [Task::Mixed, Task::Train] {
         let folder = tempfile::tempdir().expect("a folder");
         let mut parking = parking(Crossing::Checkpoint, folder.path(), task, 2);
-        let mut job = make(task, 2).expect("a job");
+        let mut job = make(task, 2);
         steps(job.as_mut(), &mut parking, 25);
         parking.leave(job, ALIVE);
         let mut bytes = std::fs::read(parking.file()).expect("written");
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;
         std::fs::write(parking.file(), bytes).expect("room");
-        let (mut job, came) = parking.come(&mut || make(task, 2)).expect("back");
+        let (mut job, came) = parking.come(&mut || Ok(make(task, 2))).expect("back");
         assert!(came.wrong.as_ref().is_some_and(|why| why.contains("work-0.checkpoint") && why.contains("checksum")), "{came:?}");
         assert!(came.lost.output > 0, "{task:?}: {came:?}");
         steps(job.as_mut(), &mut parking, 5);
@@ -128,10 +128,10 @@ fn where_nothing_can_be_written_the_loss_is_that_of_a_restart_or_back_to_an_olde
     for task in [Task::Decode, Task::Train] {
         let folder = tempfile::tempdir().expect("a folder");
         let mut parking = parking(Crossing::Checkpoint, folder.path(), task, 2);
-        let mut job = make(task, 2).expect("a job");
+        let mut job = make(task, 2);
         steps(job.as_mut(), &mut parking, 10);
         parking.leave(job, ALIVE);
-        let (mut job, _) = parking.come(&mut || make(task, 2)).expect("back");
+        let (mut job, _) = parking.come(&mut || Ok(make(task, 2))).expect("back");
         let older = parking.done;
         let at_older = state(job.as_mut());
         steps(job.as_mut(), &mut parking, 7);
@@ -139,7 +139,7 @@ fn where_nothing_can_be_written_the_loss_is_that_of_a_restart_or_back_to_an_olde
         // As if the disk had filled up: nobody lets it write any more.
         let left = parking.leave(job, &|| false);
         assert!(left.wrong.is_some_and(|why| why.contains("cannot write the checkpoint")) && left.bytes == 0);
-        let (mut job, came) = parking.come(&mut || make(task, 2)).expect("back");
+        let (mut job, came) = parking.come(&mut || Ok(make(task, 2))).expect("back");
         if task == Task::Train {
             assert_eq!((left.lost, came.lost), (Done::default(), since), "the older one counts");
             assert!(state(job.as_mut()) == at_older);
