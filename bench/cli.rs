@@ -106,6 +106,10 @@ pub(crate) struct FlightArgs {
     /// What is made of the power there is: follow-sun, fixed:PART, battery, thermal, plan; the profile's choice if left out
     #[arg(long)]
     pub(crate) policy: Option<model::profile::PolicyChoice>,
+    /// What becomes of the work when the power for it is taken away: idle (it stays in memory), checkpoint (saved, dropped and restored) or restart (dropped, and
+    /// done again); the profile's choice if left out
+    #[arg(long)]
+    pub(crate) eclipse: Option<signal::Crossing>,
     /// What the rig was found to be (see `rig calibrate`): predict this bench; the one in the rig file if left out
     #[arg(long, value_name = "FILE")]
     pub(crate) calibration: Option<PathBuf>,
@@ -139,6 +143,9 @@ pub(crate) struct RunArgs {
     pub(crate) unattended: bool,
     #[command(flatten)]
     pub(crate) held_to: crate::verbs::commission::HeldTo,
+    /// Leave the work's checkpoints in the run folder instead of removing them at the end
+    #[arg(long)]
+    pub(crate) keep_checkpoints: bool,
     /// Folder of a running `rig emulate` to use instead of starting one
     #[arg(long, value_name = "FOLDER")]
     pub(crate) emulator: Option<PathBuf>,

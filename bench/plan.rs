@@ -71,6 +71,7 @@ pub(crate) fn setup(flight: &FlightArgs, speed: Option<f64>, unattended: bool) -
         assume_w: flight.assume_w,
         unattended,
         policy: flight.policy,
+        crossing: flight.eclipse,
     };
     let setup = Setup::build(options)
         .and_then(|s| s.by_map(flight.map.as_deref(), flight.map_clamp))

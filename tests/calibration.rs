@@ -46,7 +46,10 @@ fn flown(setup: &Setup, truth: Truth, phases: &[Phase], file: &Path) -> Log {
             }
             samples.write(&row).expect("room");
             let thermal = if target.is_some() { Thermal::On } else { Thermal::Off };
-            bench.apply(tick, &Commands { target: target.map(Celsius), thermal, duty: Some(*duty), limit: None, acknowledge: false });
+            bench.apply(
+                tick,
+                &Commands { target: target.map(Celsius), thermal, duty: Some(*duty), power: true, limit: None, acknowledge: false },
+            );
             tick += 1;
         }
     }

@@ -38,6 +38,7 @@ fn setup_for(profile: &str, rig: &str, seed: u64, duration_s: Option<f64>) -> Se
         assume_w: None,
         unattended: false,
         policy: None,
+        crossing: None,
     };
     Setup::build(options).unwrap_or_else(|why| panic!("{profile}: {why}"))
 }

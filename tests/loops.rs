@@ -37,6 +37,7 @@ fn built(text: String, duration_s: f64) -> Result<Setup, SetupError> {
         assume_w: None,
         unattended: false,
         policy: None,
+        crossing: None,
     })
 }
 

@@ -5,6 +5,7 @@
 
 mod architecture;
 mod calibration;
+mod eclipse;
 mod flight;
 mod instruments;
 mod loops;

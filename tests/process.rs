@@ -7,6 +7,7 @@
 
 pub(crate) mod bench;
 pub(crate) mod cuda;
+mod eclipse;
 mod faults;
 mod flights;
 mod full_disk;

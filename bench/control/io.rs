@@ -55,6 +55,8 @@ pub struct Commands {
     pub thermal: Thermal,
     /// Share of time the workload may work, 0..=1; `None` stops it.
     pub duty: Option<f64>,
+    /// Power for the work is there. Without it, work that is to be put away leaves memory.
+    pub power: bool,
     /// Power limit of the device under test, where that is the actuator; `None` leaves it alone.
     pub limit: Option<Watts>,
     /// An operator acknowledged: instruments may clear what they hold against us.

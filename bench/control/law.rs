@@ -5,7 +5,7 @@ use model::battery::BatteryState;
 use model::environment::Environment;
 use model::flight::{FlightModel, FlightState};
 use model::profile::Faults;
-use signal::{Celsius, Channel, Limits, Watts};
+use signal::{Celsius, Channel, Crossing, Limits, Watts};
 use std::collections::BTreeSet;
 use thiserror::Error;
 
@@ -120,6 +120,8 @@ pub struct Law {
     pub assume_heat_w: Option<f64>,
     /// What holds the board to its budget.
     pub actuator: Actuator,
+    /// What becomes of the work when the power for it is taken away.
+    pub crossing: Crossing,
     /// Gain applied to measured board heat before it enters the model: 1 unless an external meter calibrated it.
     pub heat_gain: f64,
 }

@@ -43,6 +43,8 @@ pub struct State {
     pub(crate) work_input: WorkMeter,
     /// Duty commanded for the tick that ends next.
     pub(crate) duty: f64,
+    /// Power for the work is there.
+    pub(crate) powered: bool,
     pub(crate) resistance: ResistanceMeter,
     pub(crate) polarity: Polarity,
     pub(crate) dew: DewWatch,
@@ -85,6 +87,7 @@ impl State {
             work: WorkMeter::default(),
             work_input: WorkMeter::default(),
             duty: 0.0,
+            powered: true,
             resistance: ResistanceMeter::default(),
             polarity: Polarity::default(),
             dew: DewWatch::default(),

@@ -16,6 +16,9 @@ use crate::watch::{watch_battery, watch_heat, watch_instruments, watch_power};
 use model::environment::Sample;
 use signal::{Celsius, Channel, Limit, Limits, Request, RunState, Severity, Watts};
 
+/// Part of full load that must be granted before work that was put away is brought back.
+const WAKE_FRAC: f64 = 0.02;
+
 /// Advances `state` by the tick of `input` (and those missed before it) and says what to do.
 pub fn step(law: &Law, state: &mut State, input: &Input) -> Output {
     let mut events = Vec::new();
@@ -53,12 +56,14 @@ pub fn step(law: &Law, state: &mut State, input: &Input) -> Output {
         die: input.readings.usable(Channel::Die).map(Celsius),
         margin_k: input.readings.usable(Channel::DieMargin),
     };
-    let supply = law.governor.temper(power(law, state, &env), &seen);
+    let granted = power(law, state, &env);
+    let supply = law.governor.temper(granted, &seen);
     let budget = supply.budget;
     watch_power(law, state, heat, budget, ticks, &mut events);
     guard::drive(law, state, input, heat, ticks, &mut events);
     crate::resistance::watch(law, state, &input.readings, ticks, &mut events);
-    let commands = command(law, state, input, budget, heat, ticks);
+    let mut commands = command(law, state, input, budget, heat, ticks);
+    commands.power = powered(law, state, granted.budget, commands.duty.is_some(), &mut events);
     let view = View {
         mission_s: state.flown.then_some(state.mission_s),
         env,
@@ -263,6 +268,31 @@ fn settle(law: &Law, state: &mut State, input: &Input, ticks: u32, events: &mut 
     }
 }
 
+/// Whether there is power for the work: by what array, battery and policy grant, not by what heat or an operator leaves of it. Work that may not work at all
+/// for other reasons keeps what it has.
+fn powered(law: &Law, state: &mut State, granted: Watts, may_work: bool, events: &mut Vec<Event>) -> bool {
+    if !law.crossing.drops() {
+        return true;
+    }
+    let part = match law.actuator {
+        // Whether there is any is asked of what is declared: a map is for how much.
+        Actuator::Pacing => law.governor.feed_forward(granted, None),
+        Actuator::PowerLimit { least } => f64::from(u8::from(granted.0 >= least.0)),
+    };
+    // Between the two nothing changes: the penumbra must not make it come and go.
+    let there = if state.powered { part > 0.0 } else { part >= WAKE_FRAC };
+    if may_work && there != state.powered {
+        state.powered = there;
+        let message = if there {
+            format!("{:.1} W are granted again: the work is brought back", granted.0)
+        } else {
+            format!("{:.1} W are granted, which leaves nothing to work with: the work is put away ({})", granted.0, law.crossing)
+        };
+        events.push(Event { severity: Severity::Info, kind: "power", who: "control".into(), message });
+    }
+    state.powered
+}
+
 fn command(law: &Law, state: &mut State, input: &Input, budget: Watts, heat: Heat, ticks: u32) -> Commands {
     let over = state.end.is_some() || matches!(state.run, RunState::Stopping | RunState::Safe);
     if state.needs_operator && state.resume_asked && !state.alarms.unacknowledged() && input.instruments.ready {
@@ -292,5 +322,5 @@ fn command(law: &Law, state: &mut State, input: &Input, budget: Watts, heat: Hea
     };
     state.duty = duty.unwrap_or(0.0);
     let acknowledge = input.requests.iter().any(|(_, r)| *r == Request::Ack);
-    Commands { target: state.setpoint, thermal, duty, limit, acknowledge }
+    Commands { target: state.setpoint, thermal, duty, power: true, limit, acknowledge }
 }

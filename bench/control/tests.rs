@@ -5,6 +5,8 @@
 mod battery;
 #[path = "guard_tests.rs"]
 mod guard;
+#[path = "power_tests.rs"]
+mod power;
 
 use crate::*;
 use model::Profile;
@@ -43,6 +45,7 @@ pub(crate) fn law() -> Law {
         saturation_a: Some(7.8),
         heat: HeatLaw::Accelerator,
         assume_heat_w: None,
+        crossing: signal::Crossing::Idle,
         heat_gain: 1.0,
         actuator: Actuator::Pacing,
     }

@@ -6,7 +6,7 @@ use crate::instrument::asked;
 use crate::setup::Setup;
 use control::{Commands, Event, Instruments, Thermal};
 use rig::config::SunRule;
-use signal::{Celsius, Channel, Origin, Reading, Snapshot, Tick};
+use signal::{Celsius, Channel, Crossing, Origin, Reading, Snapshot, Tick};
 use std::time::Duration;
 use twin::desk::{HUMIDITY_PCT, SLOT_FRAC};
 use twin::{Truth, World};
@@ -26,6 +26,8 @@ pub struct Believed {
     suns: Vec<SunRule>,
     sun: Option<Sunlight>,
     works: bool,
+    /// How it crosses a time without power.
+    crossing: Crossing,
     /// Idle and full power: a limit between them stands for the duty that draws it.
     range_w: (f64, f64),
 }
@@ -60,6 +62,8 @@ impl Believed {
             suns: setup.rig.instruments.iter().filter_map(|i| i.drive.as_ref()?.sun).collect(),
             sun: None,
             split: setup.rig.channel(rig::Role::BoardSlot).is_some(),
+            // Nothing is believed of how long a real device takes over it: the run measures that.
+            crossing: if setup.accelerator.is_real() { Crossing::Idle } else { setup.law.crossing },
             works: setup.workload != workload::Spec::None,
             range_w: (setup.law.governor.idle.0, setup.law.governor.full.0),
         }
@@ -134,6 +138,7 @@ impl Devices for Believed {
         let (idle, full) = self.range_w;
         let limited = commands.limit.map_or(1.0, |w| ((w.0 - idle) / (full - idle)).clamp(0.0, 1.0));
         self.world.set_duty(if self.works { commands.duty.unwrap_or(0.0).min(limited) } else { 0.0 });
+        self.world.set_away((!commands.power).then_some(self.crossing));
     }
 
     fn make_safe(&mut self, _within: Duration) -> (Vec<Unconfirmed>, Vec<Event>) {

@@ -155,6 +155,9 @@ pub struct Plan {
     /// What was made of the power there was.
     #[serde(default)]
     pub policy: String,
+    /// What became of the work when the power for it was taken away: `idle`, `checkpoint` or `restart`.
+    #[serde(default)]
+    pub eclipse: String,
 }
 
 /// Where a run was flown.

@@ -2,7 +2,7 @@
 //!
 //! Here live the fault tests: cables are pulled, benches are drawn by seed, belief is falsified. Nothing waits.
 
-use crate::card::card_readings;
+use crate::card::{KeptWatch, card_readings};
 use crate::devices::{Devices, Look, Shone, Sunlight, Unconfirmed};
 use crate::instrument::{Known, status};
 use crate::pilot::Pilot;
@@ -12,7 +12,7 @@ use control::{Commands, End, Event};
 use record::Row;
 use rig::bus::{Bus, BusEffects, BusInput};
 use rig::{Command, Input};
-use signal::{Request, RunState, Snapshot, Tick};
+use signal::{Crossing, Request, RunState, Snapshot, Tick};
 use std::time::Duration;
 use thiserror::Error;
 use twin::{Truth, World};
@@ -33,6 +33,9 @@ pub struct MemoryBench {
     notes: Vec<Event>,
     /// The card has work to pace.
     works: bool,
+    /// How it crosses a time without power.
+    crossing: Crossing,
+    watch: KeptWatch,
     /// Setpoint commands no longer reach the instrument, though everything else does.
     pub frozen_setpoint: bool,
 }
@@ -71,7 +74,7 @@ impl MemoryBench {
     /// The bench of `setup`, as it really is by `truth`.
     pub fn new(setup: &Setup, truth: Truth) -> Result<Self, MemoryError> {
         let bench = Self::of(&setup.rig, setup.twin.card.clone(), setup.coupled, truth)?;
-        Ok(Self { works: setup.card_works(), ..bench })
+        Ok(Self { works: setup.card_works(), crossing: setup.law.crossing, ..bench })
     }
 
     /// The bench of this rig, as it really is by `truth`, with all its instruments.
@@ -87,7 +90,17 @@ impl MemoryBench {
             let bus = Bus::new(drivers?, rig.instruments[line[0]].serial);
             wires.push(Wire { bus, seats: line, deadline_s: None, unplugged: false, muted: false });
         }
-        let mut bench = Self { world, seats, wires, now_s: 0.0, notes: Vec::new(), works: true, frozen_setpoint: false };
+        let mut bench = Self {
+            world,
+            seats,
+            wires,
+            now_s: 0.0,
+            notes: Vec::new(),
+            works: true,
+            crossing: Crossing::Idle,
+            watch: KeptWatch::default(),
+            frozen_setpoint: false,
+        };
         for wire in 0..bench.wires.len() {
             bench.drive(wire, BusInput::Line(Input::Opened));
         }
@@ -216,7 +229,10 @@ impl Devices for MemoryBench {
         for seat in &self.seats {
             seat.known.fill(tick, bench_s, &mut readings);
         }
-        for (channel, reading) in card_readings(&self.world.read_card(), bench_s) {
+        let card = self.world.read_card();
+        let seen = self.watch.look(&card.kept);
+        self.notes.extend(seen);
+        for (channel, reading) in card_readings(&card, bench_s) {
             readings.set(channel, reading);
         }
         let instruments = status(self.seats.iter().map(|seat| &seat.known));
@@ -239,6 +255,7 @@ impl Devices for MemoryBench {
             }
         }
         self.world.set_duty(commands.duty.filter(|_| self.works).unwrap_or(0.0));
+        self.world.set_away((!commands.power).then_some(self.crossing));
     }
 
     fn make_safe(&mut self, _within: Duration) -> (Vec<Unconfirmed>, Vec<Event>) {

@@ -102,20 +102,16 @@ impl<'a> Planner<'a> {
     /// Work per second at board power `w` with the coolant at `supply`.
     fn rate(&self, supply: Kelvin, w: f64) -> f64 {
         let degc = Celsius::from(supply).0;
-        match self.subject.map {
-            // A map ends at its last point below the slowdown: beyond that more power brings nothing.
-            // It knows the die's share: it was measured with the die on the plate.
-            Some(Mapped { surface, .. }) => {
-                let w = w.min(self.law.most_now_w(supply).max(self.subject.governor.idle.0));
-                surface.rate_clamped(w, degc + self.plate_k_w * w)
-            }
+        let (idle, full) = (self.subject.governor.idle.0, self.subject.governor.full.0);
+        let Some(Mapped { surface, .. }) = self.subject.map else {
             // What is believed of the card says what a slowed-down one does.
-            None => {
-                let (idle, full) = (self.subject.governor.idle.0, self.subject.governor.full.0);
-                let (k_w, duty) = (self.law.fast_k_w(), (w - idle) / (full - idle));
-                self.subject.card.settled_rate(duty, degc + k_w * idle, k_w * (full - idle))
-            }
-        }
+            let (k_w, duty) = (self.law.fast_k_w(), (w - idle) / (full - idle));
+            return self.subject.card.settled_rate(duty, degc + k_w * idle, k_w * (full - idle));
+        };
+        // A map ends at its last point below the slowdown: beyond that more power brings nothing.
+        // It knows the die's share: it was measured with the die on the plate.
+        let w = w.min(self.law.most_now_w(supply).max(idle));
+        surface.rate_clamped(w, degc + self.plate_k_w * w)
     }
 
     /// Coolant and budget at the beginning of each of `steps` steps of the orbit that `policy` flies again and again; `None` without a battery.
@@ -178,7 +174,7 @@ fn plan(subject: &Subject<'_>) -> Result<Option<Policy>, Box<dyn std::error::Err
     let planner = Planner::new(subject)?;
     let (env, period_s) = (&profile.environment, profile.environment.period_s());
     let mut known = vec![Policy::FollowSun, Policy::Battery];
-    let mut last = (*governor).policy.clone();
+    let mut last = governor.policy.clone();
     for _ in 0..PLANS {
         let Some(Flown { places, .. }) = planner.fly(last, Plan::steps()) else { return Ok(None) };
         planner.within(&places, period_s / Plan::steps() as f64)?;

@@ -45,6 +45,9 @@ pub struct Rehearsal {
     pub work: Option<f64>,
     /// What a unit is.
     pub unit: String,
+    /// What it will cost to put the work away in eclipses; `None` where it keeps its memory, or where nothing is believed of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restart_tax: Option<report::Tax>,
 }
 
 /// Flies `setup` on belief alone; every row goes to `sink`, which may refuse (a full disk).
@@ -59,8 +62,9 @@ pub(crate) fn rehearse_on<E>(setup: &Setup, mut devices: Believed, mut sink: imp
     // bench is not.
     law.governor.draw = None;
     let mut pilot = Pilot::new(law, setup.maker.clone());
-    let mut told = Summary::default();
     let dt_s = setup.law.dt_s;
+    let merit = report::Merit::new(dt_s).by(setup.rig.interface.energy_source, setup.servoed());
+    let mut told = Summary::of(merit.around(Some(setup.law.environment.period_s())));
     let end = loop {
         let ticked =
             pilot.tick(&mut devices, 0, Vec::new(), |tick| Stamp { segment: 0, utc: None, elapsed_s: None, bench_s: tick as f64 * dt_s });
@@ -77,8 +81,8 @@ pub(crate) fn rehearse_on<E>(setup: &Setup, mut devices: Believed, mut sink: imp
     Ok(told.finish(setup, &end, pilot.next_tick()))
 }
 
-#[derive(Default)]
 struct Summary {
+    merit: report::Merit,
     staging: u64,
     rows: u64,
     limited: u64,
@@ -103,8 +107,28 @@ fn widen(range: &mut Option<(f64, f64)>, value: Option<f64>) {
 }
 
 impl Summary {
+    fn of(merit: report::Merit) -> Self {
+        Self {
+            merit,
+            staging: 0,
+            rows: 0,
+            limited: 0,
+            lit: 0.0,
+            power: (0.0, 0),
+            work: None,
+            supply: None,
+            setpoint: None,
+            amps: None,
+            die: None,
+            soc: None,
+            soc_end: None,
+            mission_s: 0.0,
+        }
+    }
+
     fn add(&mut self, row: &Row) {
         use record::Column as C;
+        self.merit.push(row);
         if row.state == RunState::Staging {
             self.staging += 1;
             return;
@@ -150,6 +174,7 @@ impl Summary {
             power_w: (self.power.1 > 0).then(|| self.power.0 / self.power.1 as f64),
             work: self.work,
             unit: setup.unit.clone(),
+            restart_tax: self.merit.figures(None).restart_tax,
         }
     }
 }

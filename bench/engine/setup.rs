@@ -29,7 +29,7 @@ use model::power::PowerShare;
 use model::profile::PolicyChoice;
 use record::Column;
 use rig::{HeatSource, RigFile};
-use signal::{Channel, Problems};
+use signal::{Channel, Crossing, Problems};
 use std::fmt::Write as _;
 use thiserror::Error;
 use twin::TwinSpec;
@@ -82,6 +82,8 @@ pub struct Options {
     pub unattended: bool,
     /// What is made of the power there is; the profile's own choice if `None`.
     pub policy: Option<PolicyChoice>,
+    /// What becomes of the work when the power for it is taken away; the profile's own choice if `None`.
+    pub crossing: Option<Crossing>,
 }
 
 /// Why a run cannot be set up.
@@ -184,6 +186,8 @@ impl Setup {
                 "the workload \"{workload}\" does not run on the accelerator \"{spec}\": the virtual card does virtual work or none, real ones real work or none"
             )));
         }
+        let crossing = options.crossing.unwrap_or(profile.crossing);
+        workload.crosses(crossing)?;
         let identity = if spec.is_real() {
             Some(ask(&spec, options.assume_w.or(rig.accelerator.assume_w), rig.interface.heat_source == HeatSource::Electrical)?)
         } else {
@@ -301,6 +305,7 @@ impl Setup {
             saturation_a: rig.servo().and_then(rig::Instrument::current_limit_a).map(|limit_a| limit_a * SATURATED_FRAC),
             heat: heat(&rig, calorimeter),
             assume_heat_w: options.assume_w.or(rig.accelerator.assume_w),
+            crossing,
             heat_gain: 1.0,
             actuator: actuator(&rig, identity.as_ref())?,
         };
@@ -321,7 +326,7 @@ impl Setup {
             calorimeter,
             coupled,
             full_w: full.0,
-            channels: channels(&spec, &rig),
+            channels: channels(&spec, &rig, crossing),
             suns: suns(&rig),
             panels: profile.radiator.panels,
             optional,

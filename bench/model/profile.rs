@@ -40,7 +40,7 @@ pub use satellite::{Memory, Satellite};
 
 use crate::environment::{Environment, Panel};
 use crate::place::Place;
-use signal::{Document, Problems, Section};
+use signal::{Crossing, Document, Problems, Section};
 
 /// Embeds these files of the profiles folder, in this order.
 macro_rules! shipped {
@@ -117,6 +117,8 @@ pub struct Profile {
     pub power: Power,
     /// Battery of the whole satellite; `None`: bus and idle boards are carried through the dark by one that is not modelled.
     pub battery: Option<BatterySpec>,
+    /// How the work crosses an eclipse.
+    pub crossing: Crossing,
     /// How well the masses are known.
     pub masses: Masses,
 }
@@ -146,6 +148,8 @@ impl Profile {
             within_data(&root, orbits, place);
         }
         let battery = battery::read(&root.optional_section("battery"));
+        let crossings: Vec<(&str, Crossing)> = Crossing::ALL.iter().map(|c| (c.word(), *c)).collect();
+        let crossing = root.optional_section("work").choice_or("eclipse", &crossings, Crossing::Idle);
         let masses = mass::read(
             &root.optional_section("mass"),
             &root.optional_section("radiator"),
@@ -177,6 +181,7 @@ impl Profile {
             faults,
             power,
             battery,
+            crossing,
             masses,
         })
     }
@@ -236,6 +241,20 @@ mod tests {
             .collect();
         assert!(replaced.iter().any(|l| *l == format!("{key} = {value}")), "no {key} to replace");
         replaced.join("\n")
+    }
+
+    #[test]
+    fn how_work_crosses_an_eclipse_is_read_and_stays_in_memory_if_not_said() {
+        let read = |more: &str| Profile::parse("p.toml", &format!("{}\n{more}", text("dawn-dusk-650")));
+        for (more, crossing) in [
+            ("", Crossing::Idle),
+            ("[work]\neclipse = \"checkpoint\"", Crossing::Checkpoint),
+            ("[work]\neclipse = \"restart\"", Crossing::Restart),
+        ] {
+            assert_eq!(read(more).expect("sound").crossing, crossing);
+        }
+        let why = read("[work]\neclipse = \"ride\"").expect_err("that is the battery's").to_string();
+        assert!(why.contains("work.eclipse") && why.contains("checkpoint"), "{why}");
     }
 
     #[test]

@@ -252,6 +252,12 @@ columns! {
     WorkUnits "work_units" "units" 3 Derived WorkUnits "Work done (put out) over the mission, in the workload's own units.";
     WorkInputUnits "work_input_units" "units" 3 Derived WorkInputUnits "Work taken in over the mission, such as tokens of prompts; apart from what is put out.";
     WorkUnitsPerS "work_units_per_s" "units/s" 4 Predicted - "Work rate over the tick, per bench second.";
+    WorkParkState "work_park_state" "state" 0 Bookkeeping WorkPark "Where the work is, with --eclipse checkpoint or restart: 0 in memory, 1 being put away, 2 away (no power, memory dropped), 3 being brought back.";
+    WorkLostUnits "work_lost_units" "units" 3 Bookkeeping WorkLost "Output lost with the memory since the work started: it is among the work that was counted and is done again, so that useful work is the difference.";
+    WorkLostInputUnits "work_lost_input_units" "units" 3 Bookkeeping WorkLostInput "Input lost likewise, such as prompts that are taken in again.";
+    WorkCheckpointS "work_checkpoint_s" "s" 3 Bookkeeping WorkCheckpoint "Time spent putting the work away since it started: from the power's going to the state's being safe on the disk.";
+    WorkRestoreS "work_restore_s" "s" 3 Bookkeeping WorkRestore "Time spent bringing it back: from the power's return to weights and state in memory.";
+    WorkCheckpointMib "work_checkpoint_mib" "MiB" 3 Bookkeeping WorkCheckpointSize "Size of the newest checkpoint; empty before the first.";
     WorkDutyFrac "work_duty_frac" "1" 5 Command - "Part of full load the workload is paced to.";
     PowerAvailableW "power_available_w" "W" 4 Derived - "Power the satellite has for this accelerator's board.";
     PowerBudgetW "power_budget_w" "W" 4 Command - "Board power the governor allows.";

@@ -5,6 +5,7 @@ use crate::band::Off;
 use crate::gates::{ENOUGH_FRAC, RESISTANCE_ABOVE_FRAC, Scale, check_tracking};
 use crate::join::Join;
 use crate::series::{Counts, Series};
+use crate::summary::merit;
 use crate::{Check, Error, Facts, InBand, Preset, Stats};
 use record::{BAND, COMPARISON, Cells, Class, Column, Folder, PREDICTION, SAMPLES, Table, Verdict, verify, write_derived};
 use serde::{Deserialize, Serialize};
@@ -281,6 +282,9 @@ pub(crate) fn compare_unsealed(folder: &Folder, facts: &Facts, preset: &Preset) 
             facts.plan.heat_source, facts.plan.energy_source
         ));
     }
+    if facts.plan.puts_away() {
+        comparison.notes.push(taxed(folder, facts)?);
+    }
     let mut withheld = Vec::new();
     if facts.simulated {
         withheld.push("simulated: rehearsal, no verdict".to_owned());
@@ -295,6 +299,17 @@ pub(crate) fn compare_unsealed(folder: &Folder, facts: &Facts, preset: &Preset) 
         comparison.notes.push(format!("{COMPARISON} could not be written: {refused}"));
     }
     Ok(comparison)
+}
+
+/// The restart tax as it was measured and predicted, in one line.
+fn taxed(folder: &Folder, facts: &Facts) -> Result<String, Error> {
+    let said = |name: &str| -> Result<String, Error> {
+        let tax = merit(folder, name, facts)?.figures(None).restart_tax;
+        let part = |part: Option<f64>| part.map_or_else(|| "unknown".to_owned(), |p| format!("{:.2} %", p * 100.0));
+        Ok(tax
+            .map_or_else(|| "none".to_owned(), |t| format!("{} of the work and {} of the energy", part(t.work_frac), part(t.energy_frac))))
+    };
+    Ok(format!("restart tax: {} measured, {} predicted; see the summary", said(SAMPLES)?, said(PREDICTION)?))
 }
 
 /// Compares two CSV files with a column of time each: same-named columns, and those that `map` pairs (measured name, model name).

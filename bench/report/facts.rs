@@ -3,7 +3,7 @@
 use crate::Error;
 use record::{Column, Folder, RUN};
 use serde::Deserialize;
-use signal::Source;
+use signal::{Crossing, Source};
 use std::collections::BTreeMap;
 
 /// What decides how a run is judged.
@@ -32,6 +32,12 @@ pub struct Facts {
 pub struct PlanFacts {
     /// Controller step, bench seconds.
     pub dt_s: f64,
+    /// What became of the work in eclipses: `idle`, `checkpoint` or `restart`; empty in old runs, where it always stayed in memory.
+    #[serde(default)]
+    pub eclipse: String,
+    /// Seconds of an orbit; absent in old runs.
+    #[serde(default)]
+    pub period_s: Option<f64>,
     /// `plate` or `coolant_supply`.
     #[serde(default)]
     pub servo_node: String,
@@ -47,6 +53,11 @@ impl PlanFacts {
     /// What figures of energy go by.
     pub fn energy(&self) -> Source {
         if self.energy_source == Source::Meter.word() { Source::Meter } else { Source::Accelerator }
+    }
+
+    /// The work was put away in eclipses.
+    pub fn puts_away(&self) -> bool {
+        !self.eclipse.is_empty() && self.eclipse != Crossing::Idle.word()
     }
 
     /// The column that was servoed.

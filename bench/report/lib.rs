@@ -14,6 +14,7 @@ mod render;
 mod series;
 mod stats;
 mod summary;
+mod tax;
 
 pub use band::{COVERAGE, InBand};
 pub use compare::{Channel, Comparison, Gates, Rows, Status, compare_files, compare_run, parse_map};
@@ -23,3 +24,4 @@ pub use gates::{Check, Gate, Of, PRESETS, Preset, Quantity, preset};
 pub use merit::{Completeness, Energy, Figures, Merit, Range, Shown};
 pub use stats::Stats;
 pub use summary::{Ended, Summary, summarise};
+pub use tax::Tax;

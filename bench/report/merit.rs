@@ -1,6 +1,7 @@
 //! Figures of merit of a run, summed up row by row: what was done, on which energy, per kilogram of flight cooling, and how complete
 //! the record is. What was never measured stays absent.
 
+use crate::tax::{Tax, TaxMeter, Whole};
 use record::{Column, Row};
 use serde::{Deserialize, Serialize};
 use signal::{RunState, Source, Tick};
@@ -131,6 +132,9 @@ pub struct Figures {
     /// The sun lamp, likewise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lamp: Option<Shown>,
+    /// What it cost to put the work away in eclipses; absent where it kept its memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restart_tax: Option<Tax>,
     /// Energy into the Peltier bank, J: test support, in no figure above.
     pub test_support_j: Option<f64>,
 }
@@ -202,6 +206,8 @@ pub struct Merit {
     array: Shine,
     lamp: Shine,
     support_w: Mean,
+    tax: TaxMeter,
+    period_s: Option<f64>,
 }
 
 /// Sums of what was asked of an output and what it gave.
@@ -234,7 +240,7 @@ const DARK: f64 = 0.05;
 
 impl Merit {
     /// For rows of `dt_s` bench seconds each.
-    pub const fn new(dt_s: f64) -> Self {
+    pub fn new(dt_s: f64) -> Self {
         const METER: Meter = Meter { last: None, total: None };
         const MEAN: Mean = Mean { sum: 0.0, n: 0 };
         const SHINE: Shine = Shine { asked: MEAN, gave: MEAN, beyond: 0, lit_in_the_dark: 0 };
@@ -266,6 +272,8 @@ impl Merit {
             array: SHINE,
             lamp: SHINE,
             support_w: MEAN,
+            tax: TaxMeter::default(),
+            period_s: None,
         }
     }
 
@@ -273,6 +281,12 @@ impl Merit {
     #[must_use]
     pub const fn by(self, source: Source, servoed: Column) -> Self {
         Self { source, servoed, ..self }
+    }
+
+    /// The same on an orbit of this length; what is given an orbit is absent without.
+    #[must_use]
+    pub fn around(self, period_s: Option<f64>) -> Self {
+        Self { period_s: period_s.filter(|s| *s > 0.0), ..self }
     }
 
     /// Takes in the next row, in file order.
@@ -300,6 +314,12 @@ impl Merit {
         self.counter.push(row.get(Column::AccelEnergyJ), flown);
         self.integral.push(row.get(Column::AccelIntegralJ), flown);
         self.meter.push(row.get(Column::RigBoardJ), flown);
+        let energy = if self.source == Source::Meter {
+            row.get(Column::RigBoardJ)
+        } else {
+            row.get(Column::AccelEnergyJ).or_else(|| row.get(Column::AccelIntegralJ))
+        };
+        self.tax.push(row, flown, energy);
         if row.state.is_running() {
             self.running(row);
         }
@@ -382,6 +402,7 @@ impl Merit {
             worst_tracking_k: self.worst_tracking_k,
             array: self.array.shown(),
             lamp: self.lamp.shown(),
+            restart_tax: self.tax.tax(Whole { work, energy_j: energy.best_j(), orbits: over(self.mission_s, self.period_s) }),
             test_support_j: self.support_w.value().map(|w| w * self.running as f64 * self.dt_s),
         }
     }

@@ -75,8 +75,8 @@ pub fn summarise(folder: &Folder, ended: Ended, preset: &Preset) -> Result<Summa
     })
 }
 
-fn merit(folder: &Folder, name: &str, facts: &Facts) -> Result<Merit, Error> {
-    let mut merit = Merit::new(facts.plan.dt_s).by(facts.plan.energy(), facts.plan.servoed());
+pub(crate) fn merit(folder: &Folder, name: &str, facts: &Facts) -> Result<Merit, Error> {
+    let mut merit = Merit::new(facts.plan.dt_s).by(facts.plan.energy(), facts.plan.servoed()).around(facts.plan.period_s);
     each_row(&folder.file(name), |row| merit.push(&row))?;
     Ok(merit)
 }
@@ -124,6 +124,9 @@ impl fmt::Display for Summary {
             )?;
         }
         writeln!(f, "efficiency  {} {unit}s/J{}", said(figures.units_per_j, 3), predicted(|p| p.units_per_j, 3))?;
+        if let Some(tax) = &figures.restart_tax {
+            write!(f, "{}", tax.told(unit, self.predicted.as_ref().and_then(|p| p.restart_tax.as_ref())))?;
+        }
         let boundary = self.boundary.as_ref().map_or(String::new(), |b| format!(" (boundary: {b})"));
         writeln!(f, "cooling     {} {unit}s/s per kg of flight cooling{boundary}", said(figures.units_per_s_per_cooling_kg, 2))?;
         for (name, unit, gives, shown) in

@@ -3,12 +3,14 @@
 //!
 //! Not here: clocks, threads, devices, physics. Nothing in this crate waits or measures.
 
+mod crossing;
 pub mod document;
 mod limits;
 mod reading;
 mod state;
 mod units;
 
+pub use crossing::{Crossing, Kept, Place};
 pub use document::{Document, Problem, Problems, Section};
 pub use limits::{Limited, Limits, NotANumber};
 pub use reading::{Channel, Origin, Quality, Reading, Snapshot, Source};

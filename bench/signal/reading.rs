@@ -169,6 +169,18 @@ channels! {
     WorkUnits,
     /// Work taken in since the workload started, in the same units: tokens of prompts. Apart from what is put out.
     WorkInputUnits,
+    /// Where the work is while power comes and goes: the number of a [`crate::Place`].
+    WorkPark,
+    /// Output lost with the work's memory since it started, in its units.
+    WorkLost,
+    /// Input lost likewise.
+    WorkLostInput,
+    /// Time spent putting the work away since it started, s.
+    WorkCheckpoint,
+    /// Time spent bringing it back since it started, s.
+    WorkRestore,
+    /// Size of the newest checkpoint, MiB.
+    WorkCheckpointSize,
     /// Coolant entering the bench's cold plate, °C.
     CoolantSupply,
     /// Coolant leaving the bench's cold plate, °C.

@@ -5,7 +5,7 @@ use control::{Commands, Event, Instruments};
 use engine::devices::{Devices, Look, Unconfirmed};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use signal::{Celsius, Channel, Origin, Reading, Snapshot, Tick};
+use signal::{Celsius, Channel, Crossing, Origin, Reading, Snapshot, Tick};
 use std::time::Duration;
 use twin::card::CardTruth;
 use twin::{Card, CardSpec};
@@ -18,14 +18,15 @@ pub(crate) struct Ideal {
     plate: Celsius,
     die: Celsius,
     bench_s: f64,
+    crossing: Crossing,
 }
 
 impl Ideal {
     /// With the plate and the die where the flight model starts.
-    pub(crate) fn new(card: CardSpec, plate: Celsius, die: Celsius) -> Self {
+    pub(crate) fn new(card: CardSpec, plate: Celsius, die: Celsius, crossing: Crossing) -> Self {
         // A card as believed draws nothing at random.
         let card = Card::new(card, CardTruth::default(), ChaCha8Rng::seed_from_u64(0));
-        Self { card, plate, die, bench_s: 0.0 }
+        Self { card, plate, die, bench_s: 0.0, crossing }
     }
 
     /// The flight model's die is now this warm.
@@ -52,6 +53,11 @@ impl Devices for Ideal {
         ] {
             readings.set(channel, Reading::good(value, bench_s, Origin::Simulated));
         }
+        for (channel, value) in card.kept.channels() {
+            if let Some(value) = value {
+                readings.set(channel, Reading::good(value, bench_s, Origin::Simulated));
+            }
+        }
         let instruments = Instruments { ready: true, output_on: Some(true), ..Instruments::default() };
         Look { readings, instruments, workload_fault: None, ..Look::default() }
     }
@@ -61,6 +67,7 @@ impl Devices for Ideal {
             self.plate = target;
         }
         self.card.set_duty(commands.duty.unwrap_or(0.0));
+        self.card.set_away((!commands.power).then_some(self.crossing));
     }
 
     fn make_safe(&mut self, _within: Duration) -> (Vec<Unconfirmed>, Vec<Event>) {

@@ -149,6 +149,7 @@ impl Study {
             assume_w: None,
             unattended: false,
             policy: None,
+            crossing: None,
         }
     }
 

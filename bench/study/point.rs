@@ -144,7 +144,7 @@ fn without_rig<E>(setup: &Setup, mut take: impl FnMut(&Row) -> Result<(), E>) ->
     // Its coolant and its meters go with it: the card tells its own power, on the flight model's plate.
     (law.heat, law.servo) = (control::HeatLaw::Accelerator, control::Servo::Plate);
     let start = law.flight.view(&law.initial);
-    let mut ideal = Ideal::new(setup.believed_card(), law.interface(&law.initial), start.die.into());
+    let mut ideal = Ideal::new(setup.believed_card(), law.interface(&law.initial), start.die.into(), law.crossing);
     let dt_s = law.dt_s;
     let mut pilot = Pilot::new(law, setup.maker.clone());
     loop {

@@ -72,6 +72,9 @@ pub struct Table {
     pub counter_gap: Option<Estimate>,
 }
 
+/// What was drawn at one plate temperature, °C (`None` on no plate of ours): level and power, W, of each place.
+pub type DrawRow = (Option<f64>, Vec<(f64, f64)>);
+
 impl Table {
     /// The maps of these points, one a batch size.
     pub fn of(points: &[Point]) -> Vec<Self> {
@@ -113,7 +116,7 @@ impl Table {
     }
 
     /// Power at the level that drew it, by plate temperature (`None` where the device is on no plate of ours): means of the places that were measured.
-    pub fn draws(&self) -> Vec<(Option<f64>, Vec<(f64, f64)>)> {
+    pub fn draws(&self) -> Vec<DrawRow> {
         let mean = |figure| move |c: &Cell| Some(c.estimate(figure)?.mean);
         let row = |cells: &Vec<Cell>| {
             let plates: Vec<f64> = cells.iter().filter_map(mean(Figure::Plate)).collect();

@@ -13,7 +13,7 @@ use ratatui::backend::TestBackend;
 use ratatui::style::Color;
 use record::session::{Hello, ToScreen};
 use record::{Column, Row};
-use signal::{Request, RunState, Severity};
+use signal::{Kept, Origin, Place, Reading, Request, RunState, Severity};
 use std::time::Duration;
 
 fn painted(app: &App, width: u16, height: u16) -> TestBackend {
@@ -77,6 +77,35 @@ fn staging_and_overlays() {
     press(&mut app, "?-f");
     app.update(Message::Now(Duration::from_secs(75)));
     insta::assert_snapshot!("frozen_run_120x40", painted(&app, 120, 40));
+}
+
+/// In the shadow with the work put away, and afterwards with some of it lost.
+#[test]
+fn work_that_is_away_says_so() {
+    let mut app = flying(STAGING + 310, Palette::Dark);
+    let put = |app: &mut App, place: Place, lost: f64| {
+        let mut row = fixture::row(STAGING + 311);
+        row.set(Column::WorkUnitsPerS, 0.0);
+        for (channel, value) in (Kept { place, bytes: 3 << 30, lost_output: lost, ..Kept::default() }).channels() {
+            row.set_reading(channel, &Reading::good(value.expect("all"), 0.0, Origin::Simulated));
+        }
+        app.update(said(ToScreen::Row(Box::new(row))));
+    };
+    put(&mut app, Place::Away, 0.0);
+    insta::assert_snapshot!("away_80x24", painted(&app, 80, 24));
+    for (place, words) in [
+        (Place::Leaving, "being put away: 3072.0 MiB saved"),
+        (Place::Coming, "coming back: 3072.0 MiB saved, 8.19 k lost so far"),
+        (Place::Memory, "3072.0 MiB saved, 8.19 k lost so far"),
+    ] {
+        put(&mut app, place, if place == Place::Leaving { 0.0 } else { 8192.0 });
+        for (width, height) in [(120, 40), (80, 24)] {
+            let text = text(&app, width, height);
+            assert!(text.contains(words), "{words} at {width}x{height}:\n{text}");
+        }
+    }
+    put(&mut app, Place::Away, 0.0);
+    assert!(text(&app, 40, 12).contains("work away"), "{}", text(&app, 40, 12));
 }
 
 #[test]

@@ -3,11 +3,12 @@
 //! What is published and what is assumed is said at each number of `[card]` in the rig file. The card is power-capped: at full
 //! duty it draws its limit whatever the die temperature, and a hotter die, which leaks more, gets less work out of it.
 
+use crate::parked::{Parked, StateSpec};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Normal};
 use serde::{Deserialize, Serialize};
-use signal::Section;
+use signal::{Crossing, Kept, Section};
 
 /// NVML clock-event reason bits (nvml.h, `nvmlClocksEventReason*`).
 mod reason {
@@ -39,6 +40,8 @@ pub struct CardSpec {
     pub core_mhz: f64,
     /// Memory clock, MHz.
     pub memory_mhz: f64,
+    /// What its work keeps in memory, and how fast that moves.
+    pub state: StateSpec,
 }
 
 /// Width of the band over which a throttling card falls to half its work, K (assumed).
@@ -93,6 +96,7 @@ impl CardSpec {
             slowdown_degc: card.number("slowdown_degc", 30.0..=120.0),
             core_mhz: card.number("core_mhz", 1.0..=10_000.0),
             memory_mhz: card.number("memory_mhz", 1.0..=50_000.0),
+            state: StateSpec::read(&card.optional_section("state")),
         };
         if spec.idle_w >= spec.full_w {
             card.problem("idle_w", format_args!("{} W is not below full_w = {} W", spec.idle_w, spec.full_w));
@@ -135,6 +139,9 @@ pub struct CardReading {
     pub throttle: u32,
     /// Work done since power-up.
     pub units: f64,
+    /// What putting the work away in eclipses came to.
+    #[serde(default)]
+    pub kept: Kept,
 }
 
 /// The card's state.
@@ -153,6 +160,7 @@ pub struct Card {
     units: f64,
     throttle: u32,
     busy: f64,
+    parked: Parked,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -165,6 +173,7 @@ impl Card {
     /// A card that has been idle for long.
     pub fn new(spec: CardSpec, truth: CardTruth, rng: ChaCha8Rng) -> Self {
         let average_w = spec.idle_w;
+        let parked = Parked::new(spec.state);
         let pace = Pace { start_s: 0.0, length_s: PACE_PERIOD_S };
         Self {
             spec,
@@ -180,6 +189,7 @@ impl Card {
             units: 0.0,
             throttle: reason::IDLE,
             busy: 0.0,
+            parked,
         }
     }
 
@@ -193,10 +203,16 @@ impl Card {
         self.duty = if duty.is_finite() { duty.clamp(0.0, 1.0) } else { 0.0 };
     }
 
+    /// Takes the power for the work away, which then crosses the time without it like this; `None` gives it back.
+    pub fn set_away(&mut self, away: Option<Crossing>) {
+        self.parked.want(away);
+    }
+
     /// Advances by `dt_s` at the given true die temperature; returns the true board power in W, all of which is heat.
     pub fn advance(&mut self, dt_s: f64, die_degc: f64) -> f64 {
         self.time_s += dt_s;
-        let allowed = self.spec.allowed(self.duty, die_degc);
+        let in_memory = self.parked.advance(dt_s, self.units);
+        let allowed = if in_memory { self.spec.allowed(self.duty, die_degc) } else { 0.0 };
         self.busy = if self.truth.artefacts { self.paced(allowed) } else { allowed };
         let power = self.spec.idle_w + self.busy * (self.spec.full_w - self.spec.idle_w);
         self.units += self.busy * self.spec.units_per_s * (1.0 + self.truth.work_gain) * self.spec.leak(die_degc) * dt_s;
@@ -240,6 +256,7 @@ impl Card {
             utilisation_pct: self.duty * 100.0,
             throttle: self.throttle,
             units: self.units,
+            kept: self.parked.kept(),
         }
     }
 }

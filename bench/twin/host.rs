@@ -428,6 +428,7 @@ fn serve_card(shared: &Shared, mut stream: UnixStream) {
         let answer = {
             let (_, mut world) = shared.now();
             world.set_duty(command.duty.unwrap_or(0.0));
+            world.set_away(command.away);
             world.read_card()
         };
         *shared.card_seen.lock().unwrap_or_else(PoisonError::into_inner) = command.duty.map(|_| Instant::now());

@@ -14,6 +14,7 @@ pub mod host;
 pub mod joined;
 pub mod link;
 pub mod modbus_device;
+pub mod parked;
 pub mod plant;
 pub mod sizing;
 pub mod te_controller;

@@ -5,6 +5,7 @@
 
 use crate::card::CardReading;
 use serde::{Deserialize, Serialize};
+use signal::Crossing;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -17,6 +18,9 @@ use thiserror::Error;
 pub struct CardCommand {
     /// Share of time the workload may work, 0..=1.
     pub duty: Option<f64>,
+    /// The power for the work is taken away, and this is how it crosses that; `None` while power is there.
+    #[serde(default)]
+    pub away: Option<Crossing>,
 }
 
 /// The line an emulator prints on standard output once everything listens.

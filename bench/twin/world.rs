@@ -15,7 +15,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use rig::{CoolantRule, RigFile, ServoNode};
-use signal::{Celsius, Kelvin, Section};
+use signal::{Celsius, Crossing, Kelvin, Section};
 use std::f64::consts::TAU;
 
 /// Resistance from sink to room with the fan standing still, over that with it running (assumed: natural over forced convection).
@@ -334,6 +334,11 @@ impl World {
     /// Paces the card's workload.
     pub fn set_duty(&mut self, duty: f64) {
         self.card.set_duty(duty);
+    }
+
+    /// Takes the power for the card's work away; `None` gives it back.
+    pub fn set_away(&mut self, away: Option<Crossing>) {
+        self.card.set_away(away);
     }
 
     /// What the card's driver says.

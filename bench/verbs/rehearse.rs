@@ -56,6 +56,9 @@ pub(crate) fn rehearse(args: &RehearseArgs) -> Result<Exit> {
                 );
             }
         }
+        if setup.law.crossing.drops() && told.restart_tax.is_none() {
+            say!("  tax       of {} on a real device nothing is predicted: the run measures it", setup.law.crossing);
+        }
         if let Some(map) = &setup.work_map {
             let edge = if map.clamped { ", its edge where the plan leaves it" } else { "" };
             say!("  plan by   {} (seal {}{edge})", map.name, map.seal.get(..16).unwrap_or(&map.seal));
@@ -137,6 +140,11 @@ pub(crate) fn print(title: &str, told: &Rehearsal) -> Result<()> {
     }
     if let (Some(power), Some(work)) = (told.power_w, told.work) {
         say!("  mean      {power:.1} W of board power; {work:.0} {}s in all", told.unit);
+    }
+    if let Some(tax) = &told.restart_tax {
+        for line in tax.told(&told.unit, None).lines() {
+            say!("  {}", line.replacen("restart tax ", "tax       ", 1).replacen("            put", "          put", 1));
+        }
     }
     Ok(())
 }

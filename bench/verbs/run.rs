@@ -40,6 +40,7 @@ fn setup(args: &RunArgs) -> Result<engine::setup::Setup> {
 
 fn options(args: &RunArgs) -> Result<RunOptions> {
     Ok(RunOptions {
+        keep_checkpoints: args.keep_checkpoints,
         out: args.out.clone(),
         program: std::env::current_exe().context("cannot find this program's own file")?,
         emulator: args.emulator.clone(),
@@ -193,6 +194,10 @@ impl Line {
                 }
                 if let Some(work) = row.get(Column::WorkUnits) {
                     let _ = write!(text, "  {work:.0} {}s", self.unit);
+                }
+                let away = row.get(Column::WorkParkState).and_then(signal::Place::of_number).and_then(signal::Place::words);
+                if let Some(words) = away {
+                    let _ = write!(text, "  work {words}");
                 }
                 if let Some(eta) = eta_s {
                     let _ = write!(text, "  {} to go", rehearse::clock(*eta));

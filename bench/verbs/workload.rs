@@ -4,11 +4,12 @@ use crate::exit::{BadInput, Exit};
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use serde_json::json;
+use signal::{Crossing, Place};
 use std::ffi::OsString;
 use std::io::BufReader;
 use std::time::{Duration, Instant};
 use workload::transformer::Preset;
-use workload::{Spec, Start, Workload};
+use workload::{Keeping, Spec, Start, Workload};
 
 /// How often the duty is renewed and the counters are read.
 const LOOK: Duration = Duration::from_millis(250);
@@ -62,6 +63,9 @@ pub(crate) struct BenchArgs {
     /// Seed of weights, prompts and pacing
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Half-way through, take its power away and give it back once it is gone: checkpoint or restart, and say what that cost
+    #[arg(long, default_value = "idle")]
+    eclipse: Crossing,
     /// Print the figures as JSON
     #[arg(long)]
     json: bool,
@@ -143,11 +147,14 @@ fn bench(args: &BenchArgs) -> Result<Exit> {
         return Err(BadInput(format!("the workload `{spec}` does nothing here: choose cpu, openai:… or command:…")).into());
     }
     let program = std::env::current_exe().context("cannot find the program itself, which guards the work")?;
-    let start = Start { seed: args.seed, program: Some(&program), ..Start::default() };
+    let files = std::env::temp_dir().join(format!("orbitbench-checkpoints-{}", std::process::id()));
+    let keeping = Keeping { crossing: args.eclipse, folder: files.clone() };
+    let start = Start { seed: args.seed, program: Some(&program), keeping: Some(&keeping), ..Start::default() };
     let mut work = spec.start(&start).map_err(|why| BadInput(why.to_string()))?;
     let begun = Instant::now();
     let mut first: Option<Look> = None;
     let mut told = Instant::now();
+    let mut eclipse = Eclipse::of(args.eclipse);
     let last = loop {
         work.set_duty(args.duty);
         std::thread::sleep(LOOK);
@@ -155,6 +162,10 @@ fn bench(args: &BenchArgs) -> Result<Exit> {
         for remark in work.remarks() {
             eprintln!("{remark}");
         }
+        for told in work.told() {
+            eprintln!("{}: {}", told.kind, told.message);
+        }
+        eclipse.look(work.as_mut(), first.as_ref(), args.duration);
         if let Err(why) = work.healthy() {
             work.stop(END);
             return Err(BadInput(why).into());
@@ -173,21 +184,34 @@ fn bench(args: &BenchArgs) -> Result<Exit> {
             told = Instant::now();
             eprintln!("{:6.1} s  {}", look.at.duration_since(since.at).as_secs_f64(), said(look.rates(&since), work.unit()));
         }
-        if look.at.duration_since(since.at).as_secs_f64() >= args.duration {
+        if look.at.duration_since(since.at).as_secs_f64() >= args.duration && eclipse.is_over(work.as_ref()) {
             break (since, look);
         }
     };
     let (since, look) = last;
     let (output, input) = look.rates(&since);
     let (unit, what, figures) = (work.unit().to_owned(), work.describe(), work.figures());
+    let kept = work.kept();
     let ended = work.stop(END);
+    let _ = std::fs::remove_dir_all(&files);
     if args.json {
         let report = json!({"workload": what, "unit": unit, "duty": args.duty, "seconds": look.at.duration_since(since.at).as_secs_f64(),
-                            "output_units_per_s": output, "input_units_per_s": input, "figures": figures});
+                            "output_units_per_s": output, "input_units_per_s": input, "figures": figures, "kept": kept});
         say!("{}", serde_json::to_string_pretty(&report)?);
     } else {
         say!("{what}");
         say!("{}", said((output, input), &unit));
+        if let Some(kept) = kept {
+            say!(
+                "put away {} time(s): {:.2} MiB in {:.3} s, back in {:.3} s; {} {unit}s put out and {} taken in lost and done again",
+                kept.pauses,
+                kept.bytes as f64 / 1_048_576.0,
+                kept.write_s,
+                kept.restore_s,
+                kept.lost_output,
+                kept.lost_input
+            );
+        }
         for (name, value) in &figures {
             say!("  {name:<32} {value:.6}");
         }
@@ -196,6 +220,40 @@ fn bench(args: &BenchArgs) -> Result<Exit> {
         return Err(anyhow::anyhow!("the work did not confirm that it ended; look for what is left of `{spec}`"));
     }
     Ok(Exit::Done)
+}
+
+/// An eclipse in the middle of a bench.
+enum Eclipse {
+    Ahead,
+    Dark,
+    Over,
+}
+
+impl Eclipse {
+    const fn of(crossing: Crossing) -> Self {
+        if crossing.drops() { Self::Ahead } else { Self::Over }
+    }
+
+    /// It was, and the work is back.
+    fn is_over(&self, work: &dyn Workload) -> bool {
+        matches!(self, Self::Over) && work.kept().is_none_or(|kept| kept.place == Place::Memory)
+    }
+
+    fn look(&mut self, work: &mut dyn Workload, first: Option<&Look>, duration_s: f64) {
+        let place = work.kept().map(|kept| kept.place);
+        match self {
+            Self::Ahead if first.is_some_and(|since| since.at.elapsed().as_secs_f64() >= duration_s / 2.0) => {
+                work.power(false);
+                *self = Self::Dark;
+            }
+            // In memory after all: it did not go, and has said so.
+            Self::Dark if matches!(place, Some(Place::Away | Place::Memory)) => {
+                work.power(true);
+                *self = Self::Over;
+            }
+            Self::Ahead | Self::Dark | Self::Over => {}
+        }
+    }
 }
 
 fn said((output, input): (Option<f64>, Option<f64>), unit: &str) -> String {

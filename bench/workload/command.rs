@@ -8,18 +8,22 @@
 //! - it prints `{"t":12.5,"units":64,"unit":"token","phase":"decode"}`: units done **since its previous line**;
 //! - it may print `{"t":12.5,"remark":"..."}` for an event, `{"t":12.5,"fault":"..."}` while something is wrong (`""` once it is not), and
 //!   `{"t":12.5,"figures":{"time_to_first_token_p95_s":0.1}}` for the summary;
+//! - if the run has its work put away in eclipses (`ORBITBENCH_ECLIPSE` is `checkpoint` or `restart`), see `command/away.rs`;
 //! - it ends when its input ends, or at SIGTERM. What is left of its process group is killed.
 //!
 //! In a run it is a guard that starts the command and ends it when we are killed or stopped; see `guard`.
 //!
 //! Not here: restarts. Nothing here blocks on the command: pipes have threads of their own that are never joined.
 
+mod away;
 pub mod line;
 
 use crate::pace::PERIOD_S;
-use crate::{Error, LEASE, Workload, guard};
+use crate::{Error, Keeping, LEASE, Told, Workload, guard};
+use away::Absence;
 use line::{Note, Report, Tally};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use signal::Kept;
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
 use std::io::{BufReader, Read, Write};
@@ -47,11 +51,13 @@ pub struct Options {
     pub environment: Vec<(String, String)>,
     /// The program that can guard: ourselves. Without one a command that heeds nothing outlives us if we are killed.
     pub guard: Option<PathBuf>,
+    /// How it crosses a time without power.
+    pub keeping: Keeping,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { seed: 0, lease: LEASE, environment: Vec::new(), guard: None }
+        Self { seed: 0, lease: LEASE, environment: Vec::new(), guard: None, keeping: Keeping::default() }
     }
 }
 
@@ -93,6 +99,7 @@ struct State {
     silent: bool,
     /// How it ended, if it has.
     ended: Option<String>,
+    absence: Absence,
 }
 
 impl State {
@@ -112,6 +119,12 @@ impl State {
             }
             if let Some(figures) = note.figures {
                 self.figures = figures;
+            }
+            if let Some(answer) = note.checkpoint {
+                self.absence.left(&answer, Instant::now());
+            }
+            if let Some(answer) = note.restore {
+                self.absence.came(&answer, Instant::now());
             }
             self.guarded = self.guarded.or(note.group.and_then(Pid::from_raw));
             // One line may be both.
@@ -168,6 +181,7 @@ impl Command {
             .env("ORBITBENCH_LEASE_S", options.lease.as_secs_f64().to_string())
             .env("ORBITBENCH_PERIOD_S", PERIOD_S.to_string())
             .env("ORBITBENCH_SEED", options.seed.to_string())
+            .env("ORBITBENCH_ECLIPSE", options.keeping.crossing.word())
             .envs(options.environment.iter().map(|(k, v)| (k, v)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -179,7 +193,10 @@ impl Command {
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         // From here on the drop of this ends the child, whatever goes wrong.
         let started = Self { text: text.to_owned(), child, group, shared: Arc::clone(&shared), unit: OnceLock::new(), over: false };
-        shared.update(|state| state.unsent = Some(0.0));
+        shared.update(|state| {
+            state.unsent = Some(0.0);
+            state.absence = Absence::new(&options.keeping);
+        });
         let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
             return Err(failed(std::io::Error::other("its pipes are missing")));
         };
@@ -262,8 +279,9 @@ fn tell(shared: &Shared, mut stdin: ChildStdin, lease: Duration) {
     while !state.closing {
         if let Some(duty) = state.unsent.take() {
             state.working = duty > 0.0;
+            let told = line::control(duty, state.absence.asks());
             drop(state);
-            if stdin.write_all(line::control(duty).as_bytes()).and_then(|()| stdin.flush()).is_err() {
+            if stdin.write_all(told.as_bytes()).and_then(|()| stdin.flush()).is_err() {
                 return;
             }
             state = shared.state();
@@ -350,6 +368,18 @@ impl Workload for Command {
 
     fn remarks(&mut self) -> Vec<String> {
         self.shared.state().remarks.drain(..).collect()
+    }
+
+    fn power(&mut self, there: bool) {
+        self.shared.update(|state| state.absence.power(there, Instant::now()));
+    }
+
+    fn kept(&self) -> Option<Kept> {
+        self.shared.state().absence.kept()
+    }
+
+    fn told(&mut self) -> Vec<Told> {
+        self.shared.state().absence.told(Instant::now())
     }
 
     fn stop(mut self: Box<Self>, within: Duration) -> bool {

@@ -2,15 +2,18 @@
 //!
 //! Not here: what is computed (`generate`, `train`), when (`pace`), threads and counts (`worker`).
 
+use crate::eclipse::Identity;
 use crate::generate::{Generator, Known, Sampling, Task};
+use crate::job::Job;
 use crate::model::Model;
 use crate::pace::Pace;
+use crate::parking::{Keeping, Parking};
 use crate::train::Trainer;
-use crate::transformer::Config;
+use crate::transformer::{Config, Weights};
 use crate::worker::Worker;
 use crate::{Error, LEASE};
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 /// What to work on.
@@ -68,12 +71,45 @@ fn fits(config: &Config, plan: &Plan, available: Option<u64>) -> Result<(), Erro
 }
 
 /// Starts with the usual lease, idle. The threads build the weights and the answer to check against themselves, so this returns at once.
-pub fn start(plan: &Plan, seed: u64) -> Result<Worker, Error> {
-    start_leased(plan, seed, LEASE)
+pub fn start(plan: &Plan, seed: u64, keeping: &Keeping) -> Result<Worker, Error> {
+    start_leased(plan, seed, keeping, LEASE)
+}
+
+/// Weights that all threads share, for as long as one of them works: after an eclipse the first one makes them anew.
+struct Shared {
+    plan: Plan,
+    config: Config,
+    seed: u64,
+    weights: Mutex<Weak<Weights>>,
+    /// The answer to check against: it is not the worker's, and outlives its memory.
+    known: OnceLock<Arc<Known>>,
+}
+
+impl Shared {
+    fn weights(&self) -> Result<(Arc<Weights>, Arc<Known>), String> {
+        let mut held = self.weights.lock().unwrap_or_else(PoisonError::into_inner);
+        let weights = match held.upgrade() {
+            Some(weights) => weights,
+            None => Arc::new(self.plan.model.weights(self.config, self.seed)?),
+        };
+        *held = Arc::downgrade(&weights);
+        let known = Arc::clone(self.known.get_or_init(|| Arc::new(Known::of(&weights, self.seed))));
+        Ok((weights, known))
+    }
+
+    fn job(&self, batch: usize, seed: u64) -> Result<Box<dyn Job>, String> {
+        let (weights, known) = self.weights()?;
+        if self.plan.task == Task::Train {
+            return Ok(Box::new(Trainer::new((*weights).clone(), seed)));
+        }
+        let mut generator = Generator::with(weights, batch, Sampling::Seeded, seed, self.plan.task);
+        generator.check_against(known);
+        Ok(Box::new(generator))
+    }
 }
 
 /// As [`start`], with another lease.
-pub fn start_leased(plan: &Plan, seed: u64, lease: Duration) -> Result<Worker, Error> {
+pub fn start_leased(plan: &Plan, seed: u64, keeping: &Keeping, lease: Duration) -> Result<Worker, Error> {
     let c = plan.model.config()?;
     fits(&c, plan, available())?;
     let batch = plan.batch(&c);
@@ -85,30 +121,23 @@ pub fn start_leased(plan: &Plan, seed: u64, lease: Duration) -> Result<Worker, E
         plan.threads,
     );
     // Made before the threads: if one cannot be had, the drop of this ends the others.
-    let worker = Worker::new(lease, description);
-    let weights = Arc::new(OnceLock::new());
+    let worker = Worker::new(lease, keeping.crossing, description);
+    let shared = Arc::new(Shared { plan: plan.clone(), config: c, seed, weights: Mutex::default(), known: OnceLock::new() });
     for index in 0..plan.threads {
-        let weights = Arc::clone(&weights);
-        let plan = plan.clone();
+        let shared = Arc::clone(&shared);
         let own_seed = seed.wrapping_add((index as u64) << 32);
+        let identity = Identity {
+            model: plan.model.to_string(),
+            shape: format!("{c:?}"),
+            task: plan.task.name().to_owned(),
+            number: "f32".to_owned(),
+            seed,
+            batch,
+            worker: index,
+        };
+        let parking = Parking::new(keeping.clone(), identity);
         worker.spawn(format!("work-{index}"), move |hand| {
-            let ready = weights.get_or_init(|| {
-                let weights = plan.model.weights(c, seed)?;
-                let known = Known::of(&weights, seed);
-                Ok::<_, String>((Arc::new(weights), Arc::new(known)))
-            });
-            match ready {
-                Ok((weights, _)) if plan.task == Task::Train => {
-                    let mut trainer = Trainer::new((**weights).clone(), own_seed);
-                    hand.work(Pace::new(seed), || trainer.step());
-                }
-                Ok((weights, known)) => {
-                    let mut generator = Generator::with(Arc::clone(weights), batch, Sampling::Seeded, own_seed, plan.task);
-                    generator.check_against(Arc::clone(known));
-                    hand.work(Pace::new(seed), || generator.step());
-                }
-                Err(why) => hand.fail(why.clone()),
-            }
+            hand.work(Pace::new(seed), parking, &mut || shared.job(batch, own_seed));
         })?;
     }
     Ok(worker)

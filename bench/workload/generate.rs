@@ -10,7 +10,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use std::sync::Arc;
 use thiserror::Error;
 
-mod checkpoint;
+pub(crate) mod checkpoint;
 mod known;
 
 pub use known::Known;
@@ -106,6 +106,8 @@ pub enum Wrong {
 #[derive(Debug)]
 struct Sequence {
     rng: ChaCha8Rng,
+    /// The prompt, the last token first, and where the draws stood when it was asked: whoever asked can ask again.
+    asked: (Vec<u32>, u128),
     /// Tokens of the prompt that are still to be taken in, the last first.
     prompt: Vec<u32>,
     next: u32,
@@ -117,6 +119,20 @@ impl Sequence {
     fn ask(&mut self, task: Task, c: &Config) {
         self.prompt = (0..task.prompt(c.context)).map(|_| below(&mut self.rng, c.vocabulary)).collect();
         self.prompt.reverse();
+        self.asked = (self.prompt.clone(), self.rng.get_word_pos());
+    }
+
+    /// What was taken in and put out for the present prompt, `length` tokens being held.
+    fn unfinished(&self, length: usize) -> Done {
+        let prompt = self.asked.0.len();
+        // The prompt's last token already yields one.
+        if self.prompt.is_empty() { Done { input: prompt, output: length + 1 - prompt } } else { Done { input: length, output: 0 } }
+    }
+
+    /// As it was when it was asked.
+    fn rewind(&mut self) {
+        self.prompt.clone_from(&self.asked.0);
+        self.rng.set_word_pos(self.asked.1);
     }
 }
 
@@ -156,7 +172,7 @@ impl Generator {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
             rng.set_stream(i as u64);
             let ends_at = ends.start + (ends.end - ends.start) * (batch - i) / batch;
-            let mut sequence = Sequence { rng, prompt: Vec::new(), next: 0, ends_at };
+            let mut sequence = Sequence { rng, asked: (Vec::new(), 0), prompt: Vec::new(), next: 0, ends_at };
             sequence.ask(task, &c);
             sequence
         });
@@ -239,6 +255,20 @@ impl Generator {
             }
         }
         Ok(done)
+    }
+
+    /// What would be lost now with the memory: input and output of sequences that are not complete.
+    pub fn unfinished(&self) -> Done {
+        let parts = self.sequences.iter().enumerate().map(|(i, s)| s.unfinished(self.engine.length(i)));
+        parts.fold(Done::default(), |a, b| Done { input: a.input + b.input, output: a.output + b.output })
+    }
+
+    /// Loses what the sequences hold: every prompt is asked again.
+    pub fn rewind(&mut self) {
+        for (i, sequence) in self.sequences.iter_mut().enumerate() {
+            sequence.rewind();
+            self.engine.restart(i);
+        }
     }
 
     /// The token that each sequence takes next, unless that is one of its prompt.

@@ -124,7 +124,7 @@ fn attend(heard: &Receiver<Heard>, say: &SyncSender<String>, lease: Duration) ->
             Ok(Heard::Ended) => return true,
             Ok(Heard::Over | Heard::Asked) => return false,
             Err(RecvTimeoutError::Timeout) if !idle => {
-                let _ = say.try_send(control(0.0));
+                let _ = say.try_send(control(0.0, None));
                 idle = true;
             }
             Err(_) => {

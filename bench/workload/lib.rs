@@ -8,16 +8,19 @@
 pub mod command;
 pub mod cpu;
 pub mod decoder;
+pub mod eclipse;
 pub mod engine;
 pub mod generate;
 mod gguf;
 pub mod gpu;
 pub mod guard;
+mod job;
 pub mod latency;
 pub mod model;
 pub mod none;
 pub mod openai;
 pub mod pace;
+mod parking;
 mod product;
 mod reference;
 mod replicas;
@@ -28,8 +31,10 @@ pub mod train;
 pub mod transformer;
 pub mod worker;
 
+pub use parking::Keeping;
 pub use spec::{Spec, Start};
 
+use signal::Kept;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use thiserror::Error;
@@ -69,8 +74,33 @@ pub trait Workload: Send {
         Vec::new()
     }
 
+    /// Power for the work is there, or is taken away until this is said again: work that was started to be put away then drops its memory, and is brought
+    /// back when power returns. Other work idles and keeps it. Returns at once; saying the same again does nothing.
+    fn power(&mut self, _there: bool) {}
+
+    /// What being put away came to. `None` where the work keeps its memory.
+    fn kept(&self) -> Option<Kept> {
+        None
+    }
+
+    /// What being put away and brought back had to say since the last call.
+    fn told(&mut self) -> Vec<Told> {
+        Vec::new()
+    }
+
     /// Ends the work. True if it has ended before `within` was over; false if something may still be running. Never takes longer.
     fn stop(self: Box<Self>, within: Duration) -> bool;
+}
+
+/// Something worth an event of its own kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// `checkpoint` or `restore`.
+    pub kind: &'static str,
+    /// It did not go as it should.
+    pub wrong: bool,
+    /// What happened.
+    pub message: String,
 }
 
 /// Why a workload cannot be started.
@@ -83,6 +113,14 @@ pub enum Error {
         text: String,
         /// What to type.
         hint: String,
+    },
+    /// The work cannot be put away.
+    #[error("cannot put `{work}` away in an eclipse: {why}; choose --eclipse idle")]
+    Stays {
+        /// What was typed.
+        work: String,
+        /// Why not.
+        why: &'static str,
     },
     /// The virtual card's work was asked for here.
     #[error("cannot start the virtual card's work by itself: the twin does it")]

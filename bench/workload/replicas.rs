@@ -2,7 +2,8 @@
 //!
 //! Not here: where each works.
 
-use crate::Workload;
+use crate::{Told, Workload};
+use signal::Kept;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -45,6 +46,22 @@ impl Workload for Replicas {
     fn remarks(&mut self) -> Vec<String> {
         let each = self.0.iter_mut().enumerate();
         each.flat_map(|(k, w)| w.remarks().into_iter().map(move |said| format!("replica {}: {said}", k + 1))).collect()
+    }
+
+    fn power(&mut self, there: bool) {
+        self.0.iter_mut().for_each(|w| w.power(there));
+    }
+
+    /// Put away with the last of them, back with the last of them; what is lost is lost together.
+    fn kept(&self) -> Option<Kept> {
+        let each: Option<Vec<Kept>> = self.0.iter().map(|w| w.kept()).collect();
+        each?.into_iter().reduce(Kept::beside)
+    }
+
+    fn told(&mut self) -> Vec<Told> {
+        let each = self.0.iter_mut().enumerate();
+        each.flat_map(|(k, w)| w.told().into_iter().map(move |t| Told { message: format!("replica {}: {}", k + 1, t.message), ..t }))
+            .collect()
     }
 
     /// All are idle at once, whichever is ended first.

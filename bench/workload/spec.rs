@@ -7,7 +7,8 @@ use crate::model::Model;
 use crate::none::Observe;
 use crate::openai::{Config, OpenAi};
 use crate::transformer::Preset;
-use crate::{Error, Workload, gpu, serve};
+use crate::{Error, Keeping, Workload, gpu, serve};
+use signal::Crossing;
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
@@ -50,6 +51,8 @@ pub struct Start<'a> {
     pub program: Option<&'a Path>,
     /// The GPUs that are measured, by UUID: those that `cuda` means where it names none.
     pub measured: &'a [String],
+    /// How the work crosses a time without power; in memory if left out.
+    pub keeping: Option<&'a Keeping>,
 }
 
 const CHOICES: &str = "expected `virtual` (the twin's card), `cpu` or `cpu:tiny:2:mixed` (the built-in transformer or a GGUF or safetensors file on so many host threads: decode, prefill, mixed or train), \
@@ -58,19 +61,39 @@ const CHOICES: &str = "expected `virtual` (the twin's card), `cpu` or `cpu:tiny:
                        `command:…` (a shell command of yours that speaks JSON lines) or `none` (only observe)";
 
 impl Spec {
+    /// Refuses a way over an eclipse that this work cannot go.
+    pub fn crosses(&self, crossing: Crossing) -> Result<(), Error> {
+        let why = match self {
+            _ if !crossing.drops() => return Ok(()),
+            Self::None => "the work is somebody else's, and nobody here can save or drop it",
+            Self::OpenAi { .. } => "the state is in the server, and no OpenAI-compatible one is asked to save or drop it",
+            Self::Virtual | Self::Cpu(_) | Self::Cuda(_) | Self::Auto(_) | Self::Command(_) => return Ok(()),
+        };
+        Err(Error::Stays { work: self.to_string(), why })
+    }
+
     /// Starts the work, at duty 0.
     pub fn start(&self, with: &Start<'_>) -> Result<Box<dyn Workload>, Error> {
-        let Start { seed, environment, program, measured } = *with;
-        let options = || Options { seed, environment: environment.to_vec(), guard: program.map(Path::to_owned), ..Options::default() };
+        let Start { seed, environment, program, measured, keeping } = *with;
+        let keeping = keeping.cloned().unwrap_or_default();
+        self.crosses(keeping.crossing)?;
+        let options = || Options {
+            seed,
+            environment: environment.to_vec(),
+            guard: program.map(Path::to_owned),
+            keeping: keeping.clone(),
+            ..Options::default()
+        };
         match self {
             Self::Virtual => Err(Error::Virtual),
             Self::None => Ok(Box::new(Observe)),
-            Self::Cpu(plan) => Ok(Box::new(cpu::start(plan, seed)?)),
-            Self::Cuda(plan) => gpu::Gpu::start(plan, seed, measured),
+            Self::Cpu(plan) => Ok(Box::new(cpu::start(plan, seed, &keeping)?)),
+            Self::Cuda(plan) => gpu::Gpu::start(plan, seed, measured, &keeping),
             Self::Auto(plan) => match gpu::usable() {
-                Ok(()) => gpu::Gpu::start(plan, seed, measured),
+                Ok(()) => gpu::Gpu::start(plan, seed, measured, &keeping),
                 Err(why) => {
-                    let worker = cpu::start(&Plan { model: plan.model.clone(), threads: 1, task: plan.task, batch: plan.batch }, seed)?;
+                    let plan = Plan { model: plan.model.clone(), threads: 1, task: plan.task, batch: plan.batch };
+                    let worker = cpu::start(&plan, seed, &keeping)?;
                     worker.remark(format!("working on the host's CPU: {why}"));
                     Ok(Box::new(worker))
                 }

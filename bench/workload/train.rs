@@ -4,12 +4,14 @@
 //! The text is a walk by a fixed random map from token to token: it can be learned, so that a machine that computes wrongly is found out by a loss that does not fall.
 //! Not here: time. `reference.rs` knows nothing of gradients: the tests differentiate it by differences.
 
+use crate::generate::checkpoint::{bytes, load_draws, save_draws};
 use crate::generate::{Done, Wrong, below};
 use crate::product::{Into, Matrix};
 use crate::reference::{self, Source};
 use crate::transformer::{Config, Layer, Weights};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
+use std::io::{self, Read, Write};
 
 /// Tokens of a step.
 const TOKENS: usize = 64;
@@ -18,6 +20,8 @@ const RATE: f32 = 1e-3;
 const DECAY: (f32, f32) = (0.9, 0.999);
 /// Steps between looks at whether the loss has fallen.
 const LOOK: u64 = 200;
+/// Numbers written at once.
+const PIECE: usize = 1 << 18;
 /// Tokens on which the first loss is compared with the reference's.
 const CHECKED: usize = 4;
 
@@ -48,6 +52,18 @@ impl Text {
     }
 }
 
+impl Text {
+    /// Where the walk stands; the map is the seed's.
+    pub(crate) fn save(&self, out: &mut dyn Write) -> io::Result<()> {
+        save_draws(&self.rng, out)
+    }
+
+    pub(crate) fn load(&mut self, input: &mut dyn Read) -> io::Result<()> {
+        self.rng = load_draws(input)?;
+        Ok(())
+    }
+}
+
 /// How far learning has come, and whether it is learning.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Progress {
@@ -66,6 +82,22 @@ impl Progress {
     /// Mean loss of the latest steps.
     pub(crate) const fn loss(&self) -> f64 {
         self.recent
+    }
+
+    pub(crate) fn save(&self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(&self.steps.to_le_bytes())?;
+        out.write_all(&[u8::from(self.first.is_some())])?;
+        out.write_all(&self.first.unwrap_or(0.0).to_le_bytes())?;
+        out.write_all(&self.recent.to_le_bytes())
+    }
+
+    pub(crate) fn load(&mut self, input: &mut dyn Read) -> io::Result<()> {
+        self.steps = u64::from_le_bytes(bytes(input)?);
+        let [any] = bytes(input)?;
+        let first = f64::from_le_bytes(bytes(input)?);
+        self.first = (any != 0).then_some(first);
+        self.recent = f64::from_le_bytes(bytes(input)?);
+        Ok(())
     }
 
     /// Takes note of a step's loss.
@@ -127,6 +159,50 @@ impl Trainer {
         self.update();
         self.progress.took(loss)?;
         Ok(Done { input: 0, output: text.len() - 1 })
+    }
+
+    /// Writes where learning stands: progress, text, weights and both means of the gradient.
+    pub fn save(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        self.progress.save(out)?;
+        self.text.save(out)?;
+        let mut bytes = Vec::new();
+        self.each(|numbers| {
+            for piece in numbers.chunks(PIECE) {
+                bytes.clear();
+                bytes.extend(piece.iter().flat_map(|x| x.to_le_bytes()));
+                out.write_all(&bytes)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Goes on from there: the losses that follow are the same as without.
+    pub fn load(&mut self, input: &mut dyn Read) -> io::Result<()> {
+        self.progress.load(input)?;
+        self.text.load(input)?;
+        let mut bytes = Vec::new();
+        self.each(|numbers| {
+            for piece in numbers.chunks_mut(PIECE) {
+                bytes.resize(4 * piece.len(), 0);
+                input.read_exact(&mut bytes)?;
+                for (x, b) in piece.iter_mut().zip(bytes.chunks_exact(4)) {
+                    *x = f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Everything that a step changes and the next one needs.
+    fn each(&mut self, mut go: impl FnMut(&mut [f32]) -> io::Result<()>) -> io::Result<()> {
+        for weights in parameters(&mut self.weights) {
+            go(weights)?;
+        }
+        for (m, v) in &mut self.means {
+            go(m)?;
+            go(v)?;
+        }
+        Ok(())
     }
 
     /// Mean loss of the latest steps.

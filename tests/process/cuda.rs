@@ -213,3 +213,19 @@ fn the_script_for_a_real_gpu_measures_the_engine() {
         assert!(table.contains("ABSENT") && table.contains("ours out/s"), "{table}");
     }
 }
+
+#[test]
+fn work_on_a_gpu_is_put_away_with_its_context_and_brought_back() {
+    let Some(doubled) = Doubled::new() else { return };
+    for (task, crossing, loses) in [("decode:f32", "checkpoint", false), ("mixed", "restart", true), ("train", "checkpoint", false)] {
+        let arguments = format!("workload bench cuda:tiny:{task}:batch=2 --duration 0.3s --eclipse {crossing} --json");
+        let done = Process::spawn(&mut doubled.command(&arguments)).end().with(0);
+        let report: serde_json::Value = serde_json::from_str(&done.out).expect("JSON");
+        let kept = &report["kept"];
+        assert_eq!((kept["pauses"].as_u64(), kept["place"].as_str()), (Some(1), Some("memory")), "{task}: {kept}");
+        assert_eq!(kept["lost_output"].as_f64().is_some_and(|lost| lost > 0.0), loses, "{task}: {kept}");
+        assert!(done.err.contains("back in memory"), "{}", done.err);
+        let left = std::fs::read_to_string(doubled.bench.path("cuda/released")).expect("the context was given back");
+        assert!(left.contains("allocations left 0, streams left 0, modules left 0, graphs left 0"), "{left}");
+    }
+}

@@ -98,7 +98,8 @@ pub fn check(order: &Order, tell: &mut dyn FnMut(&str)) -> Result<(Checked, Opti
             seed: order.seed,
             environment: &[],
             program: order.program.as_deref(),
-            measured: identity.uuid.as_ref().map_or(&[], std::slice::from_ref),
+            measured: identity.uuid.as_slice(),
+            keeping: None,
         })
         .map_err(|e| e.to_string())?;
     let works = order.workload != workload::Spec::None;

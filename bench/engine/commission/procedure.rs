@@ -243,7 +243,7 @@ impl Procedure {
     fn commands(&self) -> Commands {
         let thermal = if self.setpoint.is_some() { Thermal::On } else { Thermal::Off };
         let duty = (self.want.duty > 0.0).then_some(self.want.duty.min(1.0));
-        Commands { target: self.setpoint.map(Celsius), thermal, duty, limit: None, acknowledge: false }
+        Commands { target: self.setpoint.map(Celsius), thermal, duty, power: true, limit: None, acknowledge: false }
     }
 
     fn told(&self, lines: Vec<String>, finished: Option<StepRecord>, waiting: String) -> Told {

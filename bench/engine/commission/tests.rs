@@ -256,6 +256,7 @@ pub(super) fn setup_on(profile: &str, rig: &str, duration_s: Option<f64>) -> Set
         assume_w: None,
         unattended: false,
         policy: None,
+        crossing: None,
     };
     Setup::build(options).expect("it flies")
 }

@@ -3,10 +3,11 @@
 
 use super::poll::Gathered;
 use super::together::Together;
-use crate::card::card_readings;
+use crate::card::{KeptWatch, card_readings};
 use accelerator::{Accelerator, Remark};
+use control::Event;
 use crossbeam_channel::{Receiver, Sender, bounded};
-use signal::{Channel, Reading, Severity};
+use signal::{Channel, Crossing, Reading, Severity};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -35,6 +36,10 @@ pub(crate) struct VirtualCard {
     asks: Sender<CardCommand>,
     answers: Receiver<Result<(Instant, CardReading), String>>,
     duty: Option<f64>,
+    /// Power for its work is away, and the work crosses that like this.
+    away: Option<Crossing>,
+    watch: KeptWatch,
+    seen: Vec<Event>,
     /// It has work to pace; without any it idles, whatever it may.
     works: bool,
     /// An ask whose answer is still to come.
@@ -55,13 +60,13 @@ impl VirtualCard {
                 }
             }
         });
-        Ok(Self { asks, answers, duty: None, works, pending: false })
+        Ok(Self { asks, answers, duty: None, away: None, watch: KeptWatch::default(), seen: Vec::new(), works, pending: false })
     }
 
     /// Asks for this tick's reading; collect it with [`VirtualCard::hear`].
     pub(crate) fn ask(&mut self) {
         if !self.pending {
-            self.pending = self.asks.try_send(CardCommand { duty: self.duty }).is_ok();
+            self.pending = self.asks.try_send(CardCommand { duty: self.duty, away: self.away }).is_ok();
         }
     }
 
@@ -73,6 +78,7 @@ impl VirtualCard {
         match self.answers.recv_deadline(deadline) {
             Ok(Ok((at, reading))) => {
                 self.pending = false;
+                self.seen.extend(self.watch.look(&reading.kept));
                 Heard::Readings(card_readings(&reading, bench_of(at)))
             }
             Ok(Err(why)) => {
@@ -94,6 +100,16 @@ impl VirtualCard {
             // The answer to this one belongs to no tick.
             let _ = self.hear(Instant::now() + CARD_TIMEOUT.min(Duration::from_millis(50)), |_| 0.0);
         }
+    }
+
+    /// Takes the power for its work away, or gives it back, with the next ask.
+    pub(crate) fn set_away(&mut self, away: Option<Crossing>) {
+        self.away = away.filter(|_| self.works);
+    }
+
+    /// What its work did in eclipses since the last call.
+    pub(crate) fn seen(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.seen)
     }
 
     /// True once a stop has been answered.

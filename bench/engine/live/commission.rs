@@ -41,6 +41,8 @@ pub fn commission(
         emulator: options.emulator.as_deref(),
         name: &name,
         log: log_of(store.path()),
+        keeping: workload::Keeping::default(),
+        keep_files: false,
         environment: Vec::new(),
     })?;
     let start = Instant::now();

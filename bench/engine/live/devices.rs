@@ -13,7 +13,7 @@ use rig::port::Port;
 use signal::{Channel, Origin, Reading, Severity, Snapshot, Tick};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
-use workload::Workload;
+use workload::{Keeping, Workload};
 
 /// Share of a tick's wall time spent waiting for its readings.
 const WAIT_FRAC: f64 = 0.6;
@@ -48,6 +48,9 @@ pub(crate) struct LiveDevices {
     pub(crate) notes: Vec<Event>,
     pub(crate) identities: Vec<(String, String)>,
     pub(crate) source_lost: bool,
+    /// How the work crosses a time without power, where its files are, and whether they are to stay.
+    pub(crate) keeping: Keeping,
+    pub(crate) keep_files: bool,
     /// The rig's channels with their declared safe actions.
     pub(crate) channels: Vec<ChannelRule>,
     /// What the workload said it is, and its figures, when it was stopped.
@@ -88,11 +91,16 @@ impl LiveDevices {
             Some(Source::Virtual(card)) => card.hear(deadline, bench_of),
             Some(Source::Real { accelerators, workload }) => {
                 let (readings, remarks) = accelerators.hear(bench_of);
-                readings.into_iter().for_each(|(channel, reading)| snapshot.set(channel, reading));
+                for (channel, reading) in readings {
+                    snapshot.set(channel, reading);
+                }
                 let told = |severity, kind, who: &str, message| Event { severity, kind, who: who.into(), message };
                 let work = workload.remarks().into_iter().map(|message| told(Severity::Info, "workload", "engine", message));
                 self.notes.extend(work);
                 self.notes.extend(remarks.into_iter().map(|r| told(r.severity, r.kind, "accelerator", r.message)));
+                let crossing = workload.told().into_iter();
+                let severity = |wrong| if wrong { Severity::Warning } else { Severity::Info };
+                self.notes.extend(crossing.map(|t| told(severity(t.wrong), t.kind, "workload", t.message)));
                 counted(workload.as_ref(), bench_of(Instant::now()), snapshot);
                 return workload.healthy().err();
             }
@@ -114,6 +122,9 @@ impl LiveDevices {
                 }
             }
         }
+        if let Some(Source::Virtual(card)) = &mut self.source {
+            self.notes.extend(card.seen());
+        }
         None
     }
 
@@ -130,7 +141,12 @@ impl LiveDevices {
             Some(Source::Virtual(mut card)) => card.stop(Instant::now() + CLOSE.min(within)),
             Some(Source::Real { workload, .. }) => {
                 self.work_said = (workload.describe(), workload.figures());
-                workload.stop(CLOSE.min(within))
+                let ended = workload.stop(CLOSE.min(within));
+                if !self.keep_files && self.keeping.crossing.drops() {
+                    // Only there if anything was ever put away.
+                    let _ = std::fs::remove_dir_all(&self.keeping.folder);
+                }
+                ended
             }
             None => true,
         }
@@ -190,8 +206,14 @@ impl Devices for LiveDevices {
             }));
         }
         match &mut self.source {
-            Some(Source::Virtual(card)) => card.set_duty(commands.duty),
-            Some(Source::Real { workload, .. }) => workload.set_duty(commands.duty.unwrap_or(0.0)),
+            Some(Source::Virtual(card)) => {
+                card.set_away((!commands.power).then_some(self.keeping.crossing));
+                card.set_duty(commands.duty);
+            }
+            Some(Source::Real { workload, .. }) => {
+                workload.power(commands.power);
+                workload.set_duty(commands.duty.unwrap_or(0.0));
+            }
             None => {}
         }
     }
@@ -268,6 +290,11 @@ fn counted(workload: &dyn Workload, bench_s: f64, snapshot: &mut Snapshot) {
     for (channel, units) in [(Channel::WorkUnits, workload.units()), (Channel::WorkInputUnits, workload.input_units())] {
         if let Some(units) = units {
             snapshot.set(channel, Reading::good(units, bench_s, Origin::Measured));
+        }
+    }
+    for (channel, value) in workload.kept().iter().flat_map(signal::Kept::channels) {
+        if let Some(value) = value {
+            snapshot.set(channel, Reading::good(value, bench_s, Origin::Measured));
         }
     }
 }

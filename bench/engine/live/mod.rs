@@ -59,6 +59,8 @@ pub struct RunOptions {
     pub program: PathBuf,
     /// Use the emulator in this folder instead.
     pub emulator: Option<PathBuf>,
+    /// The work's checkpoints stay in the run folder at the end.
+    pub keep_checkpoints: bool,
     /// What the manifest says of the program.
     pub named: Program,
 }

@@ -16,6 +16,10 @@ use rig::driver_for;
 use rig::port::{Place, Port};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use workload::Keeping;
+
+/// Folder in a run's for the work's checkpoints while it goes on.
+const CHECKPOINTS: &str = "checkpoints";
 
 /// Points of the sunlight strip an orbit.
 const STRIP_STEPS: f64 = 240.0;
@@ -88,12 +92,18 @@ pub(super) struct Opening<'a> {
     pub(super) name: &'a str,
     /// The emulator's log.
     pub(super) log: PathBuf,
+    /// How the work crosses a time without power, and where to.
+    pub(super) keeping: Keeping,
+    /// Its files are to stay.
+    pub(super) keep_files: bool,
     /// Told to the workload.
     pub(super) environment: Vec<(String, String)>,
 }
 
 /// Opens the bench of a run.
 pub(super) fn devices(setup: &Setup, options: &RunOptions, folder: &Folder) -> Result<LiveDevices, RunError> {
+    // A command may have gone elsewhere when it is told of it.
+    let files = folder.file(CHECKPOINTS);
     open(&Opening {
         rig: &setup.rig,
         rig_source: &setup.options.rig,
@@ -108,6 +118,8 @@ pub(super) fn devices(setup: &Setup, options: &RunOptions, folder: &Folder) -> R
         emulator: options.emulator.as_deref(),
         name: &folder.name(),
         log: folder.file("emulator.log"),
+        keeping: Keeping { crossing: setup.law.crossing, folder: std::path::absolute(&files).unwrap_or(files) },
+        keep_files: options.keep_checkpoints,
         environment: vec![("ORBITBENCH_RUN".to_owned(), folder.path().display().to_string())],
     })
 }
@@ -174,7 +186,13 @@ pub(super) fn open(bench: &Opening<'_>) -> Result<LiveDevices, RunError> {
                 // In the form of CUDA_VISIBLE_DEVICES, so that a command works where it is measured.
                 environment.push(("ORBITBENCH_GPUS".to_owned(), measured.join(",")));
             }
-            let start = workload::Start { seed: bench.seed, environment: &environment, program: Some(bench.program), measured: &measured };
+            let start = workload::Start {
+                seed: bench.seed,
+                environment: &environment,
+                program: Some(bench.program),
+                measured: &measured,
+                keeping: Some(&bench.keeping),
+            };
             Bench::Real { accelerators, workload: bench.workload.start(&start)? }
         }
     };
@@ -198,6 +216,8 @@ pub(super) fn open(bench: &Opening<'_>) -> Result<LiveDevices, RunError> {
         notes,
         identities: Vec::new(),
         source_lost: false,
+        keeping: bench.keeping.clone(),
+        keep_files: bench.keep_files,
         channels: bench.rig.channels.clone(),
         work_said: Default::default(),
     })

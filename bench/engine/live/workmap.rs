@@ -109,6 +109,8 @@ fn one(
         emulator: options.emulator.as_deref(),
         name: &name,
         log: store.folder().file("emulator.log"),
+        keeping: workload::Keeping::default(),
+        keep_files: false,
         environment: vec![("ORBITBENCH_MAP".to_owned(), store.folder().path().display().to_string())],
     })?;
     let start = Instant::now();

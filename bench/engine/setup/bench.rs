@@ -9,7 +9,7 @@ use model::mass::{Item, Ledger};
 use model::stability::Response;
 use rig::config::SunRule;
 use rig::{HeatSource, RigFile};
-use signal::{Channel, Watts};
+use signal::{Channel, Crossing, Kept, Watts};
 use twin::sizing::warming;
 use twin::{Plant, TwinSpec};
 
@@ -127,7 +127,7 @@ pub(super) fn item(mass: &rig::config::Mass) -> Item {
 }
 
 /// Channels a row has, by what is read.
-pub(super) fn channels(spec: &Spec, rig: &RigFile) -> Vec<Channel> {
+pub(super) fn channels(spec: &Spec, rig: &RigFile, crossing: Crossing) -> Vec<Channel> {
     let mut channels =
         vec![Channel::TecTarget, Channel::Plate, Channel::Sink, Channel::TecCurrent, Channel::TecVoltage, Channel::TecOutput];
     channels.extend([
@@ -152,6 +152,10 @@ pub(super) fn channels(spec: &Spec, rig: &RigFile) -> Vec<Channel> {
     }
     // The virtual card's work is its output; real workloads may take prompts in.
     channels.extend(spec.is_real().then_some(Channel::WorkInputUnits));
+    if crossing.drops() {
+        // The virtual card takes nothing in that could be lost.
+        channels.extend(Kept::read().filter(|c| spec.is_real() || *c != Channel::WorkLostInput));
+    }
     let more: Vec<Channel> = rig.channels_read().filter(|c| !channels.contains(c)).collect();
     channels.extend(more);
     channels

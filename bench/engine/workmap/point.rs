@@ -407,5 +407,5 @@ pub(super) fn commands(survey: &Survey, setpoint: Option<f64>, level: f64) -> co
             ((level > 0.0).then_some(1.0), Some(signal::Watts(watts)))
         }
     };
-    control::Commands { target: setpoint.map(signal::Celsius), thermal, duty, limit, acknowledge: false }
+    control::Commands { target: setpoint.map(signal::Celsius), thermal, duty, power: true, limit, acknowledge: false }
 }

@@ -5,6 +5,7 @@
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};
+use std::path::Path;
 
 /// A longer line is no report: a command that prints something else shall not fill our memory.
 pub const LONGEST_LINE: usize = 64 * 1024;
@@ -62,6 +63,10 @@ pub struct Note {
     pub fault: Option<String>,
     /// Figures so far by name, with the unit as suffix: `{"time_to_first_token_p95_s": 0.12}`.
     pub figures: Option<BTreeMap<String, f64>>,
+    /// It is put away, or could not be.
+    pub checkpoint: Option<Answer>,
+    /// It is back.
+    pub restore: Option<Answer>,
     /// Said by the guard alone: process group of the command.
     pub group: Option<i32>,
 }
@@ -74,9 +79,36 @@ impl Note {
     }
 }
 
-/// What a command is told: `{"target_duty":0.6}` and the end of the line.
-pub fn control(duty: f64) -> String {
-    format!("{{\"target_duty\":{duty}}}\n")
+/// What became of being put away or brought back: `{"bytes": 4096, "lost": 12, "lost_input": 512, "why": "no room left"}`, of which all may be left out.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct Answer {
+    /// Size of the checkpoint.
+    pub bytes: Option<u64>,
+    /// Output that is lost by it and done again.
+    #[serde(default)]
+    pub lost: f64,
+    /// Input likewise.
+    #[serde(default)]
+    pub lost_input: f64,
+    /// What did not go as it should.
+    pub why: Option<String>,
+}
+
+impl Answer {
+    /// A loss as it can be counted: what is no number from 0 up is none.
+    pub(super) fn losses(&self) -> (f64, f64) {
+        let sound = |n: f64| if n.is_finite() && n > 0.0 { n } else { 0.0 };
+        (sound(self.lost), sound(self.lost_input))
+    }
+}
+
+/// What a command is told: `{"target_duty":0.6}` and the end of the line, with what it is asked beside: `{"target_duty":0,"checkpoint":"/a/file"}`.
+pub fn control(duty: f64, asks: Option<(&str, Option<&Path>)>) -> String {
+    let asks = asks.map_or_else(String::new, |(what, file)| {
+        let file = file.map_or(serde_json::Value::Null, |file| file.to_string_lossy().into());
+        format!(",\"{what}\":{file}")
+    });
+    format!("{{\"target_duty\":{duty}{asks}}}\n")
 }
 
 /// Everything reported so far.
@@ -218,8 +250,16 @@ mod tests {
 
         #[test]
         fn a_control_line_is_json(duty in 0.0..=1.0_f64) {
-            let value: serde_json::Value = serde_json::from_str(&control(duty)).expect("JSON");
+            let value: serde_json::Value = serde_json::from_str(&control(duty, None)).expect("JSON");
             prop_assert!(value["target_duty"].as_f64().is_some_and(|told| (told - duty).abs() < 1e-12));
+        }
+
+        #[test]
+        fn what_is_asked_beside_is_json_too(duty in 0.0..=1.0_f64, name in "[ -~]{1,20}", any: bool) {
+            let file = any.then(|| Path::new(&name));
+            let value: serde_json::Value = serde_json::from_str(&control(duty, Some(("restore", file)))).expect("JSON");
+            prop_assert_eq!(value["restore"].as_str(), any.then_some(&*name));
+            prop_assert!(value.get("checkpoint").is_none() && value["target_duty"].is_number());
         }
     }
 }

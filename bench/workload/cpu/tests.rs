@@ -4,6 +4,7 @@ use super::*;
 use crate::Workload;
 use crate::transformer::Preset;
 use crate::worker::{Hand, Worker};
+use signal::{Crossing, Place};
 use std::thread;
 use std::time::Instant;
 
@@ -23,7 +24,7 @@ fn plan(task: Task) -> Plan {
 }
 
 fn start(lease: Duration) -> Worker {
-    start_leased(&plan(Task::Mixed), 1, lease).expect("threads")
+    start_leased(&plan(Task::Mixed), 1, &Keeping::default(), lease).expect("threads")
 }
 
 fn stop(cpu: Worker, within: Duration) -> bool {
@@ -77,7 +78,7 @@ fn a_worker_that_will_not_end_is_not_waited_for() {
 
 #[test]
 fn training_is_counted_too() {
-    let mut cpu = start_leased(&Plan { threads: 1, ..plan(Task::Train) }, 1, PATIENCE).expect("threads");
+    let mut cpu = start_leased(&Plan { threads: 1, ..plan(Task::Train) }, 1, &Keeping::default(), PATIENCE).expect("threads");
     cpu.set_duty(1.0);
     wait_for("steps", || cpu.units().is_some_and(|u| u >= 128.0));
     assert_eq!((cpu.healthy(), cpu.input_units()), (Ok(()), Some(0.0)));
@@ -97,7 +98,7 @@ fn what_does_not_fit_is_refused_with_both_figures() {
 #[test]
 fn a_file_that_is_no_model_is_refused_by_name() {
     let plan = Plan { model: Model::File("/nowhere/model.gguf".into()), ..plan(Task::Decode) };
-    let why = super::start(&plan, 1).expect_err("no file").to_string();
+    let why = super::start(&plan, 1, &Keeping::default()).expect_err("no file").to_string();
     assert!(why.contains("/nowhere/model.gguf"), "{why}");
 }
 
@@ -113,4 +114,60 @@ fn a_panicking_worker_is_told_of() {
     assert!(panicked.join().is_err());
     assert_eq!(cpu.healthy(), Err("a working thread panicked".to_owned()));
     assert!(stop(cpu, PATIENCE));
+}
+
+fn away(crossing: Crossing, folder: &std::path::Path, task: Task) -> Worker {
+    let keeping = Keeping { crossing, folder: folder.join("checkpoint") };
+    start_leased(&plan(task), 1, &keeping, PATIENCE).expect("threads")
+}
+
+fn place(cpu: &Worker) -> Place {
+    cpu.kept().expect("it can be put away").place
+}
+
+#[test]
+fn without_power_memory_is_given_back_and_with_it_the_work_goes_on() {
+    for (crossing, files) in [(Crossing::Checkpoint, 2), (Crossing::Restart, 0)] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut cpu = away(crossing, folder.path(), Task::Mixed);
+        cpu.set_duty(1.0);
+        for eclipse in 1..=2_u64 {
+            let before = cpu.units().expect("counted");
+            wait_for("tokens", || cpu.units().is_some_and(|u| u > before + 32.0));
+            cpu.power(false);
+            wait_for("the work to be away", || place(&cpu) == Place::Away);
+            let away = cpu.units();
+            cpu.set_duty(1.0);
+            assert_eq!(std::fs::read_dir(folder.path().join("checkpoint")).map_or(0, Iterator::count), files);
+            cpu.power(true);
+            wait_for("the work to be back", || place(&cpu) == Place::Memory);
+            wait_for("it to go on", || cpu.units() > away);
+            let kept = cpu.kept().expect("kept");
+            assert_eq!(kept.pauses, eclipse);
+            assert_eq!((kept.bytes > 0, kept.lost_output > 0.0), (files > 0, files == 0), "{kept:?}");
+            assert!(kept.restore_s > 0.0 && kept.write_s > 0.0);
+            let kinds: Vec<_> = cpu.told().into_iter().map(|t| (t.kind, t.wrong)).collect();
+            assert_eq!(kinds, [("checkpoint", false), ("restore", false)]);
+        }
+        assert_eq!(cpu.healthy(), Ok(()));
+        assert!(stop(cpu, PATIENCE));
+    }
+}
+
+#[test]
+fn power_that_comes_back_early_is_waited_for_and_work_away_ends_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut cpu = away(Crossing::Checkpoint, folder.path(), Task::Train);
+    cpu.power(false);
+    cpu.power(true);
+    wait_for("both ways", || cpu.told().iter().any(|t| t.kind == "restore"));
+    assert_eq!((place(&cpu), cpu.kept().expect("kept").lost_output), (Place::Memory, 0.0));
+    cpu.power(false);
+    wait_for("the work to be away", || place(&cpu) == Place::Away);
+    assert!(stop(cpu, PATIENCE));
+    let mut stays = start(PATIENCE);
+    stays.power(false);
+    stays.set_duty(1.0);
+    wait_for("tokens all the same", || stays.units().is_some_and(|u| u > 0.0));
+    assert_eq!(stays.kept(), None);
 }

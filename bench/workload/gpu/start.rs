@@ -10,14 +10,18 @@ use super::product::Products;
 use super::train::Trainer;
 use super::weights::{From, Weights, able};
 use super::{Fault, OLDEST};
-use crate::generate::{Generator, Known, Sampling, Task};
+use crate::eclipse::Identity;
+use crate::generate::{Done, Generator, Known, Sampling, Task, Wrong};
+use crate::job::Job;
 use crate::model::Model;
 use crate::pace::Pace;
+use crate::parking::{Keeping, Parking};
 use crate::reference::Source;
 use crate::replicas::Replicas;
 use crate::transformer::Config;
 use crate::worker::{Hand, Worker};
 use crate::{Error, LEASE, Workload};
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,11 +45,17 @@ pub(crate) fn usable() -> Result<(), Fault> {
 impl Gpu {
     /// Finds and locks the cards; `measured` are those that are meant where the plan names none. The rest happens on a thread of its own for each, so this returns at
     /// once. On several cards there is one replica each, of the same weights with draws of its own.
-    pub(crate) fn start(plan: &Plan, seed: u64, measured: &[String]) -> Result<Box<dyn Workload>, Error> {
-        Self::start_leased(plan, seed, measured, LEASE)
+    pub(crate) fn start(plan: &Plan, seed: u64, measured: &[String], keeping: &Keeping) -> Result<Box<dyn Workload>, Error> {
+        Self::start_leased(plan, seed, measured, keeping, LEASE)
     }
 
-    pub(crate) fn start_leased(plan: &Plan, seed: u64, measured: &[String], lease: Duration) -> Result<Box<dyn Workload>, Error> {
+    pub(crate) fn start_leased(
+        plan: &Plan,
+        seed: u64,
+        measured: &[String],
+        keeping: &Keeping,
+        lease: Duration,
+    ) -> Result<Box<dyn Workload>, Error> {
         let config = plan.model.config()?;
         let all = cards()?;
         let choice = match &plan.card {
@@ -62,12 +72,20 @@ impl Gpu {
         let mut replicas: Vec<Box<dyn Workload>> = Vec::new();
         for (k, (card, held)) in chosen.into_iter().zip(held).enumerate() {
             let draws = seed.wrapping_add(k as u64);
-            replicas.push(Box::new(Self::on(plan, config, (seed, draws), card, held, lease)?));
+            replicas.push(Box::new(Self::on(plan, config, (seed, draws), (k, card, held), keeping, lease)?));
         }
         Ok(if replicas.len() == 1 { replicas.remove(0) } else { Box::new(Replicas(replicas)) })
     }
 
-    fn on(plan: &Plan, config: Config, seeds: (u64, u64), card: &Card, held: Arc<Hold>, lease: Duration) -> Result<Worker, Error> {
+    /// One replica: its number, and the card that it works on and holds.
+    fn on(
+        plan: &Plan,
+        config: Config,
+        seeds: (u64, u64),
+        (replica, card, held): (usize, &Card, Arc<Hold>),
+        keeping: &Keeping,
+        lease: Duration,
+    ) -> Result<Worker, Error> {
         let seed = seeds.0;
         let description = format!(
             "built-in transformer {}, {}: {}, {}, {} sequences, seed {seed}, on {} ({})",
@@ -79,29 +97,54 @@ impl Gpu {
             card.name,
             card.uuid,
         );
-        let worker = Worker::new(lease, description);
-        let (plan, card) = (plan.clone(), card.clone());
+        let worker = Worker::new(lease, keeping.crossing, description);
+        let identity = Identity {
+            model: plan.model.to_string(),
+            shape: format!("{config:?}"),
+            task: plan.task.name().to_owned(),
+            number: plan.number.name().to_owned(),
+            seed: seeds.1,
+            batch: plan.sequences(),
+            worker: replica,
+        };
+        let (plan, card, parking) = (plan.clone(), card.clone(), Parking::new(keeping.clone(), identity));
         worker.spawn("work-gpu".to_owned(), move |hand| {
-            if let Err(why) = work(hand, &plan, config, seeds, &card, held) {
-                hand.fail(why);
-            }
+            let mut before = Before::default();
+            // The context and all memory on the card go with the job.
+            hand.work(Pace::new(seeds.1), parking, &mut || make(hand, &plan, config, seeds, &card, &mut before));
+            // Not before the card's memory is given back.
+            drop(held);
         })?;
         Ok(worker)
     }
 }
 
-/// `seeds` are that of the weights and of the prompt whose answer is known, and that of draws and pacing.
-fn work(hand: &Hand, plan: &Plan, config: Config, seeds: (u64, u64), card: &Card, held: Arc<Hold>) -> Result<(), String> {
+/// What is kept from one making of a job to the next, outside its memory.
+#[derive(Default)]
+struct Before {
+    /// It was made once, checked and told of.
+    made: bool,
+    /// The answer to check against.
+    known: Option<Arc<Known>>,
+}
+
+/// A job on the card, from nothing. `seeds` are that of the weights and of the prompt whose answer is known, and that of draws and pacing.
+fn make(hand: &Hand, plan: &Plan, config: Config, seeds: (u64, u64), card: &Card, before: &mut Before) -> Result<Box<dyn Job>, String> {
     let (seed, draws) = seeds;
     let fault = |e: Fault| e.to_string();
     let device = Device::open(card).map_err(fault)?;
     fits(plan, &config, device.free().map_err(fault)?).map_err(fault)?;
     let products = Products::find(&device);
     able(&device, plan.number, &products).map_err(fault)?;
-    if let Products::Own(why) = &products {
+    let first = !std::mem::replace(&mut before.made, true);
+    if let Products::Own(why) = &products
+        && first
+    {
         hand.remark(format!("cuBLASLt is not used ({why}): the products are made by our own kernels, which are slower"));
     }
-    hand.describe(&format!(", products by {}", products.describe()));
+    if first {
+        hand.describe(&format!(", products by {}", products.describe()));
+    }
     let loaded = match &plan.model {
         Model::Preset(_) => None,
         Model::File(_) => Some(plan.model.weights(config, seed)?),
@@ -113,26 +156,44 @@ fn work(hand: &Hand, plan: &Plan, config: Config, seeds: (u64, u64), card: &Card
     if plan.task == Task::Train {
         let length = config.context;
         let mut trainer = Trainer::new(&device, products, config, plan.number, from, plan.sequences(), length, draws).map_err(fault)?;
-        trainer.check(&source).map_err(|e| e.to_string())?;
-        drop(loaded);
-        hand.work(Pace::new(draws), || trainer.step());
-    } else {
-        let weights = Weights::make(&device, config, plan.number, from).map_err(fault)?;
-        let sequences = plan.sequences();
-        let decoder = Decoder::new(&device, products, weights, sequences + 1, plan.chunk(&config)).map_err(fault)?;
+        if first {
+            trainer.check(&source).map_err(|e| e.to_string())?;
+        } else {
+            trainer.pass_by();
+        }
+        return Ok(Box::new(trainer));
+    }
+    let weights = Weights::make(&device, config, plan.number, from).map_err(fault)?;
+    let sequences = plan.sequences();
+    let decoder = Decoder::new(&device, products, weights, sequences + 1, plan.chunk(&config)).map_err(fault)?;
+    if first {
         // As many rows as steps will have: libraries choose by that.
         decoder.prove(sequences).map_err(fault)?;
         if plan.task != Task::Decode {
             decoder.prove(plan.chunk(&config)).map_err(fault)?;
         }
-        let mut generator = Generator::on(Box::new(decoder), sequences, Sampling::Seeded, draws, plan.task);
-        generator.check_against(Arc::new(Known::from(&source, seed)));
-        drop(loaded);
-        hand.work(Pace::new(draws), || generator.step());
     }
-    // Not before the card's memory is given back.
-    drop(held);
-    Ok(())
+    let mut generator = Generator::on(Box::new(decoder), sequences, Sampling::Seeded, draws, plan.task);
+    generator.check_against(Arc::clone(before.known.get_or_insert_with(|| Arc::new(Known::from(&source, seed)))));
+    Ok(Box::new(generator))
+}
+
+impl Job for Trainer {
+    fn step(&mut self) -> Result<Done, Wrong> {
+        Self::step(self)
+    }
+
+    fn save(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        Self::save(self, out)
+    }
+
+    fn load(&mut self, input: &mut dyn Read) -> io::Result<()> {
+        Self::load(self, input)
+    }
+
+    fn lose(&mut self) -> io::Result<Option<(Done, Vec<u8>)>> {
+        Ok(None)
+    }
 }
 
 /// Refuses what would not fit, with both figures.

@@ -13,7 +13,11 @@ use crate::generate::{Done, Wrong};
 use crate::reference::Source;
 use crate::train::{Progress, Text, known_loss};
 use crate::transformer::Config;
+use std::io::{self, Read, Write};
 use std::rc::Rc;
+
+/// Bytes copied from or to the card at once.
+const PIECE: usize = 64 << 20;
 
 /// Length of a text whose loss is checked.
 const CHECKED: usize = 4;
@@ -183,6 +187,45 @@ impl Trainer {
         let share = (ours / known_loss(source, &text) - 1.0).abs();
         let allowed = self.weights.number.tolerance();
         if share <= allowed { Ok(()) } else { Err(Wrong::Different { share, allowed }) }
+    }
+
+    /// Passes by a text as a check would: for work that begins anew and was checked before.
+    pub(super) fn pass_by(&mut self) {
+        self.text.walk(CHECKED.min(self.length));
+    }
+
+    /// Everything on the card that a step changes and the next one needs.
+    fn kept_buffers(&self) -> impl Iterator<Item = &Buffer> {
+        let weights = self.weights.all().into_iter().chain(self.master.iter().flat_map(|m| m.all()));
+        weights.map(|(buffer, _)| buffer).chain(self.means.iter().flat_map(|(m, v)| [m, v]))
+    }
+
+    /// Writes where learning stands: progress, text, weights in every precision there is, both means of the gradient.
+    pub(super) fn save(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.progress.save(out)?;
+        self.text.save(out)?;
+        for buffer in self.kept_buffers() {
+            for at in (0..buffer.bytes()).step_by(PIECE) {
+                let bytes: Vec<u8> = buffer.read(at, PIECE.min(buffer.bytes() - at)).map_err(io::Error::other)?;
+                out.write_all(&bytes)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes on from there.
+    pub(super) fn load(&mut self, input: &mut dyn Read) -> io::Result<()> {
+        self.progress.load(input)?;
+        self.text.load(input)?;
+        let mut bytes = Vec::new();
+        for buffer in self.kept_buffers() {
+            for at in (0..buffer.bytes()).step_by(PIECE) {
+                bytes.resize(PIECE.min(buffer.bytes() - at), 0_u8);
+                input.read_exact(&mut bytes)?;
+                buffer.write(at, &bytes).map_err(io::Error::other)?;
+            }
+        }
+        self.device.wait().map_err(io::Error::other)
     }
 
     #[cfg(test)]

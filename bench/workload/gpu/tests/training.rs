@@ -73,3 +73,29 @@ fn bf16_learns_and_a_wrong_model_is_noticed() {
     let mut other = on_card(&device, SHAPE, Number::Bf16, 2, false);
     assert!(other.check(&Source::random(SHAPE, 4)).is_err());
 }
+
+#[test]
+fn a_checkpoint_goes_on_with_the_same_losses() {
+    let Some(device) = device() else { return };
+    for number in [Number::F32, Number::Bf16] {
+        let mut first = on_card(&device, SHAPE, number, 2, false);
+        for _ in 0..7 {
+            first.step().expect("sound");
+        }
+        let mut saved = Vec::new();
+        first.save(&mut saved).expect("a buffer");
+        let mut second = on_card(&device, SHAPE, number, 2, false);
+        second.load(&mut &saved[..]).expect("sound");
+        for _ in 0..10 {
+            assert_eq!(first.step(), second.step());
+            assert!(first.loss().to_bits() == second.loss().to_bits(), "{} and {}", first.loss(), second.loss());
+        }
+        let (mut a, mut b) = (Vec::new(), Vec::new());
+        first.save(&mut a).expect("a buffer");
+        second.save(&mut b).expect("a buffer");
+        assert!(a == b && a != saved);
+        for cut in [0, 20, saved.len() / 2, saved.len() - 1] {
+            assert!(second.load(&mut &saved[..cut]).is_err());
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Work that one thread does step by step and that can leave memory: what its state is, and what is lost without it.
+//!
+//! Not here: files (`eclipse`), threads and power (`worker`).
+
+use crate::generate::{Done, Generator, Wrong};
+use crate::train::Trainer;
+use std::io::{self, Read, Write};
+
+/// Such work.
+pub(crate) trait Job {
+    /// One step.
+    fn step(&mut self) -> Result<Done, Wrong>;
+
+    /// Writes its state.
+    fn save(&mut self, out: &mut dyn Write) -> io::Result<()>;
+
+    /// Takes a state of the same work in. Where that fails, what is left is no use.
+    fn load(&mut self, input: &mut dyn Read) -> io::Result<()>;
+
+    /// Loses what only its memory holds: how much work that is, and what those who asked for it still know, to begin again with. `None`: it begins from nothing,
+    /// with all it ever did to be done again.
+    fn lose(&mut self) -> io::Result<Option<(Done, Vec<u8>)>>;
+}
+
+impl Job for Generator {
+    fn step(&mut self) -> Result<Done, Wrong> {
+        Self::step(self)
+    }
+
+    fn save(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        Self::save(self, out)
+    }
+
+    fn load(&mut self, input: &mut dyn Read) -> io::Result<()> {
+        Self::load(self, input)
+    }
+
+    /// The prompts are somebody's, and are sent again; answers under way are lost.
+    fn lose(&mut self) -> io::Result<Option<(Done, Vec<u8>)>> {
+        let unfinished = self.unfinished();
+        self.rewind();
+        let mut known = Vec::new();
+        Self::save(self, &mut known)?;
+        Ok(Some((unfinished, known)))
+    }
+}
+
+impl Job for Trainer {
+    fn step(&mut self) -> Result<Done, Wrong> {
+        Self::step(self)
+    }
+
+    fn save(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        Self::save(self, out)
+    }
+
+    fn load(&mut self, input: &mut dyn Read) -> io::Result<()> {
+        Self::load(self, input)
+    }
+
+    fn lose(&mut self) -> io::Result<Option<(Done, Vec<u8>)>> {
+        Ok(None)
+    }
+}
