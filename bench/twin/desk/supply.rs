@@ -36,6 +36,8 @@ pub(super) struct Supply {
     lines: Lines,
     set_v: f64,
     limit_a: f64,
+    /// Protection, V and A.
+    protect: (f64, f64),
     array: Array,
     /// Given and not yet triggered.
     pending: Array,
@@ -53,6 +55,7 @@ impl Supply {
             lines: Lines::default(),
             set_v: 0.0,
             limit_a: 0.1,
+            protect: (120.0, 12.5),
             array: Array::default(),
             pending: Array::default(),
             is_array: false,
@@ -151,6 +154,16 @@ impl Supply {
             }
             ("*CLS", false, _) => {
                 self.errors.clear();
+                None
+            }
+            ("VOLT:PROT", true, _) if self.make == Make::E4360 => shown(self.protect.0),
+            ("CURR:PROT", true, _) if self.make == Make::E4360 => shown(self.protect.1),
+            ("VOLT:PROT", false, Some(volts)) if self.make == Make::E4360 => {
+                self.protect.0 = volts;
+                None
+            }
+            ("CURR:PROT", false, Some(amps)) if self.make == Make::E4360 => {
+                self.protect.1 = amps;
                 None
             }
             _ => self.array_unit(header, query, word, number),

@@ -15,6 +15,7 @@ pub(super) struct TecFace {
     lines: Lines,
     current_limit_a: f64,
     upper_degc: f64,
+    lower_degc: f64,
     scene: Option<Scene>,
     errors: VecDeque<i32>,
     events: Vec<String>,
@@ -28,6 +29,7 @@ impl TecFace {
             lines: Lines::default(),
             current_limit_a: 1.0,
             upper_degc: 60.0,
+            lower_degc: -20.0,
             scene: None,
             errors: VecDeque::new(),
             events: Vec::new(),
@@ -48,9 +50,13 @@ impl TecFace {
             ("TEC:OUT?", _) => format!("{}", u8::from(tec.output_on())),
             ("TEC:LIM:ITE?", _) => format!("{:.3}", self.current_limit_a),
             ("TEC:LIM:THI?", _) => format!("{:.3}", self.upper_degc),
+            ("TEC:LIM:TLO?", _) => format!("{:.3}", self.lower_degc),
+            // A thermistor at 100 uA, and as delivered (assumed: ILX's default).
+            ("TEC:SEN?", _) => "1".to_owned(),
+            ("TEC:ENAB:OUTOFF?", _) => "1512".to_owned(),
             ("TEC:MODE?", _) => "T".to_owned(),
             ("ERRSTR?", _) => self.errors.pop_front().map_or_else(|| "0".to_owned(), |code| format!("{code},\"error\"")),
-            ("TEC:T", Some(degc)) if degc <= self.upper_degc => {
+            ("TEC:T", Some(degc)) if (self.lower_degc..=self.upper_degc).contains(&degc) => {
                 tec.set_target(degc);
                 return None;
             }
@@ -68,6 +74,10 @@ impl TecFace {
             }
             ("TEC:LIM:THI", Some(degc)) => {
                 self.upper_degc = degc;
+                return None;
+            }
+            ("TEC:LIM:TLO", Some(degc)) => {
+                self.lower_degc = degc;
                 return None;
             }
             ("TEC:MODE:T", _) => return None,

@@ -1,7 +1,7 @@
 //! What an `[instrument.NAME]` says of itself. What channels make of it is bound later.
 
 use crate::config::{
-    Connection, DriverKind, Instrument, LineSettings, MecomSettings, ModbusSettings, NeslabSettings, Parity, Serial, TetechSettings, UsbId,
+    Connection, DriverKind, Firmware, Instrument, LineSettings, MecomSettings, ModbusSettings, NeslabSettings, Parity, Serial, TetechSettings, UsbId,
 };
 use crate::dialect::{self, Dialect};
 use crate::protocol::mecom::Sensor;
@@ -136,6 +136,14 @@ fn line(section: &Section<'_>) -> LineSettings {
     };
     let lease_s = number("lease_s", SHORTEST_LEASE_S..=3600.0);
     let (current_limit_a, voltage_limit_v) = (number("current_limit_a", 0.001..=1000.0), number("voltage_limit_v", 0.01..=1000.0));
+    let declared = |key: &str, told: &str, expected: &str| {
+        let text = section.optional_text(key, expected);
+        if let Some(dialect) = dialect.as_ref().filter(|dialect| text.is_some() && !dialect.identify.tells(told)) {
+            section.problem(key, format_args!("devices of the dialect \"{}\" do not tell it; remove this", dialect.name));
+        }
+        text
+    };
+    let firmware = declared("firmware", "firmware", "the firmware it must report, or \">= VERSION\"");
     LineSettings {
         lease_s,
         current_limit_a,
@@ -143,8 +151,17 @@ fn line(section: &Section<'_>) -> LineSettings {
         power_limit_w: number("power_limit_w", 0.01..=1e5),
         address: section.integer_or("address", 0..=254, 1) as u8,
         output: section.integer_or("output", 0..=99, 1) as u8,
-        model: section.optional_text("model", "the model it must report"),
-        serial_number: section.optional_text("serial_number", "the serial number it must report, in quotes"),
+        model: declared("model", "model", "the model it must report"),
+        serial_number: declared("serial_number", "serial", "the serial number it must report, in quotes"),
+        firmware: firmware.and_then(|text| {
+            let wanted = Firmware::parse(&text);
+            if wanted.is_none() {
+                section.problem("firmware", format_args!("\"{text}\" is no version: expected such as \"2.34\" or \">= 2.3\""));
+            }
+            wanted
+        }),
+        sensor_type: number("sensor_type", 0.0..=99.0),
+        off_conditions: number("off_conditions", 0.0..=65_535.0),
         dialect: Arc::new(dialect.unwrap_or_else(Dialect::silent)),
     }
 }
