@@ -153,7 +153,6 @@ pub struct LineRules {
     pub acknowledge: Option<Pattern>,
 }
 
-
 /// A question with one number for an answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ask {

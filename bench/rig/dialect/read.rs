@@ -127,7 +127,8 @@ fn pattern(section: &Section<'_>, key: &str, text: &str) -> Pattern {
 const TELLING: usize = 2;
 
 fn identify(section: &Section<'_>) -> Identify {
-    let matches = section.text("match", "what the answer must look like, such as \"KEYSIGHT,{model},{serial},{firmware}\"; several one a line");
+    let matches =
+        section.text("match", "what the answer must look like, such as \"KEYSIGHT,{model},{serial},{firmware}\"; several one a line");
     let matches: Vec<Pattern> =
         matches.lines().map(str::trim).filter(|line| !line.is_empty()).map(|line| pattern(section, "match", line)).collect();
     for name in matches.iter().flat_map(Pattern::names).filter(|name| !["model", "serial", "firmware"].contains(name)) {

@@ -212,7 +212,11 @@ fn at_swapped_ports_nothing_is_ready_and_nothing_is_told_but_the_question() {
             bench.lie(&dialect(rig).identify.ask, &said, rig);
             bench.told(Input::Opened, 30.0);
             assert!(!bench.events.contains(&Event::Ready), "{said:?} passes as {name}");
-            assert!(bench.refusals().first().is_some_and(|why| why.contains("another device answers")), "{name} {said:?}: {:?}", bench.events);
+            assert!(
+                bench.refusals().first().is_some_and(|why| why.contains("another device answers")),
+                "{name} {said:?}: {:?}",
+                bench.events
+            );
         }
     }
     assert_eq!((pairs, refused > 20), (132, true), "{refused}");
@@ -262,16 +266,18 @@ fn a_setting_that_is_lost_in_mid_run_is_found_without_a_lease() {
             continue;
         }
         let spoken = dialect(&rig).clone();
-        let half = |name: &str| Some(match name {
-            "output" => 1.0,
-            "value" => 5.0 / if spoken.name == "huber" { 0.01 } else { 1.0 },
-            "max_degc" => 55.0,
-            "voltage_limit_v" => 2.0,
-            "isc_a" | "imp_a" => 1.5,
-            "vmp_v" => 29.0,
-            "voc_v" => 33.0,
-            _ => 1.0,
-        });
+        let half = |name: &str| {
+            Some(match name {
+                "output" => 1.0,
+                "value" => 5.0 / if spoken.name == "huber" { 0.01 } else { 1.0 },
+                "max_degc" => 55.0,
+                "voltage_limit_v" => 2.0,
+                "isc_a" | "imp_a" => 1.5,
+                "vmp_v" => 29.0,
+                "voc_v" => 33.0,
+                _ => 1.0,
+            })
+        };
         let mut lines: Vec<Vec<u8>> = Vec::new();
         let parametric = spoken.setup.iter().filter(|s| s.back.is_some() && s.names().any(|name| name != "output"));
         lines.extend(parametric.filter_map(|s| s.write.as_ref()?.fill(half)));
@@ -310,4 +316,53 @@ fn a_setting_that_is_lost_in_mid_run_is_found_without_a_lease() {
         }
     }
     assert!(found >= 14, "{found}");
+}
+
+/// What the rig file says of a device and the device says otherwise: refused with both.
+#[test]
+fn what_a_rig_declares_of_a_device_is_held_against_it() {
+    for (name, own, words) in [
+        ("arroyo", "firmware = \"v2.34\"", None),
+        ("arroyo", "firmware = \">= 2.30\"", None),
+        ("arroyo", "firmware = \">= 2.35\"", Some("its firmware is \"v2.34\", the rig file declares \"2.35\" or later")),
+        ("arroyo", "firmware = \"2.34\"", Some("its firmware is \"v2.34\", the rig file declares \"2.34\"")),
+        ("arroyo", "model = \"5305\"", Some("its model is \"5240\", the rig file declares \"5305\"")),
+        ("arroyo", "sensor_type = 1\noff_conditions = 1512", None),
+        ("arroyo", "sensor_type = 3", Some("sensor_type reads back \"1\"")),
+        ("arroyo", "off_conditions = 1024", Some("off_conditions reads back \"1512\"")),
+    ] {
+        let driver = bench(name, &format!("current_limit_a = 4.0\n{own}"), "", "object_temperature");
+        // The emulated one says whatever model its own rig file gives it.
+        let device = bench(name, "current_limit_a = 4.0", "", "object_temperature");
+        let mut bench = Bench::new(&driver, &device);
+        bench.told(Input::Opened, 30.0);
+        assert_eq!(bench.events.contains(&Event::Ready), words.is_none(), "{own}: {:?}", bench.events);
+        if let Some(words) = words {
+            assert!(bench.refusals().iter().any(|why| why.contains(words)), "{own}: {:?}", bench.events);
+        }
+    }
+}
+
+/// What `rig check` says of each: what its device is not told, and whether another of its kind would pass.
+#[test]
+fn what_a_device_is_not_told_is_known() {
+    let all = rigs();
+    let of = |name: &str| instrument(&all.iter().find(|(known, ..)| *known == name).unwrap().1);
+    assert_eq!(
+        of("lauda").untold(),
+        ["largest current", "largest voltage", "lowest temperature", "highest temperature", "ramp", "sensor type"]
+    );
+    let arroyo = of("arroyo").untold();
+    assert!(!arroyo.contains(&"lowest temperature".to_owned()) && arroyo.contains(&"sensor type".to_owned()), "{arroyo:?}");
+    assert!(arroyo.iter().any(|what| what.contains("switch it off")), "{arroyo:?}");
+    assert_eq!((of("keysight-e4360").untold(), of("mt-sics").untold()), (vec![], vec![]));
+    assert_eq!((of("julabo").mistaken_for(), of("huber").mistaken_for()), (Some("the family tells no serial number"), None));
+    assert_eq!(of("korad").mistaken_for(), Some("the family tells no serial number"));
+    assert_eq!(of("scpi-supply").mistaken_for(), Some("no serial number is declared"));
+    assert_eq!(of("homemade").read_back(), "identified, output off, watchdog read back");
+    assert_eq!(of("lauda").read_back(), "identified, output off, nothing else was read back");
+    assert_eq!(
+        of("keysight-e4360").read_back(),
+        "identified, output off, sas mode, over voltage protection and over current protection read back"
+    );
 }

@@ -6,7 +6,7 @@ use crate::dialect::{Dialect, Setup};
 impl Instrument {
     /// What was in fact looked at before it was ready, in words.
     pub fn read_back(&self) -> String {
-        let mut done = vec![if self.tells_of_itself() { "identified" } else { "it answers as one" }.to_owned()];
+        let mut done = vec![if self.tells_of_itself() { "identified" } else { "it answers" }.to_owned()];
         if self.switches() {
             done.push(if self.safe_is_on() { "output looked at" } else { "output off" }.to_owned());
         }

@@ -1,7 +1,8 @@
 //! What an `[instrument.NAME]` says of itself. What channels make of it is bound later.
 
 use crate::config::{
-    Connection, DriverKind, Firmware, Instrument, LineSettings, MecomSettings, ModbusSettings, NeslabSettings, Parity, Serial, TetechSettings, UsbId,
+    Connection, DriverKind, Firmware, Instrument, LineSettings, MecomSettings, ModbusSettings, NeslabSettings, Parity, Serial,
+    TetechSettings, UsbId,
 };
 use crate::dialect::{self, Dialect};
 use crate::protocol::mecom::Sensor;

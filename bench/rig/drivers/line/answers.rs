@@ -97,7 +97,9 @@ impl Line {
             }
         }
         let firmware = word("firmware");
-        if let Some(wanted) = self.settings.firmware.as_ref().filter(|wanted| !firmware.as_deref().is_some_and(|said| wanted.is_met_by(said))) {
+        if let Some(wanted) =
+            self.settings.firmware.as_ref().filter(|wanted| !firmware.as_deref().is_some_and(|said| wanted.is_met_by(said)))
+        {
             let said = firmware.map_or_else(|| "not told".to_owned(), |said| format!("\"{said}\""));
             self.known.declared = false;
             self.refuse(format!("its firmware is {said}, the rig file declares {wanted}"), true, fx);
