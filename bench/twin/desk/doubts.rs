@@ -268,7 +268,6 @@ fn a_setting_that_is_lost_in_mid_run_is_found_without_a_lease() {
         let spoken = dialect(&rig).clone();
         let half = |name: &str| {
             Some(match name {
-                "output" => 1.0,
                 "value" => 5.0 / if spoken.name == "huber" { 0.01 } else { 1.0 },
                 "max_degc" => 55.0,
                 "voltage_limit_v" => 2.0,
