@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 pub(crate) struct Known {
     /// Name in the rig file.
     pub(crate) name: String,
+    /// What is looked at before it is ready, in words.
+    read_back: String,
     /// What its output is to the bench.
     part: Part,
     /// What its output is given when it is switched on; told anew whenever it is ready again.
@@ -29,6 +31,8 @@ pub(crate) struct Known {
     /// A loss that nobody was told of yet: it may be over before the next tick looks, but its output went off with it.
     untold: Option<String>,
     refused: Option<String>,
+    /// The newest reason why it does not do as it is told: a loss or a refusal, whichever came last.
+    newest: Option<String>,
     error: Option<String>,
     /// The link was lost since somebody last acknowledged: an error of the device is then its lease doing its work.
     was_lost: bool,
@@ -65,6 +69,7 @@ impl Known {
         let emulated = instrument.connection == rig::config::Connection::Emulated;
         Self {
             name: instrument.name.clone(),
+            read_back: instrument.read_back(),
             part: match &instrument.drive {
                 _ if instrument.servoes() => Part::Servo,
                 Some(_) if instrument.safe_is_on() => Part::Carrier,
@@ -80,6 +85,7 @@ impl Known {
             lost: None,
             untold: None,
             refused: None,
+            newest: None,
             error: None,
             was_lost: false,
             standing: None,
@@ -117,9 +123,12 @@ impl Known {
     /// Why it is not, in words.
     pub(crate) fn unsafe_words(&self) -> String {
         let wanted = if self.part == Part::Carrier { "on" } else { "off" };
-        self.lost
-            .as_ref()
-            .map_or_else(|| format!("its output was not confirmed {wanted}"), |why| format!("output UNKNOWN, link lost: {why}"))
+        match &self.newest {
+            Some(why) if self.lost.as_ref() == Some(why) => format!("output UNKNOWN, link lost: {why}"),
+            Some(why) if self.output_on.is_none() => format!("output UNKNOWN: {why}"),
+            Some(why) => format!("its output was not confirmed {wanted}: {why}"),
+            None => format!("its output was not confirmed {wanted}"),
+        }
     }
 
     /// Only a confirmation that is still to come counts from now on.
@@ -147,12 +156,8 @@ impl Known {
                 told
             }
             rig::Event::Ready => {
-                let words = match self.part {
-                    Part::Servo | Part::Beside => "ready: identified, output off, limits and lease read back",
-                    Part::Carrier | Part::None => "ready: identified, settings read back",
-                };
-                let told = tell(Severity::Info, "link", words.into());
-                (self.ready, self.lost, self.target, self.given) = (true, None, None, None);
+                let told = tell(Severity::Info, "link", format!("ready: {}", self.read_back));
+                (self.ready, self.lost, self.target, self.given, self.newest) = (true, None, None, None, None);
                 told
             }
             rig::Event::Reading { tick, channel, value } => {
@@ -169,13 +174,16 @@ impl Known {
             }
             rig::Event::Retried { why } => tell(Severity::Info, "retry", why),
             rig::Event::Refused { why } => {
-                let told = tell(Severity::Alarm, "refused", why.clone());
+                // Going safe asks again and again; the same answer is told once.
+                let told = if self.newest.as_ref() == Some(&why) { None } else { tell(Severity::Alarm, "refused", why.clone()) };
+                self.newest = Some(why.clone());
                 self.refused = Some(why);
                 told
             }
             rig::Event::LinkLost { why } => {
                 let told = if self.lost.is_none() { tell(Severity::Warning, "link", format!("lost: {why}")) } else { None };
                 self.untold = self.identity_seen().then(|| why.clone());
+                self.newest = Some(why.clone());
                 (self.ready, self.output_on, self.lost) = (false, None, Some(why));
                 self.was_lost = true;
                 told
@@ -350,5 +358,38 @@ impl Known {
     /// It has been there at least once.
     fn identity_seen(&self) -> bool {
         self.polled.is_some() || self.output_on.is_some() || self.ready
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known() -> Known {
+        let (_, text) = rig::builtin().iter().find(|(name, _)| *name == "lauda").expect("it ships");
+        let (rig, _) = crate::setup::parse_rig("lauda", text).expect("it is sound");
+        Known::new(rig.servo().expect("a bath"))
+    }
+
+    #[test]
+    fn ready_says_what_was_read_back_and_no_more() {
+        let told = known().take(rig::Event::Ready).expect("told");
+        assert_eq!(told.message, "ready: identified, output off, nothing else was read back");
+    }
+
+    /// The port was there, then another device stood behind it: the last word is of now, and what is asked ten times is answered once.
+    #[test]
+    fn the_newest_reason_is_told_once() {
+        let mut bath = known();
+        bath.take(rig::Event::Ready);
+        bath.take(rig::Event::LinkLost { why: "the port hung up".into() });
+        assert_eq!(bath.unsafe_words(), "output UNKNOWN, link lost: the port hung up");
+        let refused = |bath: &mut Known, why: &str| bath.take(rig::Event::Refused { why: why.into() }).is_some();
+        assert!(refused(&mut bath, "another device answers: it says \"ES\", which is no lauda"));
+        let told = (0..10).filter(|_| refused(&mut bath, "switching the output off: another device answers, and is left alone")).count();
+        assert_eq!(told, 1);
+        assert_eq!(bath.unsafe_words(), "output UNKNOWN: switching the output off: another device answers, and is left alone");
+        bath.take(rig::Event::Ready);
+        assert_eq!(bath.unsafe_words(), "its output was not confirmed off");
     }
 }

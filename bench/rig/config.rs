@@ -18,7 +18,7 @@ pub use calibration::CalibrationRule;
 pub use channel::{ChannelRule, Kind, Role, SafeAction};
 pub use commissioning::CommissioningRule;
 pub use instrument::{
-    Connection, Correction, Drive, DriverKind, EXTERNAL_SENSOR, INTERNAL_SENSOR, Instrument, Level, LineSettings, MecomSettings,
+    Connection, Correction, Drive, DriverKind, EXTERNAL_SENSOR, Firmware, INTERNAL_SENSOR, Instrument, Level, LineSettings, MecomSettings,
     ModbusSettings, NeslabSettings, OBJECT_TEMPERATURE, OUTPUT_CURRENT, OUTPUT_VOLTAGE, Parity, Read, SINK_TEMPERATURE, SUN_W_M2, Serial,
     Setpoint, SunRule, TetechSettings, UsbId,
 };

@@ -3,10 +3,14 @@
 //! A dialect knows nothing of a bench: what a reading is for, and which limits are written, is the rig file's. Shipped ones are in
 //! `rigs/dialects/`, and each names the public source of what it holds.
 
+mod identify;
+mod output;
 mod pattern;
 mod read;
 
 use crate::config::Serial;
+pub use identify::Identify;
+pub use output::{IsOn, OutputRule};
 pub use pattern::{Found, Pattern, Template, number};
 use signal::{Document, Problems};
 
@@ -34,7 +38,7 @@ pub fn builtin() -> &'static [(&'static str, &'static str)] {
 }
 
 /// Names that the lines of a dialect may ask of the rig file.
-pub const PARAMETERS: [&str; 10] = [
+pub const PARAMETERS: [&str; 12] = [
     "address",
     "output",
     "lease_s",
@@ -46,6 +50,8 @@ pub const PARAMETERS: [&str; 10] = [
     "rate_k_min",
     // The device's own ramp, a little steeper than that: a backstop that does not bend a legal one.
     "ramp_k_min",
+    "sensor_type",
+    "off_conditions",
 ];
 
 /// How a family of devices is spoken to.
@@ -98,7 +104,7 @@ impl Dialect {
             needed.extend(template.names().filter(|name| PARAMETERS.contains(name)));
         }
         for setup in &self.setup {
-            let names = setup.write.names().chain(setup.back.iter().flat_map(|ask| ask.ask.names()));
+            let names = setup.names().chain(setup.back.iter().flat_map(|ask| ask.ask.names()));
             let wanted = if let Want::Parameter(name) = &setup.want { Some(name.as_str()) } else { None };
             let names = names.chain(wanted).filter(|name| PARAMETERS.contains(name));
             if setup.optional { optional.extend(names) } else { needed.extend(names) }
@@ -113,7 +119,7 @@ impl Dialect {
 
     /// True if the device drops its output when the host falls silent, once it was told to.
     pub fn has_lease(&self) -> bool {
-        self.setup.iter().any(|setup| setup.write.names().any(|name| name == "lease_s"))
+        self.setup.iter().any(Setup::is_lease)
     }
 
     /// Every line outside `[setup.*]`.
@@ -154,15 +160,6 @@ pub struct LineRules {
     pub after_command_s: f64,
     /// What a command is answered with; `None` where it is not answered.
     pub acknowledge: Option<Pattern>,
-}
-
-/// `[identify]`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Identify {
-    /// The question.
-    pub ask: Template,
-    /// What the answer must look like; `{model}`, `{serial}` and `{firmware}` in it are held against the rig file.
-    pub matches: Pattern,
 }
 
 /// A question with one number for an answer.
@@ -216,8 +213,8 @@ impl Reply {
 pub struct Setup {
     /// NAME.
     pub name: String,
-    /// The command.
-    pub write: Template,
+    /// The command; `None` for what is only looked at, because it says what was wired or set by hand.
+    pub write: Option<Template>,
     /// The question that reads it back; `None` where the device has none, which the dialect must explain.
     pub back: Option<Ask>,
     /// What must be read back.
@@ -226,6 +223,28 @@ pub struct Setup {
     pub tolerance: f64,
     /// Left out where the rig file does not give what it needs.
     pub optional: bool,
+}
+
+impl Setup {
+    /// Names of the rig file's that its command needs.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.write.iter().flat_map(Template::names)
+    }
+
+    /// Names of the rig file's that it cannot be done without.
+    pub fn parameters(&self) -> impl Iterator<Item = &str> {
+        self.names().chain(if let Want::Parameter(name) = &self.want { Some(name.as_str()) } else { None })
+    }
+
+    /// It gives the device this, or holds it to it.
+    pub fn uses(&self, name: &str) -> bool {
+        self.parameters().any(|known| known == name)
+    }
+
+    /// It makes the device mind its host.
+    pub fn is_lease(&self) -> bool {
+        self.names().any(|name| name == "lease_s")
+    }
 }
 
 /// What must be read back.
@@ -272,43 +291,6 @@ pub struct Curve {
     pub write: Vec<Template>,
     /// Which number is read back by which question, and how far it may be off.
     pub back: Vec<(String, Ask, f64)>,
-}
-
-/// `[output]`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct OutputRule {
-    /// Switches it on. Not repeated unless asked for again.
-    pub on: Template,
-    /// Switches it off. Repeated at need: that can do no harm.
-    pub off: Template,
-    /// The question that says whether it is on.
-    pub back: Ask,
-    /// How the answer says "on".
-    pub is_on: IsOn,
-    /// Its current and voltage are positive when they cool.
-    pub positive_cools: bool,
-}
-
-/// How an answer says that an output is on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum IsOn {
-    /// It is a number other than 0.
-    NotZero,
-    /// This bit of it is set.
-    Bit(u32),
-    /// It is this word.
-    Word(String),
-}
-
-impl IsOn {
-    /// Whether `word` says so; `None` if it says neither.
-    pub fn says(&self, word: &str) -> Option<bool> {
-        match self {
-            Self::NotZero => number(word).map(|n| n != 0.0),
-            Self::Bit(bit) => number(word).filter(|n| (0.0..=65_535.0).contains(n)).map(|n| (n as u32 >> bit) & 1 == 1),
-            Self::Word(on) => (!word.is_empty()).then(|| word.eq_ignore_ascii_case(on)),
-        }
-    }
 }
 
 /// `[error]`: how the device tells of errors of its own.

@@ -22,9 +22,9 @@ pub mod port;
 pub mod protocol;
 
 pub use config::{
-    AcceleratorRule, ChannelRule, Connection, CoolantRule, Correction, Drive, DriverKind, Fluid, HeatSource, Instrument, Interface, Ledger,
-    Level, LineSettings, Mass, MecomSettings, ModbusSettings, NeslabSettings, Parity, Read, RigFile, Role, SafeAction, Serial, ServoNode,
-    Setpoint, TetechSettings, builtin,
+    AcceleratorRule, ChannelRule, Connection, CoolantRule, Correction, Drive, DriverKind, Firmware, Fluid, HeatSource, Instrument,
+    Interface, Ledger, Level, LineSettings, Mass, MecomSettings, ModbusSettings, NeslabSettings, Parity, Read, RigFile, Role, SafeAction,
+    Serial, ServoNode, Setpoint, TetechSettings, builtin,
 };
 pub use driver::{ArrayCurve, Command, Driver, Effects, Event, Input, driver_for};
 pub use error::Error;

@@ -247,6 +247,8 @@ fn speaks(line: &LineSettings, servoes: bool) -> Option<Box<dyn Emulated>> {
 }
 
 #[cfg(test)]
+mod doubts;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod unplugged;

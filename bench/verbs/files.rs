@@ -28,6 +28,13 @@ pub(crate) fn check_rig(wanted: &str) -> Result<Exit> {
     say!("{}: no problems", rig.name);
     for instrument in &rig.instruments {
         say!("  {} on {}: {}", instrument.name, connection(instrument), alone(instrument));
+        let untold = instrument.untold();
+        if !untold.is_empty() {
+            say!("    the device itself is not told, and nobody checks there: {}", untold.join(", "));
+        }
+        if let Some(why) = instrument.mistaken_for() {
+            say!("    not told apart from another of its kind: {why}");
+        }
     }
     for outputs in several(&rig) {
         say!("  {outputs}");

@@ -344,6 +344,7 @@ fn small_verbs_print_what_they_promise() {
         ("rig check twin", &["no problems", "tec on the twin", "runs without", "leakage is what limits it (0 W/K declared)", "any delay"]),
         ("rig check meerstetter", &["no problems", "not commissioned", "--uncommissioned"]),
         ("rig check gpu-only", &["no problems"]),
+        ("rig check lauda", &["the device itself is not told", "sensor type", "not told apart from another of its kind"]),
         ("accelerator info", &["NVML", "RAPL"]),
         ("gpu info", &["NVML"]),
         ("columns", &["rig_plate_degc", "accel_power_w"]),

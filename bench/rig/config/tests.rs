@@ -236,6 +236,8 @@ fn what_a_dialect_needs_and_offers_is_held_against_the_rig() {
         ("current_limit_a = 2.0", "current_limit_a = 2.0\nlease_s = 3.0", "has no line that would set this"),
         ("dialect = \"scpi-supply\"", "dialect = \"scpi\"", "\"scpi\" is not known: expected one of arroyo"),
         ("dialect = \"scpi-supply\"", "dialect = \"no/such.toml\"", "cannot read no/such.toml"),
+        ("current_limit_a = 2.0", "current_limit_a = 2.0\nfirmware = \">= beta\"", "\">= beta\" is no version"),
+        ("dialect = \"scpi-supply\"", "dialect = \"korad\"\nserial_number = \"1\"", "devices of the dialect \"korad\" do not tell it"),
         ("dialect = \"scpi-supply\"", "", "missing `dialect`"),
         ("reads_v = \"voltage\"", "reads_v = \"volts\"", "instrument \"psu\" reads voltage, current"),
         ("drives = \"voltage\"", "drives = \"current\"", "can be given voltage"),
@@ -268,7 +270,7 @@ fn a_dialect_beside_the_rig_file_is_read_and_its_problems_told_with_their_lines(
     };
     assert!(told("mine.toml").is_ok());
     let problems = told("broken.toml").unwrap_err();
-    assert!(problems.contains("broken.toml:20:7: `setup.current_limit.ask`: {x} is not known here"), "{problems}");
+    assert!(problems.contains("broken.toml:22:7: `setup.current_limit.ask`: {x} is not known here"), "{problems}");
     assert!(problems.contains("\"kg\" is not known: expected one of `v`"), "both at once:\n{problems}");
 }
 

@@ -161,9 +161,10 @@ impl Pattern {
         named.filter(|name| *name != "*")
     }
 
-    /// How many letters of it stand fast: the more, the more particular.
+    /// How many letters and digits of it stand fast: the more, the more particular.
     pub fn letters(&self) -> usize {
-        self.0.iter().map(|piece| if let Piece::Text(text) = piece { text.len() } else { 0 }).sum()
+        let text = self.0.iter().filter_map(|piece| if let Piece::Text(text) = piece { Some(text) } else { None });
+        text.map(|text| text.chars().filter(char::is_ascii_alphanumeric).count()).sum()
     }
 
     /// What the whole line says, if it looks like this.

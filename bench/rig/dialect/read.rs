@@ -2,7 +2,7 @@
 
 use super::{
     Ask, Curve, Dialect, ErrorRule, Identify, IsOn, LevelRule, LineRules, OutputRule, PARAMETERS, Pattern, Reply, Setup, Target, Template,
-    Want,
+    Want, output,
 };
 use crate::config::{Parity, Serial};
 use signal::Section;
@@ -33,7 +33,7 @@ pub(super) fn dialect(root: &Section<'_>) -> Dialect {
         target: target.exists().then(|| self::target(&target)),
         levels: named(root, "level").into_iter().map(|(name, s)| (name, level(&s))).collect(),
         curve: curve.exists().then(|| self::curve(&curve)),
-        output: output.exists().then(|| self::output(&output)),
+        output: output.exists().then(|| switched(&output)),
         error: error.exists().then(|| self::error(&error)),
     };
     agree(root, &dialect);
@@ -123,13 +123,29 @@ fn pattern(section: &Section<'_>, key: &str, text: &str) -> Pattern {
     })
 }
 
+/// Letters that a pattern must have of its own to tell a family from others.
+const TELLING: usize = 2;
+
 fn identify(section: &Section<'_>) -> Identify {
-    let matches = section.text("match", "what the answer must look like, such as \"KEYSIGHT,{model},{serial},{firmware}\"");
-    let matches = pattern(section, "match", &matches);
-    for name in matches.names().filter(|name| !["model", "serial", "firmware"].contains(name)) {
+    let matches =
+        section.text("match", "what the answer must look like, such as \"KEYSIGHT,{model},{serial},{firmware}\"; several one a line");
+    let matches: Vec<Pattern> =
+        matches.lines().map(str::trim).filter(|line| !line.is_empty()).map(|line| pattern(section, "match", line)).collect();
+    for name in matches.iter().flat_map(Pattern::names).filter(|name| !["model", "serial", "firmware"].contains(name)) {
         section.problem("match", format_args!("{{{name}}} is not known here: expected model, serial, firmware or *"));
     }
-    Identify { ask: required(section, "ask", &[]), matches }
+    let models = words(section, "model_is", "shapes of the models that speak the dialect, such as \"E36*|DP8##\"");
+    let named = |pattern: &Pattern| pattern.names().any(|name| name == "model");
+    if section.has("match") && matches.iter().any(|p| p.letters() < TELLING && (models.is_empty() || !named(p))) {
+        section.problem("match", "any device may answer so: give it words of its own, or {model} and the known ones by `model_is`");
+    }
+    Identify { ask: required(section, "ask", &[]), matches, models }
+}
+
+/// Several words with `|` between them; empty where the key is not there.
+fn words(section: &Section<'_>, key: &str, expected: &str) -> Vec<String> {
+    let text = section.optional_text(key, expected).unwrap_or_default();
+    text.split('|').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect()
 }
 
 /// A question whose key is `key`; with `reply` or `json`, `scale`, `bytes` and `idempotent` beside it.
@@ -162,7 +178,11 @@ fn ask(section: &Section<'_>, key: &str, own: &[&str]) -> Ask {
 }
 
 fn setup(name: String, section: &Section<'_>) -> Setup {
-    let write = required(section, "write", &[]);
+    let looked_at = section.optional_text("parameter", "the key of the rig file that it must be as, where it is only looked at");
+    if let Some(name) = looked_at.as_ref().filter(|name| !PARAMETERS.contains(&name.as_str())) {
+        section.problem("parameter", format_args!("\"{name}\" is not known here: expected {}", PARAMETERS.join(", ")));
+    }
+    let write = if looked_at.is_none() { Some(required(section, "write", &[])) } else { None };
     let explained = section.optional_text("no_read_back", "why it cannot be read back");
     let back = if explained.is_some() {
         if section.has("ask") {
@@ -174,7 +194,8 @@ fn setup(name: String, section: &Section<'_>) -> Setup {
     };
     let word = section.optional_text("is", "the word that must be read back");
     let equals = section.optional_number("equals", -1e9..=1e9);
-    let first = write.names().find(|name| *name != "output" && *name != "address").map(str::to_owned);
+    let written = write.iter().flat_map(Template::names).find(|name| *name != "output" && *name != "address");
+    let first = written.map(str::to_owned).or(looked_at);
     let want = match (word, equals, first) {
         (Some(word), None, _) => Want::Word(word),
         (None, Some(number), _) => Want::Number(number),
@@ -224,24 +245,45 @@ fn curve(section: &Section<'_>) -> Curve {
         table.exists().then(|| ((*name).to_owned(), ask(&table, "ask", &[]), table.number_or("tolerance", 0.0..=1e3, 0.01)))
     });
     let back: Vec<_> = back.collect();
-    if back.is_empty() {
-        section.problem("write", "missing [curve.isc_a] or the like: at least one of the four must be read back");
+    for name in CURVE.iter().filter(|name| !back.iter().any(|(known, ..)| known == *name)) {
+        section.problem("write", format_args!("missing [curve.{name}]: what is written is read back, all four"));
     }
     Curve { write, back }
 }
 
-fn output(section: &Section<'_>) -> OutputRule {
-    let bit = section.optional_number("on_bit", 0.0..=15.0).map(|_| section.integer("on_bit", 0..=15) as u32);
-    let word = section.optional_text("on_is", "the word that says that the output is on");
-    if bit.is_some() && word.is_some() {
-        section.problem("on_bit", "a bit or a word says that the output is on, not both; remove this or `on_is`");
-    }
+fn switched(section: &Section<'_>) -> OutputRule {
     OutputRule {
         on: required(section, "on", &[]),
         off: required(section, "off", &[]),
         back: ask(section, "ask", &[]),
-        is_on: bit.map(IsOn::Bit).or(word.map(IsOn::Word)).unwrap_or(IsOn::NotZero),
+        is_on: is_on(section),
         positive_cools: section.choice_or("positive", &[("cools", true), ("heats", false)], true),
+    }
+}
+
+/// How an answer says "on" and how "off": by a bit, by words, or by 1 and 0.
+fn is_on(section: &Section<'_>) -> IsOn {
+    let bit = section.optional_number("on_bit", 0.0..=15.0).map(|_| section.integer("on_bit", 0..=15) as u32);
+    let never = section.optional_number("never_bits", 0.0..=65_535.0).map(|_| section.integer("never_bits", 0..=65_535) as u32);
+    let on = words(section, "on_is", "the word that says that the output is on; several with `|`");
+    let off = words(section, "off_is", "the word that says that the output is off; several with `|`");
+    for (key, there, other) in [("on_is", !on.is_empty(), "off_is"), ("off_is", !off.is_empty(), "on_is")] {
+        if bit.is_some() && there {
+            section.problem("on_bit", format_args!("a bit or a word says that the output is on, not both; remove this or `{key}`"));
+        } else if there && !section.has(other) {
+            section.problem(key, format_args!("missing `{other}` beside it: a word that says neither \"on\" nor \"off\" says nothing"));
+        }
+    }
+    if let Some(word) = on.iter().find(|word| off.iter().any(|off| output::same(off, word))) {
+        section.problem("off_is", format_args!("\"{word}\" says \"on\" and \"off\""));
+    }
+    if never.is_some_and(|never| bit.is_none_or(|bit| (never >> bit) & 1 == 1)) {
+        section.problem("never_bits", "bits that no state sets are told of an answer whose `on_bit` is another");
+    }
+    match bit {
+        Some(bit) => IsOn::Bit { bit, never: never.unwrap_or_default() },
+        None if on.is_empty() => IsOn::Words { on: vec!["1".to_owned()], off: vec!["0".to_owned()] },
+        None => IsOn::Words { on, off },
     }
 }
 

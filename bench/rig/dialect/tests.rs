@@ -108,9 +108,20 @@ fn published_answers_are_understood() {
     assert_eq!((on("sinara-8451", report), on("huber", "{S140000")), (Some(true), Some(false)));
     assert_eq!((on("korad", "\u{51}"), on("korad", "\u{11}")), (Some(true), Some(false)), "bit 6 of a raw byte");
     assert_eq!((on("lauda", "0"), on("lauda", "1")), (Some(true), Some(false)), "Lauda counts standby");
-    let known = |name: &str, line: &str| shipped(name).identify.matches.find(line).is_some();
+    for (word, says) in [("ON", Some(true)), ("1", Some(true)), ("OFF", Some(false)), ("0", Some(false)), ("2", None), ("O", None)] {
+        assert_eq!((on("chroma-62000h", word), on("scpi-supply", word)), (says, says), "{word}: makers and drivers disagree");
+    }
+    assert_eq!((on("korad", "?"), on("korad", "E")), (None, None), "letters, not states");
+    assert_eq!(on("huber", "{S147FFF"), None, "not enabled");
+    let known = |name: &str, line: &str| shipped(name).identify.find(line, None).is_some();
     assert!(known("korad", "KORADKA3005PV2.0") && known("julabo", "JULABO FP50_MH Simulator, ISIS"));
     assert!(known("mt-sics", "I4 A \"B021002593\"") && !known("mt-sics", "ES"));
+    for line in ["KORAD KA3005P V5.5", "TENMA 72-2540 V2.1", "TENMA72-2550V2.0", "VELLEMANLABPS3005DV2.0", "RND 320-KA3005P V2.0"] {
+        assert!(known("korad", line), "{line}: libsigrok's list");
+    }
+    assert!(["XT", "MC", "BC_LOOP"].iter().all(|said| known("lauda", said)) && !known("lauda", "S S 0.00 kg"));
+    assert!(known("arroyo", "ILX Lightwave,LDT-5910C,59101111,1.00-1.00") && !known("arroyo", "ID bench-heater 0007 1.2"));
+    assert!(!known("scpi-supply", "YOKOGAWA,WT310,C2,F1.03") && !known("chroma-62000h", "CHROMA,66202,1,1"));
     assert!(known("scpi-supply", "HEWLETT-PACKARD,E3631A,0,1.4-5.0-1.0") && !known("scpi-supply", "JULABO FP50"));
 }
 
@@ -158,6 +169,14 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ("ask = \"ON?\"", "", "missing `ask` in [output]"),
     ("ask = \"ON?\"", "ask = \"ON?\"\non_bit = 3\non_is = \"ON\"", "not both"),
     ("ask = \"ON?\"", "ask = \"ON?\"\n[outputs]", "unknown key `outputs`"),
+    ("ask = \"ON?\"", "ask = \"ON?\"\non_is = \"ON\"", "missing `off_is`"),
+    ("ask = \"ON?\"", "ask = \"ON?\"\noff_is = \"0\"", "missing `on_is`"),
+    ("ask = \"ON?\"", "ask = \"ON?\"\non_is = \"1\"\noff_is = \"0|1.0\"", "says \"on\" and \"off\""),
+    ("ask = \"ON?\"", "ask = \"ON?\"\non_bit = 3\nnever_bits = 8", "whose `on_bit` is another"),
+    ("ID {serial}", "{model}", "any device may answer so"),
+    ("ID {serial}", "{*},{serial}\"\nmodel_is = \"X#", "any device may answer so"),
+    ("write = \"LIM {current_limit_a}\"", "parameter = \"current_limit\"", "\"current_limit\" is not known here"),
+    ("[output]", "[curve]\nwrite = \"C {isc_a} {imp_a} {vmp_v} {voc_v}\"\n[curve.isc_a]\nask = \"I?\"\n[output]", "missing [curve.imp_a]"),
 ];
 
 #[test]
@@ -170,6 +189,22 @@ fn a_dialect_that_contradicts_itself_is_refused_with_its_line() {
     }
     let both = SOUND.replacen("ask = \"ID?\"", "ask = 1", 1).replacen("ask = \"T?\"", "ask = \"{T?}\"\nscale = \"x\"", 1);
     assert_eq!(Dialect::parse("x.toml", &both).expect_err("two").0.len(), 2, "all at once");
+}
+
+/// Of no shipped dialect is a word that answers nothing taken for a state or for a name.
+#[test]
+fn nonsense_says_neither_on_nor_off_and_names_nobody() {
+    for (name, _) in builtin() {
+        let dialect = shipped(name);
+        for line in ["ERR_3", "ES", "?", "ERROR", "error 113", "2", "-1", "NAN", "9.91E37", "O", "0N", "-", "[]", "{S147FFF"] {
+            let says = dialect.output.as_ref().and_then(|o| o.back.reply.word(line).and_then(|word| o.is_on.says(&word)));
+            // A raw byte is any letter: there two letters are no answer, and these are no states.
+            if line.len() > 1 || *name != "korad" || line == "?" {
+                assert_eq!(says, None, "{name} {line:?}");
+            }
+            assert_eq!(dialect.identify.find(line, None).filter(|_| *name != "huber"), None, "{name} {line:?}");
+        }
+    }
 }
 
 proptest! {
@@ -187,7 +222,7 @@ proptest! {
     fn no_answer_panics(line in "\\PC{0,60}") {
         for (name, _) in builtin() {
             let dialect = shipped(name);
-            let _ = dialect.identify.matches.find(&line);
+            let _ = dialect.identify.find(&line, None);
             for (_, ask) in &dialect.reads {
                 let _ = ask.reply.word(&line);
             }

@@ -27,6 +27,8 @@ struct Known {
     declared: bool,
     /// The job that last gave it what it must hold before it may be switched on.
     given: Option<Job>,
+    /// It holds that: nothing newer was begun and given up.
+    settled: bool,
     output: Output,
     /// The error that was told.
     error: Option<String>,
@@ -89,10 +91,13 @@ impl Line {
     }
 
     fn begin(&mut self, job: Job) {
-        self.steps = self.writer().script(job);
+        if let Job::Target(_) | Job::Level(_) | Job::Curve(_) = job {
+            self.known.settled = false;
+        }
+        self.steps = self.writer().script(job, self.known.given.filter(|_| self.known.settled));
         if let (Job::Switch { on: true, .. }, Some(given)) = (job, self.known.given) {
             // A device that restarted since holds neither its settings nor what it was given.
-            let asks = self.writer().script(given).into_iter().filter(|step| matches!(step, Step::Ask { .. }));
+            let asks = self.writer().script(given, None).into_iter().filter(Step::is_question);
             self.steps = asks.chain(self.steps.drain(..)).collect();
         }
         self.job = Some(job);
@@ -266,7 +271,7 @@ impl Line {
                 self.failed = 0;
                 fx.events.push(Event::PollDone { tick });
             }
-            Some(job @ (Job::Target(_) | Job::Level(_) | Job::Curve(_))) => self.known.given = Some(job),
+            Some(job @ (Job::Target(_) | Job::Level(_) | Job::Curve(_))) => (self.known.given, self.known.settled) = (Some(job), true),
             Some(Job::Switch { .. } | Job::Acknowledge) | None => {}
         }
     }

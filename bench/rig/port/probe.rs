@@ -76,9 +76,9 @@ pub fn recognise(question: &Question, bytes: &[u8]) -> Option<(String, String)> 
     let line = text.split(['\r', '\n']).map(str::trim).find(|line| !line.is_empty())?;
     let same = |dialect: &Dialect| {
         let asked = dialect.identify.ask.fill(|_| None).is_some_and(|ask| question.bytes.starts_with(&ask));
-        asked && dialect.line.serial == question.serial && dialect.identify.matches.find(line).is_some()
+        asked && dialect.line.serial == question.serial && dialect.identify.find(line, None).is_some()
     };
-    let particular = |dialect: &Dialect| dialect.identify.matches.letters();
+    let particular = |dialect: &Dialect| dialect.identify.letters();
     let best = dialects().filter(same).max_by_key(particular)?;
     Some((best.name, line.to_owned()))
 }

@@ -49,6 +49,8 @@ pub(super) struct Supply {
     outputs: Vec<Output>,
     /// Where a command goes that does not say, from 0.
     selected: usize,
+    /// Protection of an array simulator, V and A.
+    protect: (f64, f64),
     array: Array,
     /// Given and not yet triggered.
     pending: Array,
@@ -68,6 +70,7 @@ impl Supply {
                 if matches!(make, Make::Listed | Make::Selected) { 3 } else { 1 }
             ],
             selected: 0,
+            protect: (120.0, 12.5),
             array: Array::default(),
             pending: Array::default(),
             is_array: false,
@@ -189,6 +192,16 @@ impl Supply {
             }
             ("*CLS", false, _) => {
                 self.errors.clear();
+                None
+            }
+            ("VOLT:PROT", true, _) if self.make == Make::E4360 => shown(self.protect.0),
+            ("CURR:PROT", true, _) if self.make == Make::E4360 => shown(self.protect.1),
+            ("VOLT:PROT", false, Some(volts)) if self.make == Make::E4360 => {
+                self.protect.0 = volts;
+                None
+            }
+            ("CURR:PROT", false, Some(amps)) if self.make == Make::E4360 => {
+                self.protect.1 = amps;
                 None
             }
             _ => self.array_unit(header, query, word, number),

@@ -21,6 +21,7 @@ pub(super) struct TecFace {
     upper_degc: f64,
     /// 0 for none.
     ramp_k_min: f64,
+    lower_degc: f64,
     scene: Option<Scene>,
     errors: VecDeque<i32>,
     events: Vec<String>,
@@ -35,6 +36,7 @@ impl TecFace {
             current_limit_a: 1.0,
             upper_degc: 60.0,
             ramp_k_min: 0.0,
+            lower_degc: -20.0,
             scene: None,
             errors: VecDeque::new(),
             events: Vec::new(),
@@ -65,9 +67,13 @@ impl TecFace {
                 self.show_ramp(tec);
                 return None;
             }
+            ("TEC:LIM:TLO?", _) => format!("{:.3}", self.lower_degc),
+            // A thermistor at 100 uA, and as delivered (assumed: ILX's default).
+            ("TEC:SEN?", _) => "1".to_owned(),
+            ("TEC:ENAB:OUTOFF?", _) => "1512".to_owned(),
             ("TEC:MODE?", _) => "T".to_owned(),
             ("ERRSTR?", _) => self.errors.pop_front().map_or_else(|| "0".to_owned(), |code| format!("{code},\"error\"")),
-            ("TEC:T", Some(degc)) if degc <= self.upper_degc => {
+            ("TEC:T", Some(degc)) if (self.lower_degc..=self.upper_degc).contains(&degc) => {
                 tec.set_target(degc);
                 return None;
             }
@@ -85,6 +91,10 @@ impl TecFace {
             }
             ("TEC:LIM:THI", Some(degc)) => {
                 self.upper_degc = degc;
+                return None;
+            }
+            ("TEC:LIM:TLO", Some(degc)) => {
+                self.lower_degc = degc;
                 return None;
             }
             ("TEC:MODE:T", _) => return None,

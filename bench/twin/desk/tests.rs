@@ -254,6 +254,9 @@ fn everything_that_ships_can_be_emulated() {
             power_limit_w: None,
             model: None,
             serial_number: None,
+            firmware: None,
+            sensor_type: None,
+            off_conditions: None,
         };
         assert!(speaks(&settings, false).is_some(), "nothing speaks {name}");
     }

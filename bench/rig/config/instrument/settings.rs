@@ -1,5 +1,6 @@
 //! What only one driver needs to know of its device.
 
+use super::Firmware;
 use crate::dialect::Dialect;
 use crate::protocol::modbus::RegisterMap;
 use crate::protocol::tetech::Model;
@@ -129,4 +130,10 @@ pub struct LineSettings {
     pub model: Option<String>,
     /// Serial number it must report, if declared.
     pub serial_number: Option<String>,
+    /// Firmware it must report, if declared.
+    pub firmware: Option<Firmware>,
+    /// The type of sensor that it must be set to, in its own count, if declared. Read, never written: it says what is wired.
+    pub sensor_type: Option<f64>,
+    /// Conditions that make it switch its output off of itself, as the bits of its own register. Likewise.
+    pub off_conditions: Option<f64>,
 }

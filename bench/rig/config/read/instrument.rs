@@ -1,7 +1,8 @@
 //! What an `[instrument.NAME]` says of itself. What channels make of it is bound later.
 
 use crate::config::{
-    Connection, DriverKind, Instrument, LineSettings, MecomSettings, ModbusSettings, NeslabSettings, Parity, Serial, TetechSettings, UsbId,
+    Connection, DriverKind, Firmware, Instrument, LineSettings, MecomSettings, ModbusSettings, NeslabSettings, Parity, Serial,
+    TetechSettings, UsbId,
 };
 use crate::dialect::{self, Dialect};
 use crate::protocol::mecom::Sensor;
@@ -179,12 +180,29 @@ fn tetech(section: &Section<'_>) -> TetechSettings {
 fn line(section: &Section<'_>) -> LineSettings {
     // Without a dialect nothing is known of what it would need: that one problem is enough.
     let dialect = Arc::new(spoken(section).unwrap_or_else(Dialect::silent));
+    let declared = |key: &str, told: &str, expected: &str| {
+        let text = section.optional_text(key, expected);
+        if !dialect.name.is_empty() && text.is_some() && !dialect.identify.tells(told) {
+            section.problem(key, format_args!("devices of the dialect \"{}\" do not tell it; remove this", dialect.name));
+        }
+        text
+    };
+    let firmware = declared("firmware", "firmware", "the firmware it must report, or \">= VERSION\"");
     LineSettings {
         lease_s: needed(section, &dialect, "lease_s", SHORTEST_LEASE_S..=3600.0),
         address: section.integer_or("address", 0..=254, 1) as u8,
         output: section.integer_or("output", 0..=99, 1) as u8,
-        model: section.optional_text("model", "the model it must report"),
-        serial_number: section.optional_text("serial_number", "the serial number it must report, in quotes"),
+        model: declared("model", "model", "the model it must report"),
+        serial_number: declared("serial_number", "serial", "the serial number it must report, in quotes"),
+        firmware: firmware.and_then(|text| {
+            let wanted = Firmware::parse(&text);
+            if wanted.is_none() {
+                section.problem("firmware", format_args!("\"{text}\" is no version: expected such as \"2.34\" or \">= 2.3\""));
+            }
+            wanted
+        }),
+        sensor_type: needed(section, &dialect, "sensor_type", 0.0..=99.0),
+        off_conditions: needed(section, &dialect, "off_conditions", 0.0..=65_535.0),
         ..line_limits(section, &dialect)
     }
 }
@@ -201,6 +219,9 @@ fn line_limits(section: &Section<'_>, dialect: &Arc<Dialect>) -> LineSettings {
         output: 1,
         model: None,
         serial_number: None,
+        firmware: None,
+        sensor_type: None,
+        off_conditions: None,
     }
 }
 

@@ -43,13 +43,16 @@ impl Line {
                     self.denied(&step, line, fx);
                 }
             }
-            Step::Ask { ask, then, .. } => {
-                let word = ask.reply.word(line);
+            step @ Step::Ask { .. } => {
+                let Step::Ask { ask, then, .. } = step.clone() else { return };
+                let whole = ask.bytes.is_none_or(|bytes| line.chars().count() >= bytes);
+                let word = ask.reply.word(line).filter(|_| whole);
                 let left = self.asked.as_ref().is_some_and(|(_, left)| *left > 0);
                 if let Some(word) = word.filter(|word| !left || !then.is_number() || means_a_number(word)) {
                     self.asked = None;
                     self.doubted = false;
-                    self.answered(&word, &ask, then, fx);
+                    let asked = words(&step, &self.settings);
+                    self.answered(&word, &ask, then, &asked, fx);
                     if self.doubted {
                         self.port.resync(now_s);
                     }
@@ -64,7 +67,7 @@ impl Line {
     }
 
     fn identified(&mut self, line: &str, now_s: f64, fx: &mut Effects) {
-        let Some(found) = self.settings.dialect.identify.matches.find(line) else {
+        let Some(found) = self.settings.dialect.identify.find(line, self.settings.model.as_deref()) else {
             self.port.resync(now_s);
             let last = self.asked.as_ref().is_some_and(|(_, left)| *left == 0);
             if last {
@@ -93,6 +96,15 @@ impl Line {
                 return;
             }
         }
+        let firmware = word("firmware");
+        if let Some(wanted) =
+            self.settings.firmware.as_ref().filter(|wanted| !firmware.as_deref().is_some_and(|said| wanted.is_met_by(said)))
+        {
+            let said = firmware.map_or_else(|| "not told".to_owned(), |said| format!("\"{said}\""));
+            self.known.declared = false;
+            self.refuse(format!("its firmware is {said}, the rig file declares {wanted}"), true, fx);
+            return;
+        }
         self.known.declared = true;
         let mut device =
             word("model").map_or_else(|| self.settings.dialect.name.clone(), |model| format!("{} {model}", self.settings.dialect.name));
@@ -106,9 +118,14 @@ impl Line {
         fx.events.push(Event::Identified { device });
     }
 
-    fn answered(&mut self, word: &str, ask: &Ask, then: Then, fx: &mut Effects) {
+    fn answered(&mut self, word: &str, ask: &Ask, then: Then, asked: &str, fx: &mut Effects) {
         let value = number(word).map(|n| n * ask.scale).filter(|n| n.is_finite());
         match then {
+            Then::Measure { .. } if self.job == Some(Job::Open) => {
+                if value.is_none() {
+                    self.measures_nothing(word, asked, fx);
+                }
+            }
             Then::Measure { channel, turned } => {
                 let Some(Job::Poll(tick)) = self.job else { return };
                 // What is no number was not read.
@@ -128,6 +145,17 @@ impl Line {
             }
             Then::Output { want, looked } => self.output(want, looked, word, fx),
             Then::Error => self.error(word, fx),
+        }
+    }
+
+    /// A reading that the rig file declares is none: nothing is ready whose poll would be empty. The device's word for "no value" may
+    /// be of the moment, and it is looked at again; anything else is an error of its own.
+    fn measures_nothing(&mut self, word: &str, asked: &str, fx: &mut Effects) {
+        let why = format!("{asked} was answered \"{}\", which is no number", word.escape_debug());
+        if word.chars().all(|c| c == '-') || word.parse::<f64>().is_ok() {
+            self.silent(why, fx);
+        } else {
+            self.refuse(why, false, fx);
         }
     }
 
@@ -206,6 +234,10 @@ impl Line {
             self.doubted = true;
             let why = format!("\"{word}\" does not say whether the output is on");
             match self.job {
+                Some(Job::Switch { on: false, round }) if round + 1 < ROUNDS_TO_LOSE => {
+                    fx.events.push(Event::Retried { why });
+                    self.begin(Job::Switch { on: false, round: round + 1 });
+                }
                 Some(Job::Open | Job::Switch { on: false, .. }) => self.silent(why, fx),
                 Some(job) => self.fail(job, &why, fx),
                 None => {}

@@ -120,8 +120,9 @@ impl Exchange {
         }
         self.quiet_s = (self.rules.receive.is_empty() && !self.buffer.is_empty()).then_some(now_s + self.rules.quiet_s);
         if let Some(Open { answer: Answer::Bytes(n), .. }) = &self.open {
-            let n = *n;
-            return if self.buffer.len() >= n { self.close(now_s, n, 0) } else { Turn::Open };
+            // A raw byte looks like the first letter of an error: only the silence after it tells that it stands alone.
+            let (n, alone) = (*n, *n == 1 && self.rules.quiet_s > 0.0);
+            return if self.buffer.len() >= n && !alone { self.close(now_s, n, 0) } else { Turn::Open };
         }
         while let Some((at, end)) = self.line_end() {
             let line: Vec<u8> = self.buffer[..at].to_vec();

@@ -31,6 +31,13 @@ pub(super) enum Step {
     Reopen,
 }
 
+impl Step {
+    /// A question about what was written.
+    pub(super) const fn is_question(&self) -> bool {
+        matches!(self, Self::Ask { .. })
+    }
+}
+
 /// What an answer is for.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Then {
@@ -79,6 +86,8 @@ impl Writer<'_> {
             "max_degc" => setpoint.map(|s| s.limits.max()),
             "rate_k_min" => setpoint.map(|s| s.rate_k_min),
             "ramp_k_min" => setpoint.map(|s| s.rate_k_min * RAMP_MARGIN),
+            "sensor_type" => self.settings.sensor_type,
+            "off_conditions" => self.settings.off_conditions,
             _ => None,
         }
     }
@@ -113,10 +122,25 @@ impl Writer<'_> {
         vec![command, self.ask(&output.back, Then::Output { want: Some(on), looked: 0 })]
     }
 
-    /// What was set up, read back only: all of it, or what makes the device mind its host.
-    fn verify(&self, lease_only: bool) -> impl Iterator<Item = Step> + '_ {
-        let setups = self.dialect().setup.iter().filter(move |s| !lease_only || s.write.names().any(|name| name == "lease_s"));
-        setups.flat_map(|setup| self.setup(setup)).filter(|step| matches!(step, Step::Ask { .. }))
+    /// What was set up, read back only.
+    fn verify(&self) -> impl Iterator<Item = Step> + '_ {
+        self.dialect().setup.iter().flat_map(|setup| self.setup(setup)).filter(Step::is_question)
+    }
+
+    /// What of it a poll looks at, so that a restart in mid-run is seen: what makes the device mind its host, or, where nothing does, one
+    /// setting after the other, those `given` after the setup among them.
+    fn watch(&self, tick: Tick, given: Option<Job>) -> Vec<Step> {
+        let lease = self.settings.lease_s.and_then(|_| self.dialect().setup.iter().find(|setup| setup.is_lease()));
+        if let Some(lease) = lease {
+            return self.setup(lease).into_iter().filter(Step::is_question).collect();
+        }
+        let given = given.into_iter().flat_map(|job| self.script(job, None)).filter(Step::is_question);
+        let mut all: Vec<Step> = self.verify().chain(given).collect();
+        if all.is_empty() {
+            return all;
+        }
+        let turn = usize::try_from(tick % all.len() as u64).unwrap_or_default();
+        vec![all.swap_remove(turn)]
     }
 
     /// What the output does, whatever that is.
@@ -131,10 +155,10 @@ impl Writer<'_> {
             Want::Number(number) => Some(Wanted::Number(*number)),
             Want::Word(word) => Some(Wanted::Word(word.clone())),
         };
-        let there = setup.write.names().all(|name| self.parameter(name).is_some());
+        let there = setup.names().all(|name| self.parameter(name).is_some());
         // What the rig file cannot give was refused when it was read, or is optional, or is of a setpoint that this one has not.
         let Some(wanted) = wanted.filter(|_| there) else { return Vec::new() };
-        let mut steps = vec![self.tell(&setup.write, |_| None, 2)];
+        let mut steps: Vec<Step> = setup.write.iter().map(|write| self.tell(write, |_| None, 2)).collect();
         if let Some(back) = &setup.back {
             let what = setup.name.clone();
             let then = match wanted {
@@ -168,8 +192,8 @@ impl Writer<'_> {
         self.dialect().error.as_ref().map(|error| self.ask(&error.ask, Then::Error))
     }
 
-    /// The script of a job.
-    pub(super) fn script(&self, job: Job) -> VecDeque<Step> {
+    /// The script of a job. A poll also looks at what was `given` since the setup.
+    pub(super) fn script(&self, job: Job, given: Option<Job>) -> VecDeque<Step> {
         let dialect = self.dialect();
         let mut steps = VecDeque::new();
         match job {
@@ -190,7 +214,7 @@ impl Writer<'_> {
                 steps.extend(self.error());
             }
             Job::Poll(tick) => {
-                steps.extend(self.verify(true));
+                steps.extend(self.watch(tick, given));
                 steps.extend(self.measurements(Some(tick)));
                 steps.extend(self.look());
                 steps.extend(self.error());
@@ -223,7 +247,7 @@ impl Writer<'_> {
             }
             Job::Switch { on, .. } => {
                 if on {
-                    steps.extend(self.verify(false));
+                    steps.extend(self.verify());
                 }
                 steps.extend(self.switch(on));
             }

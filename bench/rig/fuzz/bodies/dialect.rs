@@ -13,7 +13,7 @@ pub(crate) fn check(bytes: &[u8]) {
     let text: String = bytes.iter().map(|b| char::from(*b)).collect();
     let line = text.lines().next().unwrap_or_default();
     for dialect in shipped() {
-        let _ = dialect.identify.matches.find(line);
+        let _ = dialect.identify.find(line, None);
         let words = dialect.reads.iter().filter_map(|(_, ask)| ask.reply.word(line));
         for word in words {
             assert!(number(&word).is_none_or(f64::is_finite), "{word:?}");
