@@ -27,7 +27,7 @@ pub use interlock::InterlockRule;
 pub use mass::{Boundary, Ledger, Mass, WeighingRecord, WeighingRule};
 pub use scale::{SCALE, Scale};
 use signal::Section;
-pub use waiver::Waiver;
+pub use waiver::{Risk, Waiver};
 
 /// Rigs that travel inside the binary, as (name, text) pairs; the first is the default.
 pub fn builtin() -> &'static [(&'static str, &'static str)] {
@@ -133,11 +133,6 @@ impl RigFile {
             }
         }
         lines
-    }
-
-    /// What running with nobody watching refuses, one line each; empty if nothing.
-    pub fn refuses_unattended(&self) -> Vec<String> {
-        waiver::refusals(self)
     }
 
     /// The widest boundary of any part that flies: figures per kilogram compare within one boundary only. `None` where none flies.
