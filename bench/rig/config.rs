@@ -174,4 +174,4 @@ pub struct DeviceSettings {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

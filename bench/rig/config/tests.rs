@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use signal::{Channel, Document};
 
 /// Reads a rig, deaf to the tables that are the twin's.
-fn read(text: &str) -> Result<RigFile, Vec<String>> {
+pub(crate) fn read(text: &str) -> Result<RigFile, Vec<String>> {
     let doc = Document::parse("rig.toml", text);
     let rig = RigFile::read(&doc.root());
     let twins = ["plant", "truth", "card"];

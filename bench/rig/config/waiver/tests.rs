@@ -2,7 +2,6 @@
 
 use super::super::{RigFile, builtin};
 use super::*;
-use signal::Document;
 
 fn now() -> Timestamp {
     "2026-11-28T12:00:00Z".parse().expect("an instant")
@@ -11,19 +10,7 @@ fn now() -> Timestamp {
 /// The shipped example of a controller without a lease and without a dew point, with this waiver.
 fn rig(waiver: &str) -> Result<RigFile, String> {
     let (_, text) = builtin().iter().find(|(name, _)| *name == "sinara").expect("ships");
-    read(&format!("{text}\n{waiver}"))
-}
-
-/// Reads a rig, deaf to the tables that are the twin's.
-fn read(text: &str) -> Result<RigFile, String> {
-    let doc = Document::parse("rig.toml", text);
-    let rig = RigFile::read(&doc.root());
-    for table in ["plant", "truth", "card"] {
-        let _ = doc.root().optional_section(table);
-    }
-    let said = doc.finish(()).err().map_or_else(Vec::new, |p| p.0);
-    let ours: Vec<String> = said.iter().map(ToString::to_string).filter(|m| !["plant", "truth", "card"].iter().any(|t| m.contains(&format!("[{t}")))).collect();
-    if ours.is_empty() { Ok(rig) } else { Err(ours.join("\n")) }
+    super::super::tests::read(&format!("{text}\n{waiver}")).map_err(|problems| problems.join("\n"))
 }
 
 fn waiver(who: &str, when: &str, why: &str, waives: &str) -> String {
