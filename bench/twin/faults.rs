@@ -182,7 +182,13 @@ impl Scenario {
     pub fn missed(&self, end_s: f64) -> Vec<String> {
         let timed = self.faults.iter().filter(|fault| !matches!(fault.kind, Kind::Unplug { after_bytes: Some(_) }));
         let late = timed.filter(|fault| fault.from_s > end_s);
-        late.map(|f| format!("fault {} did not happen: it begins {} s after the start on the wall, and the end came after {end_s:.1} s", f.name, f.from_s)).collect()
+        late.map(|f| {
+            format!(
+                "fault {} did not happen: it begins {} s after the start on the wall, and the end came after {end_s:.1} s",
+                f.name, f.from_s
+            )
+        })
+        .collect()
     }
 
     /// Nothing goes wrong.

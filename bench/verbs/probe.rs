@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 /// A path, or an address of the network.
 fn place(text: &str) -> Place {
-    let network = !text.starts_with('/') && text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    let network =
+        !text.starts_with('/') && text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
     if network { Place::Tcp(text.to_owned()) } else { Place::Path(PathBuf::from(text)) }
 }
 
@@ -22,7 +23,8 @@ pub(crate) fn run(wanted: &[String], modbus: Option<u8>, out: Option<&Path>) -> 
     if let Some(path) = out.filter(|path| path.exists()) {
         return Err(BadInput(format!("{} is there already and is left as it is: name a new file", path.display())).into());
     }
-    let places: Vec<Place> = if wanted.is_empty() { probe::ports().into_iter().map(Place::Path).collect() } else { wanted.iter().map(|w| place(w)).collect() };
+    let places: Vec<Place> =
+        if wanted.is_empty() { probe::ports().into_iter().map(Place::Path).collect() } else { wanted.iter().map(|w| place(w)).collect() };
     if places.is_empty() {
         say!("no USB serial adapter is plugged in; name ports, or HOST:PORT, to ask there");
     }

@@ -171,8 +171,16 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ("rate_k_min = 8.0", "rate_k_min = 8.0\npoll_ticks = 2", "is read at every tick"),
     ("rate_k_min = 8.0", "rate_k_min = 8.0\ncalibration_gain = 0.0", "`channel.plate.calibration_gain` = 0"),
     ("safe = \"on\"", "safe = \"on\"\ncalibration_offset_degc = 1.0", "should be `calibration_offset_k`"),
-    ("schema = 1", "schema = 1\nwaiver = { who = \"A. Person\", when = \"soon\", why = \"a dead-man relay\", waives = [\"dew\"] }", "is no day"),
-    ("schema = 1", "schema = 1\nwaiver = { who = \" \", when = \"2026-11-28\", why = \"a dead-man relay\", waives = [\"dew\"] }", "waives nothing"),
+    (
+        "schema = 1",
+        "schema = 1\nwaiver = { who = \"A. Person\", when = \"soon\", why = \"a dead-man relay\", waives = [\"dew\"] }",
+        "is no day",
+    ),
+    (
+        "schema = 1",
+        "schema = 1\nwaiver = { who = \" \", when = \"2026-11-28\", why = \"a dead-man relay\", waives = [\"dew\"] }",
+        "waives nothing",
+    ),
 ];
 
 #[test]
@@ -222,7 +230,11 @@ fn what_a_dialect_needs_and_offers_is_held_against_the_rig() {
     let drive = rig.instrument("psu").unwrap().drive.clone().unwrap();
     assert_eq!((drive.role, drive.safe, drive.level.unwrap().start), (Role::Heater, SafeAction::Off, 0.0));
     assert!(rig.refuses_unattended(now())[0].contains("psu has no lease"));
-    let waived = text.replacen("[interface]", "[waiver]\nwho = \"A. Person\"\nwhen = \"2026-11-28\"\nwhy = \"a dead-man relay\"\nwaives = [\"lease.psu\"]\n[interface]", 1);
+    let waived = text.replacen(
+        "[interface]",
+        "[waiver]\nwho = \"A. Person\"\nwhen = \"2026-11-28\"\nwhy = \"a dead-man relay\"\nwaives = [\"lease.psu\"]\n[interface]",
+        1,
+    );
     assert_eq!(read(&waived).unwrap().refuses_unattended(now()), Vec::<String>::new());
     for (sound, broken, words) in [
         ("current_limit_a = 2.0", "", "sets `current_limit_a` and cannot do without"),

@@ -60,7 +60,8 @@ impl Waiver {
                 who: section.text("who", "the name of who answers for it"),
                 when: section.text("when", "the day it was decided, such as \"2026-11-28\""),
                 why: section.text("why", "what makes it safe: a dead-man relay, an independent thermostat"),
-                waives: section.texts("waives", "a list of what is answered for, such as [\"lease.tec\", \"dew\"]; `rig check` prints the keys"),
+                waives: section
+                    .texts("waives", "a list of what is answered for, such as [\"lease.tec\", \"dew\"]; `rig check` prints the keys"),
             };
             for (key, text, fewest) in [("who", &waiver.who, 2), ("why", &waiver.why, REASON_LETTERS)] {
                 if section.has(key) && letters(text) < fewest {

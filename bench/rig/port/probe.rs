@@ -143,7 +143,8 @@ pub fn probe(place: &Place, modbus_address: Option<u8>) -> io::Result<Option<Ans
             let query = mecom::Query { address: 0, sequence: 2, request: Request::Read { parameter, instance: 1 } };
             Ok(recognise::mecom_number(&query, &ask(place, found.question.serial, &query.encode())?))
         };
-        (found.model, found.serial_number) = (read(id::DEVICE_TYPE)?.map(|n| n.to_string()), read(id::SERIAL_NUMBER)?.map(|n| n.to_string()));
+        (found.model, found.serial_number) =
+            (read(id::DEVICE_TYPE)?.map(|n| n.to_string()), read(id::SERIAL_NUMBER)?.map(|n| n.to_string()));
     }
     Ok(found)
 }

@@ -52,7 +52,8 @@ fn instrument(place: &Place, found: &Answered) -> String {
         Place::Path(path) => format!("port = \"{}\"\n", path.display()),
         Place::Usb(id) => format!("usb = {{ vid = {}, pid = {} }}\n", id.vid, id.pid),
     };
-    let quoted = |name: &str, value: &Option<String>| value.as_ref().map_or_else(String::new, |v| format!("{name} = \"{}\"\n", v.escape_debug()));
+    let quoted =
+        |name: &str, value: &Option<String>| value.as_ref().map_or_else(String::new, |v| format!("{name} = \"{}\"\n", v.escape_debug()));
     match found.question.tongue {
         Tongue::Mecom => {
             let number = |name: &str, value: &Option<String>| value.as_ref().map_or_else(String::new, |v| format!("{name} = {v}\n"));
@@ -86,7 +87,11 @@ fn instrument(place: &Place, found: &Answered) -> String {
             let _ = write!(text, "driver = \"neslab\"\n{where_it_is}");
         }
         Tongue::Tetech(_) => {
-            let _ = write!(text, "driver = \"tetech\"\n{where_it_is}{}scale = 100.0                # counts a kelvin: compare one reading with the display\n", quoted("model", &found.model));
+            let _ = write!(
+                text,
+                "driver = \"tetech\"\n{where_it_is}{}scale = 100.0                # counts a kelvin: compare one reading with the display\n",
+                quoted("model", &found.model)
+            );
         }
         Tongue::Modbus(address) => {
             let _ = write!(
@@ -98,7 +103,10 @@ fn instrument(place: &Place, found: &Answered) -> String {
         }
     }
     if weighs(found) {
-        let _ = write!(text, "{FILL}readability_kg = 0.001   # a step of its display\n{FILL}accuracy_kg = 0.001      # standard uncertainty beyond that\n");
+        let _ = write!(
+            text,
+            "{FILL}readability_kg = 0.001   # a step of its display\n{FILL}accuracy_kg = 0.001      # standard uncertainty beyond that\n"
+        );
     }
     text
 }
@@ -107,7 +115,11 @@ fn instrument(place: &Place, found: &Answered) -> String {
 fn roles(found: &Answered, name: &str) -> String {
     let Some(dialect) = spoken(found).filter(|_| !weighs(found)) else { return String::new() };
     let reads: Vec<&str> = dialect.reads.iter().map(|(name, _)| name.as_str()).collect();
-    let output = if dialect.output.is_some() { "heater, sun_lamp, array_simulator, aux_supply, fan or pump" } else { "board_power, ambient, humidity or flow" };
+    let output = if dialect.output.is_some() {
+        "heater, sun_lamp, array_simulator, aux_supply, fan or pump"
+    } else {
+        "board_power, ambient, humidity or flow"
+    };
     format!(
         "# {name} reads {}: give it a channel, such as [channel.board_power] with instrument = \"{name}\" and `reads`.\n# Its role: {output}; rigs/desk.toml shows each.\n",
         reads.join(", ")
@@ -209,7 +221,13 @@ mod tests {
                     holders += 1;
                     let text = rig("mine", &[(place.clone(), found)]);
                     let problems = read(&text).expect_err("unfilled");
-                    assert!(problems.iter().all(|p| text.lines().any(|l| l.strip_prefix(FILL).is_some_and(|l| p.contains(l.split(' ').next().unwrap())))), "{whom}: {}", problems.join("\n"));
+                    assert!(
+                        problems
+                            .iter()
+                            .all(|p| text.lines().any(|l| l.strip_prefix(FILL).is_some_and(|l| p.contains(l.split(' ').next().unwrap())))),
+                        "{whom}: {}",
+                        problems.join("\n")
+                    );
                     let whole = read(&filled(&text)).unwrap_or_else(|p| panic!("{whom}: {}\n{text}", p.join("\n")));
                     assert!(whole.servo().is_some_and(|i| i.name == "found_1"));
                 }
@@ -223,7 +241,8 @@ mod tests {
         let all = questions(&serial(), None);
         let line = all.iter().find(|q| q.tongue == Tongue::Line).expect("asked");
         let many = [("mt-sics", "1"), ("yokogawa-wt", "2"), ("arroyo", "3"), ("mt-sics", "4")];
-        let many: Vec<_> = many.iter().map(|(whom, port)| (Place::Path(PathBuf::from(format!("/dev/serial/by-id/{port}"))), found(line, whom))).collect();
+        let many: Vec<_> =
+            many.iter().map(|(whom, port)| (Place::Path(PathBuf::from(format!("/dev/serial/by-id/{port}"))), found(line, whom))).collect();
         let text = rig("mine", &many);
         let whole = read(&filled(&text)).unwrap_or_else(|p| panic!("{}\n{text}", p.join("\n")));
         assert_eq!(whole.servo().map(|i| i.name.as_str()), Some("found_3"));

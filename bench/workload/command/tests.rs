@@ -44,7 +44,10 @@ fn reports_are_counted_and_malformed_lines_only_remarked() {
 #[test]
 fn a_command_whose_lines_count_for_nothing_is_of_no_use() {
     for (text, words) in [
-        (r#"echo '{"t":0,"units":1,"unit":"image"}'; echo '{"t":1,"units":1,"unit":"token"}'; cat >/dev/null"#, r#"counts "token" after "image""#),
+        (
+            r#"echo '{"t":0,"units":1,"unit":"image"}'; echo '{"t":1,"units":1,"unit":"token"}'; cat >/dev/null"#,
+            r#"counts "token" after "image""#,
+        ),
         (r#"for i in 1 2 3 4 5 6 7 8; do echo '{"t":0,"units":1e15}'; done; cat >/dev/null"#, "not believed"),
     ] {
         let command = start(text);

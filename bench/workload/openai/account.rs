@@ -82,7 +82,10 @@ impl Account {
     pub(super) fn doubt(&self) -> Option<String> {
         let output = self.stated?.output;
         (output > self.text_bytes).then(|| {
-            format!("usage says {output} completion_tokens for {} bytes of text: the rest must be special tokens, or the server counts wrongly", self.text_bytes)
+            format!(
+                "usage says {output} completion_tokens for {} bytes of text: the rest must be special tokens, or the server counts wrongly",
+                self.text_bytes
+            )
         })
     }
 }

@@ -270,7 +270,8 @@ impl State {
                 }
                 let (all, in_a_row) = self.refused;
                 if in_a_row > shared.config.retries || (all >= MOST_REFUSED && all * 10 > all + self.requests) {
-                    let words = format!("what the server says that it did cannot be ({all} answers refused, {} believed): {why}", self.requests);
+                    let words =
+                        format!("what the server says that it did cannot be ({all} answers refused, {} believed): {why}", self.requests);
                     self.hopeless.get_or_insert(words);
                 }
             }

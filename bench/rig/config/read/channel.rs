@@ -210,7 +210,10 @@ fn take_at_its_word(section: &Section<'_>, rule: &mut ChannelRule, instrument: &
         let switched = section.flag_or("switched", true);
         let _ = section.optional_text("drives", "what the instrument is made to give");
         // Which of these keys belong here is the dialect's to say.
-        for key in ["min", "max", "start", "full"].into_iter().flat_map(|which| ["v", "a", "w", "rpm", "pct", "l_min"].map(|unit| format!("{which}_{unit}"))) {
+        for key in ["min", "max", "start", "full"]
+            .into_iter()
+            .flat_map(|which| ["v", "a", "w", "rpm", "pct", "l_min"].map(|unit| format!("{which}_{unit}")))
+        {
             let _ = section.optional_number(&key, ANY);
         }
         for key in ["full_isc_a", "full_voc_v", "imp_frac", "vmp_frac", "voltage_frac_k"] {

@@ -35,7 +35,10 @@ fn only_what_is_named_is_waived() {
         assert!(open.zip(&refused).all(|((_, key), words)| words.contains(&format!("waives = [\"{key}\"]"))), "{refused:?}");
     }
     let named = format!("waives = {all:?}");
-    assert_eq!(rig(&waiver("A. Person", "2026-11-28T09:00:00Z", WHY, &named)).expect("sound").refuses_unattended(now()), Vec::<String>::new());
+    assert_eq!(
+        rig(&waiver("A. Person", "2026-11-28T09:00:00Z", WHY, &named)).expect("sound").refuses_unattended(now()),
+        Vec::<String>::new()
+    );
 }
 
 /// What was signed for one instrument says nothing of another.

@@ -27,7 +27,14 @@ pub(super) fn mecom_number(query: &Query, bytes: &[u8]) -> Option<u32> {
 
 /// Who answers a question like this, and what is said. Several dialects may claim the same; the most particular speaks, and the others are named.
 pub(super) fn recognise(question: &Question, bytes: &[u8]) -> Option<Answered> {
-    let answered = |said: String, particular| Answered { question: question.clone(), said, model: None, serial_number: None, others: Vec::new(), particular };
+    let answered = |said: String, particular| Answered {
+        question: question.clone(),
+        said,
+        model: None,
+        serial_number: None,
+        others: Vec::new(),
+        particular,
+    };
     match question.tongue {
         Tongue::Mecom => match mecom(&identify(), bytes)? {
             Answer::Identity(text) => Some(answered(text.trim().to_owned(), BINARY)),
@@ -38,7 +45,9 @@ pub(super) fn recognise(question: &Question, bytes: &[u8]) -> Option<Answered> {
             _ => None,
         },
         Tongue::Tetech(model) => match tetech_query(model).find(bytes)? {
-            tetech::Answer::Value(counts) => Some(Answered { model: Some(model.name().to_owned()), ..answered(format!("a temperature of {counts} counts"), BINARY) }),
+            tetech::Answer::Value(counts) => {
+                Some(Answered { model: Some(model.name().to_owned()), ..answered(format!("a temperature of {counts} counts"), BINARY) })
+            }
             tetech::Answer::Damaged => None,
         },
         Tongue::Modbus(address) => {
@@ -51,7 +60,8 @@ pub(super) fn recognise(question: &Question, bytes: &[u8]) -> Option<Answered> {
 
 fn text(question: &Question, said: &str) -> Option<Answered> {
     let asked = |dialect: &Dialect| dialect.identify.ask.fill(|_| None).is_some_and(|ask| question.bytes.starts_with(&ask));
-    let mut fits: Vec<Dialect> = dialects().filter(|d| asked(d) && d.line.serial == question.serial && d.identify.matches.find(said).is_some()).collect();
+    let mut fits: Vec<Dialect> =
+        dialects().filter(|d| asked(d) && d.line.serial == question.serial && d.identify.matches.find(said).is_some()).collect();
     // The catalogue's order among equals.
     fits.sort_by_key(|dialect| std::cmp::Reverse(dialect.identify.matches.letters()));
     let first = fits.first()?;

@@ -31,7 +31,10 @@ fn only_harmless_questions_are_asked_where_they_may_be() {
     let bytes = |tongue| all.iter().find(|q| q.tongue == tongue).expect("asked").bytes.clone();
     assert_eq!(bytes(Tongue::Neslab), [0xCA, 0, 1, 0, 0, 0xFE]);
     // A public driver's own bytes for the first temperature.
-    assert_eq!((bytes(Tongue::Tetech(Model::Tc3625)), bytes(Tongue::Tetech(Model::Tc4820))), (b"*0001c1\r".to_vec(), b"*01000021\r".to_vec()));
+    assert_eq!(
+        (bytes(Tongue::Tetech(Model::Tc3625)), bytes(Tongue::Tetech(Model::Tc4820))),
+        (b"*0001c1\r".to_vec(), b"*01000021\r".to_vec())
+    );
     assert_eq!(questions(&serial(), Some(7)).iter().filter(|q| q.tongue == Tongue::Modbus(7)).count(), 3);
     let told = not_asked(&serial(), None).join("; ");
     assert!(told.contains("sinara-8451") && told.contains("--modbus"), "{told}");
@@ -47,7 +50,11 @@ fn who_answers_is_told_by_what_is_said() {
     assert_eq!(reply(b"I4 A \"B021002593\"\r\n", "mt-sics"), Some(("mt-sics".into(), Some("B021002593".into()))));
     assert_eq!(reply(b"ES\r\n", "mt-sics"), None);
     assert_eq!(reply(b"Arroyo 5240 77 v2.34\r\n", "arroyo"), Some(("arroyo".into(), Some("77".into()))));
-    assert_eq!(reply(b"YOKOGAWA,WT310,C2,F1.03\n", "arroyo").map(|(whom, _)| whom).as_deref(), None, "another baud rate's question ends otherwise");
+    assert_eq!(
+        reply(b"YOKOGAWA,WT310,C2,F1.03\n", "arroyo").map(|(whom, _)| whom).as_deref(),
+        None,
+        "another baud rate's question ends otherwise"
+    );
     assert_eq!(reply(&[0xCA, 0, 1, 0, 2, 1, 0, 0xFB], "neslab"), Some(("neslab".into(), None)));
     let identity = format!("{:<20}", "TEC-1090");
     let mut decoder = Decoder::new(Side::Host);
