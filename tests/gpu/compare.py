@@ -140,9 +140,10 @@ class Ours:
             self.process.wait()
 
 
-def total(rates):
-    """What a rate is judged by: tokens in and out."""
-    return sum(rate for rate in rates if rate)
+def judged(task, rates):
+    """The rate a task is judged by: tokens out, tokens in, or both where the work is both."""
+    taken, given = (rate or 0.0 for rate in rates)
+    return {"decode": given, "prefill": taken, "mixed": taken + given}[task]
 
 
 class Evidence:
@@ -194,7 +195,7 @@ def compare(evidence, ours, theirs, task, options):
                     evidence.say(f"        {task}: PyTorch's side ends here: {why!r}")
                     theirs = None
         if "torch" in pair:
-            pairs.append(total(pair["ours"]) / total(pair["torch"]))
+            pairs.append(judged(task, pair["ours"]) / judged(task, pair["torch"]))
         evidence.keep(task, {"ours": mine, "torch": other, "ratios": pairs, "torch_is": theirs and theirs.words})
     rate = lambda rates, at: "-" if not rates or not any(r[at] for r in rates) else f"{statistics.mean(r[at] or 0 for r in rates):.0f}"
     evidence.say(f"        {task}: ours in/s {rate(mine, 0)}, ours out/s {rate(mine, 1)}, torch in/s {rate(other, 0)}, torch out/s {rate(other, 1)}, n = {len(mine)} and {len(other)}")
@@ -204,13 +205,13 @@ def compare(evidence, ours, theirs, task, options):
         evidence.judge(mean >= 1, f"{task}: {mean:.4f} of PyTorch's rate, 95 % interval +-{half:.4f}, n = {len(pairs)}{unsure}; {theirs.words if theirs else ''}")
     elif theirs or pairs:
         evidence.judge(None, f"{task}: {len(pairs)} pairs of windows only, no interval")
-    return [total(rates) for rates in mine]
+    return [judged(task, rates) for rates in mine]
 
 
 def repeats(evidence, ours, rates, options):
     """How the rate of decoding repeats; the windows of the comparison count."""
     while len(rates) < 5 and evidence.left() > 3 * options.seconds:
-        rates.append(total(ours.window(options.seconds)))
+        rates.append(judged("decode", ours.window(options.seconds)))
     if len(rates) < 3:
         return evidence.judge(None, "repeats: no time left for three windows")
     mean, half = interval(rates)
@@ -235,7 +236,7 @@ def polling(evidence, ours, options, environment):
                 watcher = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
                 time.sleep(2)
             try:
-                pair[polled] = total(ours.window(options.seconds))
+                pair[polled] = judged("decode", ours.window(options.seconds))
             finally:
                 if watcher:
                     watched = watcher.poll() is None
