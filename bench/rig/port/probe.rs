@@ -13,7 +13,7 @@ use crate::dialect::{Dialect, builtin};
 use crate::protocol::mecom::{self, Request, id};
 use crate::protocol::tetech::Model;
 use crate::protocol::{modbus, neslab, tetech};
-use recognise::{best, recognise};
+use recognise::best;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

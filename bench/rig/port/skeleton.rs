@@ -143,7 +143,10 @@ pub fn rig(name: &str, all: &[(Place, Answered)]) -> String {
             scales += 1;
             if scales > 1 {
                 // A rig has one.
-                table = table.lines().fold(String::new(), |all, line| all + "# " + line.trim_start_matches("# ") + "\n");
+                table = table
+                    .lines()
+                    .filter(|line| !line.starts_with(FILL))
+                    .fold(String::new(), |all, line| all + "# " + line.trim_start_matches("# ") + "\n");
             }
         }
         text += &table;
