@@ -13,10 +13,11 @@ fn place(text: &str) -> Place {
     if network { Place::Tcp(text.to_owned()) } else { Place::Path(PathBuf::from(text)) }
 }
 
-fn told(lines: &[String]) {
+fn told(lines: &[String]) -> Result<()> {
     for line in lines {
         say!("  {line}");
     }
+    Ok(())
 }
 
 pub(crate) fn run(wanted: &[String], modbus: Option<u8>, out: Option<&Path>) -> Result<Exit> {
@@ -40,12 +41,12 @@ pub(crate) fn run(wanted: &[String], modbus: Option<u8>, out: Option<&Path>) -> 
                 let others = if answered.others.is_empty() { String::new() } else { format!(", or {}", answered.others.join(", ")) };
                 let serial = answered.serial_number.as_ref().map_or_else(String::new, |number| format!(", serial number {number}"));
                 say!("{place}: {whom}{others}{guess}, says \"{}\"{serial}", answered.said.escape_debug());
-                told(&probe::not_asked(&place, modbus));
+                told(&probe::not_asked(&place, modbus))?;
                 found.push((place, answered));
             }
             Ok(None) => {
                 say!("{place}: nothing that is known answers");
-                told(&probe::not_asked(&place, modbus));
+                told(&probe::not_asked(&place, modbus))?;
             }
             Err(why) => {
                 failed += 1;

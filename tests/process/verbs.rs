@@ -457,5 +457,9 @@ fn a_check_prints_the_keys_of_what_is_and_what_is_not_waived() {
         assert!(open.out.contains(words), "no {words} in {}", open.out);
     }
     let waived = bench.run("rig check desk").with(0);
-    assert!(waived.out.contains("waived by nobody on 2026-11-28") && waived.out.contains("lease.array: array has no lease"), "{}", waived.out);
+    assert!(
+        waived.out.contains("waived by nobody on 2026-11-28") && waived.out.contains("lease.array: array has no lease"),
+        "{}",
+        waived.out
+    );
 }
