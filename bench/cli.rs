@@ -249,11 +249,18 @@ pub(crate) enum RigCommand {
         /// A name from `rig list` or a TOML file
         rig: String,
     },
-    /// Find out what answers on serial ports, by identify queries only: `?IF`, and `*IDN?`, `VERSION`, `TYPE`, `{M1B****`,
-    /// `hwrev`, `I4`, `ID?` for the dialects that ship. Prints instrument tables to start a rig file from
+    /// Find out what answers on serial ports or at addresses, by harmless questions only: `?IF`, `*IDN?`, `VERSION`, `TYPE`, `{M1B****`,
+    /// `I4`, `ID?`, NESLAB's version, TE Technology's temperature; over the network `hwrev`, too. All are asked, and the most particular
+    /// answer counts. Exit code 0, also if nothing answers; 3 if a port could not be asked
     Probe {
-        /// Ports; every USB adapter if left out
-        ports: Vec<PathBuf>,
+        /// Ports, or HOST:PORT; every USB adapter if left out
+        ports: Vec<String>,
+        /// Ask for Modbus's device identification (function 43) at this address, too
+        #[arg(long, value_name = "ADDRESS", value_parser = clap::value_parser!(u8).range(1..=247))]
+        modbus: Option<u8>,
+        /// Write a rig file to begin with; what is still to be said stands in it as lines with FILL
+        #[arg(long)]
+        out: Option<PathBuf>,
     },
     /// Find out from logs what a rig is: fit its plant, sensors and delays, with uncertainties
     Calibrate(crate::verbs::calibrate::CalibrateArgs),
@@ -283,7 +290,8 @@ pub(crate) enum RigCommand {
         /// Emulate the bench that this calibration found, within its uncertainty: the seed draws from its covariance
         #[arg(long, value_name = "FILE")]
         calibration: Option<PathBuf>,
-        /// What goes wrong with lines, devices and plant: a scenario file
+        /// What goes wrong with lines, devices and plant: a scenario file, whose from_s and for_s are wall seconds since the start, whatever
+        /// the speed. When what begins is printed and logged; what did not happen before the end is logged
         #[arg(long, value_name = "FILE")]
         faults: Option<PathBuf>,
         /// Nothing heats the plate: the device under test is elsewhere

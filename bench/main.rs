@@ -74,7 +74,7 @@ fn dispatch(command: Option<Command>) -> anyhow::Result<Exit> {
         Some(Command::Profile(ProfileCommand::Trade(args))) => verbs::masses::trade(&args),
         Some(Command::Rig(RigCommand::List)) => verbs::files::list_rigs(),
         Some(Command::Rig(RigCommand::Check { rig })) => verbs::files::check_rig(&rig),
-        Some(Command::Rig(RigCommand::Probe { ports })) => verbs::probe::run(&ports),
+        Some(Command::Rig(RigCommand::Probe { ports, modbus, out })) => verbs::probe::run(&ports, modbus, out.as_deref()),
         Some(Command::Rig(RigCommand::Calibrate(args))) => verbs::calibrate::calibrate(&args),
         Some(Command::Rig(RigCommand::Commission(args))) => verbs::commission::commission(&args),
         Some(Command::Rig(RigCommand::Size(args))) => verbs::size::run(&args),

@@ -39,6 +39,9 @@ pub struct Manifest {
     /// Real hardware ran without a commissioning, with somebody beside it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub uncommissioned: bool,
+    /// What nothing on the rig guards and somebody answers for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiver: Option<WaiverCard>,
     /// The commissioning the run was held to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commissioning: Option<Commissioning>,
@@ -64,6 +67,21 @@ pub struct Manifest {
     pub segments: Vec<Segment>,
     /// Unit and class of every column.
     pub columns: BTreeMap<String, ColumnCard>,
+}
+
+/// A rig's waiver, as a run carries it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaiverCard {
+    /// Who signed.
+    pub who: String,
+    /// When.
+    pub when: String,
+    /// Why that is safe.
+    pub why: String,
+    /// Nobody watched this run: it went by the waiver.
+    pub unattended: bool,
+    /// The risks that are waived, in words by their keys.
+    pub waives: BTreeMap<String, String>,
 }
 
 /// A part on the bench, as a run carries it.

@@ -28,7 +28,7 @@ pub use mass::{Boundary, Ledger, Mass, WeighingRecord, WeighingRule};
 pub use scale::{SCALE, Scale};
 use signal::Section;
 use std::path::PathBuf;
-pub use waiver::Waiver;
+pub use waiver::{Risk, Waiver};
 
 /// Rigs that travel inside the binary, as (name, text) pairs; the first is the default.
 pub fn builtin() -> &'static [(&'static str, &'static str)] {
@@ -137,11 +137,6 @@ impl RigFile {
         lines
     }
 
-    /// What running with nobody watching refuses, one line each; empty if nothing.
-    pub fn refuses_unattended(&self) -> Vec<String> {
-        waiver::refusals(self)
-    }
-
     /// The widest boundary of any part that flies: figures per kilogram compare within one boundary only. `None` where none flies.
     pub fn boundary(&self) -> Option<Boundary> {
         self.masses.iter().filter(|m| m.ledger != Ledger::Support).map(|m| m.boundary).max()
@@ -186,4 +181,4 @@ pub struct DeviceSettings {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -10,6 +10,7 @@
 
 mod link;
 pub mod probe;
+pub mod skeleton;
 
 use crate::bus::{Bus, BusEffects, BusInput};
 use crate::config::Serial;

@@ -8,8 +8,8 @@
 //! [fault.noise]
 //! kind = "garble"        # each message, either way, with this chance while the fault lasts
 //! chance = 0.02
-//! from_s = 10.0          # wall seconds since the emulator started; 0 by default
-//! for_s = 60.0           # to the end by default
+//! from_s = 10.0          # WALL seconds since the emulator started, whatever its speed; 0 by default
+//! for_s = 60.0           # wall seconds; to the end by default
 //!
 //! [fault.plug]
 //! kind = "unplug"
@@ -17,6 +17,9 @@
 //! from_s = 30.0          # or after_bytes = 12345, both ways together
 //! for_s = 4.0
 //! ```
+//!
+//! Wall seconds, since lines, leases and time-outs are of the wall: at `--speed 60` a fault `from_s = 10` strikes at bench second 600. The schedule is printed and
+//! logged in both when the emulator starts, and what did not happen before its end is logged.
 //!
 //! The same scenario and seed do the same to the same conversation, in memory as over a pseudo-terminal; only there, what a
 //! conversation is also depends on the machine. Not here: how a line carries out its part ([`Line`]), what devices and plant
@@ -162,6 +165,32 @@ impl Fault {
 }
 
 impl Scenario {
+    /// When what begins, one line a fault, at so many bench seconds a wall second.
+    pub fn schedule(&self, speed: f64) -> Vec<String> {
+        let when = |fault: &Fault| match fault.kind {
+            Kind::Unplug { after_bytes: Some(bytes) } => format!("after {bytes} bytes"),
+            _ => format!("from {} s on the wall (bench second {:.0})", fault.from_s, fault.from_s * speed),
+        };
+        let how_long = |fault: &Fault| {
+            if fault.for_s.is_finite() { format!("for {} s on the wall", fault.for_s) } else { "to the end".to_owned() }
+        };
+        let whom = |fault: &Fault| fault.instrument.as_ref().map_or_else(String::new, |name| format!(" on {name}"));
+        self.faults.iter().map(|fault| format!("fault {}{}: {} {}", fault.name, whom(fault), when(fault), how_long(fault))).collect()
+    }
+
+    /// What had not begun at the end, of what begins at a time: one line a fault.
+    pub fn missed(&self, end_s: f64) -> Vec<String> {
+        let timed = self.faults.iter().filter(|fault| !matches!(fault.kind, Kind::Unplug { after_bytes: Some(_) }));
+        let late = timed.filter(|fault| fault.from_s > end_s);
+        late.map(|f| {
+            format!(
+                "fault {} did not happen: it begins {} s after the start on the wall, and the end came after {end_s:.1} s",
+                f.name, f.from_s
+            )
+        })
+        .collect()
+    }
+
     /// Nothing goes wrong.
     pub fn calm() -> Self {
         Self::default()

@@ -184,6 +184,10 @@ pub fn host(world: World, options: &HostOptions, ready: impl FnOnce(&Ready)) -> 
         shared.note(0.0, &format!("emulator up: {} on {} at speed {}", outlet.name(), outlet.place(), options.speed));
     }
 
+    for line in shared.faults.schedule(options.speed) {
+        shared.note(0.0, &line);
+    }
+
     let cards = Arc::clone(&shared);
     thread::spawn(move || serve_cards(&cards, &listener));
     for outlet in outlets {
@@ -213,6 +217,10 @@ pub fn host(world: World, options: &HostOptions, ready: impl FnOnce(&Ready)) -> 
             shared.drain_events(&mut world);
         }
         thread::sleep(BEAT);
+    }
+    let end_s = shared.start.elapsed().as_secs_f64();
+    for line in shared.faults.missed(end_s) {
+        shared.note(end_s * shared.speed, &line);
     }
     Ok(())
 }

@@ -66,6 +66,10 @@ pub(crate) fn emulate(wanted: &str, at: Where, how: What) -> Result<Exit> {
             Scenario::parse(&name, &text, &instruments).map_err(|problems| BadInput(format!("the scenario has problems:\n{problems}")))?
         }
     };
+    // Standard output is for whoever started us.
+    for line in faults.schedule(speed) {
+        eprintln!("{line}");
+    }
     let scale = rig.scale.iter().map(|scale| (vec![scale.instrument.name.clone()], scale.instrument.serial));
     let options = HostOptions {
         folder: at.folder,

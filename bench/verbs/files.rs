@@ -53,7 +53,7 @@ pub(crate) fn check_rig(wanted: &str) -> Result<Exit> {
         say!("  runs would refuse: {why}");
     }
     for why in rig.unguarded() {
-        say!("  not guarded: {why}");
+        say!("  not guarded ({}): {why}", why.key);
     }
     if let Some(servo) = rig.blind_drive() {
         say!(
@@ -62,11 +62,14 @@ pub(crate) fn check_rig(wanted: &str) -> Result<Exit> {
         );
     }
     say!("  {}", super::commission::describe(&rig, &source.from));
-    for why in rig.refuses_unattended() {
+    for why in rig.refuses_unattended(jiff::Timestamp::now()) {
         say!("  unattended running would refuse: {why}");
     }
     if let Some(waiver) = &rig.waiver {
-        say!("  waived by {} on {}: {}", waiver.who, waiver.when, waiver.why);
+        say!("  waived by {} on {}, because {}:", waiver.who, waiver.when, waiver.why);
+        for risk in rig.waived() {
+            say!("    {}: {risk}", risk.key);
+        }
     }
     Ok(Exit::Done)
 }

@@ -1,34 +1,68 @@
-//! `rig probe`: what answers on the ports that there are, by identify queries only.
+//! `rig probe`: what answers at the ports that there are, by harmless questions only, and a rig file to begin with.
 
-use crate::exit::Exit;
+use crate::exit::{self, BadInput, Exit};
 use anyhow::Result;
-use rig::port::probe;
-use std::path::PathBuf;
+use rig::port::probe::{self, Tongue};
+use rig::port::{Place, skeleton};
+use std::path::{Path, PathBuf};
 
-pub(crate) fn run(wanted: &[PathBuf]) -> Result<Exit> {
-    let ports = if wanted.is_empty() { probe::ports() } else { wanted.to_vec() };
-    if ports.is_empty() {
-        say!("# no USB serial adapter is plugged in; name ports to ask there");
+/// A path, or an address of the network.
+fn place(text: &str) -> Place {
+    let network =
+        !text.starts_with('/') && text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    if network { Place::Tcp(text.to_owned()) } else { Place::Path(PathBuf::from(text)) }
+}
+
+fn told(lines: &[String]) -> Result<()> {
+    for line in lines {
+        say!("  {line}");
     }
-    let mut count = 0;
-    for port in ports {
-        let shown = port.display();
-        match probe::probe(&port) {
-            Ok(Some(found)) => {
-                count += 1;
-                let serial = found.question.serial;
-                say!("# {shown} says \"{}\"", found.said.escape_debug());
-                say!("[instrument.found_{count}]");
-                if found.question.whom == "mecom" {
-                    say!("driver = \"mecom\"");
-                } else {
-                    say!("driver = \"line\"\ndialect = \"{}\"", found.question.whom);
-                }
-                say!("port = \"{shown}\"\nbaud = {}\n", serial.baud);
+    Ok(())
+}
+
+pub(crate) fn run(wanted: &[String], modbus: Option<u8>, out: Option<&Path>) -> Result<Exit> {
+    if let Some(path) = out.filter(|path| path.exists()) {
+        return Err(BadInput(format!("{} is there already and is left as it is: name a new file", path.display())).into());
+    }
+    let places: Vec<Place> =
+        if wanted.is_empty() { probe::ports().into_iter().map(Place::Path).collect() } else { wanted.iter().map(|w| place(w)).collect() };
+    if places.is_empty() {
+        say!("no USB serial adapter is plugged in; name ports, or HOST:PORT, to ask there");
+    }
+    let (mut found, mut failed) = (Vec::new(), 0);
+    for place in places {
+        match probe::probe(&place, modbus) {
+            Ok(Some(answered)) => {
+                let whom = match answered.question.tongue {
+                    Tongue::Line => format!("dialect {}", answered.question.whom),
+                    _ => format!("driver {}", answered.question.whom),
+                };
+                let guess = if answered.particular == 0 { ", a guess: any words would have done" } else { "" };
+                let others = if answered.others.is_empty() { String::new() } else { format!(", or {}", answered.others.join(", ")) };
+                let serial = answered.serial_number.as_ref().map_or_else(String::new, |number| format!(", serial number {number}"));
+                say!("{place}: {whom}{others}{guess}, says \"{}\"{serial}", answered.said.escape_debug());
+                told(&probe::not_asked(&place, modbus))?;
+                found.push((place, answered));
             }
-            Ok(None) => say!("# {shown}: nothing that is known answers\n"),
-            Err(why) => say!("# {shown}: left alone, it cannot be opened ({why})\n"),
+            Ok(None) => {
+                say!("{place}: nothing that is known answers");
+                told(&probe::not_asked(&place, modbus))?;
+            }
+            Err(why) => {
+                failed += 1;
+                eprintln!("{place}: left alone, it cannot be opened or asked ({why})");
+            }
         }
+    }
+    if let Some(path) = out.filter(|_| !found.is_empty()) {
+        let name = path.file_stem().map_or_else(|| "mine".to_owned(), |stem| stem.to_string_lossy().into_owned());
+        exit::write(path, skeleton::rig(&name, &found))?;
+        say!("wrote {}: fill in its lines with FILL, then `orbitbench rig check {}`", path.display(), path.display());
+    } else if out.is_some() {
+        say!("no file is written: nothing answered");
+    }
+    if failed > 0 {
+        return Err(BadInput(format!("{failed} of the ports could not be asked: another program holds them, or they are not there")).into());
     }
     Ok(Exit::Done)
 }

@@ -6,6 +6,8 @@
 //! - it gets `{"target_duty":0.6}` at every controller tick: work this share of the time, in cycles of `ORBITBENCH_PERIOD_S` or more, and fall idle
 //!   if no line came for `ORBITBENCH_LEASE_S`;
 //! - it prints `{"t":12.5,"units":64,"unit":"token","phase":"decode"}`: units done **since its previous line**;
+//! - the unit stays the same, a line has at most 1e12 of it, and reports keep to this form: lines that do not are refused, and the work counts as failed at a
+//!   change of the unit, after eight refused reports in a row, or after a thousand lines without a report;
 //! - it may print `{"t":12.5,"remark":"..."}` for an event, `{"t":12.5,"fault":"..."}` while something is wrong (`""` once it is not), and
 //!   `{"t":12.5,"figures":{"time_to_first_token_p95_s":0.1}}` for the summary;
 //! - if the run has its work put away in eclipses (`ORBITBENCH_ECLIPSE` is `checkpoint` or `restart`), see `command/away.rs`;
@@ -16,12 +18,14 @@
 //! Not here: restarts. Nothing here blocks on the command: pipes have threads of their own that are never joined.
 
 mod away;
+mod books;
 pub mod line;
 
 use crate::pace::PERIOD_S;
 use crate::{Error, Keeping, LEASE, Told, Workload, guard};
 use away::Absence;
-use line::{Note, Report, Tally};
+use books::Books;
+use line::{Note, Tally};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use signal::Kept;
 use std::collections::{BTreeMap, VecDeque};
@@ -86,8 +90,7 @@ struct State {
     /// The duty last written, if it was not 0.
     working: bool,
     closing: bool,
-    tally: Tally,
-    malformed: u64,
+    books: Books,
     remarks: VecDeque<String>,
     last_words: VecDeque<String>,
     figures: BTreeMap<String, f64>,
@@ -132,10 +135,8 @@ impl State {
                 return;
             }
         }
-        if let Err(why) = Report::parse(line).and_then(|report| self.tally.add(report)) {
-            self.malformed += 1;
-            let shown: String = line.chars().take(80).collect();
-            self.remark(format!("the command printed a line that is no report ({why}): {shown}"));
+        if let Err(why) = self.books.take(line) {
+            self.remark(why);
         }
     }
 }
@@ -228,12 +229,12 @@ impl Command {
 
     /// Lines that were no reports.
     pub fn malformed(&self) -> u64 {
-        self.shared.state().malformed
+        self.shared.state().books.malformed
     }
 
     /// Everything reported, by phase.
     pub fn tally(&self) -> Tally {
-        self.shared.state().tally.clone()
+        self.shared.state().books.tally.clone()
     }
 
     fn signal(&self, signal: Signal) {
@@ -331,11 +332,11 @@ impl Workload for Command {
 
     /// What the command reported as output; missing until its first report.
     fn units(&self) -> Option<f64> {
-        self.shared.state().tally.output()
+        self.shared.state().books.tally.output()
     }
 
     fn input_units(&self) -> Option<f64> {
-        self.shared.state().tally.input()
+        self.shared.state().books.tally.input()
     }
 
     fn figures(&self) -> BTreeMap<String, f64> {
@@ -346,7 +347,7 @@ impl Workload for Command {
         if let Some(unit) = self.unit.get() {
             return unit;
         }
-        let said = self.shared.state().tally.unit().map(str::to_owned);
+        let said = self.shared.state().books.tally.unit().map(str::to_owned);
         said.map_or("unit", |unit| self.unit.get_or_init(|| unit))
     }
 
@@ -359,7 +360,10 @@ impl Workload for Command {
         let how = match &state.ended {
             Some(how) => how.as_str(),
             None if state.silent => "it closed its output, so that no work can be counted",
-            None => return state.fault.clone().map_or(Ok(()), Err),
+            None => match &state.books.broken {
+                Some(why) => why.as_str(),
+                None => return state.fault.clone().map_or(Ok(()), Err),
+            },
         };
         let last_words: Vec<&str> = state.last_words.iter().map(String::as_str).collect();
         let said = if last_words.is_empty() { String::new() } else { format!("; its last words: {}", last_words.join(" | ")) };

@@ -56,6 +56,9 @@ fn what_cannot_be_flown_is_refused() {
         ("run --headless --rig meerstetter --accelerator cpu --assume-w 60", 3, &["rig commission meerstetter", "--uncommissioned"]),
         ("run --headless --rig meerstetter --accelerator cpu --assume-w 60 --unattended", 3, &["the room's humidity", "[waiver]"]),
         ("run --headless --rig reference --accelerator cpu --assume-w 60 --unattended", 3, &["rig commission reference"]),
+        ("rig probe /dev/nowhere", 3, &["/dev/nowhere: left alone", "1 of the ports could not be asked"]),
+        ("rig probe --out runtime", 3, &["runtime is there already"]),
+        ("rig probe --modbus 0", 2, &["--modbus"]),
         ("rig commission twin", 3, &["--answers"]),
         ("rig commission twin --answers nowhere.toml", 3, &["nowhere.toml"]),
         ("run --headless --duration 5fortnights", 2, &["5fortnights", "90s, 45m, 24h or 1d"]),
@@ -444,4 +447,20 @@ fn what_is_no_file_is_not_replaced() {
         assert!(said.contains("taken") && said.contains("is no file"), "{said}");
     }
     assert!(std::fs::metadata(bench.path("taken")).expect("still there").file_type().is_socket());
+}
+
+/// The keys that a waiver takes are the ones that are printed, and what is waived is in the words of the risk.
+#[test]
+fn a_check_prints_the_keys_of_what_is_and_what_is_not_waived() {
+    let bench = Bench::new();
+    let open = bench.run("rig check sinara").with(0);
+    for words in ["not guarded (dew)", "waives = [\"lease.tec\"]", "waives = [\"dew\"]"] {
+        assert!(open.out.contains(words), "no {words} in {}", open.out);
+    }
+    let waived = bench.run("rig check desk").with(0);
+    assert!(
+        waived.out.contains("waived by nobody on 2026-11-28") && waived.out.contains("lease.array: array has no lease"),
+        "{}",
+        waived.out
+    );
 }

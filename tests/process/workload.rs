@@ -110,3 +110,24 @@ fn work_is_benched_and_listed() {
         assert!(refused.err.contains(words), "{arguments}: {}", refused.err);
     }
 }
+
+/// Work that cannot be added up ends the bench as bad input, as README's exit codes say, instead of in success without work.
+#[test]
+fn a_command_whose_reports_are_nonsense_is_refused() {
+    let bench = Bench::new();
+    for (name, text, words) in [
+        (
+            "units.sh",
+            r#"echo '{"t":0,"units":1,"unit":"image"}'; echo '{"t":1,"units":1,"unit":"token"}'; cat >/dev/null"#,
+            r#"counts "token" after "image""#,
+        ),
+        ("absurd.sh", r#"while read -r told; do echo '{"t":0,"units":1e15}'; done"#, "1e15 units in one line are not believed"),
+        ("wrong.sh", r#"while read -r told; do echo '{"units":"many"}'; done"#, "8 of its reports"),
+    ] {
+        bench.write(name, text);
+        let mut command = bench.command("workload bench --duration 1h");
+        command.arg(format!("command:exec sh {name}"));
+        let ended = Process::spawn(&mut command).end().with(3);
+        assert!(ended.err.contains(words), "{name}: {}", ended.err);
+    }
+}

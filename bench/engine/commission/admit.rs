@@ -82,7 +82,7 @@ pub fn admit(setup: &mut Setup, wanted: &Admission<'_>) -> Result<(), String> {
         return Ok(());
     }
     if wanted.unattended
-        && let Some(why) = setup.rig.refuses_unattended().first()
+        && let Some(why) = setup.rig.refuses_unattended(wanted.now).first()
     {
         return Err(format!("not with --unattended: {why}"));
     }

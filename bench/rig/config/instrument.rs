@@ -67,6 +67,11 @@ impl Instrument {
         }
     }
 
+    /// Its dialect could not be had: a problem of its file, beside which nothing that depends on it is one.
+    pub(in crate::config) fn is_unspoken(&self) -> bool {
+        matches!(&self.driver, DriverKind::Line(line) if line.dialect.name.is_empty())
+    }
+
     /// The device drops its output if the host is silent for this long, wall seconds. `None` for a device that never would.
     pub fn lease_s(&self) -> Option<f64> {
         match &self.driver {

@@ -1,7 +1,7 @@
 //! `[interlock]`: what a rig's own interlocks go by, beyond the trips of its channels. Every key has a default; the table may be absent. Operators
 //! read of them in `rigs/README.md`, which a test holds to this.
 
-use super::{Instrument, RigFile, Role};
+use super::{Instrument, RigFile, Risk, Role};
 use signal::Section;
 
 /// `[interlock]` of a rig file.
@@ -72,23 +72,25 @@ impl RigFile {
         read(Role::Ambient) && read(Role::Humidity)
     }
 
-    /// What nothing guards, one line each: for `rig check`, and refused unattended without a waiver.
-    pub fn unguarded(&self) -> Vec<String> {
+    /// What nothing guards: for `rig check`, and refused unattended without a waiver.
+    pub fn unguarded(&self) -> Vec<Risk> {
         let mut told = Vec::new();
         let lowest = self.servo().and_then(|i| i.setpoint).map(|s| s.limits.min());
         if let Some(lowest) = lowest.filter(|lowest| *lowest < ROOM_DEGC && !self.knows_dew_point() && !self.wholly_emulated()) {
-            told.push(format!(
+            let words = format!(
                 "setpoints go down to {lowest} °C and nothing reads the room's humidity: nothing but that limit keeps the plate above the dew point; add \
                  [channel.ambient] and [channel.humidity], or raise it"
-            ));
+            );
+            told.push(Risk { key: "dew".into(), words });
         }
         let unread = |role: Role| self.channel(role).is_some_and(|c| c.trip_min.is_none());
         for role in [Role::Fan, Role::Pump, Role::Flow].into_iter().filter(|role| unread(*role) && !self.wholly_emulated()) {
-            told.push(format!(
+            let words = format!(
                 "[channel.{}] has no trip_min_{}: that it stands still is not noticed before something gets hot",
                 role.word(),
                 role.unit()
-            ));
+            );
+            told.push(Risk { key: format!("trip.{}", role.word()), words });
         }
         told
     }

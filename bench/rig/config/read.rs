@@ -38,8 +38,9 @@ pub(super) fn rig(root: &Section<'_>) -> RigFile {
     let scale = Scale::read(&root.optional_section(SCALE));
     let commissioning = CommissioningRule::read(&root.optional_section("commissioning"));
     let calibration = CalibrationRule::read(&root.optional_section("calibration"));
-    let waiver = Waiver::read(&root.optional_section("waiver"));
-    RigFile {
+    let signed = root.optional_section("waiver");
+    let waiver = Waiver::read(&signed);
+    let rig = RigFile {
         name,
         title,
         interface,
@@ -54,7 +55,11 @@ pub(super) fn rig(root: &Section<'_>) -> RigFile {
         commissioning,
         calibration,
         waiver,
+    };
+    if let Some(waiver) = &rig.waiver {
+        waiver.check(&signed, &rig.risks());
     }
+    rig
 }
 
 /// Reads every `[instrument.NAME]`: devices first, since their further outputs take what is said of them.

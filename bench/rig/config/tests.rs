@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use signal::{Channel, Document};
 
 /// Reads a rig, deaf to the tables that are the twin's.
-fn read(text: &str) -> Result<RigFile, Vec<String>> {
+pub(crate) fn read(text: &str) -> Result<RigFile, Vec<String>> {
     let doc = Document::parse("rig.toml", text);
     let rig = RigFile::read(&doc.root());
     let twins = ["plant", "truth", "card"];
@@ -14,6 +14,11 @@ fn read(text: &str) -> Result<RigFile, Vec<String>> {
     let ours = |m: &String| !twins.iter().any(|t| m.contains(&format!("in [{t}")));
     let left: Vec<String> = said.iter().map(ToString::to_string).filter(ours).collect();
     if left.is_empty() { Ok(rig) } else { Err(left) }
+}
+
+/// The day on which the shipped rigs were signed.
+fn now() -> jiff::Timestamp {
+    "2026-11-28T12:00:00Z".parse().unwrap()
 }
 
 /// A sound rig to break. Not an embedded one: those may be tuned without a word here.
@@ -74,20 +79,20 @@ fn every_embedded_rig_reads_and_is_named_as_its_file() {
         }
         // A supply or a circulator that no host commands any more goes on, and somebody must answer for that.
         assert_eq!(
-            rig.refuses_unattended().iter().filter(|why| why.contains("has no lease")).count(),
+            rig.refuses_unattended(now()).iter().filter(|why| why.contains("has no lease")).count(),
             match *name {
                 "arroyo" | "circulator" | "sinara" | "neslab" | "tetech" => 1,
                 "solar" | "two-outputs" => 2,
                 _ => 0,
             },
             "{name}: {:?}",
-            rig.refuses_unattended()
+            rig.refuses_unattended(now())
         );
         // What cools below the room must know its dew point, or somebody answers for that too.
-        let damp = rig.unguarded().iter().any(|why| why.contains("dew point"));
+        let damp = rig.unguarded().iter().any(|why| why.key == "dew");
         let cold = rig.servo().and_then(|i| i.setpoint).is_some_and(|s| s.limits.min() < 21.0);
         assert_eq!(damp, cold && !rig.emulated() && !rig.knows_dew_point(), "{name}: {:?}", rig.unguarded());
-        assert_eq!(rig.refuses_unattended().iter().any(|why| why.contains("dew point")), damp && rig.waiver.is_none(), "{name}");
+        assert_eq!(rig.refuses_unattended(now()).iter().any(|why| why.contains("dew point")), damp && rig.waiver.is_none(), "{name}");
     }
     let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../rigs")).unwrap();
     let files = folder.filter(|f| f.as_ref().is_ok_and(|f| f.path().extension().is_some_and(|e| e == "toml"))).count();
@@ -178,8 +183,16 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ("rate_k_min = 8.0", "rate_k_min = 8.0\npoll_ticks = 2", "is read at every tick"),
     ("rate_k_min = 8.0", "rate_k_min = 8.0\ncalibration_gain = 0.0", "`channel.plate.calibration_gain` = 0"),
     ("safe = \"on\"", "safe = \"on\"\ncalibration_offset_degc = 1.0", "should be `calibration_offset_k`"),
-    ("schema = 1", "schema = 1\nwaiver = { who = \"A. Person\", when = \"soon\", why = \"a relay\" }", "begins with no day"),
-    ("schema = 1", "schema = 1\nwaiver = { who = \" \", when = \"2026-11-28\", why = \"a relay\" }", "waives nothing"),
+    (
+        "schema = 1",
+        "schema = 1\nwaiver = { who = \"A. Person\", when = \"soon\", why = \"a dead-man relay\", waives = [\"dew\"] }",
+        "is no day",
+    ),
+    (
+        "schema = 1",
+        "schema = 1\nwaiver = { who = \" \", when = \"2026-11-28\", why = \"a dead-man relay\", waives = [\"dew\"] }",
+        "waives nothing",
+    ),
 ];
 
 #[test]
@@ -228,9 +241,13 @@ fn what_a_dialect_needs_and_offers_is_held_against_the_rig() {
     let rig = read(&text).unwrap_or_else(|p| panic!("{}", p.join("\n")));
     let drive = rig.instrument("psu").unwrap().drive.clone().unwrap();
     assert_eq!((drive.role, drive.safe, drive.level.unwrap().start), (Role::Heater, SafeAction::Off, 0.0));
-    assert!(rig.refuses_unattended()[0].contains("psu has no lease"));
-    let waived = text.replacen("[interface]", "[waiver]\nwho = \"A. Person\"\nwhen = \"2026-11-28\"\nwhy = \"a relay\"\n[interface]", 1);
-    assert_eq!(read(&waived).unwrap().refuses_unattended(), Vec::<String>::new());
+    assert!(rig.refuses_unattended(now())[0].contains("psu has no lease"));
+    let waived = text.replacen(
+        "[interface]",
+        "[waiver]\nwho = \"A. Person\"\nwhen = \"2026-11-28\"\nwhy = \"a dead-man relay\"\nwaives = [\"lease.psu\"]\n[interface]",
+        1,
+    );
+    assert_eq!(read(&waived).unwrap().refuses_unattended(now()), Vec::<String>::new());
     for (sound, broken, words) in [
         ("current_limit_a = 2.0", "", "sets `current_limit_a` and cannot do without"),
         ("current_limit_a = 2.0", "current_limit_a = 2.0\nlease_s = 3.0", "has no line that would set this"),
@@ -249,6 +266,22 @@ fn what_a_dialect_needs_and_offers_is_held_against_the_rig() {
         let problems = read(&text.replacen(sound, broken, 1)).expect_err(broken).join("\n");
         assert!(problems.contains(words), "after {broken:?}, no {words:?} in\n{problems}");
     }
+}
+
+/// One mistake is one problem: what follows from it would only hide it.
+#[test]
+fn a_misspelt_dialect_is_the_only_problem() {
+    let lines = builtin().iter().filter(|(_, text)| text.contains("\ndialect = \""));
+    let mut count = 0;
+    for (name, text) in lines {
+        for (at, _) in text.match_indices("\ndialect = \"") {
+            let broken = format!("{}\ndialect = \"x-{}", &text[..at], &text[at + "\ndialect = \"".len()..]);
+            let problems = read(&broken).expect_err(name);
+            assert!(problems.len() == 1 && problems[0].contains("is not known: expected one of"), "{name}: {}", problems.join("\n"));
+            count += 1;
+        }
+    }
+    assert!(count > 10, "{count}");
 }
 
 #[test]
@@ -277,7 +310,7 @@ fn a_dialect_beside_the_rig_file_is_read_and_its_problems_told_with_their_lines(
 #[test]
 fn a_rig_whose_outputs_lapse_by_themselves_may_be_left_alone() {
     let rig = read(SOUND).unwrap();
-    assert_eq!(rig.refuses_unattended(), Vec::<String>::new());
+    assert_eq!(rig.refuses_unattended(now()), Vec::<String>::new());
     assert_eq!(rig.waiver, None);
 }
 

@@ -1,18 +1,56 @@
-//! `[waiver]`: who answers for a rig some of whose outputs no device would switch off by itself. Without it nobody may leave such
-//! a rig alone.
+//! `[waiver]`: who answers for what no device of a rig and no reading would stop by itself. Without it nobody may leave such a rig alone.
+//!
+//! A waiver covers what it names and nothing else, so that an instrument that joins the rig later is answered for anew.
 
-use super::{RigFile, SafeAction};
+use super::{Instrument, RigFile, SafeAction};
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 use signal::Section;
+use std::fmt;
+
+/// No rig file is older.
+const FIRST_DAY: Date = Date::constant(2025, 1, 1);
+/// How far the day is ahead of UTC where it begins first, h.
+const EARLIEST_ZONE_H: i64 = 14;
+/// Fewest letters that can say why.
+const REASON_LETTERS: usize = 10;
+
+/// Something that goes wrong unseen once nobody watches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Risk {
+    /// What `waives` calls it: `lease.INSTRUMENT`, `dew`, `trip.CHANNEL`. The same as long as the rig has that instrument or channel.
+    pub key: String,
+    /// What it is, and what to do against it.
+    pub words: String,
+}
+
+impl fmt::Display for Risk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)
+    }
+}
 
 /// `[waiver]` of a rig file; the table may be absent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiver {
     /// Who signed.
     pub who: String,
-    /// When, as a date or an instant.
+    /// When, as a day or an instant.
     pub when: String,
     /// Why that is safe: a dead-man relay, an independent thermostat, a load too small to matter.
     pub why: String,
+    /// Keys of the risks answered for.
+    pub waives: Vec<String>,
+}
+
+/// The day of a day or an instant.
+fn day(when: &str) -> Option<Date> {
+    let instant = |_| when.parse::<Timestamp>().map(|at| at.to_zoned(jiff::tz::TimeZone::UTC).date());
+    when.trim().parse::<Date>().or_else(instant).ok()
+}
+
+fn letters(text: &str) -> usize {
+    text.chars().filter(|c| c.is_alphabetic()).count()
 }
 
 impl Waiver {
@@ -22,37 +60,82 @@ impl Waiver {
                 who: section.text("who", "the name of who answers for it"),
                 when: section.text("when", "the day it was decided, such as \"2026-11-28\""),
                 why: section.text("why", "what makes it safe: a dead-man relay, an independent thermostat"),
+                waives: section
+                    .texts("waives", "a list of what is answered for, such as [\"lease.tec\", \"dew\"]; `rig check` prints the keys"),
             };
-            for (key, text) in [("who", &waiver.who), ("when", &waiver.when), ("why", &waiver.why)] {
-                if text.trim().is_empty() && section.has(key) {
-                    section.problem(key, "empty: a waiver without this waives nothing");
+            for (key, text, fewest) in [("who", &waiver.who, 2), ("why", &waiver.why, REASON_LETTERS)] {
+                if section.has(key) && letters(text) < fewest {
+                    section.problem(key, format_args!("\"{text}\" says nothing: a waiver without this waives nothing"));
                 }
             }
-            let dated = waiver.when.get(..10).is_some_and(|day| day.parse::<jiff::civil::Date>().is_ok());
-            if section.has("when") && !waiver.when.trim().is_empty() && !dated {
-                section.problem("when", format_args!("\"{}\" begins with no day such as 2026-11-28", waiver.when));
+            match day(&waiver.when) {
+                None if section.has("when") => {
+                    section.problem("when", format_args!("\"{}\" is no day such as 2026-11-28", waiver.when));
+                }
+                Some(day) if day < FIRST_DAY => {
+                    section.problem("when", format_args!("{day} is before there were rig files to sign: say when it was decided"));
+                }
+                _ => {}
             }
             waiver
         })
     }
+
+    /// Holds what is waived against what there is to waive.
+    pub(super) fn check(&self, section: &Section<'_>, risks: &[Risk]) {
+        let there: Vec<String> = risks.iter().map(|risk| format!("\"{}\"", risk.key)).collect();
+        let there = if there.is_empty() { "nothing to waive: remove [waiver]".to_owned() } else { there.join(", ") };
+        for (at, key) in self.waives.iter().enumerate() {
+            if self.waives[..at].contains(key) {
+                section.problem("waives", format_args!("\"{key}\" stands there twice"));
+            } else if risks.iter().all(|risk| risk.key != *key) {
+                section.problem("waives", format_args!("\"{key}\" is no risk of this rig: there is {there}"));
+            }
+        }
+        if self.waives.is_empty() && section.has("waives") {
+            section.problem("waives", format_args!("names nothing, and so nothing is waived: there is {there}"));
+        }
+    }
+
+    /// It was signed at a day that has not begun anywhere.
+    fn is_of_the_future(&self, now: Timestamp) -> bool {
+        let latest = now.saturating_add(SignedDuration::from_hours(EARLIEST_ZONE_H)).map(|at| at.to_zoned(jiff::tz::TimeZone::UTC).date());
+        day(&self.when).zip(latest.ok()).is_none_or(|(day, latest)| day > latest)
+    }
 }
 
-/// What running with nobody watching refuses. A device that is only read, or whose output must stay on, needs no lease.
-pub(super) fn refusals(rig: &RigFile) -> Vec<String> {
-    let off = |i: &&super::Instrument| i.servoes() || i.drive.as_ref().is_some_and(|d| d.safe == SafeAction::Off);
-    let unleased = rig.instruments.iter().filter(off).filter(|i| i.lease_s().is_none());
-    if rig.waiver.is_some() {
-        return Vec::new();
-    }
-    let unguarded = rig.unguarded().into_iter().map(|why| format!("{why}, or answer for it in [waiver]"));
-    unleased
-        .map(|i| {
-            format!(
-                "{} has no lease: it keeps its output on if this program dies or the cable breaks; add a dead-man relay or an independent \
-                 thermostat, and record it in [waiver] with who, when and why",
+impl RigFile {
+    /// Everything that goes wrong unseen once nobody watches, waived or not.
+    pub fn risks(&self) -> Vec<Risk> {
+        // A device that is only read, or whose output must stay on, needs no lease.
+        let off = |i: &&Instrument| i.servoes() || i.drive.as_ref().is_some_and(|d| d.safe == SafeAction::Off);
+        let unleased = self.instruments.iter().filter(off).filter(|i| i.lease_s().is_none());
+        let lease = |i: &Instrument| Risk {
+            key: format!("lease.{}", i.name),
+            words: format!(
+                "{} has no lease: it keeps its output on if this program dies or the cable breaks; add a dead-man relay or an independent thermostat",
                 i.name
-            )
-        })
-        .chain(unguarded)
-        .collect()
+            ),
+        };
+        unleased.map(lease).chain(self.unguarded()).collect()
+    }
+
+    /// What is waived, of what there is.
+    pub fn waived(&self) -> Vec<Risk> {
+        let named = |risk: &Risk| self.waiver.as_ref().is_some_and(|w| w.waives.contains(&risk.key));
+        self.risks().into_iter().filter(named).collect()
+    }
+
+    /// What running with nobody watching refuses now, one line each; empty if nothing.
+    pub fn refuses_unattended(&self, now: Timestamp) -> Vec<String> {
+        let future = self.waiver.as_ref().filter(|waiver| waiver.is_of_the_future(now));
+        let waived = if future.is_some() { Vec::new() } else { self.waived() };
+        let open = self.risks().into_iter().filter(|risk| !waived.contains(risk));
+        let answer = |risk: Risk| format!("{}, or answer for it in [waiver] by waives = [\"{}\"]", risk.words, risk.key);
+        let early = future.map(|waiver| format!("[waiver] is of {}, which has not come yet: it waives nothing", waiver.when));
+        early.into_iter().chain(open.map(answer)).collect()
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,19 @@
-//! Finds out what answers on a port, by identify queries alone: nothing is ever set, and nothing is asked twice.
+//! Finds out what answers on a port, by harmless questions alone: nothing is ever set. Every question that a port may be asked is asked, and the most
+//! particular answer counts: a device that knows none of the others may say anything to them.
 //!
-//! A device that none of the questions was meant for sees a line it does not know. What was found is for a person to look at: no
-//! probe is proof, and a rig file is written by hand.
+//! A device that a question was not meant for sees a line it does not know. What was found is for a person to look at: no probe is proof.
+//!
+//! Not here: what a rig file makes of it (`skeleton`).
+
+mod recognise;
 
 use super::link::{Link, Place};
 use crate::config::Serial;
 use crate::dialect::{Dialect, builtin};
-use crate::protocol::mecom::{Answer, Decoder, Query, Request, Side};
+use crate::protocol::mecom::{self, Request, id};
+use crate::protocol::tetech::Model;
+use crate::protocol::{modbus, neslab, tetech};
+use recognise::best;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -15,11 +22,30 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_millis(400);
 /// Pieces in which it is waited for.
 const SLICE: Duration = Duration::from_millis(20);
+/// What a dialect gives as its baud rate where it is spoken over a network only: no serial adapter has it.
+const NETWORK_BAUD: u32 = 1_000_000;
+
+/// Whose language a question is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tongue {
+    /// Meerstetter's.
+    Mecom,
+    /// Lines of text.
+    Line,
+    /// The baths' packets.
+    Neslab,
+    /// The controllers' frames; they differ by model.
+    Tetech(Model),
+    /// Modbus-RTU, to this address.
+    Modbus(u8),
+}
 
 /// One question of a probe.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Question {
-    /// Who would answer it: `mecom`, or a dialect.
+    /// Its language.
+    pub tongue: Tongue,
+    /// The dialect of lines it is taken from, else the driver's word.
     pub whom: String,
     /// How the line is set for it.
     pub serial: Serial,
@@ -30,71 +56,104 @@ pub struct Question {
 /// Something that answered.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answered {
-    /// The question.
+    /// The question; `whom` is the dialect that knows the answer.
     pub question: Question,
     /// What it said.
     pub said: String,
+    /// The model, where it says one.
+    pub model: Option<String>,
+    /// The serial number, where it says one.
+    pub serial_number: Option<String>,
+    /// Other dialects that would know the same answer as well.
+    pub others: Vec<String>,
+    /// How much of the answer stood fast, in characters; 0 where any words would do, and then it is a guess.
+    pub particular: usize,
 }
 
-const MECOM: &str = "mecom";
-
-fn mecom() -> Query {
+fn identify() -> mecom::Query {
     // Address 0 reaches any device.
-    Query { address: 0, sequence: 1, request: Request::Identify { instance: None } }
+    mecom::Query { address: 0, sequence: 1, request: Request::Identify { instance: None } }
+}
+
+fn neslab_query() -> Option<neslab::Query> {
+    // Which version of the protocol it speaks.
+    neslab::Query::new(neslab::RS232_ADDRESS, neslab::Request::Acknowledge).ok()
+}
+
+/// Reads the temperature: it knows no question about itself.
+const fn tetech_query(model: Model) -> tetech::Query {
+    tetech::Query::read(model, tetech::Codes::of(model).temperature)
 }
 
 fn dialects() -> impl Iterator<Item = Dialect> {
     builtin().iter().filter_map(|(name, text)| Dialect::parse(name, text).ok())
 }
 
-/// Every question that a probe asks, in order. One that several dialects share at the same line settings is asked once.
-pub fn questions() -> Vec<Question> {
-    let mut all = vec![Question { whom: MECOM.to_owned(), serial: Serial::n81(57_600), bytes: mecom().encode() }];
-    for dialect in dialects() {
+/// Every question that may be asked at a place, in order. One that several dialects share at the same line settings is asked once. Modbus is asked only
+/// where an address is given: its frames are no text, and could mean something to another device.
+pub fn questions(place: &Place, modbus_address: Option<u8>) -> Vec<Question> {
+    let network = matches!(place, Place::Tcp(_));
+    let question = |tongue, whom: &str, serial, bytes| Question { tongue, whom: whom.to_owned(), serial, bytes };
+    let mut all = vec![question(Tongue::Mecom, "mecom", Serial::n81(57_600), identify().encode())];
+    for dialect in dialects().filter(|dialect| network || dialect.line.serial.baud < NETWORK_BAUD) {
         let Some(mut bytes) = dialect.identify.ask.fill(|_| None) else { continue };
         bytes.extend_from_slice(&dialect.line.send);
-        let question = Question { whom: dialect.name, serial: dialect.line.serial, bytes };
-        if !all.iter().any(|q| (&q.serial, &q.bytes) == (&question.serial, &question.bytes)) {
-            all.push(question);
+        let asked = |q: &Question| q.bytes == bytes && (network || q.serial == dialect.line.serial);
+        if !all.iter().any(asked) {
+            all.push(question(Tongue::Line, &dialect.name, dialect.line.serial, bytes));
+        }
+    }
+    if !network {
+        all.extend(neslab_query().map(|query| question(Tongue::Neslab, "neslab", Serial::n81(19_200), query.encode())));
+        let models = [Model::Tc3625, Model::Tc4820, Model::Tc720];
+        all.extend(models.map(|model| question(Tongue::Tetech(model), "tetech", Serial::n81(model.baud()), tetech_query(model).encode())));
+        if let Some(address) = modbus_address {
+            // The specification's default first, then what most devices come with.
+            let even = Serial { parity: crate::config::Parity::Even, ..Serial::n81(19_200) };
+            let settings = [even, Serial::n81(9600), Serial::n81(19_200)];
+            all.extend(settings.map(|serial| question(Tongue::Modbus(address), "modbus", serial, modbus::identity::ask(address))));
         }
     }
     all
 }
 
-/// Whom these bytes are an answer of, and what they say. Several dialects may claim the same; the most particular speaks.
-pub fn recognise(question: &Question, bytes: &[u8]) -> Option<(String, String)> {
-    if question.whom == MECOM {
-        let mut decoder = Decoder::new(Side::Device);
-        decoder.push(bytes);
-        let frame = decoder.pop()?;
-        return match mecom().answer(&frame).ok()? {
-            Answer::Identity(text) => Some((MECOM.to_owned(), text.trim().to_owned())),
-            _ => None,
-        };
+/// What is not asked at a place, and why, in words.
+pub fn not_asked(place: &Place, modbus_address: Option<u8>) -> Vec<String> {
+    if matches!(place, Place::Tcp(_)) {
+        return vec!["not asked: neslab, tetech and modbus, which are spoken on serial lines here".to_owned()];
     }
-    let text: String = bytes.iter().map(|b| *b as char).collect();
-    let line = text.split(['\r', '\n']).map(str::trim).find(|line| !line.is_empty())?;
-    let same = |dialect: &Dialect| {
-        let asked = dialect.identify.ask.fill(|_| None).is_some_and(|ask| question.bytes.starts_with(&ask));
-        asked && dialect.line.serial == question.serial && dialect.identify.find(line, None).is_some()
-    };
-    let particular = |dialect: &Dialect| dialect.identify.letters();
-    let best = dialects().filter(same).max_by_key(particular)?;
-    Some((best.name, line.to_owned()))
+    let network: Vec<String> = dialects().filter(|d| d.line.serial.baud >= NETWORK_BAUD).map(|d| d.name).collect();
+    let mut told = vec![format!("not asked: {}, of the network only; name HOST:PORT to ask there", network.join(", "))];
+    if modbus_address.is_none() {
+        told.push("not asked: modbus, whose frames other devices could take for something else; --modbus ADDRESS asks".to_owned());
+    }
+    told
 }
 
-/// Asks everything on one port until something answers. A port that another program holds is an error, and left alone.
-pub fn probe(path: &Path) -> io::Result<Option<Answered>> {
-    for question in questions() {
-        let mut link = Link::open(&Place::Path(path.to_owned()), question.serial)?;
-        link.wait_to_write(PATIENCE)?;
-        link.write_all(&question.bytes)?;
-        let heard = listen(&mut link)?;
-        if let Some((whom, said)) = recognise(&question, &heard) {
-            return Ok(Some(Answered { question: Question { whom, ..question }, said }));
-        }
+/// Asks everything at one place. A port that another program holds is an error, and left alone.
+pub fn probe(place: &Place, modbus_address: Option<u8>) -> io::Result<Option<Answered>> {
+    let mut heard = Vec::new();
+    for question in questions(place, modbus_address) {
+        let bytes = ask(place, question.serial, &question.bytes)?;
+        heard.push((question, bytes));
     }
-    Ok(None)
+    let mut found = best(&heard);
+    if let Some(found) = found.as_mut().filter(|found| found.question.tongue == Tongue::Mecom) {
+        let read = |parameter| -> io::Result<Option<u32>> {
+            let query = mecom::Query { address: 0, sequence: 2, request: Request::Read { parameter, instance: 1 } };
+            Ok(recognise::mecom_number(&query, &ask(place, found.question.serial, &query.encode())?))
+        };
+        (found.model, found.serial_number) =
+            (read(id::DEVICE_TYPE)?.map(|n| n.to_string()), read(id::SERIAL_NUMBER)?.map(|n| n.to_string()));
+    }
+    Ok(found)
+}
+
+fn ask(place: &Place, serial: Serial, bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut link = Link::open(place, serial)?;
+    link.wait_to_write(PATIENCE)?;
+    link.write_all(bytes)?;
+    listen(&mut link)
 }
 
 fn listen(link: &mut Link) -> io::Result<Vec<u8>> {
@@ -125,68 +184,4 @@ fn lasting(device: &Path) -> PathBuf {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::protocol::mecom::{Reply, id};
-    use proptest::prelude::*;
-    use serialport::{SerialPort, TTYPort};
-    use std::io::{Read, Write};
-
-    #[test]
-    fn only_identities_are_asked_for() {
-        let asked: Vec<String> = questions().iter().map(|q| String::from_utf8_lossy(&q.bytes).trim().to_owned()).collect();
-        assert_eq!(asked[0], "#000001?IF".to_owned() + &asked[0][10..], "MeCom's ?IF at address 0");
-        for known in &asked[1..] {
-            assert!(["*IDN?", "VERSION", "TYPE", "{M1B****", "hwrev", "I4", "ID?"].contains(&known.as_str()), "{known}");
-        }
-    }
-
-    #[test]
-    fn who_answers_is_told_by_what_is_said() {
-        let all = questions();
-        let ask = |whom: &str| all.iter().find(|q| q.whom == whom).unwrap();
-        let reply = |bytes: &[u8], whom: &str| recognise(ask(whom), bytes).map(|(whom, _)| whom);
-        assert_eq!(reply(b"I4 A \"B021002593\"\r\n", "mt-sics").as_deref(), Some("mt-sics"));
-        assert_eq!(reply(b"ES\r\n", "mt-sics"), None);
-        assert_eq!(reply(b"Arroyo 5240 77 v2.34\r\n", "arroyo").as_deref(), Some("arroyo"));
-        assert_eq!(reply(b"YOKOGAWA,WT310,C2,F1.03\n", "yokogawa-wt").as_deref(), Some("yokogawa-wt"));
-        let identity = format!("{:<20}", "TEC-1090");
-        let frame = mecom().encode();
-        let mut decoder = Decoder::new(Side::Host);
-        decoder.push(&frame);
-        let answer = Reply::Identity(identity).encode(&decoder.pop().unwrap()).unwrap();
-        assert_eq!(recognise(&all[0], &answer), Some((MECOM.to_owned(), "TEC-1090".to_owned())));
-        let read = Query { address: 0, sequence: 1, request: Request::Read { parameter: id::DEVICE_TYPE, instance: 1 } };
-        assert_eq!(recognise(&all[0], &read.encode()), None);
-    }
-
-    #[test]
-    fn a_device_on_a_pty_is_found() {
-        let (mut master, slave) = TTYPort::pair().unwrap();
-        let path = PathBuf::from(slave.name().unwrap());
-        master.set_timeout(Duration::from_millis(10)).unwrap();
-        let (stop, stopped) = std::sync::mpsc::channel::<()>();
-        let device = std::thread::spawn(move || {
-            let (mut heard, mut buffer) = (Vec::new(), [0_u8; 64]);
-            while stopped.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
-                let Ok(n) = master.read(&mut buffer) else { continue };
-                heard.extend_from_slice(&buffer[..n]);
-                if heard.ends_with(b"VERSION\r") {
-                    master.write_all(b"JULABO FP50_MH Simulator, ISIS\r\n").unwrap();
-                }
-            }
-        });
-        let found = probe(&path).unwrap().expect("it answers");
-        assert_eq!((found.question.whom.as_str(), found.said.as_str()), ("julabo", "JULABO FP50_MH Simulator, ISIS"));
-        drop(stop);
-        device.join().unwrap();
-    }
-
-    proptest! {
-        #[test]
-        fn no_answer_panics(bytes in proptest::collection::vec(any::<u8>(), 0..60), at in any::<proptest::sample::Index>()) {
-            let all = questions();
-            let _ = recognise(&all[at.index(all.len())], &bytes);
-        }
-    }
-}
+mod tests;

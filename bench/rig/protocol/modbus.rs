@@ -8,6 +8,7 @@
 //! answers: only reading back tells.
 
 mod decoder;
+pub mod identity;
 mod map;
 mod message;
 mod value;

@@ -286,6 +286,27 @@ impl<'t> Section<'t> {
         }
         out
     }
+
+    /// A required list of texts; empty after a problem.
+    pub fn texts(&self, key: &str, expected: &str) -> Vec<String> {
+        let full = join(&self.path, key);
+        let Some((span, value)) = self.find(key) else {
+            self.missing(key, expected);
+            return Vec::new();
+        };
+        let Some(array) = value.as_array() else {
+            self.push(span.start, format!("`{full}` is a {}: expected {expected}", value.type_str()));
+            return Vec::new();
+        };
+        let mut out = Vec::new();
+        for item in array {
+            match item.get_ref() {
+                DeValue::String(text) => out.push(text.to_string()),
+                other => self.push(item.span().start, format!("an entry of `{full}` is a {}: expected {expected}", other.type_str())),
+            }
+        }
+        out
+    }
 }
 
 fn expected_number(range: &RangeInclusive<f64>) -> String {

@@ -113,3 +113,21 @@ fn devices_suffer_once() {
     assert_eq!(line.ailments(1.5), [(Ailment::Exchanged { serial_number: 7 }, Vec::new())]);
     assert_eq!(line.ailments(3.5), [(Ailment::Exchanged { serial_number: 4242 }, Vec::new())]);
 }
+
+#[test]
+fn a_schedule_is_told_in_both_clocks_and_what_it_missed() {
+    let text = "schema = 1\nname = \"two\"\n[fault.late]\nkind = \"stalled_fan\"\nfrom_s = 30.0\nfor_s = 4.0\n[fault.now]\nkind = \"pump_trip\"\n\
+                [fault.plug]\nkind = \"unplug\"\nafter_bytes = 99\n";
+    let scenario = Scenario::parse("two.toml", text, &[]).expect("sound");
+    assert_eq!(
+        scenario.schedule(60.0),
+        [
+            "fault late: from 30 s on the wall (bench second 1800) for 4 s on the wall",
+            "fault now: from 0 s on the wall (bench second 0) to the end",
+            "fault plug: after 99 bytes to the end",
+        ]
+    );
+    let missed = scenario.missed(29.0);
+    assert!(missed.len() == 1 && missed[0].contains("fault late did not happen"), "{missed:?}");
+    assert_eq!(scenario.missed(30.0), Vec::<String>::new());
+}

@@ -13,6 +13,10 @@ pub const LONGEST_LINE: usize = 64 * 1024;
 /// More phases than anybody has; a command that invents one a line shall not fill our memory either.
 const MOST_PHASES: usize = 32;
 
+/// Most units of one line. Lines come some times a second, and no machine counts a million million of anything whole in that time; above some
+/// thousand times as many a sum of 64-bit floats would lose single units besides.
+pub const MOST_UNITS: f64 = 1e12;
+
 /// Phases whose units are not output.
 const UNCOUNTED: &[&str] = &["warmup", "prefill"];
 
@@ -49,6 +53,13 @@ impl Report {
         let report: Self = serde_json::from_str(line).map_err(|e| e.to_string())?;
         if !(report.units.is_finite() && report.units >= 0.0 && report.t.is_finite()) {
             return Err(format!("units must be a number from 0 up, not {}", report.units));
+        }
+        if report.units > MOST_UNITS {
+            return Err(format!(
+                "{:e} units in one line are not believed, at most {MOST_UNITS:e}: a line tells what was done since the line before; count in a larger unit \
+                 if there really are so many",
+                report.units
+            ));
         }
         Ok(report)
     }
@@ -195,6 +206,9 @@ mod tests {
         {
             assert!(Report::parse(line).is_err(), "{line:?}");
         }
+        assert!(Report::parse(r#"{"t":0,"units":1e12}"#).is_ok());
+        let why = Report::parse(r#"{"t":0,"units":1e15}"#).expect_err("too many");
+        assert!(why.contains("1e15 units in one line are not believed") && why.contains("larger unit"), "{why}");
     }
 
     #[test]

@@ -26,18 +26,36 @@ fn wait_for(command: &Command, what: &str, done: impl Fn(&State) -> bool) {
 fn reports_are_counted_and_malformed_lines_only_remarked() {
     let mut command = start(
         r#"while read -r told; do case $told in *0.5*) break;; esac; done; echo loading; echo '{"t":0,"units":9,"unit":"image","phase":"warmup"}'; echo '{"t":1,"units":2.5,"unit":"image"}'
-           echo '{"t":1,"units":1,"unit":"token"}'; echo '{"t":2,"units":1.5,"unit":"image"}'; cat >/dev/null"#,
+           echo '{"t":1,"units":-1,"unit":"image"}'; echo '{"t":2,"units":1.5,"unit":"image"}'; cat >/dev/null"#,
     );
     assert_eq!((command.units(), command.unit()), (None, "unit"), "missing before the first report");
     command.set_duty(0.5);
-    wait_for(&command, "four units", |s| s.tally.output() == Some(4.0));
+    wait_for(&command, "four units", |s| s.books.tally.output() == Some(4.0));
     assert_eq!(command.unit(), "image");
     assert_eq!(command.malformed(), 2);
     let remarks = command.remarks();
-    assert!(remarks[0].ends_with(": loading") && remarks[1].contains(r#"counts "token" after "image""#), "{remarks:?}");
+    assert!(remarks[0].ends_with(": loading") && remarks[1].contains("not -1"), "{remarks:?}");
     assert!(command.remarks().is_empty());
     assert_eq!(command.healthy(), Ok(()));
     assert!(stop(command, PATIENCE));
+}
+
+/// Books that do not add up end the work; otherwise a run would go on to its end and report none.
+#[test]
+fn a_command_whose_lines_count_for_nothing_is_of_no_use() {
+    for (text, words) in [
+        (
+            r#"echo '{"t":0,"units":1,"unit":"image"}'; echo '{"t":1,"units":1,"unit":"token"}'; cat >/dev/null"#,
+            r#"counts "token" after "image""#,
+        ),
+        (r#"for i in 1 2 3 4 5 6 7 8; do echo '{"t":0,"units":1e15}'; done; cat >/dev/null"#, "not believed"),
+    ] {
+        let command = start(text);
+        wait_for(&command, "the end of patience", |s| s.books.broken.is_some());
+        let why = command.healthy().expect_err("books that do not add up");
+        assert!(why.contains("of no more use") && why.contains(words), "{why}");
+        assert!(stop(command, PATIENCE));
+    }
 }
 
 /// Prints each line it is told as the unit of a report.
@@ -49,7 +67,7 @@ fn duties_are_told_clamped_and_never_as_nonsense() {
     for (duty, phase) in [(0.25, "target_duty:0.25"), (7.0, "target_duty:1"), (-1.0, "target_duty:0")] {
         command.set_duty(duty);
         command.set_duty(f64::NAN);
-        wait_for(&command, phase, |s| s.tally.phases().contains_key(phase));
+        wait_for(&command, phase, |s| s.books.tally.phases().contains_key(phase));
     }
     let phases: Vec<String> = command.tally().phases().keys().cloned().collect();
     assert_eq!(phases, ["target_duty:0", "target_duty:0.25", "target_duty:1"]);
@@ -59,8 +77,8 @@ fn duties_are_told_clamped_and_never_as_nonsense() {
 #[test]
 fn a_lease_that_is_not_renewed_becomes_duty_zero() {
     let mut command = start_with(ECHO, &Options { lease: Duration::from_millis(1), ..Options::default() });
-    wait_for(&command, "the first duty", |s| s.tally.phases().contains_key("target_duty:0"));
-    let told = |s: &State| s.tally.phases()["target_duty:0"];
+    wait_for(&command, "the first duty", |s| s.books.tally.phases().contains_key("target_duty:0"));
+    let told = |s: &State| s.books.tally.phases()["target_duty:0"];
     let before = told(&command.shared.state());
     command.set_duty(0.5);
     wait_for(&command, "idle again", |s| told(s) > before);
@@ -78,7 +96,7 @@ fn the_environment_tells_what_to_keep_to() {
     };
     let text = r#"printf '{"t":0,"units":1,"unit":"%s"}\n' "$ORBITBENCH_PROTOCOL,$ORBITBENCH_SEED,$ORBITBENCH_LEASE_S,$ORBITBENCH_PERIOD_S,$ORBITBENCH_RUN"; cat >/dev/null"#;
     let command = start_with(text, &options);
-    wait_for(&command, "a report", |s| s.tally.unit().is_some());
+    wait_for(&command, "a report", |s| s.books.tally.unit().is_some());
     assert_eq!(command.unit(), "1,42,3,2.5,r1");
 }
 
@@ -102,7 +120,7 @@ fn a_command_that_closed_its_output_is_unhealthy() {
 #[test]
 fn the_end_of_its_input_is_enough_for_a_well_behaved_one() {
     let command = start("trap '' TERM; echo ready; cat >/dev/null; exit 0");
-    wait_for(&command, "its trap", |s| s.malformed == 1);
+    wait_for(&command, "its trap", |s| s.books.malformed == 1);
     let shared = Arc::clone(&command.shared);
     assert!(stop(command, PATIENCE));
     assert_eq!(shared.state().ended.as_deref(), Some("it ended with exit status 0"));
@@ -112,7 +130,7 @@ fn the_end_of_its_input_is_enough_for_a_well_behaved_one() {
 fn one_that_heeds_nothing_is_killed_with_all_its_children() {
     // Neither of the two ends at SIGTERM or at the end of input; both hold the output open.
     let command = start("trap '' TERM; (while :; do sleep 60; done) & echo ready; while :; do sleep 60; done");
-    wait_for(&command, "its trap", |s| s.malformed == 1);
+    wait_for(&command, "its trap", |s| s.books.malformed == 1);
     let shared = Arc::clone(&command.shared);
     assert!(stop(command, Duration::from_millis(200)) || shared.wait_until(Instant::now() + PATIENCE, |s| s.ended.is_some()));
     assert!(shared.wait_until(Instant::now() + PATIENCE, |s| s.silent), "a child of it lives on");
@@ -122,7 +140,7 @@ fn one_that_heeds_nothing_is_killed_with_all_its_children() {
 #[test]
 fn a_dropped_one_is_killed() {
     let command = start("trap '' TERM; echo ready; while :; do sleep 60; done");
-    wait_for(&command, "its trap", |s| s.malformed == 1);
+    wait_for(&command, "its trap", |s| s.books.malformed == 1);
     let shared = Arc::clone(&command.shared);
     drop(command);
     assert!(shared.wait_until(Instant::now() + PATIENCE, |s| s.silent));
@@ -131,7 +149,7 @@ fn a_dropped_one_is_killed() {
 #[test]
 fn one_that_never_reads_blocks_nobody() {
     let mut command = start("echo ready; while :; do sleep 60; done");
-    wait_for(&command, "its start", |s| s.malformed == 1);
+    wait_for(&command, "its start", |s| s.books.malformed == 1);
     // Far more than a pipe holds, if each were written.
     for i in 0..20_000 {
         command.set_duty(f64::from(i) / 20_000.0);
@@ -155,7 +173,7 @@ fn the_example_script_works_and_ends() {
     }
     let mut command = start(&format!("exec python3 '{}'", script.display()));
     command.set_duty(1.0);
-    wait_for(&command, "units", |s| s.tally.output().is_some_and(|u| u > 0.0) || s.ended.is_some());
+    wait_for(&command, "units", |s| s.books.tally.output().is_some_and(|u| u > 0.0) || s.ended.is_some());
     assert_eq!(command.healthy(), Ok(()));
     assert_eq!((command.unit(), command.malformed()), ("step", 0));
     let shared = Arc::clone(&command.shared);

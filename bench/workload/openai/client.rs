@@ -2,8 +2,9 @@
 //!
 //! Not here: threads, retries, pacing. Tokens come from `usage` alone: a chunk may hold several tokens, or none.
 
+use super::account::Account;
 use super::config::Config;
-use super::prompt::prompt;
+use super::prompt::{prompt, words};
 use crate::command::line::read_line;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -28,12 +29,14 @@ pub(crate) struct Usage {
 }
 
 /// How fast a request was answered.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Timing {
     /// From the request to the first text.
     pub(crate) first: Duration,
     /// Mean time from one token to the next, if there were two.
     pub(crate) between: Option<Duration>,
+    /// What is odd about the answer's usage, though it is believed.
+    pub(crate) doubt: Option<String>,
 }
 
 /// Why a request came to nothing.
@@ -41,6 +44,8 @@ pub(crate) struct Timing {
 pub(crate) enum Failure {
     /// It may go better another time: no connection, time-out, server error.
     Passing(String),
+    /// It was answered, and what the server says that it did cannot be.
+    Refused(String),
     /// It will not: the server refuses what is asked, or cannot count.
     Lasting(String),
 }
@@ -48,7 +53,7 @@ pub(crate) enum Failure {
 impl Failure {
     pub(crate) fn words(&self) -> &str {
         match self {
-            Self::Passing(words) | Self::Lasting(words) => words,
+            Self::Passing(words) | Self::Refused(words) | Self::Lasting(words) => words,
         }
     }
 }
@@ -150,16 +155,21 @@ struct Choice {
 #[derive(Default, Deserialize)]
 struct Delta {
     content: Option<String>,
+    /// `reasoning` with some servers.
+    #[serde(alias = "reasoning")]
     reasoning_content: Option<String>,
+    /// Where the body's `extra` brings tools.
+    tool_calls: Option<Value>,
 }
 
 impl Delta {
-    fn has_text(&self) -> bool {
-        [&self.content, &self.reasoning_content].into_iter().any(|text| text.as_ref().is_some_and(|t| !t.is_empty()))
+    fn text_bytes(&self) -> usize {
+        let text = [&self.content, &self.reasoning_content].into_iter().flatten().map(String::len).sum::<usize>();
+        text + self.tool_calls.as_ref().filter(|calls| !calls.is_null()).map_or(0, |calls| calls.to_string().len())
     }
 }
 
-/// Asks and reads the answer to its end. `count` hears of every usage the server states, each the total of this request so far.
+/// Asks and reads the answer to its end. `count` hears of every usage that the server states and that is believed, each the total of this request so far.
 pub(crate) fn complete(
     agent: &Agent,
     config: &Config,
@@ -174,7 +184,9 @@ pub(crate) fn complete(
     let response = request.send(body.to_string()).map_err(|why| passing(&why))?;
     let response = accepted(&url, response)?;
     let mut input = BufReader::new(response.into_body().into_with_config().limit(u64::MAX).reader());
-    let (mut first, mut last, mut usage, mut done) = (None, asked, None, false);
+    let refused = |why: String| Failure::Refused(format!("{url}: {why}"));
+    let mut account = Account::new(body, (!config.extra.contains_key("messages")).then(|| words(config.prompt_words)));
+    let (mut first, mut last, mut done) = (None, asked, false);
     while let Some(line) = read_line(&mut input).map_err(|why| passing(&why))? {
         // Comments, event names and empty lines are none of ours.
         let Some(data) = line.strip_prefix("data:").map(str::trim) else { continue };
@@ -187,21 +199,25 @@ pub(crate) fn complete(
         if let Some(error) = chunk.error {
             return Err(passing(&format_args!("an error within the answer: {error}")));
         }
-        if chunk.choices.iter().any(|c| c.delta.has_text()) {
+        let bytes = chunk.choices.iter().map(|c| c.delta.text_bytes()).sum();
+        account.text(bytes);
+        if bytes > 0 {
             last = Instant::now();
             first.get_or_insert(last);
         }
-        if let Some(stated) = chunk.usage {
-            usage = Some(stated);
-            count(stated);
+        if let Some(stated) = chunk.usage
+            && let Some(usage) = account.state(stated).map_err(refused)?
+        {
+            count(usage);
         }
     }
-    let Some(usage) = usage else {
+    let Some(usage) = account.close().map_err(refused)? else {
         let words = format!("{url} states no usage: it must support stream_options.include_usage, nothing can be counted without");
         return Err(if done { Failure::Lasting(words) } else { passing(&"the answer broke off") });
     };
     // An answer without text still came: at its end.
     let first = first.unwrap_or_else(Instant::now);
     let gaps = u32::try_from(usage.output.saturating_sub(1)).unwrap_or(u32::MAX);
-    Ok(Timing { first: first - asked, between: (gaps > 0).then(|| last.saturating_duration_since(first) / gaps) })
+    let between = (gaps > 0).then(|| last.saturating_duration_since(first) / gaps);
+    Ok(Timing { first: first - asked, between, doubt: account.doubt() })
 }

@@ -1,11 +1,13 @@
 //! Load for an OpenAI-compatible server (vLLM, `SGLang`, llama.cpp, Ollama): streamed chat completions on so many streams, paced and leased, tokens counted
-//! as the server states them in `usage`.
+//! as the server states them in `usage`. An answer whose usage cannot be (more tokens than were asked for, tokens without text, a prompt of another size) is
+//! refused and counts as failed; more of them in a row than `retries`, or more than a tenth of all answers, end the work.
 //!
 //! A supervisor thread asks for the server's models until it answers, starts the server where that is ours to do, tries again after failures, and cancels
 //! what is in flight when duty or lease are over. Each stream is a thread that asks the [`gate`] before each request.
 //!
 //! Not here: the process that ends all this when the engine hangs (`guard`), HTTP (`client`).
 
+mod account;
 mod client;
 pub mod config;
 mod gate;

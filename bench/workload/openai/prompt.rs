@@ -27,6 +27,12 @@ pub(crate) fn prompt(seed: u64, number: u64, words: usize) -> String {
     text
 }
 
+/// Words of such a prompt in all.
+pub(crate) const fn words(random: usize) -> u64 {
+    // The number, and the request.
+    random as u64 + 8
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -36,6 +42,6 @@ mod tests {
         assert_eq!(prompt(1, 2, 8), prompt(1, 2, 8));
         assert_ne!(prompt(1, 2, 8), prompt(1, 3, 8));
         assert_ne!(prompt(1, 2, 8), prompt(2, 2, 8));
-        assert_eq!(prompt(1, 2, 8).split_whitespace().count(), 1 + 8 + 7);
+        assert_eq!(prompt(1, 2, 8).split_whitespace().count() as u64, words(8));
     }
 }

@@ -13,6 +13,9 @@ use ureq::Agent;
 /// Remarks kept until somebody asks.
 const MOST_REMARKS: usize = 16;
 
+/// From so many refused answers on they end the work where they are more than a tenth of all.
+const MOST_REFUSED: u64 = 10;
+
 /// The shares told of latencies.
 const SHARES: [(&str, f64); 3] = [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)];
 
@@ -59,6 +62,10 @@ pub(super) struct State {
     pub(super) requests: u64,
     cancelled: u64,
     failed: u64,
+    /// Answers whose usage cannot be, of all and since the last that can.
+    refused: (u64, u32),
+    /// An odd usage was remarked.
+    doubted: bool,
     first: Latency,
     between: Latency,
     pub(super) remarks: VecDeque<String>,
@@ -97,6 +104,8 @@ impl Shared {
             requests: 0,
             cancelled: 0,
             failed: 0,
+            refused: (0, 0),
+            doubted: false,
             first: Latency::default(),
             between: Latency::default(),
             remarks: VecDeque::new(),
@@ -218,7 +227,10 @@ impl State {
         self.running -= 1;
         match outcome {
             Ok(timing) => {
-                (self.failures, self.fault) = (0, None);
+                (self.failures, self.refused.1, self.fault) = (0, 0, None);
+                if let Some(doubt) = timing.doubt.filter(|_| !std::mem::replace(&mut self.doubted, true)) {
+                    self.remark(format!("an answer looks odd, told once: {doubt}"));
+                }
                 if !permit.warmup {
                     self.requests += 1;
                     self.first.add(timing.first);
@@ -251,6 +263,18 @@ impl State {
             Failure::Lasting(why) => {
                 self.hopeless.get_or_insert(why);
             }
+            Failure::Refused(why) => {
+                self.refused = (self.refused.0 + 1, self.refused.1 + 1);
+                if self.failures > 1 {
+                    self.remark(format!("an answer is refused: {why}"));
+                }
+                let (all, in_a_row) = self.refused;
+                if in_a_row > shared.config.retries || (all >= MOST_REFUSED && all * 10 > all + self.requests) {
+                    let words =
+                        format!("what the server says that it did cannot be ({all} answers refused, {} believed): {why}", self.requests);
+                    self.hopeless.get_or_insert(words);
+                }
+            }
             Failure::Passing(why) if self.failures > shared.config.retries => {
                 self.fault = Some(format!("the server failed {} times in a row: {why}", self.failures));
             }
@@ -264,6 +288,7 @@ impl State {
             ("requests".to_owned(), self.requests as f64),
             ("requests_cancelled".to_owned(), self.cancelled as f64),
             ("requests_failed".to_owned(), self.failed as f64),
+            ("requests_refused".to_owned(), self.refused.0 as f64),
             ("input_tokens".to_owned(), self.counted.input as f64),
             ("output_tokens".to_owned(), self.counted.output as f64),
             ("warmup_input_tokens".to_owned(), self.warmup.input as f64),

@@ -24,6 +24,10 @@ enum Act {
     Refuse(u16),
     /// An error within the stream.
     Break,
+    /// Says of its one character what it likes: tokens in, tokens out.
+    Claim(u64, u64),
+    /// The same without any text.
+    Mute(u64, u64),
     /// Stops in the midst of the answer.
     HangUp,
     /// One chunk, then silence until the client hangs up; told on the channel.
@@ -105,6 +109,13 @@ fn request(stream: &TcpStream, script: &[Act], state: &Served, tell: &Sender<&'s
         out.write_all(format!("{:x}\r\n{text}\r\n", text.len()).as_bytes()).ok()
     };
     say(r#"{"choices":[{"delta":{"role":"assistant","content":null}}]}"#)?;
+    if let Act::Claim(taken, given) | Act::Mute(taken, given) = act {
+        let text = if matches!(act, Act::Claim(..)) { "!" } else { "" };
+        say(&format!(r#"{{"choices":[{{"delta":{{"content":"{text}"}}}}]}}"#))?;
+        say(&format!(r#"{{"choices":[],"usage":{{"prompt_tokens":{taken},"completion_tokens":{given}}}}}"#))?;
+        say("[DONE]")?;
+        return out.write_all(b"0\r\n\r\n").ok();
+    }
     for i in 1..=3 {
         let usage =
             if act == Act::Continuous { format!(r#","usage":{{"prompt_tokens":7,"completion_tokens":{}}}"#, 4 * i) } else { String::new() };
@@ -136,7 +147,7 @@ fn request(stream: &TcpStream, script: &[Act], state: &Served, tell: &Sender<&'s
 }
 
 fn config(url: &str, more: &str) -> Config {
-    Config::typed(&format!("{url},concurrency=2,warmup=0,timeout_s=60{more}")).expect("sound")
+    Config::typed(&format!("{url},concurrency=2,warmup=0,timeout_s=60,prompt_words=8{more}")).expect("sound")
 }
 
 fn start(config: Config) -> OpenAi {
@@ -294,6 +305,55 @@ fn what_will_not_change_is_not_tried_again() {
 }
 
 #[test]
+fn a_server_that_lies_is_not_believed() {
+    for (script, words) in [
+        (&[Act::Claim(16, 1_000_000_000)], "1000000000 completion_tokens where 128 at most"),
+        (&[Act::Mute(16, 64)], "no text came"),
+        (&[Act::Claim(0, 3)], "0 prompt_tokens"),
+        (&[Act::Claim(900_000, 3)], "900000 prompt_tokens"),
+    ] {
+        let fake = serve(script, 0);
+        let mut load = start(Config { retries: 2, concurrency: 1, ..config(&fake.url, "") });
+        load.set_duty(1.0);
+        wait_for(&load, "its end", |s| s.hopeless.is_some());
+        let why = load.healthy().expect_err("hopeless");
+        assert!(why.contains("cannot be (3 answers refused, 0 believed)") && why.contains(words), "{why}");
+        assert_eq!((load.units(), load.input_units()), (Some(0.0), Some(0.0)), "nothing of it counts");
+        assert_eq!((load.figures()["requests_refused"], load.figures()["requests_failed"]), (3.0, 3.0));
+        assert!(load.remarks().iter().all(|r| r.contains(words)), "each is an event");
+        stop(load);
+    }
+}
+
+#[test]
+fn one_answer_in_two_that_lies_is_too_many_and_one_in_ten_is_not() {
+    const HALF: [Act; 40] = {
+        let mut script = [Act::Answer; 40];
+        let mut at = 0;
+        while at < script.len() {
+            script[at] = Act::Mute(16, 64);
+            at += 2;
+        }
+        script
+    };
+    let fake = serve(&HALF, 0);
+    let mut load = start(Config { concurrency: 1, ..config(&fake.url, "") });
+    load.set_duty(1.0);
+    wait_for(&load, "its end", |s| s.hopeless.is_some());
+    assert_eq!(load.figures()["requests_refused"], 10.0);
+    assert_eq!(load.units(), Some(12.0 * load.figures()["requests"]));
+    stop(load);
+    let fake = serve(&[Act::Mute(16, 64), Act::Claim(16, 100), Act::Answer], 0);
+    let mut load = start(Config { concurrency: 1, ..config(&fake.url, "") });
+    load.set_duty(1.0);
+    wait_for(&load, "answers", |s| s.requests >= 4);
+    assert_eq!(load.healthy(), Ok(()));
+    let remarks = load.remarks();
+    assert!(remarks.iter().any(|r| r.contains("looks odd") && r.contains("100 completion_tokens for 1 bytes")), "{remarks:?}");
+    stop(load);
+}
+
+#[test]
 fn a_silent_server_is_given_up_after_its_time() {
     let fake = serve(&[Act::Stall, Act::Answer], 0);
     let mut load = start(Config { timeout_s: 0.1, concurrency: 1, ..config(&fake.url, "") });
@@ -351,7 +411,7 @@ fn the_real_llama_cpp_server_is_loaded_and_counted() {
     let mut ready = String::new();
     BufReader::new(peer.stdout.take().expect("piped")).read_line(&mut ready).expect("its address");
     let url = format!("{}/v1", ready.split_whitespace().next().expect("an address"));
-    let mut load = start(Config { warmup: 1, ..config(&url, ",max_tokens=12,prompt_words=8,ignore_eos=true") });
+    let mut load = start(Config { warmup: 1, ..config(&url, ",max_tokens=12,ignore_eos=true") });
     load.set_duty(1.0);
     wait_for(&load, "four answers", |s| s.requests >= 4 || s.hopeless.is_some() || s.fault.is_some());
     assert_eq!(load.healthy(), Ok(()));

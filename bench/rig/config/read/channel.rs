@@ -59,6 +59,10 @@ fn channel(role: Role, servo: Role, section: &Section<'_>, instruments: &mut [In
     let every = section.integer_or("poll_ticks", 1..=SLOWEST_POLL, 1) as u32;
     check_channel(section, &rule, role == servo);
     let Some(instrument) = named(section, &rule, instruments) else { return rule };
+    if instrument.is_unspoken() {
+        take_at_its_word(section, &mut rule, instrument);
+        return rule;
+    }
     bind_reads(section, &rule, instrument, correction, every);
     if role.kind() == Kind::Driven {
         rule.drive = drive(section, &rule, instrument);
@@ -194,6 +198,30 @@ fn named<'a>(section: &Section<'_>, rule: &ChannelRule, instruments: &'a mut [In
         section.problem("instrument", format_args!("\"{name}\" is no instrument of this rig: there is {}", known.join(", ")));
     }
     found
+}
+
+/// Of an instrument whose dialect could not be had nothing is known that a channel could contradict: that was told, and is the only problem.
+fn take_at_its_word(section: &Section<'_>, rule: &mut ChannelRule, instrument: &mut Instrument) {
+    for (channel, name) in &rule.reads {
+        instrument.reads.push(Read::plain(name, *channel));
+    }
+    instrument.setpoint = instrument.setpoint.or(rule.setpoint);
+    if rule.role.kind() == Kind::Driven {
+        let switched = section.flag_or("switched", true);
+        let _ = section.optional_text("drives", "what the instrument is made to give");
+        // Which of these keys belong here is the dialect's to say.
+        for key in ["min", "max", "start", "full"]
+            .into_iter()
+            .flat_map(|which| ["v", "a", "w", "rpm", "pct", "l_min"].map(|unit| format!("{which}_{unit}")))
+        {
+            let _ = section.optional_number(&key, ANY);
+        }
+        for key in ["full_isc_a", "full_voc_v", "imp_frac", "vmp_frac", "voltage_frac_k"] {
+            let _ = section.optional_number(key, ANY);
+        }
+        rule.drive = switched.then(|| Drive { role: rule.role, level: None, safe: rule.safe, sun: None });
+        instrument.drive = instrument.drive.take().or_else(|| rule.drive.clone());
+    }
 }
 
 fn key_of(role: Role, channel: Channel) -> &'static str {

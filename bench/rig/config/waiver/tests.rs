@@ -1,0 +1,87 @@
+//! Risks are answered for one by one, by somebody, on a day, for a reason.
+
+use super::super::{RigFile, builtin};
+use super::*;
+
+fn now() -> Timestamp {
+    "2026-11-28T12:00:00Z".parse().expect("an instant")
+}
+
+/// The shipped example of a controller without a lease and without a dew point, with this waiver.
+fn rig(waiver: &str) -> Result<RigFile, String> {
+    let (_, text) = builtin().iter().find(|(name, _)| *name == "sinara").expect("ships");
+    super::super::tests::read(&format!("{text}\n{waiver}")).map_err(|problems| problems.join("\n"))
+}
+
+fn waiver(who: &str, when: &str, why: &str, waives: &str) -> String {
+    format!("[waiver]\nwho = \"{who}\"\nwhen = \"{when}\"\nwhy = \"{why}\"\n{waives}\n")
+}
+
+const WHY: &str = "a dead-man relay in the supply";
+
+#[test]
+fn only_what_is_named_is_waived() {
+    let keys = |rig: &RigFile| rig.risks().into_iter().map(|risk| risk.key).collect::<Vec<_>>();
+    let bare = rig("").expect("ships");
+    let all = keys(&bare);
+    assert!(all.iter().any(|k| k.starts_with("lease.")) && all.contains(&"dew".to_owned()), "{all:?}");
+    assert_eq!(bare.refuses_unattended(now()).len(), all.len());
+    for (at, key) in all.iter().enumerate() {
+        let rig = rig(&waiver("A. Person", "2026-11-28", WHY, &format!("waives = [\"{key}\"]"))).expect("sound");
+        assert_eq!(rig.waived().into_iter().map(|risk| risk.key).collect::<Vec<_>>(), [key.clone()]);
+        let refused = rig.refuses_unattended(now());
+        assert_eq!(refused.len(), all.len() - 1);
+        let open = all.iter().enumerate().filter(|(other, _)| *other != at);
+        assert!(open.zip(&refused).all(|((_, key), words)| words.contains(&format!("waives = [\"{key}\"]"))), "{refused:?}");
+    }
+    let named = format!("waives = {all:?}");
+    assert_eq!(
+        rig(&waiver("A. Person", "2026-11-28T09:00:00Z", WHY, &named)).expect("sound").refuses_unattended(now()),
+        Vec::<String>::new()
+    );
+}
+
+/// What was signed for one instrument says nothing of another.
+#[test]
+fn an_instrument_that_comes_later_is_not_covered() {
+    let before = rig("").expect("ships");
+    let named: Vec<String> = before.risks().into_iter().map(|risk| risk.key).collect();
+    let later = "[instrument.lamp]\ndriver = \"line\"\ndialect = \"scpi-supply\"\nport = \"/dev/serial/by-id/x\"\ncurrent_limit_a = 2.0\n\
+                 [channel.heater]\ninstrument = \"lamp\"\nswitched = true\nreads_v = \"voltage\"\nsafe = \"off\"\n";
+    let rig = rig(&format!("{later}{}", waiver("A. Person", "2026-11-28", WHY, &format!("waives = {named:?}")))).expect("sound");
+    let refused = rig.refuses_unattended(now());
+    assert!(refused.len() == 1 && refused[0].contains("lease.lamp"), "{refused:?}");
+}
+
+#[test]
+fn a_waiver_that_says_nothing_is_refused() {
+    let all = "waives = [\"dew\"]";
+    for (text, words) in [
+        (waiver("x", "1970-01-01", ".", ""), "missing `waives`"),
+        (waiver("x", "1970-01-01", ".", all), "before there were rig files"),
+        (waiver("x", "2026-11-28", WHY, all), "`waiver.who`: \"x\" says nothing"),
+        (waiver("A. Person", "2026-11-28", ".", all), "`waiver.why`: \".\" says nothing"),
+        (waiver("A. Person", "2026-11-28", "   ", all), "says nothing"),
+        (waiver("A. Person", "soon", WHY, all), "\"soon\" is no day"),
+        (waiver("A. Person", "2026-11-31", WHY, all), "is no day"),
+        (waiver("A. Person", "2026-11-28", WHY, "waives = []"), "names nothing"),
+        (waiver("A. Person", "2026-11-28", WHY, "waives = \"dew\""), "expected a list"),
+        (waiver("A. Person", "2026-11-28", WHY, "waives = [1]"), "an entry of `waiver.waives`"),
+        (waiver("A. Person", "2026-11-28", WHY, "waives = [\"all\"]"), "\"all\" is no risk of this rig: there is \"lease."),
+        (waiver("A. Person", "2026-11-28", WHY, "waives = [\"dew\", \"dew\"]"), "twice"),
+    ] {
+        let said = rig(&text).expect_err(&text);
+        assert!(said.contains(words), "no {words:?} in {said}");
+    }
+}
+
+#[test]
+fn a_waiver_of_tomorrow_waives_nothing_until_then() {
+    let text = |when: &str| waiver("A. Person", when, WHY, "waives = [\"dew\"]");
+    let refused = |when: &str| rig(&text(when)).expect("sound").refuses_unattended(now());
+    let open = refused("2026-11-28").len();
+    // It is tomorrow already where the day begins.
+    assert_eq!(refused("2026-11-29").len(), open);
+    let early = refused("2026-11-30");
+    assert!(early.len() == open + 2 && early[0].contains("2026-11-30, which has not come yet"), "{early:?}");
+}

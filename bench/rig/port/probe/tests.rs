@@ -1,0 +1,114 @@
+//! Only harmless questions, each where it may be asked, and the most particular answer.
+
+use super::recognise::recognise;
+use super::*;
+use crate::protocol::mecom::{Decoder, Reply, Side};
+use proptest::prelude::*;
+use serialport::{SerialPort, TTYPort};
+use std::io::{Read, Write};
+
+fn serial() -> Place {
+    Place::Path(PathBuf::from("/dev/pts/none"))
+}
+
+fn network() -> Place {
+    Place::Tcp("192.168.1.26:23".into())
+}
+
+#[test]
+fn only_harmless_questions_are_asked_where_they_may_be() {
+    let texts = |place: &Place| -> Vec<String> {
+        let all = questions(place, None);
+        let lines = all.into_iter().filter(|q| q.tongue == Tongue::Line);
+        lines.map(|q| String::from_utf8_lossy(&q.bytes).trim().to_owned()).collect()
+    };
+    for known in texts(&network()) {
+        assert!(["*IDN?", "VERSION", "TYPE", "{M1B****", "hwrev", "I4", "ID?"].contains(&known.as_str()), "{known}");
+    }
+    assert!(texts(&network()).contains(&"hwrev".to_owned()) && !texts(&serial()).contains(&"hwrev".to_owned()));
+    let all = questions(&serial(), None);
+    assert!(all.iter().all(|q| q.serial.baud < NETWORK_BAUD && !matches!(q.tongue, Tongue::Modbus(_))));
+    assert!(all[0].bytes.starts_with(b"#000001?IF"), "MeCom's ?IF at address 0");
+    let bytes = |tongue| all.iter().find(|q| q.tongue == tongue).expect("asked").bytes.clone();
+    assert_eq!(bytes(Tongue::Neslab), [0xCA, 0, 1, 0, 0, 0xFE]);
+    // A public driver's own bytes for the first temperature.
+    assert_eq!(
+        (bytes(Tongue::Tetech(Model::Tc3625)), bytes(Tongue::Tetech(Model::Tc4820))),
+        (b"*0001c1\r".to_vec(), b"*01000021\r".to_vec())
+    );
+    assert_eq!(questions(&serial(), Some(7)).iter().filter(|q| q.tongue == Tongue::Modbus(7)).count(), 3);
+    let told = not_asked(&serial(), None).join("; ");
+    assert!(told.contains("sinara-8451") && told.contains("--modbus"), "{told}");
+}
+
+fn ask(whom: &str) -> Question {
+    questions(&serial(), Some(1)).into_iter().find(|q| q.whom == whom).expect("asked")
+}
+
+#[test]
+fn who_answers_is_told_by_what_is_said() {
+    let reply = |bytes: &[u8], whom: &str| recognise(&ask(whom), bytes).map(|found| (found.question.whom, found.serial_number));
+    assert_eq!(reply(b"I4 A \"B021002593\"\r\n", "mt-sics"), Some(("mt-sics".into(), Some("B021002593".into()))));
+    assert_eq!(reply(b"ES\r\n", "mt-sics"), None);
+    assert_eq!(reply(b"Arroyo 5240 77 v2.34\r\n", "arroyo"), Some(("arroyo".into(), Some("77".into()))));
+    // Asked by another dialect of the same line settings.
+    assert_eq!(reply(b"YOKOGAWA,WT310,C2,F1.03\n", "arroyo"), Some(("yokogawa-wt".into(), Some("C2".into()))));
+    assert_eq!(reply(&[0xCA, 0, 1, 0, 2, 1, 0, 0xFB], "neslab"), Some(("neslab".into(), None)));
+    let identity = format!("{:<20}", "TEC-1090");
+    let mut decoder = Decoder::new(Side::Host);
+    decoder.push(&identify().encode());
+    let answer = Reply::Identity(identity).encode(&decoder.pop().unwrap()).unwrap();
+    assert_eq!(recognise(&ask("mecom"), &answer).unwrap().said, "TEC-1090");
+    let read = mecom::Query { address: 0, sequence: 1, request: Request::Read { parameter: id::DEVICE_TYPE, instance: 1 } };
+    assert_eq!(recognise(&ask("mecom"), &read.encode()), None);
+}
+
+/// What a scale says to all the questions there are: it knows one of them, and has an error for the others.
+#[test]
+fn a_scale_is_no_thermostat() {
+    let said = |question: &Question| match String::from_utf8_lossy(&question.bytes).trim() {
+        "I4" => b"I4 A \"B021002593\"\r\n".to_vec(),
+        _ => b"ES\r\n".to_vec(),
+    };
+    let heard: Vec<_> = questions(&serial(), None).into_iter().map(|q| (q.clone(), said(&q))).collect();
+    let found = best(&heard).expect("a scale");
+    assert_eq!((found.question.whom.as_str(), found.serial_number.as_deref()), ("mt-sics", Some("B021002593")));
+    // Without that one it is nothing we know, and an echo neither.
+    let dumb: Vec<_> = heard.iter().map(|(q, _)| (q.clone(), b"ES\r\n".to_vec())).collect();
+    assert_eq!(best(&dumb), None);
+    let echo: Vec<_> = heard.iter().map(|(q, _)| (q.clone(), q.bytes.clone())).collect();
+    assert_eq!(best(&echo).filter(|found| found.question.tongue == Tongue::Line), None);
+}
+
+#[test]
+fn a_device_on_a_pty_is_found() {
+    let (mut master, slave) = TTYPort::pair().unwrap();
+    let place = Place::Path(PathBuf::from(slave.name().unwrap()));
+    master.set_timeout(Duration::from_millis(10)).unwrap();
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let device = std::thread::spawn(move || {
+        let (mut heard, mut buffer) = (Vec::new(), [0_u8; 64]);
+        while stopped.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
+            let Ok(n) = master.read(&mut buffer) else { continue };
+            heard.extend_from_slice(&buffer[..n]);
+            if heard.ends_with(b"VERSION\r") {
+                master.write_all(b"JULABO FP50_MH Simulator, ISIS\r\n").unwrap();
+            }
+        }
+    });
+    let found = probe(&place, None).unwrap().expect("it answers");
+    assert_eq!((found.question.whom.as_str(), found.said.as_str()), ("julabo", "JULABO FP50_MH Simulator, ISIS"));
+    drop(stop);
+    device.join().unwrap();
+    assert!(probe(&serial(), None).is_err(), "nothing is there");
+}
+
+proptest! {
+    #[test]
+    fn no_answer_panics(bytes in proptest::collection::vec(any::<u8>(), 0..60), at in any::<proptest::sample::Index>()) {
+        let all = questions(&serial(), Some(1));
+        let _ = recognise(&all[at.index(all.len())], &bytes);
+        let heard: Vec<_> = all.into_iter().map(|q| (q, bytes.clone())).collect();
+        let _ = best(&heard);
+    }
+}
