@@ -261,7 +261,7 @@ def main():
             if polled:
                 command = [options.binary, "run", "--headless", "--rig", "gpu-only", "--accelerator", f"nvml:{options.card}", "--workload", "none",
                            "--out", str(options.out / "polled")]
-                watcher = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ, TMPDIR=str(options.out)))
+                watcher = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ, ORBITBENCH_LOCKS=str(options.out)))
                 time.sleep(2)
             report, _ = ours(options.binary, options.card, options.model, "decode", options.batch, options.seconds)
             if watcher:
