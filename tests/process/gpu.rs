@@ -4,9 +4,9 @@
 use super::bench::{Bench, Process, eventually};
 use crate::skipped;
 use record::{Column, EVENTS, SAMPLES, read_events, read_rows};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use signal::Severity;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The second GPU: nobody may mistake it for the first.
@@ -59,6 +59,21 @@ impl Stubbed {
         (engine, name.expect("the name of the run"))
     }
 
+    /// Where it is noted what was there.
+    fn note(&self) -> PathBuf {
+        self.bench.path(&format!("orbitbench-{GPU}.settings"))
+    }
+
+    /// The guardian of this bench: the only one with its note on the command line.
+    fn guardian(&self) -> Pid {
+        let note = self.note().display().to_string();
+        let named = |id: i32| std::fs::read(format!("/proc/{id}/cmdline")).is_ok_and(|line| String::from_utf8_lossy(&line).contains(&note));
+        eventually("a guardian", || {
+            let ids = std::fs::read_dir("/proc").ok()?.flatten().filter_map(|e| e.file_name().to_str()?.parse::<i32>().ok());
+            ids.into_iter().find(|id| named(*id)).and_then(Pid::from_raw)
+        })
+    }
+
     fn set(&self) -> bool {
         self.read("gpu1.limit_mw") == "500000" && self.read("gpu1.locked") == "345 1200"
     }
@@ -94,7 +109,103 @@ fn settings_are_put_back_when_the_run_is_stopped() {
     assert!(ended.line(0).contains("SAFE CONFIRMED") && stub.put_back(), "{ended:?}");
     let (events, _) = read_events(&stub.bench.folder(&name).file(EVENTS)).expect("events");
     let told: Vec<&str> = events.iter().filter(|e| e.kind == "settings").map(|e| e.message.as_str()).collect();
-    assert!(told.len() == 2 && told[0].contains("power limit 500 W") && told[1].contains("read back"), "{told:?}");
+    assert!(told.len() == 3 && told[1].contains("power limit 500 W") && told[2].contains("read back"), "{told:?}");
+    assert!(told[0].contains("650 W and not its default of 700 W"), "{told:?}");
+    assert!(!stub.note().exists(), "nothing is left to put back");
+}
+
+/// Guardian and engine both killed: nobody is left, and the next run knows all the same.
+#[test]
+fn what_two_kills_leave_changed_the_next_run_puts_back() {
+    let Some(stub) = Stubbed::new() else { return };
+    stub.write("limit_mw", "650000");
+    let (engine, name) = stub.fly("set.toml", "");
+    assert!(stub.note().exists(), "said before anything is changed");
+    // At once: the engine must not find out.
+    engine.signal(Signal::STOP);
+    kill_process(stub.guardian(), Signal::KILL).expect("there");
+    engine.kill();
+    assert!(stub.set(), "nobody put it back");
+    let (engine, next) = stub.fly("set.toml", "");
+    stub.bench.attach(&next).row("a tick", |row| row.get(Column::AccelLimitW) == Some(500.0));
+    engine.signal(Signal::TERM);
+    assert!(engine.end().with(0).line(0).contains("SAFE CONFIRMED") && stub.put_back(), "{}", stub.read("gpu1.limit_mw"));
+    let (events, _) = read_events(&stub.bench.folder(&next).file(EVENTS)).expect("events");
+    let told = events.iter().find(|e| e.kind == "settings" && e.message.contains("left the settings")).expect("said");
+    assert!(told.severity == Severity::Warning && told.message.contains(&name) && told.message.contains("650 W"), "{told:?}");
+    assert!(!stub.note().exists());
+}
+
+/// A run that sets nothing puts back all the same; what cannot be understood is no ground to stop watching, but to set.
+#[test]
+fn who_only_watches_puts_back_too() {
+    let Some(stub) = Stubbed::new() else { return };
+    stub.write("limit_mw", "500000");
+    std::fs::write(stub.note(), "nonsense").expect("room");
+    let run = format!("run --headless --rig set.toml --accelerator nvml:{GPU} --workload none");
+    let ended = Process::spawn(&mut stub.command(&run)).end();
+    assert!(ended.code != Some(0) && ended.err.contains("remove that file") && ended.err.contains("nvidia-smi"), "{ended:?}");
+    assert_eq!(stub.read("log"), "", "nothing was changed");
+    let told = format!(
+        "schema = 1\ngpu = \"{GPU}\"\noriginal = \"650000,unlock\"\nprocess = 1\nsince = \"2026-01-01T00:00:00Z\"\nrun = \"logs/x\"\n"
+    );
+    std::fs::write(stub.note(), told).expect("room");
+    let (_engine, name) = stub.fly("gpu-only", "");
+    stub.bench.attach(&name).row("a tick", |row| row.get(Column::AccelLimitW) == Some(650.0));
+    assert!(stub.put_back() && !stub.note().exists());
+}
+
+#[test]
+fn a_guardian_that_is_killed_is_replaced_once_and_then_the_run_goes_safe() {
+    let Some(stub) = Stubbed::new() else { return };
+    stub.write("limit_mw", "650000");
+    let (engine, name) = stub.fly("set.toml", "");
+    let mut screen = stub.bench.attach(&name);
+    let first = stub.guardian();
+    kill_process(first, Signal::KILL).expect("there");
+    let told = screen.event("settings", "another one is started");
+    assert_eq!(told.severity, Severity::Warning);
+    screen.event("settings", "have a guardian again");
+    let second = stub.guardian();
+    assert_ne!(first, second);
+    assert!(stub.set());
+    kill_process(second, Signal::KILL).expect("there");
+    screen.event("settings", "no other can be had");
+    let ended = engine.end();
+    assert!(ended.code != Some(0) && ended.out.contains("SAFE CONFIRMED") && stub.put_back(), "{ended:?}");
+    assert!(!stub.note().exists());
+}
+
+#[test]
+fn a_stopped_engine_gives_the_settings_up_and_takes_them_up_again() {
+    let Some(stub) = Stubbed::new() else { return };
+    stub.write("limit_mw", "650000");
+    let (engine, name) = stub.fly("set.toml", "");
+    let mut screen = stub.bench.attach(&name);
+    screen.row("a tick", |row| row.get(Column::AccelLimitW) == Some(500.0));
+    engine.signal(Signal::STOP);
+    eventually("the lease", || stub.put_back().then_some(()));
+    let log = stub.bench.path("logs").join(&name).join("guardian.log");
+    // Longer than the recorder may be behind: that is not what it was.
+    eventually("the words", || std::fs::read_to_string(&log).ok().filter(|text| text.contains("silent") && text.contains("what they were")));
+    engine.signal(Signal::CONT);
+    screen.event("absence", "this process was stopped for");
+    screen.event("settings", "put the accelerator's settings back: they are set again");
+    screen.event("settings", "are set again, and read back");
+    assert!(stub.set());
+    engine.signal(Signal::TERM);
+    assert!(engine.end().with(0).line(0).contains("SAFE CONFIRMED") && stub.put_back());
+}
+
+/// A folder for temporary files of one's own is no card of one's own.
+#[test]
+fn another_folder_for_temporary_files_is_no_other_card() {
+    let Some(stub) = Stubbed::new() else { return };
+    let (_engine, _) = stub.fly("gpu-only", "");
+    std::fs::create_dir(stub.bench.path("mine")).expect("room");
+    let mut command = stub.command(&format!("run --headless --rig gpu-only --accelerator nvml:{GPU} --workload none"));
+    let ended = Process::spawn(command.env("TMPDIR", stub.bench.path("mine"))).end().with(3);
+    assert!(ended.err.contains("in use by another run"), "{}", ended.err);
 }
 
 /// The limit as the actuator: it follows the budget, the work is not paced, and the end finds it as it was.

@@ -95,6 +95,15 @@ pub struct Original {
     pub unlock: bool,
 }
 
+impl Original {
+    /// For people.
+    pub fn words(&self) -> String {
+        let limit = self.limit_mw.map(|mw| format!("power limit {} W", f64::from(mw) / 1e3));
+        let clocks = self.unlock.then(|| "clocks unlocked".to_owned());
+        limit.into_iter().chain(clocks).collect::<Vec<_>>().join(", ")
+    }
+}
+
 impl fmt::Display for Original {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let limit = self.limit_mw.map_or("-".to_owned(), |mw| mw.to_string());
@@ -152,6 +161,32 @@ impl Held {
     /// What has to be put back.
     pub const fn original(&self) -> Original {
         self.original
+    }
+
+    /// What an operator should know of the limit that was found: it is put back at the end, right or wrong.
+    ///
+    /// # Errors
+    /// If the card is gone.
+    pub fn caution(&self) -> Result<Option<String>, SettingsError> {
+        let Some(found) = self.original.limit_mw else { return Ok(None) };
+        let default = optional(self.device.power_management_limit_default()).map_err(|e| self.refused("read the default power limit", &e))?;
+        Ok(default.filter(|d| d.abs_diff(found) > TAKEN_MW).map(|default| {
+            let [found, default] = [found, default].map(|mw| f64::from(mw) / 1e3);
+            format!(
+                "the power limit of {} is {found} W and not its default of {default} W: {found} W is what is put back at the end; if nobody meant that, \
+                 `nvidia-smi -i {} -pl {default}`",
+                self.gpu, self.gpu
+            )
+        }))
+    }
+
+    /// Sets everything once more, after somebody put it back: with the power limit `watts` instead, where there is one.
+    ///
+    /// # Errors
+    /// As [`Held::apply`]; what was set stays, for it is still to be put back.
+    pub fn again(&mut self, watts: f64) -> Result<(), SettingsError> {
+        self.wanted.power_limit_w = self.wanted.power_limit_w.map(|_| watts);
+        self.apply_all()
     }
 
     /// Sets what was asked for and reads it back. What was set is put back if the rest cannot be.
