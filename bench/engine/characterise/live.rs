@@ -67,6 +67,12 @@ impl Subject for Live {
         self.device.sample().map_err(|e| e.to_string())
     }
 
+    fn look_slowly(&mut self) -> Result<(), String> {
+        self.device.health().map_err(|e| e.to_string())?;
+        self.device.remarks();
+        Ok(())
+    }
+
     fn work(&mut self, on: bool) {
         self.duty = f64::from(u8::from(on));
         self.work.set_duty(self.duty);
@@ -80,6 +86,20 @@ impl Subject for Live {
     fn healthy(&self) -> Result<(), String> {
         self.work.healthy()
     }
+}
+
+/// How long it will take, before it takes that long.
+fn announced(effort: &Effort, works: bool, quick: bool) -> String {
+    let total_s = effort.total_s(works);
+    let mut words =
+        if total_s < 90.0 { format!("about {total_s:.0} s in all") } else { format!("about {:.0} minutes in all", (total_s / 60.0).ceil()) };
+    if works && quick {
+        words.push_str("; the cost of polling cannot be resolved in that time");
+    } else if works {
+        let (blocks, block_s) = (2 * effort.pairs, effort.block_s);
+        words.push_str(&format!("; {blocks} blocks of {block_s:.0} s for the cost of polling"));
+    }
+    words
 }
 
 /// Checks a device and keeps what was found; returns it, and where it is kept.
@@ -98,13 +118,14 @@ pub fn check(order: &Order, tell: &mut dyn FnMut(&str)) -> Result<(Checked, Opti
             seed: order.seed,
             environment: &[],
             program: order.program.as_deref(),
-            measured: identity.facts.iter().find(|(name, _)| name == "board UUID").map(|(_, uuid)| uuid.as_str()),
+            measured: identity.board_uuid.as_deref(),
         })
         .map_err(|e| e.to_string())?;
     let works = order.workload != workload::Spec::None;
     let described = work.describe();
     let mut live = Live { device, work, origin: Instant::now(), duty: 0.0, renewed: Instant::now() };
     let effort = if order.quick { Effort::QUICK } else { Effort::FULL };
+    tell(&announced(&effort, works, order.quick));
     let found = Procedure::new(&mut live, order.seed, tell).run(&effort, works);
     live.work(false);
     let stopped = live.work.stop(STOP);
