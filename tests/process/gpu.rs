@@ -204,8 +204,8 @@ fn another_folder_for_temporary_files_is_no_other_card() {
     let (_engine, _) = stub.fly("gpu-only", "");
     std::fs::create_dir(stub.bench.path("mine")).expect("room");
     let mut command = stub.command(&format!("run --headless --rig gpu-only --accelerator nvml:{GPU} --workload none"));
-    let ended = Process::spawn(command.env("TMPDIR", stub.bench.path("mine"))).end().with(3);
-    assert!(ended.err.contains("in use by another run"), "{}", ended.err);
+    let ended = Process::spawn(command.env("TMPDIR", stub.bench.path("mine"))).end();
+    assert!(ended.code != Some(0) && ended.err.contains("in use by another run"), "{ended:?}");
 }
 
 /// The limit as the actuator: it follows the budget, the work is not paced, and the end finds it as it was.
@@ -232,6 +232,7 @@ fn a_setting_that_is_refused_stops_the_run_before_it_begins() {
     let ended =
         Process::spawn(&mut stub.command(&format!("run --headless --rig set.toml --accelerator nvml:{GPU} --workload none"))).end().with(3);
     assert!(ended.err.contains("only root may") && ended.err.contains(GPU), "{}", ended.err);
+    assert!(!stub.note().exists(), "nothing was changed, nothing is to be put back");
     let ended = Process::spawn(&mut stub.command("run --headless --rig set.toml --accelerator virtual")).end().with(3);
     assert!(ended.err.contains("sets an NVIDIA GPU"), "{}", ended.err);
 }

@@ -201,9 +201,9 @@ impl Held {
 
     fn apply_all(&mut self) -> Result<(), SettingsError> {
         if let Some((low, high)) = self.wanted.locked_mhz {
-            self.changed = true;
             let setting = GpuLockedClocksSetting::Numeric { min_clock_mhz: low, max_clock_mhz: high };
             let locked = self.device.set_gpu_locked_clocks(setting);
+            self.changed |= may_have_changed(&locked);
             locked.map_err(|e| self.refused("lock the clocks", &e))?;
         }
         self.wanted.power_limit_w.map_or(Ok(()), |watts| self.set_power_limit(watts))
@@ -216,13 +216,13 @@ impl Held {
         if self.original.limit_mw.is_none() {
             return Err(self.refused("set the power limit", &NvmlError::InvalidArg));
         }
-        self.changed = true;
         let asked = (watts * 1e3).round() as u32;
         self.set_limit_mw(asked)
     }
 
     fn set_limit_mw(&mut self, asked: u32) -> Result<(), SettingsError> {
         let set = self.device.set_power_management_limit(asked);
+        self.changed |= may_have_changed(&set);
         set.map_err(|e| self.refused("set the power limit", &e))?;
         let found = self.device.power_management_limit().map_err(|e| self.refused("read the power limit back", &e))?;
         if found.abs_diff(asked) > TAKEN_MW {
@@ -233,6 +233,11 @@ impl Held {
             });
         }
         Ok(())
+    }
+
+    /// True if nothing was changed, or everything is back.
+    pub const fn is_back(&self) -> bool {
+        !self.changed
     }
 
     /// Puts back what was there, and reads it back. Both are tried whatever becomes of the other; done once.
@@ -289,6 +294,11 @@ impl Held {
         };
         SettingsError::Refused { gpu: self.gpu.clone(), doing, why: e.to_string(), hint }
     }
+}
+
+/// What is refused for these reasons was not done.
+const fn may_have_changed(answer: &Result<(), NvmlError>) -> bool {
+    !matches!(answer, Err(NvmlError::NoPermission | NvmlError::NotSupported | NvmlError::InvalidArg))
 }
 
 impl Drop for Held {

@@ -103,12 +103,19 @@ impl Guarded {
             note: note.path.clone(),
             lease: LEASE + 2 * wanted.tick,
         };
-        let post = Post::start(order).map_err(|why| {
+        let mut post = Post::start(order).map_err(|why| {
             note.remove();
             GuardError::Guardian(why)
         })?;
         // From here on the guardian's pipe breaks if anything fails, and it puts back what was set.
-        held.apply()?;
+        if let Err(why) = held.apply() {
+            // A user who may set nothing leaves nothing to put back.
+            if held.is_back() {
+                note.remove();
+                post.dismiss(Instant::now() + RESTORE);
+            }
+            return Err(why.into());
+        }
         let (asks, asked) = sync_channel(2);
         let (tell, told) = sync_channel(16);
         let thread = std::thread::Builder::new().name("settings".into());

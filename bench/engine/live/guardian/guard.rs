@@ -52,14 +52,14 @@ impl Guard<'_> {
                     in_force |= word == AGAIN;
                     wait = lease;
                     // So that the engine knows that this process is not stopped itself.
-                    println!("{word}");
+                    say(&word);
                 }
                 Err(RecvTimeoutError::Timeout) if in_force => {
                     self.note(&format!("the engine has been silent for {} s: {} is put back", lease.as_secs_f64(), self.original.words()));
                     if self.put_back().is_ok() {
                         in_force = false;
                         self.note("the settings are what they were");
-                        println!("{LAPSED}");
+                        say(LAPSED);
                     } else {
                         wait = TRY_AGAIN;
                     }
@@ -100,6 +100,12 @@ impl Guard<'_> {
     }
 }
 
+/// To the engine. One that is gone hears nothing, and that must not end this process before its work: no `println!`, which panics.
+fn say(word: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{word}").and_then(|()| out.flush());
+}
+
 fn note(log: &Path, text: &str) {
     let file = std::fs::OpenOptions::new().create(true).append(true).open(log);
     // A log that cannot be written must not keep it from its work.
@@ -127,7 +133,7 @@ pub fn guard(gpu: &Gpu, original: Original, log: &Path, left: &Path, lease: Dura
             }
         }
     });
-    println!("{READY}");
+    say(READY);
     let guard = Guard { gpu, library, original, log };
     if guard.watch(&words, lease) { Ok(()) } else { guard.end(&left, &uuid) }
 }
