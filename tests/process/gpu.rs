@@ -3,7 +3,7 @@
 
 use super::bench::{Bench, Process, eventually};
 use crate::skipped;
-use record::{Column, EVENTS, SAMPLES, read_events, read_rows};
+use record::{Column, EVENTS, Row, SAMPLES, read_events, read_rows};
 use rustix::process::{Pid, Signal, kill_process};
 use signal::Severity;
 use std::path::{Path, PathBuf};
@@ -277,6 +277,25 @@ fn what_happens_to_the_card_is_in_the_log_in_words() {
     let _ = engine.end();
     let samples = read_rows(&stub.bench.folder(&name).file(SAMPLES)).expect("samples");
     assert!(samples.columns.contains(Column::AccelPowerViolationS));
+}
+
+/// The same joules by counter and by power over time, under a load that comes and goes: up to an update of each, and the board's rise between two looks.
+#[test]
+fn energy_both_ways_agrees_under_a_load_that_comes_and_goes() {
+    let Some(stub) = Stubbed::new() else { return };
+    let (_engine, name) = stub.fly("gpu-only", "");
+    let mut screen = stub.bench.attach(&name);
+    let both = |row: &Row| Some((row.get(Column::AccelEnergyJ)?, row.get(Column::AccelEnergyGapJ)?));
+    let first = screen.row("both", |row| both(row).is_some());
+    let (mut last, mut worst) = (first.clone(), 0.0_f64);
+    for load in ["1", "0", "0", "1", "1", "1", "0"] {
+        stub.write("load", load);
+        last = screen.row("the next", |row| both(row).is_some());
+        let gap = both(&last).zip(both(&first)).map(|(now, then)| now.1 - then.1).expect("both");
+        worst = worst.max(gap.abs());
+    }
+    let counted = both(&last).zip(both(&first)).map(|(now, then)| now.0 - then.0).expect("both");
+    assert!(counted > 1500.0 && worst < 150.0, "{worst} J of {counted} J");
 }
 
 /// The stub's load as somebody's own command: its duty goes into the stub's folder, and it counts the time it was on.
