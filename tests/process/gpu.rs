@@ -187,7 +187,9 @@ fn a_stopped_engine_gives_the_settings_up_and_takes_them_up_again() {
     eventually("the lease", || stub.put_back().then_some(()));
     let log = stub.bench.path("logs").join(&name).join("guardian.log");
     // Longer than the recorder may be behind: that is not what it was.
-    eventually("the words", || std::fs::read_to_string(&log).ok().filter(|text| text.contains("silent") && text.contains("what they were")));
+    eventually("the words", || {
+        std::fs::read_to_string(&log).ok().filter(|text| text.contains("silent") && text.contains("what they were"))
+    });
     engine.signal(Signal::CONT);
     screen.event("absence", "this process was stopped for");
     screen.event("settings", "put the accelerator's settings back: they are set again");

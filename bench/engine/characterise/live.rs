@@ -91,8 +91,11 @@ impl Subject for Live {
 /// How long it will take, before it takes that long.
 fn announced(effort: &Effort, works: bool, quick: bool) -> String {
     let total_s = effort.total_s(works);
-    let mut words =
-        if total_s < 90.0 { format!("about {total_s:.0} s in all") } else { format!("about {:.0} minutes in all", (total_s / 60.0).ceil()) };
+    let mut words = if total_s < 90.0 {
+        format!("about {total_s:.0} s in all")
+    } else {
+        format!("about {:.0} minutes in all", (total_s / 60.0).ceil())
+    };
     if works && quick {
         words.push_str("; the cost of polling cannot be resolved in that time");
     } else if works {

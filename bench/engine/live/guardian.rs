@@ -144,7 +144,9 @@ impl Guarded {
                 events.push(event(Severity::Warning, message.to_owned()));
                 self.lapsed = true;
             }
-            Some(News::Lost(why)) => lost = Some(format!("the guardian of the accelerator's settings is gone and no other can be had: {why}")),
+            Some(News::Lost(why)) => {
+                lost = Some(format!("the guardian of the accelerator's settings is gone and no other can be had: {why}"))
+            }
         }
         if self.lapsed {
             // First the word, then the deed: a guardian that watches in vain does no harm.

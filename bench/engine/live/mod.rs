@@ -24,7 +24,6 @@ pub use outcome::{Outcome, Progress, RunError};
 pub use socket::{folder as socket_folder, make_folder as make_socket_folder, path_of as socket_path};
 pub use workmap::{MapOptions, MapOutcome, measure};
 
-use absence::{Absence, Clocks};
 use crate::calibrated::{RangeWatch, caution};
 use crate::devices::{Devices, Unconfirmed};
 use crate::folder::{self, Begun};
@@ -32,6 +31,7 @@ use crate::manifest::Program;
 use crate::pilot::Pilot;
 use crate::row::Stamp;
 use crate::setup::Setup;
+use absence::{Absence, Clocks};
 use control::{End, Event};
 use devices::LiveDevices;
 use outcome::{end_words, how, panic_words};

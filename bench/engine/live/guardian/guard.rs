@@ -43,13 +43,15 @@ impl Guard<'_> {
 
     /// Until the engine says that everything is done (true), or is gone.
     fn watch(&self, words: &Receiver<String>, lease: Duration) -> bool {
-        let mut in_force = true;
+        // The lease begins with the engine's first tick: before it the work may take minutes to load. The end of the lines counts from the beginning.
+        let (mut begun, mut in_force) = (false, false);
         let mut wait = lease;
         loop {
             match words.recv_timeout(if in_force { wait } else { LONG }) {
                 Ok(word) if word == DONE => return true,
                 Ok(word) => {
-                    in_force |= word == AGAIN;
+                    in_force |= !begun || word == AGAIN;
+                    begun = true;
                     wait = lease;
                     // So that the engine knows that this process is not stopped itself.
                     say(&word);

@@ -4,8 +4,8 @@
 //!
 //! Not here: putting them back (the accelerator floor).
 
-use accelerator::nvml::{Library, Original, put_back};
 use accelerator::Gpu;
+use accelerator::nvml::{Library, Original, put_back};
 use rustix::fs::{Mode, OFlags, fstat, open};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, Permissions};
@@ -157,7 +157,12 @@ mod tests {
     fn what_is_no_note_says_what_to_do_and_a_link_is_not_followed() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("note");
-        for nonsense in ["", "original = \"650000,unlock\"", "\0", "schema = 1\ngpu = \"GPU-12\"\noriginal = \"x\"\nprocess = 1\nsince = \"\"\nrun = \"\""] {
+        for nonsense in [
+            "",
+            "original = \"650000,unlock\"",
+            "\0",
+            "schema = 1\ngpu = \"GPU-12\"\noriginal = \"x\"\nprocess = 1\nsince = \"\"\nrun = \"\"",
+        ] {
             std::fs::write(&path, nonsense).expect("room");
             let why = Note::at(&path).expect("readable").expect("there").told(UUID).expect_err("nonsense");
             assert!(why.contains("nvidia-smi") && why.contains("remove that file"), "{why}");
