@@ -99,14 +99,15 @@ pub(super) struct Post {
     watch: Watch,
     /// A second end is one too many: something is after it.
     restarted: bool,
-    renewed: Instant,
+    /// When, if ever: the lease begins with the first look.
+    renewed: Option<Instant>,
     unanswered: u32,
 }
 
 impl Post {
     pub(super) fn start(order: Order) -> Result<Self, String> {
         let guardian = Guardian::start(&order)?;
-        Ok(Self { order, watch: Watch::There(guardian), restarted: false, renewed: Instant::now(), unanswered: 0 })
+        Ok(Self { order, watch: Watch::There(guardian), restarted: false, renewed: None, unanswered: 0 })
     }
 
     /// Looks at it, and renews its lease.
@@ -130,8 +131,8 @@ impl Post {
                     let _ = guardian.child.wait();
                     return Some(self.replace("it did not answer".to_owned()));
                 }
-                if self.renewed.elapsed() >= RENEW {
-                    self.renewed = Instant::now();
+                if self.renewed.is_none_or(|last| last.elapsed() >= RENEW) {
+                    self.renewed = Some(Instant::now());
                     self.unanswered += 1;
                     guardian.tell(HERE);
                 }
