@@ -180,7 +180,7 @@ mod tests {
         let start = Instant::now();
         let at = |ms: u64| start + Duration::from_millis(ms);
         // Seen at 100 ms: changed at 60 by its stamp; a stamp from before the look that showed the old value is none.
-        for (age_s, expected) in [(Some(0.04), 340.0), (Some(0.2), 300.0), (Some(f64::NAN), 300.0), (None, 300.0)] {
+        for (age_s, expected) in [(Some(0.04), 380.0), (Some(0.2), 300.0), (Some(f64::NAN), 300.0), (None, 300.0)] {
             let mut gathered = Gathered::default();
             let sample = |w, power_age_s| Sample { power_instant_w: Some(w), power_age_s, ..Sample::default() };
             gathered.sample(at(0), &sample(100.0, Some(0.0)));
