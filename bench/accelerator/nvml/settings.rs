@@ -169,7 +169,8 @@ impl Held {
     /// If the card is gone.
     pub fn caution(&self) -> Result<Option<String>, SettingsError> {
         let Some(found) = self.original.limit_mw else { return Ok(None) };
-        let default = optional(self.device.power_management_limit_default()).map_err(|e| self.refused("read the default power limit", &e))?;
+        let default =
+            optional(self.device.power_management_limit_default()).map_err(|e| self.refused("read the default power limit", &e))?;
         Ok(default.filter(|d| d.abs_diff(found) > TAKEN_MW).map(|default| {
             let [found, default] = [found, default].map(|mw| f64::from(mw) / 1e3);
             format!(
