@@ -3,6 +3,7 @@
 use super::store::{file_of, folder, keep};
 use super::{Checked, Effort, Procedure, Subject};
 use accelerator::{Accelerator, Sample, Spec};
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use workload::Workload;
@@ -100,7 +101,8 @@ fn announced(effort: &Effort, works: bool, quick: bool) -> String {
         words.push_str("; the cost of polling cannot be resolved in that time");
     } else if works {
         let (blocks, block_s) = (2 * effort.pairs, effort.block_s);
-        words.push_str(&format!("; {blocks} blocks of {block_s:.0} s for the cost of polling"));
+        // Writing to a string cannot fail.
+        let _ = write!(words, "; {blocks} blocks of {block_s:.0} s for the cost of polling");
     }
     words
 }

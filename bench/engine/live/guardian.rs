@@ -145,13 +145,13 @@ impl Guarded {
                 self.lapsed = true;
             }
             Some(News::Lost(why)) => {
-                lost = Some(format!("the guardian of the accelerator's settings is gone and no other can be had: {why}"))
+                lost = Some(format!("the guardian of the accelerator's settings is gone and no other can be had: {why}"));
             }
         }
         if self.lapsed {
             // First the word, then the deed: a guardian that watches in vain does no harm.
             self.post.again();
-            self.lapsed = !self.asks.as_ref().is_some_and(|asks| asks.try_send(Ask::Again(self.limit_w)).is_ok());
+            self.lapsed = self.asks.as_ref().is_none_or(|asks| asks.try_send(Ask::Again(self.limit_w)).is_err());
         }
         (events, lost)
     }
