@@ -187,7 +187,7 @@ fn plan(subject: &Subject<'_>) -> Result<Option<Policy>, Box<dyn std::error::Err
     let planner = Planner::new(subject)?;
     let (env, period_s) = (&profile.environment, profile.environment.period_s());
     let mut known = vec![Policy::FollowSun, Policy::Battery];
-    let mut last = (*governor).policy.clone();
+    let mut last = governor.policy.clone();
     for _ in 0..PLANS {
         let Some(Flown { places, .. }) = planner.fly(last, Plan::steps()) else { return Ok(None) };
         planner.within(&places, period_s / Plan::steps() as f64)?;
