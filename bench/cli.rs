@@ -319,5 +319,11 @@ pub(crate) enum AcceleratorCommand {
         /// Where to write what was done
         #[arg(long)]
         log: PathBuf,
+        /// The file that says what to put back: it goes when that is done
+        #[arg(long)]
+        note: PathBuf,
+        /// Silence after which the settings are put back, s
+        #[arg(long)]
+        lease_s: f64,
     },
 }

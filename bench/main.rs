@@ -89,7 +89,9 @@ fn dispatch(command: Option<Command>) -> anyhow::Result<Exit> {
         Some(Command::Accelerator(AcceleratorCommand::Info)) => verbs::files::accelerator_info(),
         Some(Command::Workload(command)) => verbs::workload::workload(&command),
         Some(Command::Accelerator(AcceleratorCommand::Check(args))) => verbs::device::check(&args),
-        Some(Command::Accelerator(AcceleratorCommand::Guard { gpu, original, log })) => verbs::device::guard(&gpu, original, &log),
+        Some(Command::Accelerator(AcceleratorCommand::Guard { gpu, original, log, note, lease_s })) => {
+            verbs::device::guard(&gpu, original, &log, &note, lease_s)
+        }
         Some(Command::Columns) => verbs::files::columns(),
         Some(Command::Completions { shell }) => verbs::files::completions(shell),
         Some(Command::Man) => verbs::files::man(),

@@ -35,6 +35,9 @@ pub struct Sample {
     /// Power at this instant, W. To be looked at, not to be integrated: the device may look away three quarters of the time
     /// (arXiv 2312.02741).
     pub power_instant_w: Option<f64>,
+    /// How old the power reading was when it was looked at, s, by the driver's own stamp of the instant reading, or else of the average. Some drivers stamp the look
+    /// and not the update, so it says no more than when a value that is new can have come.
+    pub power_age_s: Option<f64>,
     /// Energy counter, J since some moment before the run. Never falls within one [`Sample::energy_epoch`].
     pub energy_j: Option<f64>,
     /// Grows by one whenever the counter started anew (driver reloaded, a wrap that cannot be told): no difference spans two epochs.

@@ -184,7 +184,7 @@ columns! {
     AccelAverageW "accel_average_w" "W" 3 Bookkeeping AveragePower "Board power as the driver averages it over about a second.";
     AccelEnergyGapJ "accel_energy_gap_j" "J" 3 Derived - "The energy counter less integrated power since the run began: two ways to the same figure, never mixed.";
     AccelLimitW "accel_limit_w" "W" 3 Bookkeeping PowerLimit "Power limit in force.";
-    AccelDieMarginK "accel_die_margin_k" "K" 1 Bookkeeping DieMargin "Margin until the driver begins to slow the die down, from T.Limit or else from the slowdown threshold.";
+    AccelDieMarginK "accel_die_margin_k" "K" 1 Bookkeeping DieMargin "Margin until the driver begins to slow the die down: T.Limit as the driver gives it (less its slowdown threshold where that is above 0), or else from the slowdown temperature.";
     AccelMemoryMarginK "accel_memory_margin_k" "K" 1 Bookkeeping MemoryMargin "Margin until the driver begins to slow the memory down, where it says from where.";
     AccelPerformanceState "accel_performance_state" "state" 0 Bookkeeping PerformanceState "Performance state: 0 is the fastest.";
     AccelPowerViolationS "accel_power_violation_s" "s" 3 Bookkeeping PowerViolation "Time the clocks were held down by power since the driver was loaded.";

@@ -18,7 +18,7 @@ pub(crate) struct CheckArgs {
     /// Work that loads it, such as `command:PROGRAM ARGS`; without, only what an idle device shows is found
     #[arg(long, default_value = "none")]
     workload: String,
-    /// Half a minute instead of some minutes: to see that it works, not to quote
+    /// Half a minute instead of ten: to see that it works, not to quote, nor to resolve what polling costs
     #[arg(long)]
     quick: bool,
     /// Print as TOML
@@ -56,15 +56,16 @@ pub(crate) fn check(args: &CheckArgs) -> Result<Exit> {
 }
 
 /// Waits for the engine to end; see `engine::live::guard`.
-pub(crate) fn guard(gpu: &str, original: Original, log: &Path) -> Result<Exit> {
+pub(crate) fn guard(gpu: &str, original: Original, log: &Path, note: &Path, lease_s: f64) -> Result<Exit> {
     let Spec::Nvml(gpu) = format!("nvml:{gpu}").parse::<Spec>().map_err(|e| BadInput(e.to_string()))? else {
         return Err(BadInput(format!("\"{gpu}\" is no GPU")).into());
     };
+    let lease = std::time::Duration::try_from_secs_f64(lease_s).map_err(|e| BadInput(format!("a lease of {lease_s} s: {e}")))?;
     // A Ctrl-C or a hang-up is meant for the engine, and whoever ends everything by name must not end this one first.
     let _ = rustix::process::setsid();
     for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT, signal_hook::consts::SIGHUP] {
         signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)))?;
     }
-    engine::live::guard(&gpu, original, log).map_err(|why| anyhow!(why))?;
+    engine::live::guard(&gpu, original, log, note, lease).map_err(|why| anyhow!(why))?;
     Ok(Exit::Done)
 }

@@ -227,7 +227,7 @@ def polling(evidence, ours, options, environment):
     """Beside a run that reads the sensors and does no work of its own, and not, in turn. Its locks lie elsewhere, or it would not let the work begin."""
     costs = []
     # An error of the command is as good as its absence: the differences say how many.
-    environment = dict(environment, TMPDIR=str(options.out))
+    environment = dict(environment, ORBITBENCH_LOCKS=str(options.out))
     command = [options.binary, "run", "--headless", "--rig", "gpu-only", "--accelerator", f"nvml:{options.card}", "--workload", "none", "--out", str(options.out / "polled")]
     for n in range(options.repeats):
         if evidence.left() < 2 * options.seconds + 8:

@@ -62,7 +62,7 @@ impl Bench {
     pub(super) fn dressed(&self, mut command: Command, arguments: &str) -> Command {
         command.args(arguments.split_whitespace()).current_dir(self.root.path());
         // A folder for locks of its own: tests beside this one have the same double of a GPU.
-        command.env("TMPDIR", self.root.path());
+        command.env("ORBITBENCH_LOCKS", self.root.path());
         command.env("XDG_RUNTIME_DIR", self.path("runtime")).env("USER", "anna").env_remove("NO_COLOR");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command

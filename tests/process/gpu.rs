@@ -3,10 +3,10 @@
 
 use super::bench::{Bench, Process, eventually};
 use crate::skipped;
-use record::{Column, EVENTS, SAMPLES, read_events, read_rows};
-use rustix::process::Signal;
+use record::{Column, EVENTS, Row, SAMPLES, read_events, read_rows};
+use rustix::process::{Pid, Signal, kill_process};
 use signal::Severity;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The second GPU: nobody may mistake it for the first.
@@ -65,6 +65,21 @@ impl Stubbed {
         (engine, name.expect("the name of the run"))
     }
 
+    /// Where it is noted what was there.
+    fn note(&self) -> PathBuf {
+        self.bench.path(&format!("orbitbench-{GPU}.settings"))
+    }
+
+    /// The guardian of this bench: the only one with its note on the command line.
+    fn guardian(&self) -> Pid {
+        let note = self.note().display().to_string();
+        let named = |id: i32| std::fs::read(format!("/proc/{id}/cmdline")).is_ok_and(|line| String::from_utf8_lossy(&line).contains(&note));
+        eventually("a guardian", || {
+            let ids = std::fs::read_dir("/proc").ok()?.flatten().filter_map(|e| e.file_name().to_str()?.parse::<i32>().ok());
+            ids.into_iter().find(|id| named(*id)).and_then(Pid::from_raw)
+        })
+    }
+
     fn set(&self) -> bool {
         self.read("gpu1.limit_mw") == "500000" && self.read("gpu1.locked") == "345 1200"
     }
@@ -100,7 +115,105 @@ fn settings_are_put_back_when_the_run_is_stopped() {
     assert!(ended.line(0).contains("SAFE CONFIRMED") && stub.put_back(), "{ended:?}");
     let (events, _) = read_events(&stub.bench.folder(&name).file(EVENTS)).expect("events");
     let told: Vec<&str> = events.iter().filter(|e| e.kind == "settings").map(|e| e.message.as_str()).collect();
-    assert!(told.len() == 2 && told[0].contains("power limit 500 W") && told[1].contains("read back"), "{told:?}");
+    assert!(told.len() == 3 && told[1].contains("power limit 500 W") && told[2].contains("read back"), "{told:?}");
+    assert!(told[0].contains("650 W and not its default of 700 W"), "{told:?}");
+    assert!(!stub.note().exists(), "nothing is left to put back");
+}
+
+/// Guardian and engine both killed: nobody is left, and the next run knows all the same.
+#[test]
+fn what_two_kills_leave_changed_the_next_run_puts_back() {
+    let Some(stub) = Stubbed::new() else { return };
+    stub.write("limit_mw", "650000");
+    let (engine, name) = stub.fly("set.toml", "");
+    assert!(stub.note().exists(), "said before anything is changed");
+    // At once: the engine must not find out.
+    engine.signal(Signal::STOP);
+    kill_process(stub.guardian(), Signal::KILL).expect("there");
+    engine.kill();
+    assert!(stub.set(), "nobody put it back");
+    let (engine, next) = stub.fly("set.toml", "");
+    stub.bench.attach(&next).row("a tick", |row| row.get(Column::AccelLimitW) == Some(500.0));
+    engine.signal(Signal::TERM);
+    assert!(engine.end().with(0).line(0).contains("SAFE CONFIRMED") && stub.put_back(), "{}", stub.read("gpu1.limit_mw"));
+    let (events, _) = read_events(&stub.bench.folder(&next).file(EVENTS)).expect("events");
+    let told = events.iter().find(|e| e.kind == "settings" && e.message.contains("left the settings")).expect("said");
+    assert!(told.severity == Severity::Warning && told.message.contains(&name) && told.message.contains("650 W"), "{told:?}");
+    assert!(!stub.note().exists());
+}
+
+/// A run that sets nothing puts back all the same; what cannot be understood is no ground to stop watching, but to set.
+#[test]
+fn who_only_watches_puts_back_too() {
+    let Some(stub) = Stubbed::new() else { return };
+    stub.write("limit_mw", "500000");
+    std::fs::write(stub.note(), "nonsense").expect("room");
+    let run = format!("run --headless --rig set.toml --accelerator nvml:{GPU} --workload none");
+    let ended = Process::spawn(&mut stub.command(&run)).end();
+    assert!(ended.code != Some(0) && ended.err.contains("remove that file") && ended.err.contains("nvidia-smi"), "{ended:?}");
+    assert_eq!(stub.read("log"), "", "nothing was changed");
+    let told = format!(
+        "schema = 1\ngpu = \"{GPU}\"\noriginal = \"650000,unlock\"\nprocess = 1\nsince = \"2026-01-01T00:00:00Z\"\nrun = \"logs/x\"\n"
+    );
+    std::fs::write(stub.note(), told).expect("room");
+    let (_engine, name) = stub.fly("gpu-only", "");
+    stub.bench.attach(&name).row("a tick", |row| row.get(Column::AccelLimitW) == Some(650.0));
+    assert!(stub.put_back() && !stub.note().exists());
+}
+
+#[test]
+fn a_guardian_that_is_killed_is_replaced_once_and_then_the_run_goes_safe() {
+    let Some(stub) = Stubbed::new() else { return };
+    stub.write("limit_mw", "650000");
+    let (engine, name) = stub.fly("set.toml", "");
+    let mut screen = stub.bench.attach(&name);
+    let first = stub.guardian();
+    kill_process(first, Signal::KILL).expect("there");
+    let told = screen.event("settings", "another one is started");
+    assert_eq!(told.severity, Severity::Warning);
+    screen.event("settings", "have a guardian again");
+    let second = stub.guardian();
+    assert_ne!(first, second);
+    assert!(stub.set());
+    kill_process(second, Signal::KILL).expect("there");
+    screen.event("settings", "no other can be had");
+    let ended = engine.end();
+    assert!(ended.code != Some(0) && ended.out.contains("SAFE CONFIRMED") && stub.put_back(), "{ended:?}");
+    assert!(!stub.note().exists());
+}
+
+#[test]
+fn a_stopped_engine_gives_the_settings_up_and_takes_them_up_again() {
+    let Some(stub) = Stubbed::new() else { return };
+    stub.write("limit_mw", "650000");
+    let (engine, name) = stub.fly("set.toml", "");
+    let mut screen = stub.bench.attach(&name);
+    screen.row("a tick", |row| row.get(Column::AccelLimitW) == Some(500.0));
+    engine.signal(Signal::STOP);
+    eventually("the lease", || stub.put_back().then_some(()));
+    let log = stub.bench.path("logs").join(&name).join("guardian.log");
+    // Longer than the recorder may be behind: that is not what it was.
+    eventually("the words", || {
+        std::fs::read_to_string(&log).ok().filter(|text| text.contains("silent") && text.contains("what they were"))
+    });
+    engine.signal(Signal::CONT);
+    screen.event("absence", "this process was stopped for");
+    screen.event("settings", "put the accelerator's settings back: they are set again");
+    screen.event("settings", "are set again, and read back");
+    assert!(stub.set());
+    engine.signal(Signal::TERM);
+    assert!(engine.end().with(0).line(0).contains("SAFE CONFIRMED") && stub.put_back());
+}
+
+/// A folder for temporary files of one's own is no card of one's own.
+#[test]
+fn another_folder_for_temporary_files_is_no_other_card() {
+    let Some(stub) = Stubbed::new() else { return };
+    let (_engine, _) = stub.fly("gpu-only", "");
+    std::fs::create_dir(stub.bench.path("mine")).expect("room");
+    let mut command = stub.command(&format!("run --headless --rig gpu-only --accelerator nvml:{GPU} --workload none"));
+    let ended = Process::spawn(command.env("TMPDIR", stub.bench.path("mine"))).end();
+    assert!(ended.code != Some(0) && ended.err.contains("in use by another run"), "{ended:?}");
 }
 
 /// The limit as the actuator: it follows the budget, the work is not paced, and the end finds it as it was.
@@ -127,6 +240,7 @@ fn a_setting_that_is_refused_stops_the_run_before_it_begins() {
     let ended =
         Process::spawn(&mut stub.command(&format!("run --headless --rig set.toml --accelerator nvml:{GPU} --workload none"))).end().with(3);
     assert!(ended.err.contains("only root may") && ended.err.contains(GPU), "{}", ended.err);
+    assert!(!stub.note().exists(), "nothing was changed, nothing is to be put back");
     let ended = Process::spawn(&mut stub.command("run --headless --rig set.toml --accelerator virtual")).end().with(3);
     assert!(ended.err.contains("sets an NVIDIA GPU"), "{}", ended.err);
 }
@@ -171,6 +285,24 @@ fn what_happens_to_the_card_is_in_the_log_in_words() {
     let _ = engine.end();
     let samples = read_rows(&stub.bench.folder(&name).file(SAMPLES)).expect("samples");
     assert!(samples.columns.contains(Column::AccelPowerViolationS));
+}
+
+/// The same joules by counter and by power over time, under a load that comes and goes: up to an update of each, and the board's rise between two looks.
+#[test]
+fn energy_both_ways_agrees_under_a_load_that_comes_and_goes() {
+    let Some(stub) = Stubbed::new() else { return };
+    let (_engine, name) = stub.fly("gpu-only", "");
+    let mut screen = stub.bench.attach(&name);
+    let both = |row: &Row| Some((row.get(Column::AccelEnergyJ)?, row.get(Column::AccelEnergyGapJ)?));
+    // The first rows begin in the middle of an update.
+    let [.., mut last] = [(); 3].map(|()| both(&screen.row("both", |row| both(row).is_some())).expect("both"));
+    let first = last;
+    for load in ["1", "0", "0", "1", "1", "1", "0", "0"] {
+        stub.write("load", load);
+        last = both(&screen.row("the next", |row| both(row).is_some())).expect("both");
+    }
+    let (counted, gap) = (last.0 - first.0, last.1 - first.1);
+    assert!(counted > 1500.0 && gap.abs() < 0.06 * counted, "{gap} J of {counted} J");
 }
 
 /// The stub's load as somebody's own command: its duty goes into the stub's folder, and it counts the time it was on.

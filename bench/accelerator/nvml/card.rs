@@ -10,6 +10,7 @@ use nvml_wrapper::enum_wrappers::device::{Clock, TemperatureSensor};
 use nvml_wrapper::error::{Bits, NvmlError};
 use nvml_wrapper::sys_exports::field_id::{NVML_FI_DEV_MEMORY_TEMP, NVML_FI_DEV_POWER_AVERAGE, NVML_FI_DEV_POWER_INSTANT};
 use nvml_wrapper::{Device, Nvml};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The fields read in one call; the order is that of [`Card::fields`].
 const FIELDS: [u32; 3] = [NVML_FI_DEV_MEMORY_TEMP, NVML_FI_DEV_POWER_AVERAGE, NVML_FI_DEV_POWER_INSTANT];
@@ -19,6 +20,12 @@ const MOST_MW: f64 = 1e8;
 /// Milliwatts to watts. A board that is powered draws something: 0 is what polling too fast returns, and is no reading.
 pub(super) fn watts(milliwatts: f64) -> Option<f64> {
     (milliwatts > 0.0 && milliwatts < MOST_MW).then_some(milliwatts / 1000.0)
+}
+
+/// Age of what the driver stamped, s. A stamp from the future is no stamp of this clock.
+fn age_s(stamp_us: i64, now: SystemTime) -> Option<f64> {
+    let stamp = UNIX_EPOCH + Duration::from_micros(stamp_us.try_into().ok()?);
+    now.duration_since(stamp).ok().map(|age| age.as_secs_f64())
 }
 
 /// The energy counter: millijoules since the driver was loaded.
@@ -76,7 +83,7 @@ impl Card {
     }
 
     /// Memory temperature, average and instant power, in one call.
-    fn fields(&self) -> Result<[Option<f64>; 3], NvmlError> {
+    fn fields(&self) -> Result<[Option<raw::Field>; 3], NvmlError> {
         let mut found = [None; 3];
         let Some(values) = optional(raw::field_values(self.nvml, &self.device, &FIELDS))? else { return Ok(found) };
         for (slot, value) in found.iter_mut().zip(values) {
@@ -100,6 +107,10 @@ impl Card {
         let device = &self.device;
         let energy = optional(device.total_energy_consumption()).map_err(at("energy counter"))?;
         let [memory, average, instant] = self.fields().map_err(at("field values"))?;
+        let looked = SystemTime::now();
+        let draws = |f: &raw::Field| watts(f.value).is_some();
+        let power_age_s = instant.filter(draws).or(average.filter(draws)).and_then(|f| f.at_us).and_then(|us| age_s(us, looked));
+        let [memory, average, instant] = [memory, average, instant].map(|field| field.map(|f| f.value));
         let usage = optional(device.power_usage()).map_err(at("power"))?.and_then(|mw| watts(f64::from(mw)));
         let average = average.and_then(watts);
         let die = optional(device.temperature(TemperatureSensor::Gpu)).map_err(at("temperature"))?.map(f64::from);
@@ -114,6 +125,7 @@ impl Card {
         let sample = Sample {
             power_w: average.or(usage),
             power_instant_w: instant.and_then(watts),
+            power_age_s,
             energy_j: energy.and_then(|mj| self.counter.read(mj)),
             energy_epoch: self.counter.epoch,
             die_degc: die,

@@ -50,7 +50,7 @@ impl Thresholds {
         }
         if let Some(values) = optional(raw::field_values(nvml, device, &TLIMITS))? {
             for (slot, value) in found.tlimit.iter_mut().zip(values) {
-                *slot = optional(value)?.map(signed).filter(|t| PLAUSIBLE.contains(t));
+                *slot = optional(value)?.map(|field| signed(field.value)).filter(|t| PLAUSIBLE.contains(t));
             }
         }
         Ok(found)
@@ -66,9 +66,14 @@ impl Thresholds {
     ) -> Result<(Option<f64>, Option<f64>), NvmlError> {
         let tlimit = optional(raw::margin_k(nvml, device))?.filter(|m| PLAUSIBLE.contains(m));
         let absolute = self.absolute[SLOWDOWN].zip(die).map(|(limit, die)| limit - die);
-        // Without its own threshold T.Limit counts to the maximum operating temperature, which comes before the slowdown.
-        let die_k = tlimit.map(|margin| margin - self.tlimit[SLOWDOWN].unwrap_or(0.0)).or(absolute);
+        let die_k = tlimit.map(|margin| to_slowdown(margin, self.tlimit[SLOWDOWN])).or(absolute);
         Ok((die_k, self.absolute[MEMORY].zip(memory).map(|(limit, memory)| limit - memory)))
+    }
+
+    /// The margin as the driver gives it, K: a fact for the manifest. In the rows it is the reading itself, less the slowdown threshold where that is above 0.
+    pub(super) fn raw_margin(nvml: &Nvml, device: &Device<'_>) -> Result<Option<(String, String)>, NvmlError> {
+        let raw = optional(raw::margin_k(nvml, device))?.filter(|m| PLAUSIBLE.contains(m));
+        Ok(raw.map(|k| ("T.Limit".to_owned(), format!("{k:.0} K when it was opened"))))
     }
 
     /// In words, for people.
@@ -79,6 +84,14 @@ impl Thresholds {
             names.iter().zip(self.tlimit).filter_map(|(name, t)| t.map(|t| ((*name).to_owned(), format!("{t:.0} K against T.Limit"))));
         absolute.chain(tlimit).collect()
     }
+}
+
+/// Kelvin to the slowdown, the smaller of two readings. The reference calls the margin "the thermal margin temperature (distance to nearest slowdown
+/// threshold)" (`nvmlDeviceGetMarginTemperature`), and that of `nvidia-smi` calls T.Limit the distance to where the GPU begins to slow down; yet the slowdown
+/// threshold is given against T.Limit too (field 194), mostly a few kelvin below 0. If the margin counts to the slowdown, the threshold is in it already; if to
+/// T.Limit's own 0, a threshold below 0 leaves more. We assume the first, which is never too large: a threshold below 0 adds nothing, one above 0 is taken off.
+fn to_slowdown(margin_k: f64, threshold_k: Option<f64>) -> f64 {
+    margin_k - threshold_k.unwrap_or(0.0).max(0.0)
 }
 
 /// Some drivers hand a negative threshold out as an unsigned number of 32 bits.
@@ -173,7 +186,7 @@ impl Rows {
         let mut found = [None; REMAPPED.len()];
         if let Some(values) = optional(raw::field_values(nvml, device, &REMAPPED))? {
             for (slot, value) in found.iter_mut().zip(values) {
-                *slot = optional(value)?;
+                *slot = optional(value)?.map(|field| field.value);
             }
         }
         let [corrected, uncorrected, pending, failed] = found;
@@ -188,6 +201,14 @@ impl Rows {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_margin_is_never_larger_than_the_driver_s() {
+        for (threshold, left) in [(None, 20.0), (Some(-4.0), 20.0), (Some(0.0), 20.0), (Some(2.0), 18.0)] {
+            assert_eq!(to_slowdown(20.0, threshold), left, "{threshold:?}");
+        }
+        assert_eq!(to_slowdown(-3.0, Some(-4.0)), -3.0, "slowed down");
+    }
 
     #[test]
     fn negative_thresholds_survive_an_unsigned_type() {

@@ -73,6 +73,7 @@ fn facts(nvml: &Nvml, device: &Device<'_>) -> Result<Vec<(String, String)>, Nvml
     ];
     let mut facts: Vec<(String, String)> = found.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
     facts.extend(health::Thresholds::read(nvml, device)?.words());
+    facts.extend(health::Thresholds::raw_margin(nvml, device)?);
     Ok(facts)
 }
 

@@ -16,9 +16,17 @@ const SIGNED_LONG_LONG: u32 = 4;
 const SIGNED_INT: u32 = 5;
 const UNSIGNED_SHORT: u32 = 6;
 
+/// A field's value, and when the driver says it is from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Field {
+    pub(super) value: f64,
+    /// `timestamp` of nvml.h: host time of the value, microseconds since 1970; 0 is none.
+    pub(super) at_us: Option<i64>,
+}
+
 /// The values of some fields, each with its own fate.
 #[expect(unsafe_code, reason = "nvml-wrapper decodes no signed field values")]
-pub(super) fn field_values(nvml: &Nvml, device: &Device<'_>, ids: &[u32]) -> Result<Vec<Result<f64, NvmlError>>, NvmlError> {
+pub(super) fn field_values(nvml: &Nvml, device: &Device<'_>, ids: &[u32]) -> Result<Vec<Result<Field, NvmlError>>, NvmlError> {
     let call = nvml_sym(nvml.lib().nvmlDeviceGetFieldValues.as_ref())?;
     let blank = |&id: &u32| {
         // SAFETY: the structure is plain old data for which all zeros is a valid value.
@@ -30,7 +38,11 @@ pub(super) fn field_values(nvml: &Nvml, device: &Device<'_>, ids: &[u32]) -> Res
     let count = i32::try_from(values.len()).map_err(|_| NvmlError::InvalidArg)?;
     // SAFETY: the handle is alive as long as `device`, the buffer holds `count` values, and the library writes no more.
     nvml_try(unsafe { call(device.handle(), count, values.as_mut_ptr()) })?;
-    Ok(values.iter().map(|v| nvml_try(v.nvmlReturn).and_then(|()| decode(v.valueType, bytes(v.value)))).collect())
+    let field = |v: &sys::nvmlFieldValue_t| {
+        nvml_try(v.nvmlReturn)?;
+        Ok(Field { value: decode(v.valueType, bytes(v.value))?, at_us: Some(v.timestamp).filter(|t| *t > 0) })
+    };
+    Ok(values.iter().map(field).collect())
 }
 
 /// The union as its bytes.

@@ -95,6 +95,15 @@ pub struct Original {
     pub unlock: bool,
 }
 
+impl Original {
+    /// For people.
+    pub fn words(&self) -> String {
+        let limit = self.limit_mw.map(|mw| format!("power limit {} W", f64::from(mw) / 1e3));
+        let clocks = self.unlock.then(|| "clocks unlocked".to_owned());
+        limit.into_iter().chain(clocks).collect::<Vec<_>>().join(", ")
+    }
+}
+
 impl fmt::Display for Original {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let limit = self.limit_mw.map_or("-".to_owned(), |mw| mw.to_string());
@@ -154,6 +163,33 @@ impl Held {
         self.original
     }
 
+    /// What an operator should know of the limit that was found: it is put back at the end, right or wrong.
+    ///
+    /// # Errors
+    /// If the card is gone.
+    pub fn caution(&self) -> Result<Option<String>, SettingsError> {
+        let Some(found) = self.original.limit_mw else { return Ok(None) };
+        let default =
+            optional(self.device.power_management_limit_default()).map_err(|e| self.refused("read the default power limit", &e))?;
+        Ok(default.filter(|d| d.abs_diff(found) > TAKEN_MW).map(|default| {
+            let [found, default] = [found, default].map(|mw| f64::from(mw) / 1e3);
+            format!(
+                "the power limit of {} is {found} W and not its default of {default} W: {found} W is what is put back at the end; if nobody meant that, \
+                 `nvidia-smi -i {} -pl {default}`",
+                self.gpu, self.gpu
+            )
+        }))
+    }
+
+    /// Sets everything once more, after somebody put it back: with the power limit `watts` instead, where there is one.
+    ///
+    /// # Errors
+    /// As [`Held::apply`]; what was set stays, for it is still to be put back.
+    pub fn again(&mut self, watts: f64) -> Result<(), SettingsError> {
+        self.wanted.power_limit_w = self.wanted.power_limit_w.map(|_| watts);
+        self.apply_all()
+    }
+
     /// Sets what was asked for and reads it back. What was set is put back if the rest cannot be.
     pub fn apply(&mut self) -> Result<(), SettingsError> {
         let done = self.apply_all();
@@ -166,9 +202,9 @@ impl Held {
 
     fn apply_all(&mut self) -> Result<(), SettingsError> {
         if let Some((low, high)) = self.wanted.locked_mhz {
-            self.changed = true;
             let setting = GpuLockedClocksSetting::Numeric { min_clock_mhz: low, max_clock_mhz: high };
             let locked = self.device.set_gpu_locked_clocks(setting);
+            self.changed |= may_have_changed(&locked);
             locked.map_err(|e| self.refused("lock the clocks", &e))?;
         }
         self.wanted.power_limit_w.map_or(Ok(()), |watts| self.set_power_limit(watts))
@@ -181,13 +217,13 @@ impl Held {
         if self.original.limit_mw.is_none() {
             return Err(self.refused("set the power limit", &NvmlError::InvalidArg));
         }
-        self.changed = true;
         let asked = (watts * 1e3).round() as u32;
         self.set_limit_mw(asked)
     }
 
     fn set_limit_mw(&mut self, asked: u32) -> Result<(), SettingsError> {
         let set = self.device.set_power_management_limit(asked);
+        self.changed |= may_have_changed(&set);
         set.map_err(|e| self.refused("set the power limit", &e))?;
         let found = self.device.power_management_limit().map_err(|e| self.refused("read the power limit back", &e))?;
         if found.abs_diff(asked) > TAKEN_MW {
@@ -198,6 +234,11 @@ impl Held {
             });
         }
         Ok(())
+    }
+
+    /// True if nothing was changed, or everything is back.
+    pub const fn is_back(&self) -> bool {
+        !self.changed
     }
 
     /// Puts back what was there, and reads it back. Both are tried whatever becomes of the other; done once.
@@ -254,6 +295,11 @@ impl Held {
         };
         SettingsError::Refused { gpu: self.gpu.clone(), doing, why: e.to_string(), hint }
     }
+}
+
+/// What is refused for these reasons was not done.
+const fn may_have_changed(answer: &Result<(), NvmlError>) -> bool {
+    !matches!(answer, Err(NvmlError::NoPermission | NvmlError::NotSupported | NvmlError::InvalidArg))
 }
 
 impl Drop for Held {

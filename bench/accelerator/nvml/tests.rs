@@ -46,10 +46,11 @@ fn values_come_through_the_real_wrapper_in_our_units() {
     let Some(mut card) = first(&[CONSTANT]) else { return };
     let sample = card.sample().expect("a sample");
     assert_eq!(
-        Sample { energy_j: None, ..sample },
+        Sample { energy_j: None, power_age_s: None, ..sample },
         Sample {
             power_w: Some(313.5),
             power_instant_w: Some(314.5),
+            power_age_s: None,
             energy_j: None,
             energy_epoch: 0,
             die_degc: Some(63.0),
@@ -64,6 +65,7 @@ fn values_come_through_the_real_wrapper_in_our_units() {
         }
     );
     assert!(sample.energy_j.expect("a counter") >= 9000.0);
+    assert!(sample.power_age_s.expect("a stamp") >= 0.0);
     let identity = card.identity();
     assert_eq!(identity.spec.parse::<Spec>().expect("a spec"), Spec::Nvml(Gpu::Uuid(GPU0.to_owned())));
     assert_eq!(identity.name, "Stub GPU (no hardware)");

@@ -5,7 +5,8 @@
  * and good for trying the whole bench without a GPU: ORBITBENCH_NVML=./libnvidia-ml.so.1 STUB_NVML=/some/folder
  *
  * The folder is the driver that outlives its users, one small text file a value, `gpu<index>.<name>`; what is not there has its default.
- * Read: load (0..1), die (degC), memory_die, throttle (bits), tlimit (1: thresholds as T.Limit only), xid (an event whenever it changes),
+ * Read: load (0..1), die (degC), memory_die, throttle (bits), tlimit (1: thresholds as T.Limit only, its margin
+ *   to the maximum operating temperature; 2: its margin to the slowdown, as the reference has it), tlimit_slowdown (that threshold, K), xid (an event whenever it changes),
  *   ecc_corrected, ecc_uncorrected (with _before: earlier in the board's life), remapped, remap_pending, remap_failed, retired, processes (lines "pid bytes"), mig (instances), counter_reset (the
  *   counter starts anew whenever it changes), uuid (of the board), fault: lost, reset, hang, zero, no_permission, deaf (setters do nothing and say SUCCESS)
  * Written by the setters: limit_mw, locked ("min max"); a line a call in `log`.
@@ -295,6 +296,27 @@ static unsigned power_mw(unsigned gpu, enum Power which)
     return (unsigned)(w * 1e3);
 }
 
+static long long now_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (long long)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* How long ago the power reading was updated. */
+static long long since_update_us(unsigned gpu)
+{
+#ifdef POWER_MW
+    (void)gpu;
+    return 0;
+#else
+    pthread_mutex_lock(&lock);
+    double since = seconds() - (boards[gpu].next_update_s - UPDATE_S);
+    pthread_mutex_unlock(&lock);
+    return since > 0 ? (long long)(since * 1e6) : 0;
+#endif
+}
+
 static int die_degc(unsigned gpu)
 {
 #ifdef POWER_MW
@@ -541,7 +563,7 @@ nvmlReturn_t nvmlDeviceGetTemperatureThreshold(nvmlDevice_t device, int which, u
     return SUCCESS;
 }
 
-/* How far the GPU is from where it begins to slow down: 0 at its maximum operating temperature. */
+/* "Distance to nearest slowdown threshold": from the slowdown itself, or from the maximum operating temperature before it. Boards may do either. */
 nvmlReturn_t nvmlDeviceGetMarginTemperature(nvmlDevice_t device, nvmlMarginTemperature_v1_t *margin)
 {
     nvmlReturn_t code = check_board(device, margin);
@@ -551,7 +573,7 @@ nvmlReturn_t nvmlDeviceGetMarginTemperature(nvmlDevice_t device, nvmlMarginTempe
         return ARGUMENT_VERSION_MISMATCH;
     if (value_of(device->index, "tlimit", 0) == 0)
         return NOT_SUPPORTED;
-    margin->marginTemperature = 83 - die_degc(device->index);
+    margin->marginTemperature = (value_of(device->index, "tlimit", 0) == 2 ? (int)slowdown_degc() : 83) - die_degc(device->index);
     return SUCCESS;
 }
 
@@ -647,7 +669,8 @@ nvmlReturn_t nvmlDeviceGetFieldValues(nvmlDevice_t device, int count, nvmlFieldV
     unsigned gpu = device->index;
     for (int i = 0; i < count; i++) {
         nvmlFieldValue_t *v = &values[i];
-        v->timestamp = (long long)time(NULL) * 1000000;
+        /* "CPU Timestamp of this value in microseconds since 1970": of the look, and for power below of the update. */
+        v->timestamp = now_us();
         v->latencyUsec = 1;
         v->valueType = TYPE_UNSIGNED_INT;
         v->nvmlReturn = SUCCESS;
@@ -679,9 +702,11 @@ nvmlReturn_t nvmlDeviceGetFieldValues(nvmlDevice_t device, int count, nvmlFieldV
             break;
         case 185: /* NVML_FI_DEV_POWER_AVERAGE, milliwatts */
             v->value.uiVal = power_mw(gpu, AVERAGE);
+            v->timestamp -= since_update_us(gpu);
             break;
         case 186: /* NVML_FI_DEV_POWER_INSTANT, milliwatts */
             v->value.uiVal = power_mw(gpu, INSTANT);
+            v->timestamp -= since_update_us(gpu);
             break;
         case 193: /* NVML_FI_DEV_TEMPERATURE_SHUTDOWN_TLIMIT, _SLOWDOWN, _MEM_MAX, _GPU_MAX: degrees Celsius against T.Limit, signed */
         case 194:
@@ -692,7 +717,7 @@ nvmlReturn_t nvmlDeviceGetFieldValues(nvmlDevice_t device, int count, nvmlFieldV
                 break;
             }
             v->valueType = TYPE_SIGNED_INT;
-            v->value.siVal = v->fieldId == 193 ? -8 : v->fieldId == 194 ? -4 : 0;
+            v->value.siVal = v->fieldId == 193 ? -8 : v->fieldId == 194 ? (int)value_of(gpu, "tlimit_slowdown", -4) : 0;
             break;
         default:
             v->nvmlReturn = NOT_SUPPORTED;

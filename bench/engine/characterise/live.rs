@@ -3,6 +3,7 @@
 use super::store::{file_of, folder, keep};
 use super::{Checked, Effort, Procedure, Subject};
 use accelerator::{Accelerator, Sample, Spec};
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use workload::Workload;
@@ -67,6 +68,12 @@ impl Subject for Live {
         self.device.sample().map_err(|e| e.to_string())
     }
 
+    fn look_slowly(&mut self) -> Result<(), String> {
+        self.device.health().map_err(|e| e.to_string())?;
+        self.device.remarks();
+        Ok(())
+    }
+
     fn work(&mut self, on: bool) {
         self.duty = f64::from(u8::from(on));
         self.work.set_duty(self.duty);
@@ -80,6 +87,24 @@ impl Subject for Live {
     fn healthy(&self) -> Result<(), String> {
         self.work.healthy()
     }
+}
+
+/// How long it will take, before it takes that long.
+fn announced(effort: &Effort, works: bool, quick: bool) -> String {
+    let total_s = effort.total_s(works);
+    let mut words = if total_s < 90.0 {
+        format!("about {total_s:.0} s in all")
+    } else {
+        format!("about {:.0} minutes in all", (total_s / 60.0).ceil())
+    };
+    if works && quick {
+        words.push_str("; the cost of polling cannot be resolved in that time");
+    } else if works {
+        let (blocks, block_s) = (2 * effort.pairs, effort.block_s);
+        // Writing to a string cannot fail.
+        let _ = write!(words, "; {blocks} blocks of {block_s:.0} s for the cost of polling");
+    }
+    words
 }
 
 /// Checks a device and keeps what was found; returns it, and where it is kept.
@@ -106,6 +131,7 @@ pub fn check(order: &Order, tell: &mut dyn FnMut(&str)) -> Result<(Checked, Opti
     let described = work.describe();
     let mut live = Live { device, work, origin: Instant::now(), duty: 0.0, renewed: Instant::now() };
     let effort = if order.quick { Effort::QUICK } else { Effort::FULL };
+    tell(&announced(&effort, works, order.quick));
     let found = Procedure::new(&mut live, order.seed, tell).run(&effort, works);
     live.work(false);
     let stopped = live.work.stop(STOP);

@@ -9,7 +9,7 @@ mod report;
 mod store;
 
 pub use live::{Order, check};
-pub use report::{Checked, Figure};
+pub use report::{Checked, Figure, Verdict};
 pub use store::{Kept, folder, latest};
 
 use accelerator::Sample;
@@ -17,10 +17,21 @@ use accelerator::trace::{self, Estimate, Step};
 
 /// Time between two polls while the sensor itself is looked at, s.
 const POLL_S: f64 = 0.005;
-/// Time between two polls in a run, s.
+/// Time between two polls in a run, s, and polls between two looks at what changes slowly.
 const RUN_POLL_S: f64 = 0.1;
+const RUN_SLOW_EVERY: u32 = 10;
+/// The work's count is looked at this often for a report, s: it costs the device nothing, and what it adds to a block of 20 s is a fortieth of a percent.
+const REPORT_LOOK_S: f64 = 0.005;
+/// Work that reports more seldom than this, s, cannot be timed by its reports.
+const REPORT_MOST_S: f64 = 60.0;
+/// What polling may cost of the throughput.
+pub const POLLING_MOST_FRAC: f64 = 0.005;
 /// The period that pacing must keep away from is the sensor's own; this is what pacing does instead, s.
 const PACED_S: f64 = 2.0;
+/// The averaged reading of a device without an instant one takes a second to settle, s: after work that ended, that began, and at each step.
+const SETTLE_IDLE_S: f64 = 1.5;
+const SETTLE_S: f64 = 2.0;
+const STEP_S: f64 = 1.6;
 /// Power must rise by this factor for a step to be one.
 const LEAST_RISE: f64 = 1.1;
 
@@ -35,6 +46,11 @@ pub trait Subject {
     /// # Errors
     /// If the device is gone.
     fn look(&mut self) -> Result<Sample, String>;
+    /// One look at what changes slowly, as a run takes it once a second.
+    ///
+    /// # Errors
+    /// If the device is gone.
+    fn look_slowly(&mut self) -> Result<(), String>;
     /// Works flat out, or not at all.
     fn work(&mut self, on: bool);
     /// Work done since the start; `None` where nobody counts.
@@ -66,10 +82,19 @@ pub struct Effort {
 }
 
 impl Effort {
-    /// About four minutes.
-    pub const FULL: Self = Self { idle_s: 15.0, steps: 40, alias_s: 8.0, trials: 4, steady_s: 60.0, pairs: 6, block_s: 4.0 };
-    /// Under half a minute: enough to see that it works, not to quote.
+    /// About ten minutes, most of it for the cost of polling: work repeats within 0.5 % or so a block, and eight pairs of them resolve half of that.
+    pub const FULL: Self = Self { idle_s: 15.0, steps: 40, alias_s: 8.0, trials: 4, steady_s: 60.0, pairs: 8, block_s: 20.0 };
+    /// Half a minute: enough to see that it works, not to quote, and the cost of polling cannot be resolved.
     pub const QUICK: Self = Self { idle_s: 2.0, steps: 10, alias_s: 2.0, trials: 2, steady_s: 4.0, pairs: 2, block_s: 1.0 };
+
+    /// How long it takes, s, less what the work's reports make it wait.
+    pub fn total_s(&self, works: bool) -> f64 {
+        let idle = SETTLE_IDLE_S + self.idle_s;
+        let steps = f64::from(self.steps) * (STEP_S + 0.1);
+        let trials = f64::from(2 * self.trials) * (self.alias_s + 0.05);
+        let blocks = f64::from(2 * self.pairs) * self.block_s;
+        if works { idle + SETTLE_S + self.steady_s + steps + trials + SETTLE_S + blocks } else { idle }
+    }
 }
 
 /// What was found. Each is `None` where the device does not say, or no work was there to load it with.
@@ -131,7 +156,7 @@ impl<'a> Procedure<'a> {
         let mut found = Findings::default();
         (self.tell)("idle baseline");
         self.subject.work(false);
-        self.pause(1.5);
+        self.pause(SETTLE_IDLE_S);
         let idle = self.trace(effort.idle_s, POLL_S)?;
         found.idle_w = Estimate::of(&by_second(&idle.power));
         found.period_s = trace::update_period_s(&idle.power);
@@ -146,7 +171,7 @@ impl<'a> Procedure<'a> {
     fn loaded(&mut self, effort: &Effort, found: &mut Findings) -> Result<(), String> {
         (self.tell)("steady load: counter against integral");
         self.subject.work(true);
-        self.pause(2.0);
+        self.pause(SETTLE_S);
         let steady = self.trace(effort.steady_s, RUN_POLL_S / 2.0)?;
         self.subject.healthy()?;
         found.load_w = trace::mean(&steady.power);
@@ -212,8 +237,6 @@ impl<'a> Procedure<'a> {
     /// Steps up and down, each at random phase, and the whole trace.
     fn steps(&mut self, count: u32, idle: f64, load: f64) -> Result<(Vec<Step>, Points), String> {
         let (mut found, mut whole) = (Vec::new(), Vec::new());
-        // The averaged reading of a device without an instant one takes a second.
-        let length_s = 1.6;
         let mut on = true;
         for _ in 0..count {
             on = !on;
@@ -222,7 +245,7 @@ impl<'a> Procedure<'a> {
             let mut part = self.trace(POLL_S, POLL_S)?.power;
             let at_s = self.subject.now_s();
             self.subject.work(on);
-            part.extend(self.trace(length_s, POLL_S)?.power);
+            part.extend(self.trace(STEP_S, POLL_S)?.power);
             let (from, to) = if on { (idle, load) } else { (load, idle) };
             found.extend(trace::step(&part, at_s, from, to));
             whole.extend(part);
@@ -262,19 +285,12 @@ impl<'a> Procedure<'a> {
     /// Throughput with and without polling in pairs of blocks, their order turned around each time so that a drift does not count.
     fn overhead(&mut self, effort: &Effort) -> Result<Option<Estimate>, String> {
         self.subject.work(true);
-        self.pause(2.0);
+        self.pause(SETTLE_S);
         let mut losses = Vec::new();
         for pair in 0..effort.pairs {
             let mut rates = [None; 2];
             for polled in if pair % 2 == 0 { [true, false] } else { [false, true] } {
-                let (from_s, before) = (self.subject.now_s(), self.subject.units());
-                if polled {
-                    self.trace(effort.block_s, RUN_POLL_S)?;
-                } else {
-                    self.subject.wait_until(from_s + effort.block_s);
-                }
-                let span = self.subject.now_s() - from_s;
-                rates[usize::from(polled)] = self.subject.units().zip(before).map(|(after, before)| (after - before) / span);
+                rates[usize::from(polled)] = self.rate(effort.block_s, polled)?;
             }
             if let [Some(alone), Some(polled)] = rates
                 && alone > 0.0
@@ -284,6 +300,38 @@ impl<'a> Procedure<'a> {
             self.subject.healthy()?;
         }
         Ok(Estimate::of(&losses))
+    }
+
+    /// Work a second over `block_s` or a little more: from one report of the work to another, since what is under way at the ends of a block is not reported.
+    /// `None` where nobody counts, or too seldom.
+    fn rate(&mut self, block_s: f64, polled: bool) -> Result<Option<f64>, String> {
+        let Some(mut last) = self.subject.units() else { return Ok(None) };
+        let (mut due, mut polls, mut begin) = (self.subject.now_s(), 0_u32, None);
+        let give_up_s = due + 2.0 * REPORT_MOST_S + block_s;
+        loop {
+            let now = self.subject.now_s();
+            if polled && now >= due {
+                self.subject.look()?;
+                if polls % RUN_SLOW_EVERY == 0 {
+                    self.subject.look_slowly()?;
+                }
+                polls += 1;
+                due = (due + RUN_POLL_S).max(now);
+            }
+            let (now, Some(units)) = (self.subject.now_s(), self.subject.units()) else { return Ok(None) };
+            if units != last {
+                last = units;
+                match begin {
+                    None => begin = Some((now, units)),
+                    Some((from_s, before)) if now - from_s >= block_s => return Ok(Some((units - before) / (now - from_s))),
+                    Some(_) => {}
+                }
+            }
+            if now > give_up_s {
+                return Ok(None);
+            }
+            self.subject.wait_until(now + REPORT_LOOK_S);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a check found, as it is written down and read out.
 
-use super::Findings;
+use super::{Findings, POLLING_MOST_FRAC};
 use accelerator::Identity;
 use accelerator::trace::Estimate;
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,41 @@ pub struct Figure {
 impl From<Estimate> for Figure {
     fn from(e: Estimate) -> Self {
         Self { mean: e.mean, half_width: e.half_width.is_finite().then_some(e.half_width), n: e.n }
+    }
+}
+
+/// Whether polling costs less than it may ([`POLLING_MOST_FRAC`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The whole 95 % interval lies below.
+    Inside,
+    /// The whole interval lies above.
+    Outside,
+    /// The interval holds the limit, or there is none.
+    NotResolved,
+}
+
+impl Verdict {
+    fn of(cost: Figure, quick: bool) -> Self {
+        // A single value has no interval, and a quick check has one by chance.
+        let Some(half) = cost.half_width.filter(|_| !quick) else { return Self::NotResolved };
+        if cost.mean + half < POLLING_MOST_FRAC {
+            Self::Inside
+        } else if cost.mean - half > POLLING_MOST_FRAC {
+            Self::Outside
+        } else {
+            Self::NotResolved
+        }
+    }
+
+    fn words(self) -> String {
+        let limit = POLLING_MOST_FRAC * 100.0;
+        match self {
+            Self::Inside => format!("inside the {limit} % it may"),
+            Self::Outside => format!("OUTSIDE the {limit} % it may"),
+            Self::NotResolved => format!("whether it is inside the {limit} % it may is not resolved"),
+        }
     }
 }
 
@@ -72,6 +107,9 @@ pub struct Checked {
     /// Loss of throughput by polling as in a run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub polling_cost_frac: Option<Figure>,
+    /// Whether that is inside the half percent it may cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub polling_cost: Option<Verdict>,
     /// Looks that brought no power, of all.
     pub missing_frac: f64,
 }
@@ -97,6 +135,7 @@ impl Checked {
             aliased_frac: found.aliased,
             paced_frac: found.jittered,
             polling_cost_frac: found.overhead.map(Figure::from),
+            polling_cost: found.overhead.map(|e| Verdict::of(e.into(), quick)),
             missing_frac: found.missing,
         }
     }
@@ -122,7 +161,10 @@ impl Checked {
             ("counter against integral", plain(self.counter_gap_frac, 100.0, "%")),
             ("error in step with the sensor", plain(self.aliased_frac, 100.0, "%")),
             ("error as paced in a run", plain(self.paced_frac, 100.0, "%")),
-            ("polling costs", figure(self.polling_cost_frac, 100.0, "% of throughput")),
+            ("polling costs", {
+                let cost = figure(self.polling_cost_frac, 100.0, "% of throughput");
+                self.polling_cost.map_or(cost.clone(), |verdict| format!("{cost}: {}", verdict.words()))
+            }),
             ("looks without power", plain(Some(self.missing_frac), 100.0, "%")),
         ];
         for (name, value) in lines {
@@ -131,8 +173,31 @@ impl Checked {
         }
         out.push_str("  every power and energy is good to about 5 % unless an external meter calibrates it (arXiv 2312.02741)\n");
         if self.quick {
-            out.push_str("  a quick check: enough to see that it works, too short to quote\n");
+            out.push_str("  a quick check: enough to see that it works, too short to quote, and to resolve what polling costs\n");
         }
         out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_a_percent_is_inside_outside_or_not_resolved() {
+        let cost = |mean, half_width| Figure { mean, half_width, n: 8 };
+        for (mean, half_width, quick, expected) in [
+            (0.001, Some(0.003), false, Verdict::Inside),
+            (-0.001, Some(0.001), false, Verdict::Inside),
+            (0.009, Some(0.003), false, Verdict::Outside),
+            (0.001, Some(0.006), false, Verdict::NotResolved),
+            (0.006, Some(0.002), false, Verdict::NotResolved),
+            (0.001, None, false, Verdict::NotResolved),
+            (0.001, Some(0.003), true, Verdict::NotResolved),
+        ] {
+            let found = Verdict::of(cost(mean, half_width), quick);
+            assert_eq!(found, expected, "{mean} {half_width:?} {quick}");
+            assert!(found.words().contains("0.5 %"), "{}", found.words());
+        }
     }
 }

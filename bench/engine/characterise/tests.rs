@@ -15,6 +15,12 @@ struct Board {
     looks: u32,
     rise_s: f64,
     noise: f64,
+    /// The work counts so often, s, and by then has done so much.
+    report_s: f64,
+    reported: f64,
+    /// What a look costs the work, and how many slow ones there were.
+    look_units: f64,
+    slow: u32,
 }
 
 impl Board {
@@ -31,6 +37,10 @@ impl Board {
             looks: u32::MAX,
             rise_s: 0.002,
             noise: 0.0,
+            report_s: 0.001,
+            reported: 0.0,
+            look_units: 4.0,
+            slow: 0,
         }
     }
 
@@ -43,6 +53,9 @@ impl Board {
             self.power += (target - self.power) * (STEP / self.rise_s).min(1.0);
             self.joules += self.power * STEP;
             self.units += if self.on { 20_000.0 * STEP } else { 0.0 };
+            if (self.now / self.report_s).floor() > ((self.now - STEP) / self.report_s).floor() {
+                self.reported = self.units;
+            }
             if self.now > self.updated + 0.075 {
                 self.window = (self.window.0 + self.power, self.window.1 + 1);
             }
@@ -72,8 +85,13 @@ impl Subject for Board {
     fn look(&mut self) -> Result<Sample, String> {
         self.looks = self.looks.checked_sub(1).ok_or("it fell off the bus")?;
         self.advance(0.001);
-        self.units -= if self.on { 4.0 } else { 0.0 };
+        self.units -= if self.on { self.look_units } else { 0.0 };
         Ok(Sample { power_instant_w: Some(self.shown.0), energy_j: Some(self.shown.1), ..Sample::default() })
+    }
+
+    fn look_slowly(&mut self) -> Result<(), String> {
+        self.slow += 1;
+        Ok(())
     }
 
     fn work(&mut self, on: bool) {
@@ -81,7 +99,7 @@ impl Subject for Board {
     }
 
     fn units(&self) -> Option<f64> {
-        Some(self.units)
+        Some(self.reported)
     }
 
     fn healthy(&self) -> Result<(), String> {
@@ -107,7 +125,10 @@ fn a_sensor_is_found_out() {
     assert!(found.aliased.expect("trials").abs() > 0.2, "{found:?}");
     assert!(found.jittered.expect("trials").abs() < 0.05, "{found:?}");
     // Ten looks a second at 4 units each of 20 000, and a millisecond each.
-    near(found.overhead.map(|e| e.mean), 0.002, 0.002);
+    let cost = found.overhead.expect("it counts");
+    assert!((cost.mean - 0.002).abs() < 5e-4 && cost.half_width < 5e-4 && cost.n == 8, "{cost:?}");
+    // Ten looks of each polled block's 200, and none else: as in a run.
+    assert!((8 * 20..8 * 22).contains(&board.slow), "{}", board.slow);
     assert_eq!(found.missing, 0.0);
 }
 
@@ -124,4 +145,29 @@ fn a_device_that_goes_ends_it() {
     let mut board = Board { looks: 1000, ..Board::new() };
     let why = Procedure::new(&mut board, 1, &mut |_| {}).run(&Effort::QUICK, true).expect_err("lost");
     assert!(why.contains("fell off the bus"), "{why}");
+}
+
+/// The work counts every 0.37 s, twentieths of a percent are to be told apart: only from report to report.
+#[test]
+fn what_polling_costs_is_timed_from_report_to_report() {
+    for (look_units, cost) in [(0.0, 0.0), (10.0, 0.005), (20.0, 0.01)] {
+        let mut board = Board { report_s: 0.37, look_units, ..Board::new() };
+        board.on = true;
+        let found = Procedure::new(&mut board, 3, &mut |_| {}).overhead(&Effort::FULL).expect("it stays").expect("it counts");
+        assert!((found.mean - cost).abs() < 5e-4 && found.half_width < 1e-3, "{found:?} for {cost}");
+    }
+    let mut silent = Board { report_s: 1e6, ..Board::new() };
+    silent.on = true;
+    let effort = Effort { pairs: 1, ..Effort::QUICK };
+    assert_eq!(Procedure::new(&mut silent, 3, &mut |_| {}).overhead(&effort).expect("it stays"), None, "never reported, never 0");
+}
+
+#[test]
+fn how_long_it_takes_is_said_and_kept() {
+    for (effort, works) in [(Effort::QUICK, true), (Effort::QUICK, false), (Effort::FULL, true)] {
+        let mut board = Board::new();
+        Procedure::new(&mut board, 7, &mut |_| {}).run(&effort, works).expect("it stays");
+        let said = effort.total_s(works);
+        assert!((board.now / said - 1.0).abs() < 0.1, "{} for {said}", board.now);
+    }
 }

@@ -37,6 +37,8 @@ pub(crate) struct LiveDevices {
     pub(crate) source: Option<Source>,
     /// What is set on it, until it is put back.
     pub(crate) settings: Option<Guarded>,
+    /// Nobody but us would put them back any more, and why: no bench goes on like that.
+    pub(crate) unguarded: Option<String>,
     /// The GPUs are ours while these live.
     pub(crate) _held: Vec<std::sync::Arc<workload::gpu::Hold>>,
     pub(crate) emulator: Option<Emulator>,
@@ -174,6 +176,12 @@ impl Devices for LiveDevices {
             known.fill(tick, bench_s, &mut readings);
         }
         let workload_fault = self.hear_source(deadline, &mut readings);
+        if let Some(settings) = &mut self.settings {
+            let (events, lost) = settings.look();
+            self.notes.extend(events);
+            self.unguarded = self.unguarded.take().or(lost);
+        }
+        let workload_fault = self.unguarded.clone().or(workload_fault);
         let mut shone = Shone::default();
         self.ports.iter().for_each(|(_, known)| known.asked(&mut shone));
         Look {
@@ -197,13 +205,6 @@ impl Devices for LiveDevices {
         }
         if let Some((settings, limit)) = self.settings.as_mut().zip(commands.limit) {
             settings.limit(limit.0);
-            let refused = settings.refused();
-            self.notes.extend(refused.into_iter().map(|message| Event {
-                severity: Severity::Warning,
-                kind: "settings",
-                who: "engine".into(),
-                message,
-            }));
         }
         match &mut self.source {
             Some(Source::Virtual(card)) => {

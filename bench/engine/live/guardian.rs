@@ -2,27 +2,40 @@
 //! process where this one is killed.
 //!
 //! The guardian is told what to put back before anything is changed. It holds the other end of a pipe: a last word on it means that
-//! everything is in place again, its end without one that the engine died.
+//! everything is in place again, its end without one that the engine died, silence for longer than its lease that the engine is stopped or hangs (the settings
+//! are put back, and set again when it goes on). Were guardian and engine both killed, the note beside the card's lock tells the next run.
 
-use accelerator::nvml::{Held, Library, Original, Settings, SettingsError, put_back};
+mod guard;
+mod left;
+mod post;
+
+pub use guard::guard;
+pub(crate) use left::take_up;
+
+use accelerator::nvml::{Held, Library, Settings, SettingsError};
 use accelerator::{Error, Gpu};
-use std::io::{BufRead, BufReader, Read, Write};
+use control::Event;
+use left::Note;
+use post::{News, Order, Post};
+use signal::Severity;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 use thiserror::Error as ThisError;
 
-/// What the guardian says when it has found its GPU, and what it is told when it is not needed any more.
+/// What the guardian says when it has found its GPU, and when it has put the settings back.
 const READY: &str = "ready";
+const LAPSED: &str = "lapsed";
+/// What it is told: that the engine ticks, that the settings are in force again, that it is not needed any more. It answers the first two with the same.
+const HERE: &str = "here";
+const AGAIN: &str = "again";
 const DONE: &str = "done";
+/// Silence after which the guardian puts the settings back, beside two ticks: longer than a teardown waits for anything before it puts them back itself.
+const LEASE: Duration = Duration::from_secs(5);
 /// The driver may take this long to put a setting back before it is unconfirmed.
 const RESTORE: Duration = Duration::from_secs(2);
 /// A limit is not set anew for a smaller change, W.
 const LEAST_CHANGE_W: f64 = 1.0;
-/// A guardian that cannot put back tries again this often, so many times: a GPU in reset comes back.
-const AGAIN: Duration = Duration::from_secs(2);
-const TRIES: u32 = 30;
 
 /// Why settings could not be made.
 #[derive(Debug, ThisError)]
@@ -36,37 +49,111 @@ pub enum GuardError {
     /// The process that would put them back after a kill did not start: nothing was changed.
     #[error("cannot start the guardian that puts the GPU's settings back: {0}; nothing was changed")]
     Guardian(String),
+    /// What a run before this one left changed cannot be put back: what there was before is not known.
+    #[error("{0}; nothing was changed")]
+    Left(String),
 }
 
 /// What the settings' own thread is asked: the driver may hang, and nobody waits for it without a deadline.
 enum Ask {
     Limit(f64),
+    /// Everything once more, with this limit.
+    Again(f64),
     Restore(SyncSender<Result<(), String>>),
 }
 
 /// Settings in force, with the guardian that watches over them.
 pub(crate) struct Guarded {
     asks: Option<SyncSender<Ask>>,
-    /// What became of limits that were asked for and refused.
-    refused: Receiver<String>,
+    /// What became of what was asked for.
+    told: Receiver<(Severity, String)>,
     /// The limit last asked for, W.
     limit_w: f64,
-    guardian: Child,
-    word: Option<ChildStdin>,
+    /// The guardian put the settings back, and they are not asked for again yet.
+    lapsed: bool,
+    post: Post,
+    note: Note,
+}
+
+/// What to set, and who guards it.
+pub(crate) struct Wanted<'a> {
+    /// Ourselves.
+    pub(crate) program: &'a Path,
+    pub(crate) gpu: &'a Gpu,
+    /// Of the board, whose lock is held.
+    pub(crate) uuid: &'a str,
+    pub(crate) settings: Settings,
+    /// Where the guardian writes.
+    pub(crate) log: &'a Path,
+    /// Wall time of a tick.
+    pub(crate) tick: Duration,
 }
 
 impl Guarded {
-    /// Starts the guardian, then sets what is asked for. `program` is ourselves.
-    pub(crate) fn apply(program: &Path, gpu: &Gpu, wanted: Settings, log: &Path) -> Result<Self, GuardError> {
-        let mut held = Held::prepare(Library::find()?, gpu, wanted)?;
-        let (guardian, word) = start(program, gpu, held.original(), log).map_err(GuardError::Guardian)?;
+    /// Notes what is there, starts the guardian, then sets what is asked for; with what should be said about what was found.
+    pub(crate) fn apply(wanted: &Wanted<'_>) -> Result<(Self, Option<String>), GuardError> {
+        let mut held = Held::prepare(Library::find()?, wanted.gpu, wanted.settings)?;
+        let caution = held.caution()?;
+        let note = Note::leave(wanted.uuid, held.original(), wanted.log.parent().unwrap_or(wanted.log)).map_err(GuardError::Guardian)?;
+        let order = Order {
+            program: wanted.program.to_owned(),
+            gpu: wanted.gpu.clone(),
+            original: held.original(),
+            log: wanted.log.to_owned(),
+            note: note.path.clone(),
+            lease: LEASE + 2 * wanted.tick,
+        };
+        let mut post = Post::start(order).map_err(|why| {
+            note.remove();
+            GuardError::Guardian(why)
+        })?;
         // From here on the guardian's pipe breaks if anything fails, and it puts back what was set.
-        held.apply()?;
+        if let Err(why) = held.apply() {
+            // A user who may set nothing leaves nothing to put back.
+            if held.is_back() {
+                note.remove();
+                post.dismiss(Instant::now() + RESTORE);
+            }
+            return Err(why.into());
+        }
         let (asks, asked) = sync_channel(2);
-        let (tell, refused) = sync_channel(16);
+        let (tell, told) = sync_channel(16);
         let thread = std::thread::Builder::new().name("settings".into());
         thread.spawn(move || serve(held, &asked, &tell)).map_err(|e| GuardError::Guardian(e.to_string()))?;
-        Ok(Self { asks: Some(asks), refused, limit_w: wanted.power_limit_w.unwrap_or(f64::NAN), guardian, word: Some(word) })
+        let limit_w = wanted.settings.power_limit_w.unwrap_or(f64::NAN);
+        Ok((Self { asks: Some(asks), told, limit_w, lapsed: false, post, note }, caution))
+    }
+
+    /// Looks at the guardian and renews its lease: at every tick. What happened, and why the run must end if it must: nobody is left to put the settings back.
+    pub(crate) fn look(&mut self) -> (Vec<Event>, Option<String>) {
+        let mut events: Vec<Event> = self.told.try_iter().map(|(severity, message)| event(severity, message)).collect();
+        let mut lost = None;
+        match self.post.look() {
+            None => {}
+            Some(News::Ended(why)) => {
+                let message = format!("the guardian of the accelerator's settings is gone ({why}): another one is started");
+                events.push(event(Severity::Warning, message));
+            }
+            Some(News::Restarted) => {
+                events.push(event(Severity::Info, "the accelerator's settings have a guardian again".to_owned()));
+                // What the one before it may have put back is not known.
+                self.lapsed = true;
+            }
+            Some(News::Lapsed) => {
+                let message = "this process was silent for longer than its lease, and the guardian put the accelerator's settings back: they are set again";
+                events.push(event(Severity::Warning, message.to_owned()));
+                self.lapsed = true;
+            }
+            Some(News::Lost(why)) => {
+                lost = Some(format!("the guardian of the accelerator's settings is gone and no other can be had: {why}"));
+            }
+        }
+        if self.lapsed {
+            // First the word, then the deed: a guardian that watches in vain does no harm.
+            self.post.again();
+            self.lapsed = self.asks.as_ref().is_none_or(|asks| asks.try_send(Ask::Again(self.limit_w)).is_err());
+        }
+        (events, lost)
     }
 
     /// Asks for another power limit, without waiting; one that comes while the driver is busy is asked for again at the next tick.
@@ -78,11 +165,6 @@ impl Guarded {
         if self.asks.as_ref().is_some_and(|asks| asks.try_send(Ask::Limit(watts)).is_ok()) {
             self.limit_w = watts;
         }
-    }
-
-    /// Limits that were refused since the last call, in words.
-    pub(crate) fn refused(&self) -> Vec<String> {
-        self.refused.try_iter().collect()
     }
 
     /// Puts everything back; what is wrong if that is not confirmed. Never takes longer than `within`: a driver that hangs is left to the guardian.
@@ -106,16 +188,9 @@ impl Guarded {
                 Err(_) => break silent(),
             }
         };
-        let word = self.word.take();
-        if restored.is_ok()
-            && let Some(mut word) = word
-        {
-            // One that is gone has nothing to do.
-            let _ = writeln!(word, "{DONE}");
-            drop(word);
-            while matches!(self.guardian.try_wait(), Ok(None)) && Instant::now() < deadline {
-                std::thread::sleep(Duration::from_millis(5));
-            }
+        if restored.is_ok() {
+            self.note.remove();
+            self.post.dismiss(deadline);
         }
         restored
     }
@@ -129,15 +204,20 @@ impl Drop for Guarded {
 }
 
 /// Sets limits until it is told to put everything back, or nobody is left to tell it.
-fn serve(mut held: Held, asked: &Receiver<Ask>, tell: &SyncSender<String>) {
+fn serve(mut held: Held, asked: &Receiver<Ask>, tell: &SyncSender<(Severity, String)>) {
+    // Nobody listening, or too much said already.
+    let say = |severity, message| drop(tell.try_send((severity, message)));
     for ask in asked {
         match ask {
             Ask::Limit(watts) => {
                 if let Err(why) = held.set_power_limit(watts) {
-                    // Nobody listening, or too much said already.
-                    let _ = tell.try_send(why.to_string());
+                    say(Severity::Warning, why.to_string());
                 }
             }
+            Ask::Again(watts) => match held.again(watts) {
+                Ok(()) => say(Severity::Info, "the accelerator's settings are set again, and read back".to_owned()),
+                Err(why) => say(Severity::Warning, format!("the accelerator's settings cannot be set again: {why}")),
+            },
             Ask::Restore(told) => {
                 let _ = told.send(held.restore().map_err(|e| e.to_string()));
             }
@@ -145,58 +225,8 @@ fn serve(mut held: Held, asked: &Receiver<Ask>, tell: &SyncSender<String>) {
     }
 }
 
-/// Starts the guardian and waits until it has found its GPU.
-fn start(program: &Path, gpu: &Gpu, original: Original, log: &Path) -> Result<(Child, ChildStdin), String> {
-    let mut child = Command::new(program)
-        .args(["accelerator", "guard", &gpu.to_string(), &original.to_string(), "--log"])
-        .arg(log)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|e| e.to_string())?;
-    let mut said = String::new();
-    if let Some(out) = child.stdout.take() {
-        // It ends or speaks: a driver that hangs has already hung us when the GPU was prepared.
-        BufReader::new(out).read_line(&mut said).map_err(|e| e.to_string())?;
-    }
-    let word = child.stdin.take().filter(|_| said.trim() == READY);
-    word.map_or_else(|| Err(format!("it said \"{}\"; see {}", said.trim(), log.display())), |word| Ok((child, word)))
-}
-
-/// What the guardian process does: see this file's beginning. Returns when nothing is left to do.
-///
-/// # Errors
-/// If the GPU is not there, or what was there cannot be put back; both are in the log.
-pub fn guard(gpu: &Gpu, original: Original, log: &Path) -> Result<(), String> {
-    let note = |text: &str| {
-        let file = std::fs::OpenOptions::new().create(true).append(true).open(log);
-        // A log that cannot be written must not keep it from its work.
-        let _ = file.and_then(|mut f| writeln!(f, "{} {text}", jiff::Timestamp::now()));
-    };
-    let told = |why: String| {
-        note(&why);
-        why
-    };
-    let library = Library::find().map_err(|e| told(e.to_string()))?;
-    library.gpu(gpu).map_err(|e| told(e.to_string()))?;
-    println!("{READY}");
-    let mut words = String::new();
-    // An end is an end, whatever it looks like.
-    let _ = std::io::stdin().lock().read_to_string(&mut words);
-    if words.trim() == DONE {
-        return Ok(());
-    }
-    note(&format!("the engine is gone without putting the settings of {gpu} back: {original} is put back"));
-    let mut outcome = Ok(());
-    for _ in 0..TRIES {
-        outcome = put_back(library, gpu, original).map_err(|e| told(e.to_string()));
-        if outcome.is_ok() {
-            note("the settings are what they were");
-            break;
-        }
-        std::thread::sleep(AGAIN);
-    }
-    outcome
+fn event(severity: Severity, message: String) -> Event {
+    Event { severity, kind: "settings", who: "engine".into(), message }
 }
 
 /// Where the guardian of a run writes what it had to do.

@@ -3,6 +3,7 @@
 //! The tick runs on the calling thread. Everything else that can block has a thread of its own, and nobody waits for one
 //! without a deadline. Every way out goes through one teardown.
 
+mod absence;
 mod accelerator;
 mod commission;
 mod devices;
@@ -31,6 +32,7 @@ use crate::manifest::Program;
 use crate::pilot::Pilot;
 use crate::row::Stamp;
 use crate::setup::Setup;
+use absence::{Absence, Clocks};
 use control::{End, Event};
 use devices::LiveDevices;
 use outcome::{end_words, how, panic_words};
@@ -106,6 +108,7 @@ pub fn fly(setup: &Setup, options: &RunOptions, observe: &mut dyn FnMut(&Progres
         started: jiff::Timestamp::now(),
         told: Instant::now(),
         range: RangeWatch::default(),
+        absence: Absence::new(Clocks::now()),
     };
     let beyond = manifest.calibration.iter().flat_map(|c| c.outside.iter().map(|words| format!("predicted: {words}")));
     for words in setup.cautions().into_iter().chain(beyond) {
@@ -160,6 +163,7 @@ struct Flight<'a> {
     started: jiff::Timestamp,
     told: Instant,
     range: RangeWatch,
+    absence: Absence,
 }
 
 impl Flight<'_> {
@@ -172,8 +176,15 @@ impl Flight<'_> {
     fn run(&mut self) -> End {
         loop {
             let due = self.wall_of(self.pilot.next_tick());
+            let meant = due.saturating_sub(self.start.elapsed());
+            std::thread::sleep(meant);
+            if let Some(words) = self.absence.look(Clocks::now(), meant) {
+                // Its thread stood still too: what waits in its queue does not wait for a disk.
+                self.recorder.resumed();
+                let tick = self.pilot.next_tick();
+                self.show(tick, Event { severity: Severity::Warning, kind: "absence", who: "engine".into(), message: words });
+            }
             let now = self.start.elapsed();
-            std::thread::sleep(due.saturating_sub(now));
             let missed = (now.saturating_sub(due).as_secs_f64() / self.wall_of(1).as_secs_f64()) as u32;
             let requests: Vec<_> = self.requests.try_iter().collect();
             let (started, speed, dt_s) = (self.started, self.setup.speed, self.setup.law.dt_s);
@@ -209,6 +220,10 @@ impl Flight<'_> {
             self.pilot.command(&mut self.devices, &ticked.output.commands);
             if let Some(row) = last {
                 self.tell(row);
+            }
+            if let Some(why) = self.devices.unguarded.take() {
+                self.show(tick, Event { severity: Severity::Trip, kind: "settings", who: "engine".into(), message: why.clone() });
+                return End::Tripped(why);
             }
             if let Some(end) = ticked.output.end {
                 return end;

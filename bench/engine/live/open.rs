@@ -3,7 +3,7 @@
 use super::accelerator::{RealAccelerators, VirtualCard};
 use super::devices::{LiveDevices, Source as Bench};
 use super::emulator::{Emulator, EmulatorError, Launch};
-use super::guardian::{self, Guarded};
+use super::guardian::{self, GuardError, Guarded, Wanted};
 use super::{RunError, RunOptions, socket};
 use crate::instrument::Known;
 use crate::setup::{Setup, Source};
@@ -14,6 +14,7 @@ use record::{Column, Columns, Folder};
 use rig::RigFile;
 use rig::driver_for;
 use rig::port::{Place, Port};
+use signal::Severity;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use workload::Keeping;
@@ -159,14 +160,9 @@ pub(super) fn open(bench: &Opening<'_>) -> Result<LiveDevices, RunError> {
     // In the order of the rig's instruments, whose places are the ids.
     ports.sort_by_key(|(id, _)| *id);
     let ports = ports.into_iter().map(|(id, port)| (port, Known::new(&bench.rig.instruments[id]))).collect();
-    let settings = match bench.accelerator {
-        Spec::Nvml(gpu) if !bench.settings.is_none() => {
-            let log = guardian::log_of(bench.log.parent().unwrap_or(Path::new(".")));
-            Some(Guarded::apply(bench.program, gpu, bench.settings, &log)?)
-        }
-        _ => None,
-    };
-    let mut held = Vec::new();
+    let mut notes = Vec::new();
+    let mut say = |severity, message| notes.push(control::Event { severity, kind: "settings", who: "engine".into(), message });
+    let (mut held, mut settings) = (Vec::new(), None);
     let source = match bench.accelerator {
         Spec::Virtual => {
             let ready = &emulator.as_ref().ok_or_else(|| no_emulator("card"))?.ready;
@@ -174,9 +170,40 @@ pub(super) fn open(bench: &Opening<'_>) -> Result<LiveDevices, RunError> {
         }
         real => {
             let devices = real.open_each(Path::new("/"))?;
-            // Nobody else of us may work on them or measure them, and both would be wrong.
-            for board in devices.iter().filter_map(|d| d.identity().board_uuid.as_deref()) {
-                held.push(workload::gpu::hold(board).map_err(workload::Error::Gpu)?);
+            let boards: Vec<String> = devices.iter().filter_map(|d| d.identity().board_uuid.clone()).collect();
+            // Nobody else of us may work on them, measure them or set them, and all would be wrong.
+            for board in &boards {
+                let hold = workload::gpu::hold(board).map_err(workload::Error::Gpu)?;
+                if let Some(caution) = hold.caution() {
+                    say(Severity::Warning, caution.to_owned());
+                }
+                held.push(hold);
+                match guardian::take_up(board) {
+                    Ok(None) => {}
+                    Ok(Some(done)) => say(Severity::Warning, done),
+                    // Who only watches may go on, knowing.
+                    Err(why) if bench.settings.is_none() => say(Severity::Warning, why),
+                    Err(why) => return Err(GuardError::Left(why).into()),
+                }
+            }
+            if let Spec::Nvml(gpu) = real
+                && !bench.settings.is_none()
+            {
+                let log = guardian::log_of(bench.log.parent().unwrap_or(Path::new(".")));
+                let wanted = Wanted {
+                    program: bench.program,
+                    gpu,
+                    uuid: boards.first().ok_or_else(|| GuardError::Guardian("the driver gives no UUID of the card".to_owned()))?,
+                    settings: bench.settings,
+                    log: &log,
+                    tick: Duration::from_secs_f64(bench.dt_s / bench.speed),
+                };
+                let (guarded, caution) = Guarded::apply(&wanted)?;
+                if let Some(caution) = caution {
+                    say(Severity::Warning, caution);
+                }
+                say(Severity::Info, format!("set and read back: {}; put back at the end, by a guardian if need be", bench.settings));
+                settings = Some(guarded);
             }
             let measured: Vec<String> = devices.iter().filter_map(|d| d.identity().uuid.clone()).collect();
             let accelerators =
@@ -196,16 +223,10 @@ pub(super) fn open(bench: &Opening<'_>) -> Result<LiveDevices, RunError> {
             Bench::Real { accelerators, workload: bench.workload.start(&start)? }
         }
     };
-    let made = settings.as_ref().map(|_| control::Event {
-        severity: signal::Severity::Info,
-        kind: "settings",
-        who: "engine".into(),
-        message: format!("set and read back: {}; put back at the end, by a guardian if need be", bench.settings),
-    });
-    let notes = made.into_iter().collect();
     Ok(LiveDevices {
         ports,
         settings,
+        unguarded: None,
         _held: held,
         events,
         source: Some(source),

@@ -1,5 +1,5 @@
 //! What a polling thread gathers of a real accelerator between two ticks: the newest value of every channel with the time it was first seen,
-//! and the mean of the distinct power samples.
+//! and the mean power over the time, each value holding until the next.
 //!
 //! Not here: threads and devices.
 
@@ -22,30 +22,78 @@ struct Seen {
     keeps: Duration,
 }
 
+/// Power over the time since the last tick: a value holds until another one takes its place.
+#[derive(Debug, Default)]
+struct Held {
+    /// The value that holds, since when it is not yet counted, and when it was last confirmed.
+    level: Option<(f64, Instant, Instant)>,
+    /// Counted so far, W s and s.
+    sum: (f64, f64),
+}
+
+/// Seconds from `a` to `b`, less than 0 if it is the other way round.
+fn signed_s(a: Instant, b: Instant) -> f64 {
+    b.saturating_duration_since(a).as_secs_f64() - a.saturating_duration_since(b).as_secs_f64()
+}
+
+impl Held {
+    /// A look at `at` showed `value`; a value that is new is `age` old by the driver's own stamp. That can be before the last tick: the value before it was then
+    /// counted for too long there, and is taken off here.
+    fn see(&mut self, value: f64, at: Instant, age: Option<Duration>) {
+        // What was not confirmed for so long did not hold.
+        let level = self.level.filter(|(_, _, seen)| at.saturating_duration_since(*seen) < FRESH);
+        let Some((before, since, seen)) = level else {
+            self.level = Some((value, at, at));
+            return;
+        };
+        if before == value {
+            self.level = Some((value, since, at));
+            return;
+        }
+        // It was not there at the look before: a stamp that says otherwise (a coarse clock, a stamp of something else) is none.
+        let stamped = age.and_then(|age| at.checked_sub(age)).filter(|stamp| *stamp > seen);
+        let changed = stamped.unwrap_or(at);
+        self.count(before, since, changed);
+        self.level = Some((value, changed, at));
+    }
+
+    fn count(&mut self, watts: f64, from: Instant, to: Instant) {
+        let s = signed_s(from, to);
+        self.sum = (self.sum.0 + watts * s, self.sum.1 + s);
+    }
+
+    /// The mean until `now`, W; `None` where nothing held.
+    fn take(&mut self, now: Instant) -> Option<f64> {
+        let (value, since, seen) = self.level?;
+        if now.saturating_duration_since(seen) >= FRESH {
+            *self = Self::default();
+            return None;
+        }
+        self.count(value, since, now);
+        self.level = Some((value, now, seen));
+        let (joules, s) = std::mem::take(&mut self.sum);
+        Some(if s > 0.0 { joules / s } else { value })
+    }
+}
+
 /// Everything gathered since the last tick.
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
     seen: BTreeMap<Channel, Seen>,
-    /// Sum and number of the distinct power samples.
-    power: (f64, u32),
+    power: Held,
     /// Energy counters of one epoch are comparable; what comes after a reset starts at a new one.
     epoch: u32,
 }
 
 impl Gathered {
-    /// Takes a sample read at `at`. Repeats of the driver's own updates keep the time they were first seen, and count once in the mean.
+    /// Takes a sample read at `at`. Repeats of the driver's own updates keep the time they were first seen.
     pub(super) fn sample(&mut self, at: Instant, sample: &Sample) {
         if sample.energy_epoch != self.epoch {
             self.epoch = sample.energy_epoch;
             self.seen.remove(&Channel::BoardEnergy);
         }
-        let channel = if sample.power_instant_w.is_some() { Channel::InstantPower } else { Channel::AveragePower };
-        let before = self.seen.get(&channel).map(|s| s.value);
-        if let Some(power) = sample.power_instant_w.or(sample.power_w)
-            && before != Some(power)
-        {
-            self.power.0 += power;
-            self.power.1 += 1;
+        if let Some(power) = sample.power_instant_w.or(sample.power_w) {
+            self.power.see(power, at, sample.power_age_s.and_then(|s| Duration::try_from_secs_f64(s).ok()));
         }
         for (channel, value) in sample.readings() {
             self.see(channel, value, at, FRESH);
@@ -71,7 +119,7 @@ impl Gathered {
     /// Readings of this tick; `None` if nothing fresh is there at all. `bench_of` turns a moment into bench seconds.
     pub(super) fn take(&mut self, now: Instant, bench_of: impl Fn(Instant) -> f64) -> Option<Vec<(Channel, Reading)>> {
         let fresh = |s: &Seen| now.saturating_duration_since(s.last) < s.keeps;
-        let (sum, count) = std::mem::take(&mut self.power);
+        let mean = self.power.take(now);
         let mut readings: Vec<(Channel, Reading)> = Vec::new();
         for (channel, seen) in self.seen.iter().filter(|(_, s)| fresh(s)) {
             // Only what the driver updates at its own pace has a first time of its own: the others are as old as the last look.
@@ -79,9 +127,7 @@ impl Gathered {
             readings.push((*channel, Reading::good(seen.value, bench_of(at), Origin::Measured)));
         }
         let newest = [Channel::InstantPower, Channel::AveragePower].iter().find_map(|c| self.seen.get(c).filter(|s| fresh(s)));
-        if let Some(seen) = newest {
-            // A board that draws the same for a whole tick has given no distinct sample, but it was looked at.
-            let mean = if count > 0 { sum / f64::from(count) } else { seen.value };
+        if let Some((seen, mean)) = newest.zip(mean) {
             readings.push((Channel::BoardPower, Reading::good(mean, bench_of(seen.last), Origin::Measured)));
         }
         (!readings.is_empty()).then_some(readings)
@@ -91,13 +137,14 @@ impl Gathered {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn get(readings: &[(Channel, Reading)], channel: Channel) -> Option<(f64, f64)> {
         readings.iter().find(|(c, _)| *c == channel).and_then(|(_, r)| r.value.map(|v| (v, r.at_s)))
     }
 
     #[test]
-    fn repeats_count_once_and_keep_their_time() {
+    fn a_mean_is_over_time_and_repeats_keep_theirs() {
         let start = Instant::now();
         let at = |ms: u64| start + Duration::from_millis(ms);
         let seconds = |t: Instant| t.duration_since(start).as_secs_f64();
@@ -107,7 +154,9 @@ mod tests {
             gathered.sample(at(ms), &sample);
         }
         let readings = gathered.take(at(450), seconds).expect("fresh");
-        assert_eq!(get(&readings, Channel::BoardPower), Some((250.0, 0.4)), "the mean of two updates, not of five looks");
+        let (mean, at_s) = get(&readings, Channel::BoardPower).expect("a mean");
+        // 100 W for 200 ms, then 400 W for 250 ms: neither the mean of five looks nor that of two updates.
+        assert!((mean - (100.0 * 0.2 + 400.0 * 0.25) / 0.45).abs() < 1e-9 && at_s == 0.4, "{mean} {at_s}");
         assert_eq!(get(&readings, Channel::BoardEnergy), Some((40.0, 0.2)), "the tick of the counter");
         assert_eq!(get(&readings, Channel::InstantPower), Some((400.0, 0.2)));
         assert_eq!(get(&readings, Channel::Die), Some((50.0, 0.4)));
@@ -124,6 +173,76 @@ mod tests {
         gathered.sample(start + Duration::from_millis(900), &sample);
         let readings = gathered.take(start + Duration::from_secs(1), |_| 0.0).expect("fresh");
         assert_eq!(get(&readings, Channel::BoardPower), Some((70.0, 0.0)));
+    }
+
+    #[test]
+    fn a_stamp_says_when_it_changed_unless_it_cannot_be() {
+        let start = Instant::now();
+        let at = |ms: u64| start + Duration::from_millis(ms);
+        // Seen at 100 ms: changed at 60 by its stamp; a stamp from before the look that showed the old value is none.
+        for (age_s, expected) in [(Some(0.04), 380.0), (Some(0.2), 300.0), (Some(f64::NAN), 300.0), (None, 300.0)] {
+            let mut gathered = Gathered::default();
+            let sample = |w, power_age_s| Sample { power_instant_w: Some(w), power_age_s, ..Sample::default() };
+            gathered.sample(at(0), &sample(100.0, Some(0.0)));
+            gathered.sample(at(100), &sample(500.0, age_s));
+            let readings = gathered.take(at(200), |_| 0.0).expect("fresh");
+            let mean = get(&readings, Channel::BoardPower).expect("a mean").0;
+            assert!((mean - expected).abs() < 1e-9, "{age_s:?}: {mean}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_seen_is_not_held() {
+        let start = Instant::now();
+        let at = |ms: u64| start + Duration::from_millis(ms);
+        let mut gathered = Gathered::default();
+        let sample = |w| Sample { power_instant_w: Some(w), ..Sample::default() };
+        gathered.sample(at(0), &sample(100.0));
+        gathered.sample(at(5000), &sample(300.0));
+        let readings = gathered.take(at(5500), |_| 0.0).expect("fresh");
+        assert_eq!(get(&readings, Channel::BoardPower).map(|r| r.0), Some(300.0));
+    }
+
+    proptest! {
+        /// Polls every 100 ms of a power that changes once between two of them at most; ticks where they fall. The means times their ticks are the exact integral.
+        #[test]
+        fn means_add_up_to_the_exact_integral(
+            steps in proptest::collection::vec((1_u64..100, 50.0..700.0_f64, any::<bool>()), 2..80),
+            ticks in proptest::collection::vec(1_u64..1400, 1..20),
+        ) {
+            let start = Instant::now();
+            let at = |ms: u64| start + Duration::from_millis(ms);
+            let mut gathered = Gathered::default();
+            let (mut power, mut changed) = (steps[0].1, 0);
+            let (mut exact, mut found, mut begun) = (0.0, 0.0, 0);
+            let mut due: Vec<u64> = ticks.iter().scan(0, |sum, t| { *sum += t; Some(*sum) }).collect();
+            let last = 100 * (steps.len() as u64 - 1);
+            due.retain(|t| *t < last);
+            due.push(last);
+            let mut due = due.into_iter().peekable();
+            for (k, (offset, level, changes)) in steps.iter().enumerate() {
+                let now = 100 * k as u64;
+                if k > 0 {
+                    // Ticks between this poll and the last know nothing of a change in between.
+                    while let Some(tick) = due.next_if(|t| *t < now) {
+                        let mean = get(&gathered.take(at(tick), |_| 0.0).expect("fresh"), Channel::BoardPower).expect("a mean").0;
+                        found += mean * (tick - begun) as f64;
+                        begun = tick;
+                    }
+                    let moment = now - 100 + offset;
+                    if *changes {
+                        exact += power * (moment - changed) as f64;
+                        (power, changed) = (*level, moment);
+                    }
+                }
+                let age = (now - changed) as f64 / 1e3;
+                gathered.sample(at(now), &Sample { power_instant_w: Some(power), power_age_s: Some(age), ..Sample::default() });
+            }
+            exact += power * (last - changed) as f64;
+            let mean = get(&gathered.take(at(last), |_| 0.0).expect("fresh"), Channel::BoardPower).expect("a mean").0;
+            found += mean * (last - begun) as f64;
+            prop_assert!((found - exact).abs() <= 1e-6 * exact, "{found} for {exact}");
+        }
     }
 
     #[test]

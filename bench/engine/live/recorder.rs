@@ -57,9 +57,20 @@ impl Recorder {
         self.put(Message::Event(event))
     }
 
+    /// This process stood still: what waits has not waited for the disk.
+    pub(crate) fn resumed(&self) {
+        *self.reached.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
     fn put(&self, message: Message) -> Result<(), String> {
-        let waiting = self.reached.lock().unwrap_or_else(PoisonError::into_inner).elapsed();
-        if !self.queue.is_empty() && waiting > QUEUE_AGE {
+        let mut reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.queue.is_empty() {
+            // Nothing waits: the next one begins to.
+            *reached = Instant::now();
+        }
+        let waiting = reached.elapsed();
+        drop(reached);
+        if waiting > QUEUE_AGE {
             return Err(format!("the recorder is more than {} s behind: disk too slow?", QUEUE_AGE.as_secs()));
         }
         self.queue.try_send((Instant::now(), message)).map_err(|refused| match refused {

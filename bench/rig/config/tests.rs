@@ -379,14 +379,14 @@ fn a_second_output_has_its_devices_line_identity_and_lease_and_limits_of_its_own
     assert_eq!((tec.current_limit_a(), warm.current_limit_a()), (Some(8.0), Some(2.0)));
     assert_eq!(warm.mecom().unwrap().device_type, Some(1090));
     assert!(tec.mecom().unwrap().several && !read(SOUND).unwrap().instruments[0].mecom().unwrap().several);
-    assert_eq!(rig.refuses_unattended(), [""; 0], "its device's watchdog minds it");
+    assert_eq!(rig.refuses_unattended(now()), [""; 0], "its device's watchdog minds it");
     // A supply without a lease has none for any of its outputs.
     let supply = "[instrument.psu]\ndriver = \"line\"\ndialect = \"scpi-outputs\"\nemulated = true\ncurrent_limit_a = 1.0\n";
     let aux = "[instrument.aux]\noutput_of = \"psu\"\noutput = 3\ncurrent_limit_a = 0.5\n[channel.aux_supply]\ninstrument = \"aux\"\n\
                drives = \"voltage\"\nmin_v = 0.0\nmax_v = 5.0\nsafe = \"off\"\n";
     let rig = read(&format!("{SOUND}{supply}{aux}")).unwrap();
     assert_eq!(rig.lines(), [vec![0], vec![1, 2]]);
-    assert!(rig.refuses_unattended().iter().any(|why| why.contains("aux has no lease")), "{:?}", rig.refuses_unattended());
+    assert!(rig.refuses_unattended(now()).iter().any(|why| why.contains("aux has no lease")), "{:?}", rig.refuses_unattended(now()));
 }
 
 #[test]

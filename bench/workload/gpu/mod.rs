@@ -20,7 +20,7 @@ mod weights;
 mod tests;
 
 pub use driver::{Card, cards};
-pub use lock::{Hold, hold};
+pub use lock::{FOLDER_VARIABLE, Hold, beside, hold};
 pub(crate) use plan::MOST_SEQUENCES;
 pub use plan::{Choice, Number, Plan};
 pub(crate) use start::{Gpu, usable};

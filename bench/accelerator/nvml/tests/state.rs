@@ -80,10 +80,26 @@ fn margins_come_from_tlimit_where_there_are_no_thresholds() {
     assert_eq!(bench.card().sample().expect("a sample").die_margin_k, Some(87.0 - 63.0));
     bench.write("gpu0.tlimit", "1");
     let mut card = bench.card();
-    // T.Limit is 83 - 63 = 20 K, and the slowdown comes 4 K later.
+    // The margin is 83 - 63 = 20 K; that the slowdown may come 4 K later is not counted on.
     let sample = card.sample().expect("a sample");
-    assert_eq!((sample.die_margin_k, sample.memory_margin_k), (Some(24.0), None));
+    assert_eq!((sample.die_margin_k, sample.memory_margin_k), (Some(20.0), None));
+    let facts = &card.identity().facts;
+    for (name, raw) in [("slowdown", "-4 K against T.Limit"), ("T.Limit", "20 K when it was opened")] {
+        assert!(facts.contains(&(name.to_owned(), raw.to_owned())), "{facts:?}");
+    }
     assert!(card.identity().facts.contains(&("shutdown".to_owned(), "-8 K against T.Limit".to_owned())), "{:?}", card.identity().facts);
+}
+
+/// Whichever way a board counts, it slows down at 87 degrees or later than we say.
+#[test]
+fn a_margin_is_never_more_than_there_is() {
+    let Some(bench) = Bench::new(&[CONSTANT]) else { return };
+    for (counts, slowdown, expected) in [("1", "-4", 20.0), ("2", "-4", 24.0), ("1", "0", 20.0), ("2", "2", 22.0)] {
+        bench.write("gpu0.tlimit", counts);
+        bench.write("gpu0.tlimit_slowdown", slowdown);
+        let margin = bench.card().sample().expect("a sample").die_margin_k.expect("a margin");
+        assert!(margin == expected && margin <= 87.0 - 63.0, "{counts} {slowdown}: {margin}");
+    }
 }
 
 #[test]
