@@ -204,7 +204,7 @@ mod tests {
     fn the_virtual_card_is_not_opened_here() {
         assert!(matches!(Spec::Virtual.open(Path::new("/")), Err(Error::Virtual)));
         let why = Spec::Several(vec![Gpu::Index(0), Gpu::Index(1)]).open(Path::new("/")).err().expect("one at a time").to_string();
-        assert!(why.contains("nvml:0,1") && why.contains("one at a time"), "{why}");
+        assert!(why.contains("nvml:0,1") && why.contains("one device at a time"), "{why}");
     }
 
     proptest! {

@@ -105,7 +105,7 @@ fn work_that_is_away_says_so() {
         }
     }
     put(&mut app, Place::Away, 0.0);
-    assert!(text(&app, 40, 12).contains("work away"), "{}", text(&app, 40, 12));
+    assert!(text(&app, 40, 12).contains("work ‖ away"), "{}", text(&app, 40, 12));
 }
 
 #[test]

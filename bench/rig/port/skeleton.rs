@@ -66,8 +66,11 @@ fn instrument(place: &Place, found: &Answered) -> String {
         }
         Tongue::Line => {
             let _ = write!(text, "driver = \"line\"\ndialect = \"{}\"\n{where_it_is}", found.question.whom);
-            text += &quoted("serial_number", &found.serial_number);
             let dialect = spoken(found);
+            // Of a device that tells none, what was found is none.
+            if dialect.as_ref().is_some_and(|d| d.identify.tells("serial")) {
+                text += &quoted("serial_number", &found.serial_number);
+            }
             for name in dialect.iter().flat_map(|d| d.parameters().0) {
                 let value = match name {
                     "lease_s" => "5.0              # output off after so much silence, at least 2",

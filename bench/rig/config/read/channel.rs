@@ -219,7 +219,7 @@ fn take_at_its_word(section: &Section<'_>, rule: &mut ChannelRule, instrument: &
         for key in ["full_isc_a", "full_voc_v", "imp_frac", "vmp_frac", "voltage_frac_k"] {
             let _ = section.optional_number(key, ANY);
         }
-        rule.drive = switched.then(|| Drive { role: rule.role, level: None, safe: rule.safe, sun: None });
+        rule.drive = switched.then_some(Drive { role: rule.role, level: None, safe: rule.safe, sun: None });
         instrument.drive = instrument.drive.take().or_else(|| rule.drive.clone());
     }
 }

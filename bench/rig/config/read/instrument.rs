@@ -74,7 +74,8 @@ pub(super) fn output(name: String, section: &Section<'_>, device: &Instrument) -
             let (address, several, device_type, serial_number) = (first.address, true, first.device_type, first.serial_number);
             DriverKind::Mecom(MecomSettings { address, output, several, device_type, serial_number, ..own })
         }
-        DriverKind::Line(first) if first.dialect.numbers_outputs() => {
+        // A dialect that could not be had is one problem already.
+        DriverKind::Line(first) if first.dialect.numbers_outputs() || device.is_unspoken() => {
             let own = line_limits(section, &first.dialect);
             let output = section.integer("output", 1..=99) as u8;
             let (dialect, address, model) = (Arc::clone(&first.dialect), first.address, first.model.clone());
@@ -84,6 +85,7 @@ pub(super) fn output(name: String, section: &Section<'_>, device: &Instrument) -
                 output,
                 model,
                 serial_number: first.serial_number.clone(),
+                firmware: first.firmware.clone(),
                 lease_s: first.lease_s,
                 ..own
             })

@@ -20,7 +20,7 @@ fn mecom(query: &Query, bytes: &[u8]) -> Option<Answer> {
     query.answer(&decoder.pop()?).ok()
 }
 
-/// The number that a MeCom device answers with.
+/// The number that a `MeCom` device answers with.
 pub(super) fn mecom_number(query: &Query, bytes: &[u8]) -> Option<u32> {
     if let Some(Answer::Bits(bits)) = mecom(query, bytes) { Some(bits) } else { None }
 }
