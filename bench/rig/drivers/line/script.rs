@@ -214,8 +214,9 @@ impl Writer<'_> {
                 steps.extend(self.error());
             }
             Job::Poll(tick) => {
-                steps.extend(self.watch(tick, given));
+                // What is measured comes first: the rest may take its time.
                 steps.extend(self.measurements(Some(tick)));
+                steps.extend(self.watch(tick, given));
                 steps.extend(self.look());
                 steps.extend(self.error());
             }
