@@ -30,13 +30,13 @@ impl fmt::Display for Plan {
     }
 }
 
-/// Bytes that a plan needs: weights once, keys and values for each sequence (and one more, for checks) of each thread.
+/// Bytes that a plan needs: weights once, keys and values for each sequence of each thread.
 fn needed(config: &Config, plan: &Plan) -> u64 {
     if plan.task == Task::Train {
-        // Weights, gradient and two means for each thread, and the weights they begin with.
-        return (4 * config.parameters() * (4 * plan.threads + 1)) as u64;
+        // Weights, gradient, two means and the weights of a check for each thread, and the weights they begin with.
+        return (4 * config.parameters() * (5 * plan.threads + 1)) as u64;
     }
-    let sequences = plan.threads * (plan.model.batch(config) + 1);
+    let sequences = plan.threads * plan.model.batch(config);
     (4 * config.parameters() + sequences * config.sequence_bytes()) as u64
 }
 
@@ -91,12 +91,12 @@ pub fn start_leased(plan: &Plan, seed: u64, lease: Duration) -> Result<Worker, E
             match ready {
                 Ok((weights, _)) if plan.task == Task::Train => {
                     let mut trainer = Trainer::new((**weights).clone(), own_seed);
-                    hand.work(Pace::new(seed), || trainer.step());
+                    hand.work(Pace::new(seed), &mut trainer);
                 }
                 Ok((weights, known)) => {
                     let mut generator = Generator::with(Arc::clone(weights), batch, Sampling::Seeded, own_seed, plan.task);
                     generator.check_against(Arc::clone(known));
-                    hand.work(Pace::new(seed), || generator.step());
+                    hand.work(Pace::new(seed), &mut generator);
                 }
                 Err(why) => hand.fail(why.clone()),
             }

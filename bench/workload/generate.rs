@@ -12,11 +12,9 @@ use thiserror::Error;
 
 mod checkpoint;
 mod known;
+mod watch;
 
 pub use known::Known;
-
-/// Steps from one check of the answers to the next.
-const CHECK_STEPS: u64 = 256;
 
 /// How the next token is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +88,12 @@ pub enum Wrong {
         /// What is allowed.
         allowed: f64,
     },
+    /// A token that its own logits do not give.
+    #[error("token {token} was chosen, which the model's own output does not give: this machine computes wrongly")]
+    Chosen {
+        /// Which.
+        token: u32,
+    },
     /// The machine that computes refuses.
     #[error("{0}")]
     Machine(String),
@@ -111,12 +115,22 @@ struct Sequence {
     next: u32,
     /// It starts anew at this length. The first time earlier, so that the sequences of a batch do not end together and the rate is even.
     ends_at: usize,
+    /// It follows the known text, and what came of that so far.
+    passage: Option<known::Passage>,
 }
 
 impl Sequence {
     fn ask(&mut self, task: Task, c: &Config) {
         self.prompt = (0..task.prompt(c.context)).map(|_| below(&mut self.rng, c.vocabulary)).collect();
         self.prompt.reverse();
+        self.passage = None;
+    }
+
+    /// In prefill a sequence is complete with its prompt.
+    fn end_with_prompt(&mut self, task: Task) {
+        if task == Task::Prefill {
+            self.ends_at = self.prompt.len();
+        }
     }
 }
 
@@ -127,8 +141,7 @@ pub struct Generator {
     sampling: Sampling,
     task: Task,
     sequences: Vec<Sequence>,
-    known: Option<Arc<Known>>,
-    steps: u64,
+    watch: Option<watch::Watch>,
 }
 
 impl Generator {
@@ -139,11 +152,10 @@ impl Generator {
 
     /// As [`Generator::new`], with another task.
     pub fn with(weights: Arc<Weights>, batch: usize, sampling: Sampling, seed: u64, task: Task) -> Self {
-        // One more sequence, for checks.
-        Self::on(Box::new(Decoder::new(weights, batch + 1)), batch, sampling, seed, task)
+        Self::on(Box::new(Decoder::new(weights, batch)), batch, sampling, seed, task)
     }
 
-    /// As [`Generator::with`], on an engine of `batch` sequences and one more, for checks.
+    /// As [`Generator::with`], on an engine of `batch` sequences.
     pub fn on(engine: Box<dyn Engine>, batch: usize, sampling: Sampling, seed: u64, task: Task) -> Self {
         let c = *engine.config();
         let prompt = task.prompt(c.context);
@@ -156,27 +168,12 @@ impl Generator {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
             rng.set_stream(i as u64);
             let ends_at = ends.start + (ends.end - ends.start) * (batch - i) / batch;
-            let mut sequence = Sequence { rng, prompt: Vec::new(), next: 0, ends_at };
+            let mut sequence = Sequence { rng, prompt: Vec::new(), next: 0, ends_at, passage: None };
             sequence.ask(task, &c);
             sequence
         });
         let sequences = sequences.collect();
-        Self { engine, sampling, task, sequences, known: None, steps: 0 }
-    }
-
-    /// From now on, and every so many steps, an answer is checked against the reference.
-    pub fn check_against(&mut self, known: Arc<Known>) {
-        (self.known, self.steps) = (Some(known), 0);
-    }
-
-    /// Checks an answer now, with the same code and in the same memory as the work.
-    fn check(&mut self, known: &Known) -> Result<(), Wrong> {
-        let spare = self.sequences.len();
-        self.engine.restart(spare);
-        let share = known.share(&self.engine.logits(&[(spare, &known.prompt)])?);
-        let allowed = self.engine.tolerance();
-        // What is not a number is no small distance either.
-        if share <= allowed { Ok(()) } else { Err(Wrong::Different { share, allowed }) }
+        Self { engine, sampling, task, sequences, watch: None }
     }
 
     /// What the next step takes into each sequence: one token, or a piece of its prompt where there is room for it.
@@ -202,12 +199,6 @@ impl Generator {
 
     /// One step further in every sequence that there is room for.
     pub fn step(&mut self) -> Result<Done, Wrong> {
-        if self.steps.is_multiple_of(CHECK_STEPS)
-            && let Some(known) = self.known.clone()
-        {
-            self.check(&known)?;
-        }
-        self.steps += 1;
         let c = *self.engine.config();
         let answering: Vec<bool> = self.sequences.iter().map(|s| s.prompt.is_empty()).collect();
         let plan = self.plan();
@@ -223,19 +214,26 @@ impl Generator {
         let draws: Vec<Draw> = draws.collect();
         let chosen = self.engine.choose(&feed, &draws)?;
         let mut done = Done::default();
-        for ((i, tokens), chosen) in plan.iter().zip(chosen) {
+        let mut choices = Vec::new();
+        for (at, ((i, tokens), chosen)) in plan.iter().zip(chosen).enumerate() {
             let sequence = &mut self.sequences[*i];
             done.input += if answering[*i] { 0 } else { tokens.len() };
             if sequence.prompt.is_empty() {
                 done.output += 1;
                 sequence.next = chosen;
+                choices.push(watch::Choice { at, sequence: *i, draw: draws[at], chosen });
             }
         }
-        for (i, sequence) in self.sequences.iter_mut().enumerate() {
+        self.look(done, &choices)?;
+        for i in 0..self.sequences.len() {
+            let sequence = &mut self.sequences[i];
             if sequence.prompt.is_empty() && self.engine.length(i) >= sequence.ends_at {
                 self.engine.restart(i);
-                sequence.ends_at = if self.task == Task::Prefill { sequence.ends_at } else { c.context };
                 sequence.ask(self.task, &c);
+                self.turn_to_watch(i);
+                let sequence = &mut self.sequences[i];
+                sequence.ends_at = c.context;
+                sequence.end_with_prompt(self.task);
             }
         }
         Ok(done)

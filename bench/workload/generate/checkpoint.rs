@@ -48,6 +48,7 @@ impl Generator {
                 if n <= most as u64 { Ok(n as usize) } else { Err(other("a number is out of range")) }
             };
             (s.next, s.ends_at) = (number(c.vocabulary - 1)? as u32, number(c.context)?);
+            s.passage = None;
             let left = number(c.context)?;
             s.prompt.clear();
             for _ in 0..left {

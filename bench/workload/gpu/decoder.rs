@@ -280,7 +280,7 @@ impl Decoder {
         self.norm(&r.normed, &r.x, &layer.norm_forward, Arg::Null, rows as u32)?;
         self.linear(&r.normed, &layer.gate_up, &r.gate_up, rows, false)?;
         let args = [Arg::At(&r.gated, 0), Arg::At(&r.gate_up, 0), Arg::U32(c.hidden as u32)];
-        self.device.launch(&self.weights.number.kernel("gate"), [c.hidden.div_ceil(256) as u32, rows as u32, 1], 256, &args)?;
+        self.device.launch(&self.weights.number.kernel("gate"), [c.hidden.div_ceil(8 * 256) as u32, rows as u32, 1], 256, &args)?;
         self.linear(&r.gated, &layer.down, &r.x, rows, true)
     }
 
@@ -352,6 +352,11 @@ impl Engine for Decoder {
             *next = if *draw == Draw::Nothing { 0 } else { *next };
         }
         Ok(next)
+    }
+
+    fn row(&mut self, n: usize) -> Result<Vec<f32>, Wrong> {
+        let vocabulary = self.weights.config.vocabulary;
+        Ok(self.room.logits.read(4 * n * vocabulary, vocabulary)?)
     }
 
     fn save(&mut self, out: &mut dyn Write) -> io::Result<()> {

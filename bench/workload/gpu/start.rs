@@ -14,6 +14,7 @@ use crate::generate::{Generator, Known, Sampling, Task};
 use crate::model::Model;
 use crate::pace::Pace;
 use crate::reference::Source;
+use crate::train::Lesson;
 use crate::transformer::Config;
 use crate::worker::{Hand, Worker};
 use crate::{Error, LEASE};
@@ -94,17 +95,17 @@ fn work(hand: &Hand, plan: &Plan, config: Config, seed: u64, card: &Card, held: 
     if plan.task == Task::Train {
         let length = config.context;
         let mut trainer = Trainer::new(&device, products, config, plan.number, from, plan.sequences(), length, seed).map_err(fault)?;
-        trainer.check(&source).map_err(|e| e.to_string())?;
+        trainer.check_against(Lesson::of(&source.whole(), length, seed));
         drop(loaded);
-        hand.work(Pace::new(seed), || trainer.step());
+        hand.work(Pace::new(seed), &mut trainer);
     } else {
         let weights = Weights::make(&device, config, plan.number, from).map_err(fault)?;
         let sequences = plan.sequences();
-        let decoder = Decoder::new(&device, products, weights, sequences + 1, plan.chunk(&config)).map_err(fault)?;
+        let decoder = Decoder::new(&device, products, weights, sequences, plan.chunk(&config)).map_err(fault)?;
         let mut generator = Generator::on(Box::new(decoder), sequences, Sampling::Seeded, seed, plan.task);
         generator.check_against(Arc::new(Known::from(&source, seed)));
         drop(loaded);
-        hand.work(Pace::new(seed), || generator.step());
+        hand.work(Pace::new(seed), &mut generator);
     }
     // Not before the card's memory is given back.
     drop(held);
@@ -116,7 +117,7 @@ fn fits(plan: &Plan, config: &Config, free: u64) -> Result<(), Fault> {
     let needed = if plan.task == Task::Train {
         Trainer::bytes(config, plan.number, plan.sequences(), config.context)
     } else {
-        let sequences = plan.sequences() + 1;
+        let sequences = plan.sequences();
         Weights::bytes(config, plan.number) + Decoder::bytes(config, plan.number, sequences, plan.chunk(config))
     };
     let needed = needed as u64;

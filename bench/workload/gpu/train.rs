@@ -7,16 +7,25 @@ use super::Fault;
 use super::driver::{Arg, Buffer, Device};
 use super::plan::Number;
 use super::product::{Part, Product, Products, Side};
-use super::weights::{From, Layer, Matrix, Weights};
+use super::weights::{From, Layer, Matrix, Weights, place};
 use crate::decoder::rotary;
 use crate::generate::{Done, Wrong};
 use crate::reference::Source;
-use crate::train::{Progress, Text, known_loss};
+use crate::train::{Lesson, Progress, RATE, Text, UPDATE, known_loss};
 use crate::transformer::Config;
+use crate::worker::Work;
 use std::rc::Rc;
 
-/// Length of a text whose loss is checked.
-const CHECKED: usize = 4;
+/// Most weights times tokens of which the host computes a loss at the end, in some seconds.
+const CLOSING: usize = 20_000_000_000;
+
+/// How far a part of the gradient may be from the host's, in tolerances of an answer: it went through the net twice.
+const GRADIENT_SHARE: f64 = 4.0;
+
+fn apart(share: f64, allowed: f64) -> Result<(), Wrong> {
+    // What is not a number is no small distance either.
+    if share <= allowed { Ok(()) } else { Err(Wrong::Different { share, allowed }) }
+}
 
 /// What the forward pass of a layer keeps for the way back.
 #[derive(Debug)]
@@ -69,6 +78,23 @@ pub(super) struct Trainer {
     progress: Progress,
     batch: usize,
     length: usize,
+    /// What the first step is held against.
+    known: Option<Lesson>,
+    unchecked: Done,
+}
+
+impl Work for Trainer {
+    fn step(&mut self) -> Result<Done, Wrong> {
+        Self::step(self)
+    }
+
+    fn close(&mut self) -> Result<(), Wrong> {
+        Self::close(self)
+    }
+
+    fn unchecked(&self) -> Done {
+        self.unchecked
+    }
 }
 
 impl Trainer {
@@ -151,6 +177,8 @@ impl Trainer {
             progress,
             batch,
             length,
+            known: None,
+            unchecked: Done::default(),
         })
     }
 
@@ -164,25 +192,93 @@ impl Trainer {
         c.parameters() * (2 * of + master + 8) + rows * of * (c.layers * layer + ends) + 4 * rows * c.vocabulary
     }
 
-    /// One step: `Done::output` is the tokens that were learned from.
+    /// One step: `Done::output` is the tokens that were learned from. The first is the known lesson, if there is one.
     pub(super) fn step(&mut self) -> Result<Done, Wrong> {
-        let texts: Vec<Vec<u32>> = (0..self.batch).map(|_| self.text.walk(self.length)).collect();
+        let known = self.known.take();
+        let texts: Vec<Vec<u32>> = match &known {
+            // The same text in every place: the mean over texts, loss and gradient, is that of one.
+            Some(lesson) => vec![lesson.text.clone(); self.batch],
+            None => (0..self.batch).map(|_| self.text.walk(self.length)).collect(),
+        };
         let loss = self.learn(&texts)?;
         if !loss.is_finite() {
             return Err(Wrong::NotFinite);
         }
+        let tokens = self.batch * (texts[0].len() - 1);
+        if let Some(lesson) = &known {
+            self.losses(lesson.loss, self.batch)?;
+            self.gradient_is(lesson)?;
+        }
+        let before = known.as_ref().map(|lesson| self.watched(lesson)).transpose()?;
         self.update()?;
+        if let (Some(lesson), Some(before)) = (&known, before) {
+            for ((before, after), (_, by)) in before.iter().zip(self.watched(lesson)?).zip(&lesson.moved) {
+                apart(f64::from((after - before - by).abs() / RATE), UPDATE)?;
+            }
+        }
         self.progress.took(loss)?;
-        Ok(Done { input: 0, output: self.batch * self.length })
+        self.unchecked.output += tokens;
+        if known.is_some() {
+            self.unchecked = Done::default();
+        }
+        Ok(Done { input: 0, output: tokens })
     }
 
-    /// Compares a loss with the reference's.
-    pub(super) fn check(&mut self, source: &Source<'_>) -> Result<(), Wrong> {
-        let text = self.text.walk(CHECKED.min(self.length));
-        let ours = self.learn(std::slice::from_ref(&text))?;
-        let share = (ours / known_loss(source, &text) - 1.0).abs();
+    /// The first step, which must be the next, is held against this.
+    pub(super) fn check_against(&mut self, lesson: Lesson) {
+        self.known = Some(lesson);
+    }
+
+    /// The last check: loss of a text in every place, by the weights as they have become, which are read back. Where that would take the host longer than anybody waits,
+    /// nothing is checked, and what is unchecked stays so.
+    fn close(&mut self) -> Result<(), Wrong> {
+        let c = self.weights.config;
+        if self.unchecked == Done::default() || c.parameters() * self.length > CLOSING {
+            return Ok(());
+        }
+        let text = self.text.walk(self.length);
+        self.learn(&vec![text.clone(); self.batch])?;
+        let held = self.weights.held()?;
+        self.losses(known_loss(&Source::held(&held), &text), self.batch)?;
+        self.unchecked = Done::default();
+        Ok(())
+    }
+
+    /// Holds the loss of each of the texts that were learned last against what it must be.
+    fn losses(&self, known: f64, texts: usize) -> Result<(), Wrong> {
         let allowed = self.weights.number.tolerance();
-        if share <= allowed { Ok(()) } else { Err(Wrong::Different { share, allowed }) }
+        let length = self.length;
+        let losses: Vec<f32> = self.room.loss.read(0, texts * length)?;
+        for losses in losses.chunks_exact(length) {
+            let ours = losses.iter().map(|l| f64::from(*l)).sum::<f64>() / length as f64;
+            apart((ours / known - 1.0).abs(), allowed)?;
+        }
+        Ok(())
+    }
+
+    /// Holds the gradient, part by part, against the lesson's: its direction, and its size.
+    fn gradient_is(&self, lesson: &Lesson) -> Result<(), Wrong> {
+        let allowed = GRADIENT_SHARE * self.weights.number.tolerance();
+        for (known, got) in lesson.gradient.iter().zip(self.gradient.read()) {
+            let (mut off, mut along, mut all) = (0.0, 0.0, 0.0);
+            for (got, known) in got?.into_iter().zip(known) {
+                let (got, known) = (f64::from(got), f64::from(*known));
+                off += (got - known).powi(2);
+                along += got * known;
+                all += known * known;
+            }
+            let all = all.max(f64::MIN_POSITIVE);
+            apart((off / all).sqrt(), allowed)?;
+            apart((along / all - 1.0).abs(), allowed / 2.0)?;
+        }
+        Ok(())
+    }
+
+    /// Some of the weights that are updated, one a part, at the lesson's places.
+    fn watched(&self, lesson: &Lesson) -> Result<Vec<f32>, Fault> {
+        let master = self.master.as_ref().unwrap_or(&self.weights);
+        let places = master.places();
+        lesson.moved.iter().zip(places).map(|((i, _), (buffer, turned))| Ok(buffer.read(4 * place(*i, turned), 1)?[0])).collect()
     }
 
     #[cfg(test)]
@@ -397,7 +493,7 @@ impl Trainer {
         self.norm(&kept.normed_forward, &r.x, &layer.norm_forward, rows)?;
         self.ahead(&kept.normed_forward, &layer.gate_up, &kept.gate_up, rows, false)?;
         let args = [Arg::At(&kept.gated, 0), Arg::At(&kept.gate_up, 0), Arg::U32(c.hidden as u32)];
-        self.device.launch(&self.kernel("gate"), [c.hidden.div_ceil(256) as u32, rows as u32, 1], 256, &args)?;
+        self.device.launch(&self.kernel("gate"), [c.hidden.div_ceil(8 * 256) as u32, rows as u32, 1], 256, &args)?;
         self.ahead(&kept.gated, &layer.down, &r.x, rows, true)
     }
 
