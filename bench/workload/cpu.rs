@@ -5,6 +5,7 @@
 use crate::generate::{Generator, Known, Sampling, Task};
 use crate::model::Model;
 use crate::pace::Pace;
+use crate::reference::Source;
 use crate::train::Trainer;
 use crate::transformer::Config;
 use crate::worker::Worker;
@@ -85,8 +86,10 @@ pub fn start_leased(plan: &Plan, seed: u64, lease: Duration) -> Result<Worker, E
         worker.spawn(format!("work-{index}"), move |hand| {
             let ready = weights.get_or_init(|| {
                 let weights = plan.model.weights(c, seed)?;
-                let known = Known::of(&weights, seed);
-                Ok::<_, String>((Arc::new(weights), Arc::new(known)))
+                let source = if matches!(plan.model, Model::Preset(_)) { Source::random(c, seed) } else { Source::held(&weights) };
+                // In training the first step has its own.
+                let known = (plan.task != Task::Train).then(|| Arc::new(Known::kept(&source, seed)));
+                Ok::<_, String>((Arc::new(weights), known))
             });
             match ready {
                 Ok((weights, _)) if plan.task == Task::Train => {
@@ -95,7 +98,7 @@ pub fn start_leased(plan: &Plan, seed: u64, lease: Duration) -> Result<Worker, E
                 }
                 Ok((weights, known)) => {
                     let mut generator = Generator::with(Arc::clone(weights), batch, Sampling::Seeded, own_seed, plan.task);
-                    generator.check_against(Arc::clone(known));
+                    known.iter().for_each(|known| generator.check_against(Arc::clone(known)));
                     hand.work(Pace::new(seed), &mut generator);
                 }
                 Err(why) => hand.fail(why.clone()),

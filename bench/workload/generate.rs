@@ -11,6 +11,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 mod checkpoint;
+mod kept;
 mod known;
 mod watch;
 

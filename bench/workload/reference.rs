@@ -40,6 +40,11 @@ impl<'a> Source<'a> {
         &self.config
     }
 
+    /// In words what the weights are, where a seed tells it.
+    pub(crate) fn named(&self) -> Option<String> {
+        self.weights.is_none().then(|| format!("{:?}, seed {}, rounded to bf16: {}", self.config, self.seed, self.rounded))
+    }
+
     /// The weights themselves, as they are computed with.
     pub(crate) fn whole(&self) -> Weights {
         let layers = (0..self.config.layers).map(|n| self.layer(n).into_owned()).collect();

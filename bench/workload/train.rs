@@ -316,7 +316,6 @@ pub(crate) struct Lesson {
 }
 
 impl Lesson {
-    /// A walk of `length` tokens on `weights`, which learn from it as they are computed with; `kept` are those that are updated.
     /// A walk of `length` tokens, learned on these weights.
     pub(crate) fn of(weights: &Weights, length: usize, seed: u64) -> Self {
         let text = Text::new(weights.config.vocabulary, !seed).walk(length);

@@ -178,7 +178,16 @@ impl Hand {
 impl Worker {
     /// No thread yet.
     pub(crate) fn new(lease: Duration, description: String) -> Self {
-        let control = Control { duty: 0.0, renewed_s: 0.0, stop: false, conclude: false, running: 0, failure: None, description, remarks: Vec::new() };
+        let control = Control {
+            duty: 0.0,
+            renewed_s: 0.0,
+            stop: false,
+            conclude: false,
+            running: 0,
+            failure: None,
+            description,
+            remarks: Vec::new(),
+        };
         let shared = Shared {
             started: Instant::now(),
             lease_s: lease.as_secs_f64(),

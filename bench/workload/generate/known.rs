@@ -28,7 +28,7 @@ const SIZE: (f64, usize) = (0.1, 4);
 pub struct Known {
     pub(super) text: Vec<u32>,
     /// Lengths, ascending, and the logits that follow.
-    marks: Vec<(usize, Vec<f32>)>,
+    pub(super) marks: Vec<(usize, Vec<f32>)>,
 }
 
 /// Answers of one passage through a known text, against the reference's.
@@ -54,13 +54,13 @@ impl Known {
         Self { text, marks: lengths.into_iter().zip(logits.into_iter().map(narrow)).collect() }
     }
 
-    fn text(c: &Config, seed: u64) -> Vec<u32> {
+    pub(super) fn text(c: &Config, seed: u64) -> Vec<u32> {
         let mut rng = ChaCha8Rng::seed_from_u64(!seed);
         (0..LONGEST.min(c.context)).map(|_| below(&mut rng, c.vocabulary)).collect()
     }
 
     /// Where answers are known: every task's prompt ends at one of them, or at the end.
-    fn lengths(c: &Config) -> Vec<usize> {
+    pub(super) fn lengths(c: &Config) -> Vec<usize> {
         let longest = LONGEST.min(c.context);
         let ends = [c.context / 4, c.context - 1, longest];
         let mut all: Vec<usize> = MARKS.into_iter().chain(ends).filter(|n| (1..=longest).contains(n)).collect();

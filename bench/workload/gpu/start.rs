@@ -103,7 +103,7 @@ fn work(hand: &Hand, plan: &Plan, config: Config, seed: u64, card: &Card, held: 
         let sequences = plan.sequences();
         let decoder = Decoder::new(&device, products, weights, sequences, plan.chunk(&config)).map_err(fault)?;
         let mut generator = Generator::on(Box::new(decoder), sequences, Sampling::Seeded, seed, plan.task);
-        generator.check_against(Arc::new(Known::from(&source, seed)));
+        generator.check_against(Arc::new(Known::kept(&source, seed)));
         drop(loaded);
         hand.work(Pace::new(seed), &mut generator);
     }

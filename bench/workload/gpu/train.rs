@@ -278,7 +278,7 @@ impl Trainer {
     fn watched(&self, lesson: &Lesson) -> Result<Vec<f32>, Fault> {
         let master = self.master.as_ref().unwrap_or(&self.weights);
         let places = master.places();
-        lesson.moved.iter().zip(places).map(|((i, _), (buffer, turned))| Ok(buffer.read(4 * place(*i, turned), 1)?[0])).collect()
+        lesson.moved.iter().zip(places).map(|((i, _), (buffer, turned))| Ok(buffer.read::<f32>(4 * place(*i, turned), 1)?[0])).collect()
     }
 
     #[cfg(test)]

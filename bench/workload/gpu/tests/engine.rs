@@ -86,7 +86,9 @@ fn logits_are_the_reference_ones_in_all_numbers() {
 fn sound_work_passes_its_checks_and_other_weights_do_not() {
     let Some(device) = device() else { return };
     let mut host = transformer::Weights::random(SHAPE, 3);
-    for (number, task) in [(Number::F32, Task::Decode), (Number::Bf16, Task::Decode), (Number::Bf16, Task::Mixed), (Number::Fp8, Task::Prefill)] {
+    for (number, task) in
+        [(Number::F32, Task::Decode), (Number::Bf16, Task::Decode), (Number::Bf16, Task::Mixed), (Number::Fp8, Task::Prefill)]
+    {
         let known = Arc::new(Known::from(&Source::random(SHAPE, 3).rounded(number != Number::F32), 3));
         let mut sound = Generator::on(Box::new(on_card(&device, SHAPE, number, From::Seed(3), false, 2)), 2, Sampling::Seeded, 3, task);
         sound.check_against(Arc::clone(&known));

@@ -1,16 +1,16 @@
 //! Gradients and losses against the host's trainer, which is held against differences of the reference.
 
 use super::device;
+use crate::generate::{Done, Wrong};
 use crate::gpu::driver::Device;
 use crate::gpu::plan::Number;
 use crate::gpu::product::Products;
 use crate::gpu::train::Trainer;
 use crate::gpu::weights::From;
 use crate::reference::Source;
-use crate::generate::{Done, Wrong};
 use crate::train::{self, Lesson};
-use crate::worker::Work;
 use crate::transformer::{Config, Weights};
+use crate::worker::Work;
 use std::rc::Rc;
 
 const SHAPE: Config =
