@@ -49,7 +49,7 @@ impl Generator {
             sequence.follow(&known, prompt);
             sequence.end_with_prompt(self.task);
         }
-        let rng = ChaCha8Rng::seed_from_u64(known.text.iter().fold(0, |all, t| all * 31 + u64::from(*t)));
+        let rng = ChaCha8Rng::seed_from_u64(known.text.iter().fold(0, |all: u64, t| all.wrapping_mul(31).wrapping_add(u64::from(*t))));
         self.watch = Some(Watch { known, rng, rest: REST.0, unchecked: Done::default() });
     }
 
