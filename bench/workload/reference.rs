@@ -52,7 +52,7 @@ impl<'a> Source<'a> {
         Weights { config: self.config, embedding, layers, norm, head }
     }
 
-    fn layer(&self, n: usize) -> Cow<'a, Layer> {
+    pub(crate) fn layer(&self, n: usize) -> Cow<'a, Layer> {
         let mut layer =
             self.weights.map_or_else(|| Cow::Owned(Uniform::new(self.seed).layer(self.config, n)), |w| Cow::Borrowed(&w.layers[n]));
         if self.rounded {

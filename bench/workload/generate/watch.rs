@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use std::sync::Arc;
 
-/// Fewest steps between the end of one passage and the beginning of the next, and how many more there may be: by chance, so that no member is left out for good.
+/// Fewest steps between the end of one passage and the beginning of the next, and how many more there may be.
 const REST: (u64, usize) = (32, 64);
 
 /// The known text and the state of its being watched.
@@ -20,6 +20,8 @@ pub(super) struct Watch {
     rng: ChaCha8Rng,
     /// Steps until another may begin.
     rest: u64,
+    /// Whose turn it is, by chance: whoever happens to begin anew first would always be one of the same few.
+    next: usize,
     /// Done since an answer was last found right.
     unchecked: Done,
 }
@@ -49,8 +51,9 @@ impl Generator {
             sequence.follow(&known, prompt);
             sequence.end_with_prompt(self.task);
         }
-        let rng = ChaCha8Rng::seed_from_u64(known.text.iter().fold(0, |all: u64, t| all.wrapping_mul(31).wrapping_add(u64::from(*t))));
-        self.watch = Some(Watch { known, rng, rest: REST.0, unchecked: Done::default() });
+        let mut rng = ChaCha8Rng::seed_from_u64(known.text.iter().fold(0, |all: u64, t| all.wrapping_mul(31).wrapping_add(u64::from(*t))));
+        let next = below(&mut rng, self.sequences.len()) as usize;
+        self.watch = Some(Watch { known, rng, rest: REST.0, next, unchecked: Done::default() });
     }
 
     /// Done since an answer was last found right: not known to be right. All of it, where nothing is checked, is not told here.
@@ -64,6 +67,7 @@ impl Generator {
         let prompt = self.task.prompt(self.engine.config().context);
         if let Some(watch) = &mut self.watch
             && watch.rest == 0
+            && watch.next == i
             && !busy
         {
             self.sequences[i].follow(&watch.known, prompt);
@@ -77,6 +81,7 @@ impl Generator {
         watch.unchecked.output += done.output;
         watch.rest = watch.rest.saturating_sub(1);
         let allowed = self.engine.tolerance();
+        let batch = self.sequences.len();
         let mut passed = false;
         for choice in choices {
             let sequence = &mut self.sequences[choice.sequence];
@@ -94,6 +99,7 @@ impl Generator {
                 passage.end(allowed)?;
                 sequence.passage = None;
                 watch.rest = REST.0 + u64::from(below(&mut watch.rng, REST.1));
+                watch.next = below(&mut watch.rng, batch) as usize;
             }
         }
         if passed {

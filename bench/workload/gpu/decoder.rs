@@ -16,6 +16,8 @@ use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::rc::Rc;
 
+mod audit;
+
 /// Query rows of a tile of `attend_many`.
 const TILE: usize = 64;
 /// Widths of a head that `attend_many` is made for.

@@ -102,6 +102,8 @@ fn work(hand: &Hand, plan: &Plan, config: Config, seed: u64, card: &Card, held: 
         let weights = Weights::make(&device, config, plan.number, from).map_err(fault)?;
         let sequences = plan.sequences();
         let decoder = Decoder::new(&device, products, weights, sequences, plan.chunk(&config)).map_err(fault)?;
+        let rows = if plan.task == Task::Decode { sequences } else { plan.chunk(&config) };
+        decoder.audit(&source, rows).map_err(|e| e.to_string())?;
         let mut generator = Generator::on(Box::new(decoder), sequences, Sampling::Seeded, seed, plan.task);
         generator.check_against(Arc::new(Known::kept(&source, seed)));
         drop(loaded);

@@ -195,7 +195,7 @@ Status cublasLtMatmul(void *handle, void *desc, const void *alpha, const void *a
     float al = *(const float *)alpha, be = *(const float *)beta;
     if (be != 0.0f && !inside(c, C)) return INVALID_VALUE;
     if (A.type == R_8F_E4M3 && (!how.a_scale || !how.b_scale)) return INVALID_VALUE;
-    bool flawed = orbit_stub_flawed() == 6 && D.type == R_32F && A.type != R_32F;
+    bool flawed = (orbit_stub_flawed() == 6 && D.type == R_32F && A.type != R_32F) || (orbit_stub_flawed() == 7 && be != 0.0f);
     auto work = [=] {
         uint64_t m = D.rows, n = D.cols, k = how.transa ? A.rows : A.cols;
         float scale = al * (how.a_scale ? *how.a_scale : 1.0f) * (how.b_scale ? *how.b_scale : 1.0f) * (orbit_stub_wrong() || flawed ? 1.01f : 1.0f);

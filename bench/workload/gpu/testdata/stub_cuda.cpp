@@ -179,6 +179,7 @@ extern "C" bool orbit_stub_wrong() { return !state("wrong").empty(); }
 //   1 attention of single rows sees the first six positions only      2 every tile of a prompt but the first comes out by half
 //   3 the token after the chosen one is taken                         4 sequence 1 alone has half its attention
 //   5 a graph replays the positions of its first launch               6 products in f32, which logits are, are a hundredth too large
+//   7 products that are added to what is there are a hundredth too large
 static thread_local int flaw;
 extern "C" void orbit_stub_flaw(int what) { flaw = what; }
 extern "C" int orbit_stub_flawed() { return flaw; }

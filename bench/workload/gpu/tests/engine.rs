@@ -144,6 +144,27 @@ fn every_flaw_of_a_card_is_found_by_the_work_itself() {
     }
 }
 
+/// A hundredth of a product inside, which bf16's rounding hides from the logits.
+#[test]
+fn the_products_of_every_block_are_audited_by_themselves() {
+    let Some(device) = device() else { return };
+    for (number, own) in [(Number::F32, false), (Number::F32, true), (Number::Bf16, false), (Number::Bf16, true), (Number::Fp8, false)] {
+        let source = Source::random(SHAPE, 3).rounded(number != Number::F32);
+        for rows in [3, 50] {
+            on_card(&device, SHAPE, number, From::Seed(3), own, 3).audit(&source, rows).expect("sound");
+        }
+        let mut other = source.whole();
+        other.layers[1].down.data.iter_mut().for_each(|w| *w *= 1.01);
+        let told = on_card(&device, SHAPE, number, From::Seed(3), own, 3).audit(&Source::held(&other), 3);
+        assert!(number == Number::Fp8 || told.is_err(), "{number:?}: a hundredth of one product");
+    }
+    let card = on_card(&device, SHAPE, Number::Bf16, From::Seed(3), false, 3);
+    flaw(7);
+    let told = card.audit(&Source::random(SHAPE, 3).rounded(true), 3);
+    flaw(0);
+    assert!(matches!(told, Err(Wrong::Different { allowed, .. }) if allowed < 0.01), "{told:?}");
+}
+
 /// In f32 card and host agree token by token, through prompts in pieces, recorded steps, restarts.
 #[test]
 fn tokens_are_the_host_s() {
