@@ -98,7 +98,9 @@ pub fn start_leased(plan: &Plan, seed: u64, lease: Duration) -> Result<Worker, E
                 }
                 Ok((weights, known)) => {
                     let mut generator = Generator::with(Arc::clone(weights), batch, Sampling::Seeded, own_seed, plan.task);
-                    known.iter().for_each(|known| generator.check_against(Arc::clone(known)));
+                    if let Some(known) = known {
+                        generator.check_against(Arc::clone(known));
+                    }
                     hand.work(Pace::new(seed), &mut generator);
                 }
                 Err(why) => hand.fail(why.clone()),

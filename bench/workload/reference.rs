@@ -239,13 +239,11 @@ pub(crate) fn logits_after(source: &Source<'_>, tokens: &[u32], lengths: &[usize
         add(&mut x, times(&gated, &layer.down));
     }
     let last: Rows = lengths.iter().map(|n| norm(&x[n - 1], gains, c.epsilon)).collect();
-    match head {
-        Some(head) => times(&last, head),
-        None => {
-            let logit = |x: &[f64], row: &[f32]| x.iter().zip(row).map(|(x, w)| x * f64::from(*w)).sum();
-            last.iter().map(|x| embedding.data.chunks_exact(c.width).map(|row| logit(x, row)).collect()).collect()
-        }
+    if let Some(head) = head {
+        return times(&last, head);
     }
+    let logit = |x: &[f64], row: &[f32]| x.iter().zip(row).map(|(x, w)| x * f64::from(*w)).sum();
+    last.iter().map(|x| embedding.data.chunks_exact(c.width).map(|row| logit(x, row)).collect()).collect()
 }
 
 #[cfg(test)]

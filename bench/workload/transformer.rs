@@ -324,7 +324,9 @@ impl Uniform {
                 let mut stream = Self(self.0.clone());
                 let mut draw = move || {
                     stream.0.set_word_pos(u128::from(drawn.first) + (n * each) as u128);
-                    part.iter_mut().for_each(|x| *x = drawn.offset + drawn.scale * stream.next());
+                    for x in part {
+                        *x = drawn.offset + drawn.scale * stream.next();
+                    }
                 };
                 if threads == 1 {
                     draw();

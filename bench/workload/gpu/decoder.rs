@@ -23,7 +23,7 @@ const TILE: usize = 64;
 /// Widths of a head that `attend_many` is made for.
 const TILED_WIDTHS: [usize; 3] = [32, 64, 128];
 /// Rows of keys and values are read sixteen bytes at once, and so are the tiles' words, four a tile behind sections of a multiple of four.
-const _: () = assert!(TILED_WIDTHS[0] % 8 == 0 && TILED_WIDTHS[1] % 8 == 0 && TILED_WIDTHS[2] % 8 == 0);
+const _: () = assert!(TILED_WIDTHS[0].is_multiple_of(8) && TILED_WIDTHS[1].is_multiple_of(8) && TILED_WIDTHS[2].is_multiple_of(8));
 /// Widest head of `attend_one`.
 const WIDEST_HEAD: usize = 256;
 
