@@ -43,6 +43,10 @@ fn tokens_are_counted_at_work_and_it_ends() {
     assert!(cpu.remarks().is_empty());
     assert!(cpu.input_units().is_some_and(|u| u > 64.0));
     assert!(cpu.describe().contains("tiny, mixed"));
+    // The last check, after which nothing is left that is not known to be right.
+    assert_eq!(cpu.conclude(PATIENCE), Ok(()));
+    assert!(cpu.figures().len() == 2 && cpu.figures().values().all(|left| *left == 0.0), "{:?}", cpu.figures());
+    assert!(cpu.remarks().is_empty());
     assert!(stop(cpu, PATIENCE));
 }
 
@@ -81,6 +85,7 @@ fn training_is_counted_too() {
     cpu.set_duty(1.0);
     wait_for("steps", || cpu.units().is_some_and(|u| u >= 128.0));
     assert_eq!((cpu.healthy(), cpu.input_units()), (Ok(()), Some(0.0)));
+    assert_eq!((cpu.conclude(PATIENCE), cpu.figures()["output_tokens_unchecked"]), (Ok(()), 0.0));
     assert!(stop(cpu, PATIENCE));
 }
 
