@@ -322,7 +322,7 @@ impl Uniform {
         std::thread::scope(|scope| {
             for (n, part) in numbers.chunks_mut(each).enumerate() {
                 let mut stream = Self(self.0.clone());
-                let mut draw = move || {
+                let draw = move || {
                     stream.0.set_word_pos(u128::from(drawn.first) + (n * each) as u128);
                     for x in part {
                         *x = drawn.offset + drawn.scale * stream.next();

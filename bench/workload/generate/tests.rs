@@ -150,7 +150,9 @@ impl Engine for Failing {
         let feed: Vec<(usize, &[u32])> = given.iter().map(|(i, tokens)| (*i, &tokens[..])).collect();
         let mut chosen = self.inner.choose(&feed, draws)?;
         if wrong && self.how == Flaw::Choice {
-            chosen.iter_mut().for_each(|t| *t = (*t + 1) % vocabulary);
+            for t in &mut chosen {
+                *t = (*t + 1) % vocabulary;
+            }
         }
         Ok(chosen)
     }

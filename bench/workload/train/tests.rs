@@ -45,7 +45,9 @@ fn a_gradient_that_is_off_in_one_part_is_told() {
             continue;
         }
         trainer.learn(&text);
-        parameters(&mut trainer.gradient)[n].iter_mut().for_each(|g| *g *= 0.5);
+        for g in &mut *parameters(&mut trainer.gradient)[n] {
+            *g *= 0.5;
+        }
         assert!(matches!(trainer.check_gradient(&text), Err(Wrong::Different { .. })), "part {n}");
         told += 1;
     }
@@ -56,7 +58,9 @@ fn a_gradient_that_is_off_in_one_part_is_told() {
 fn the_first_update_and_the_last_loss_are_checked() {
     let mut trainer = Trainer::new(Weights::random(SHAPE, 5), 5);
     // As if the means were not new: the update goes another way.
-    trainer.means.iter_mut().for_each(|(m, _)| m.fill(1.0));
+    for (mean, _) in &mut trainer.means {
+        mean.fill(1.0);
+    }
     assert!(matches!(trainer.step(), Err(Wrong::Different { .. })));
     let mut trainer = Trainer::new(Weights::random(SHAPE, 5), 5);
     trainer.step().and_then(|_| trainer.step()).expect("sound");

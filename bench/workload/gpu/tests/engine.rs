@@ -154,7 +154,9 @@ fn the_products_of_every_block_are_audited_by_themselves() {
             on_card(&device, SHAPE, number, From::Seed(3), own, 3).audit(&source, rows).expect("sound");
         }
         let mut other = source.whole();
-        other.layers[1].down.data.iter_mut().for_each(|w| *w *= 1.01);
+        for w in &mut other.layers[1].down.data {
+            *w *= 1.01;
+        }
         let told = on_card(&device, SHAPE, number, From::Seed(3), own, 3).audit(&Source::held(&other), 3);
         assert!(number == Number::Fp8 || told.is_err(), "{number:?}: a hundredth of one product");
     }

@@ -72,7 +72,9 @@ fn a_wrong_gradient_or_update_is_found_in_the_first_step() {
         sound.step().expect("sound");
         for part in 0..lesson().gradient.len() {
             let mut off = lesson();
-            off.gradient[part].iter_mut().for_each(|g| *g *= 1.05);
+            for g in &mut off.gradient[part] {
+                *g *= 1.05;
+            }
             let mut card = on_card(&device, SHAPE, Number::F32, 3, own);
             card.check_against(off);
             assert!(matches!(card.step(), Err(Wrong::Different { .. })), "the gradient of part {part}");
