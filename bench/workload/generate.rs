@@ -116,6 +116,8 @@ struct Sequence {
     next: u32,
     /// It starts anew at this length. The first time earlier, so that the sequences of a batch do not end together and the rate is even.
     ends_at: usize,
+    /// When it asked, in the order of asking: who waits longest goes first, or a chunk would always go to the same few.
+    asked: u64,
     /// It follows the known text, and what came of that so far.
     passage: Option<known::Passage>,
 }
@@ -169,7 +171,7 @@ impl Generator {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
             rng.set_stream(i as u64);
             let ends_at = ends.start + (ends.end - ends.start) * (batch - i) / batch;
-            let mut sequence = Sequence { rng, prompt: Vec::new(), next: 0, ends_at, passage: None };
+            let mut sequence = Sequence { rng, prompt: Vec::new(), next: 0, ends_at, asked: i as u64, passage: None };
             sequence.ask(task, &c);
             sequence
         });
@@ -183,7 +185,7 @@ impl Generator {
         let mut feed = Vec::with_capacity(self.sequences.len());
         // Whose prompt has waited longest has come furthest: it goes first, so that prompts are finished one after the other.
         let mut asking: Vec<usize> = (0..self.sequences.len()).filter(|i| !self.sequences[*i].prompt.is_empty()).collect();
-        asking.sort_by_key(|i| std::cmp::Reverse(self.engine.length(*i)));
+        asking.sort_by_key(|i| (std::cmp::Reverse(self.engine.length(*i)), self.sequences[*i].asked));
         for i in asking {
             let prompt = &mut self.sequences[i].prompt;
             let taken = prompt.len().min(room);
@@ -227,10 +229,12 @@ impl Generator {
         }
         self.look(done, &choices)?;
         for i in 0..self.sequences.len() {
-            let sequence = &mut self.sequences[i];
+            let sequence = &self.sequences[i];
             if sequence.prompt.is_empty() && self.engine.length(i) >= sequence.ends_at {
+                let last = self.sequences.iter().map(|s| s.asked).max().unwrap_or(0);
                 self.engine.restart(i);
-                sequence.ask(self.task, &c);
+                self.sequences[i].ask(self.task, &c);
+                self.sequences[i].asked = last + 1;
                 self.turn_to_watch(i);
                 let sequence = &mut self.sequences[i];
                 sequence.ends_at = c.context;

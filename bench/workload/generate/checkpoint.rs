@@ -8,7 +8,7 @@ use rand_chacha::rand_core::SeedableRng;
 use std::io::{self, Read, Write};
 
 /// Marks a checkpoint and its version.
-const MAGIC: &[u8; 8] = b"orbkv\0\0\x01";
+const MAGIC: &[u8; 8] = b"orbkv\0\0\x02";
 
 impl Generator {
     /// Writes where the work is: what the sequences hold and what they would do next. Not the weights.
@@ -19,7 +19,7 @@ impl Generator {
             out.write_all(&s.rng.get_seed())?;
             out.write_all(&s.rng.get_stream().to_le_bytes())?;
             out.write_all(&s.rng.get_word_pos().to_le_bytes())?;
-            for n in [u64::from(s.next), s.ends_at as u64, s.prompt.len() as u64] {
+            for n in [u64::from(s.next), s.ends_at as u64, s.asked, s.prompt.len() as u64] {
                 out.write_all(&n.to_le_bytes())?;
             }
             for token in &s.prompt {
@@ -48,6 +48,7 @@ impl Generator {
                 if n <= most as u64 { Ok(n as usize) } else { Err(other("a number is out of range")) }
             };
             (s.next, s.ends_at) = (number(c.vocabulary - 1)? as u32, number(c.context)?);
+            s.asked = number(usize::MAX)? as u64;
             s.passage = None;
             let left = number(c.context)?;
             s.prompt.clear();

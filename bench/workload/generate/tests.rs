@@ -194,6 +194,18 @@ fn sound_work_passes_its_checks_and_leaves_nothing_unchecked() {
     }
 }
 
+/// A chunk of prompts has room for two: those behind must come to their turn, and the last check to its end.
+#[test]
+fn every_member_of_a_prefill_is_worked_on() {
+    let mut work = failing(8, Task::Prefill, u64::MAX, Flaw::Choice);
+    for _ in 0..40 {
+        work.step().expect("sound");
+    }
+    assert!(work.sequences.iter().all(|s| s.passage.is_none() && s.asked >= 8), "somebody was never asked anew");
+    work.close().expect("sound");
+    assert_eq!(work.unchecked(), Done::default());
+}
+
 #[test]
 fn one_weight_that_is_wrong_is_found_by_the_first_answer() {
     let known = Arc::new(Known::of(&Weights::random(SHAPE, 1), 1));
