@@ -54,7 +54,9 @@ fn published_lines_are_sent_letter_for_letter() {
         (said(&output.on, &[("output", 1.0)]), said(&output.off, &[("output", 1.0)]))
     };
     assert_eq!(switch("arroyo"), ("TEC:OUT 1".to_owned(), "TEC:OUT 0".to_owned()));
-    let setup = |name: &str, own: &[(&str, f64)]| shipped(name).setup.iter().filter_map(|s| s.write.as_ref()).map(|w| said(w, own)).collect::<Vec<_>>();
+    let setup = |name: &str, own: &[(&str, f64)]| {
+        shipped(name).setup.iter().filter_map(|s| s.write.as_ref()).map(|w| said(w, own)).collect::<Vec<_>>()
+    };
     let own = [("current_limit_a", 4.0), ("max_degc", 60.0), ("min_degc", 5.0), ("ramp_k_min", 7.5)];
     assert_eq!(setup("arroyo", &own), ["TEC:LIM:ITE 4", "TEC:LIM:THI 60", "TEC:TRATE 7.50", "TEC:LIM:TLO 5", "TEC:MODE:T"]);
     assert_eq!(switch("julabo").0, "OUT_MODE_05 1");
