@@ -17,6 +17,8 @@ const LOOK: Duration = Duration::from_millis(250);
 const TELL: Duration = Duration::from_secs(2);
 /// Longest end of the work.
 const END: Duration = Duration::from_secs(6);
+/// How long a last check of the work may take.
+const CONCLUDE: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum WorkloadCommand {
@@ -190,6 +192,15 @@ fn bench(args: &BenchArgs) -> Result<Exit> {
     };
     let (since, look) = last;
     let (output, input) = look.rates(&since);
+    // A rate is told only of work that was right to its end.
+    let right = work.conclude(CONCLUDE);
+    for remark in work.remarks() {
+        eprintln!("{remark}");
+    }
+    if let Err(why) = right {
+        work.stop(END);
+        return Err(BadInput(why).into());
+    }
     let (unit, what, figures) = (work.unit().to_owned(), work.describe(), work.figures());
     let kept = work.kept();
     let ended = work.stop(END);

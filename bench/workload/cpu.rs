@@ -8,6 +8,7 @@ use crate::job::Job;
 use crate::model::Model;
 use crate::pace::Pace;
 use crate::parking::{Keeping, Parking};
+use crate::reference::Source;
 use crate::train::Trainer;
 use crate::transformer::{Config, Weights};
 use crate::worker::Worker;
@@ -42,13 +43,13 @@ impl fmt::Display for Plan {
     }
 }
 
-/// Bytes that a plan needs: weights once, keys and values for each sequence (and one more, for checks) of each thread.
+/// Bytes that a plan needs: weights once, keys and values for each sequence of each thread.
 fn needed(config: &Config, plan: &Plan) -> u64 {
     if plan.task == Task::Train {
-        // Weights, gradient and two means for each thread, and the weights they begin with.
-        return (4 * config.parameters() * (4 * plan.threads + 1)) as u64;
+        // Weights, gradient, two means and the weights of a check for each thread, and the weights they begin with.
+        return (4 * config.parameters() * (5 * plan.threads + 1)) as u64;
     }
-    let sequences = plan.threads * (plan.batch(config) + 1);
+    let sequences = plan.threads * plan.batch(config);
     (4 * config.parameters() + sequences * config.sequence_bytes()) as u64
 }
 
@@ -86,22 +87,32 @@ struct Shared {
 }
 
 impl Shared {
-    fn weights(&self) -> Result<(Arc<Weights>, Arc<Known>), String> {
+    fn weights(&self) -> Result<Arc<Weights>, String> {
         let mut held = self.weights.lock().unwrap_or_else(PoisonError::into_inner);
         let weights = match held.upgrade() {
             Some(weights) => weights,
             None => Arc::new(self.plan.model.weights(self.config, self.seed)?),
         };
         *held = Arc::downgrade(&weights);
-        let known = Arc::clone(self.known.get_or_init(|| Arc::new(Known::of(&weights, self.seed))));
-        Ok((weights, known))
+        Ok(weights)
+    }
+
+    fn known(&self, weights: &Weights) -> Arc<Known> {
+        let known = self.known.get_or_init(|| {
+            let preset = matches!(self.plan.model, Model::Preset(_));
+            let source = if preset { Source::random(self.config, self.seed) } else { Source::held(weights) };
+            Arc::new(Known::kept(&source, self.seed))
+        });
+        Arc::clone(known)
     }
 
     fn job(&self, batch: usize, seed: u64) -> Result<Box<dyn Job>, String> {
-        let (weights, known) = self.weights()?;
+        let weights = self.weights()?;
+        // Training has its first step checked by itself.
         if self.plan.task == Task::Train {
             return Ok(Box::new(Trainer::new((*weights).clone(), seed)));
         }
+        let known = self.known(&weights);
         let mut generator = Generator::with(weights, batch, Sampling::Seeded, seed, self.plan.task);
         generator.check_against(known);
         Ok(Box::new(generator))

@@ -44,6 +44,9 @@ pub trait Engine: fmt::Debug {
     /// Takes tokens in and chooses what follows, in the order given. What is not drawn is 0.
     fn choose(&mut self, feed: &Feed<'_>, draws: &[Draw]) -> Result<Vec<u32>, Wrong>;
 
+    /// Logits of the last step, of whoever came `n`th in its feed: those that the choice was made by.
+    fn row(&mut self, n: usize) -> Result<Vec<f32>, Wrong>;
+
     /// Writes what the sequences hold: a checkpoint of their state, not of the weights.
     fn save(&mut self, out: &mut dyn Write) -> io::Result<()>;
 

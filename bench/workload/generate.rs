@@ -11,12 +11,11 @@ use std::sync::Arc;
 use thiserror::Error;
 
 pub(crate) mod checkpoint;
+mod kept;
 mod known;
+mod watch;
 
 pub use known::Known;
-
-/// Steps from one check of the answers to the next.
-const CHECK_STEPS: u64 = 256;
 
 /// How the next token is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +73,21 @@ pub struct Done {
     pub output: usize,
 }
 
+impl std::ops::Add for Done {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { input: self.input + other.input, output: self.output + other.output }
+    }
+}
+
+impl Done {
+    /// What of this is left when `other` is taken away, never less than nothing.
+    pub(crate) const fn less(self, other: Self) -> Self {
+        Self { input: self.input.saturating_sub(other.input), output: self.output.saturating_sub(other.output) }
+    }
+}
+
 /// The model computed something that it should not, or nothing.
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum Wrong {
@@ -89,6 +103,12 @@ pub enum Wrong {
         share: f64,
         /// What is allowed.
         allowed: f64,
+    },
+    /// A token that its own logits do not give.
+    #[error("token {token} was chosen, which the model's own output does not give: this machine computes wrongly")]
+    Chosen {
+        /// Which.
+        token: u32,
     },
     /// The machine that computes refuses.
     #[error("{0}")]
@@ -113,6 +133,10 @@ struct Sequence {
     next: u32,
     /// It starts anew at this length. The first time earlier, so that the sequences of a batch do not end together and the rate is even.
     ends_at: usize,
+    /// When it asked, in the order of asking: who waits longest goes first, or a chunk would always go to the same few.
+    order: u64,
+    /// It follows the known text, and what came of that so far.
+    passage: Option<known::Passage>,
 }
 
 impl Sequence {
@@ -120,6 +144,14 @@ impl Sequence {
         self.prompt = (0..task.prompt(c.context)).map(|_| below(&mut self.rng, c.vocabulary)).collect();
         self.prompt.reverse();
         self.asked = (self.prompt.clone(), self.rng.get_word_pos());
+        self.passage = None;
+    }
+
+    /// In prefill a sequence is complete with its prompt.
+    fn end_with_prompt(&mut self, task: Task) {
+        if task == Task::Prefill {
+            self.ends_at = self.prompt.len();
+        }
     }
 
     /// What was taken in and put out for the present prompt, `length` tokens being held.
@@ -129,10 +161,11 @@ impl Sequence {
         if self.prompt.is_empty() { Done { input: prompt, output: length + 1 - prompt } } else { Done { input: length, output: 0 } }
     }
 
-    /// As it was when it was asked.
+    /// As it was when it was asked; what followed the known text is asked as anybody's prompt.
     fn rewind(&mut self) {
         self.prompt.clone_from(&self.asked.0);
         self.rng.set_word_pos(self.asked.1);
+        self.passage = None;
     }
 }
 
@@ -143,8 +176,7 @@ pub struct Generator {
     sampling: Sampling,
     task: Task,
     sequences: Vec<Sequence>,
-    known: Option<Arc<Known>>,
-    steps: u64,
+    watch: Option<watch::Watch>,
 }
 
 impl Generator {
@@ -155,11 +187,10 @@ impl Generator {
 
     /// As [`Generator::new`], with another task.
     pub fn with(weights: Arc<Weights>, batch: usize, sampling: Sampling, seed: u64, task: Task) -> Self {
-        // One more sequence, for checks.
-        Self::on(Box::new(Decoder::new(weights, batch + 1)), batch, sampling, seed, task)
+        Self::on(Box::new(Decoder::new(weights, batch)), batch, sampling, seed, task)
     }
 
-    /// As [`Generator::with`], on an engine of `batch` sequences and one more, for checks.
+    /// As [`Generator::with`], on an engine of `batch` sequences.
     pub fn on(engine: Box<dyn Engine>, batch: usize, sampling: Sampling, seed: u64, task: Task) -> Self {
         let c = *engine.config();
         let prompt = task.prompt(c.context);
@@ -172,27 +203,13 @@ impl Generator {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
             rng.set_stream(i as u64);
             let ends_at = ends.start + (ends.end - ends.start) * (batch - i) / batch;
-            let mut sequence = Sequence { rng, asked: (Vec::new(), 0), prompt: Vec::new(), next: 0, ends_at };
+            let mut sequence =
+                Sequence { rng, asked: (Vec::new(), 0), prompt: Vec::new(), next: 0, ends_at, order: i as u64, passage: None };
             sequence.ask(task, &c);
             sequence
         });
         let sequences = sequences.collect();
-        Self { engine, sampling, task, sequences, known: None, steps: 0 }
-    }
-
-    /// From now on, and every so many steps, an answer is checked against the reference.
-    pub fn check_against(&mut self, known: Arc<Known>) {
-        (self.known, self.steps) = (Some(known), 0);
-    }
-
-    /// Checks an answer now, with the same code and in the same memory as the work.
-    fn check(&mut self, known: &Known) -> Result<(), Wrong> {
-        let spare = self.sequences.len();
-        self.engine.restart(spare);
-        let share = known.share(&self.engine.logits(&[(spare, &known.prompt)])?);
-        let allowed = self.engine.tolerance();
-        // What is not a number is no small distance either.
-        if share <= allowed { Ok(()) } else { Err(Wrong::Different { share, allowed }) }
+        Self { engine, sampling, task, sequences, watch: None }
     }
 
     /// What the next step takes into each sequence: one token, or a piece of its prompt where there is room for it.
@@ -200,8 +217,10 @@ impl Generator {
         let mut room = self.engine.chunk();
         let mut feed = Vec::with_capacity(self.sequences.len());
         // Whose prompt has waited longest has come furthest: it goes first, so that prompts are finished one after the other.
-        let mut asking: Vec<usize> = (0..self.sequences.len()).filter(|i| !self.sequences[*i].prompt.is_empty()).collect();
-        asking.sort_by_key(|i| std::cmp::Reverse(self.engine.length(*i)));
+        let closing = self.closing();
+        let asks = |s: &Sequence| !s.prompt.is_empty() && (s.passage.is_some() || !closing);
+        let mut asking: Vec<usize> = (0..self.sequences.len()).filter(|i| asks(&self.sequences[*i])).collect();
+        asking.sort_by_key(|i| (std::cmp::Reverse(self.engine.length(*i)), self.sequences[*i].order));
         for i in asking {
             let prompt = &mut self.sequences[i].prompt;
             let taken = prompt.len().min(room);
@@ -218,12 +237,6 @@ impl Generator {
 
     /// One step further in every sequence that there is room for.
     pub fn step(&mut self) -> Result<Done, Wrong> {
-        if self.steps.is_multiple_of(CHECK_STEPS)
-            && let Some(known) = self.known.clone()
-        {
-            self.check(&known)?;
-        }
-        self.steps += 1;
         let c = *self.engine.config();
         let answering: Vec<bool> = self.sequences.iter().map(|s| s.prompt.is_empty()).collect();
         let plan = self.plan();
@@ -239,19 +252,28 @@ impl Generator {
         let draws: Vec<Draw> = draws.collect();
         let chosen = self.engine.choose(&feed, &draws)?;
         let mut done = Done::default();
-        for ((i, tokens), chosen) in plan.iter().zip(chosen) {
+        let mut choices = Vec::new();
+        for (at, ((i, tokens), chosen)) in plan.iter().zip(chosen).enumerate() {
             let sequence = &mut self.sequences[*i];
             done.input += if answering[*i] { 0 } else { tokens.len() };
             if sequence.prompt.is_empty() {
                 done.output += 1;
                 sequence.next = chosen;
+                choices.push(watch::Choice { at, sequence: *i, draw: draws[at], chosen });
             }
         }
-        for (i, sequence) in self.sequences.iter_mut().enumerate() {
+        self.look(done, &choices)?;
+        for i in 0..self.sequences.len() {
+            let sequence = &self.sequences[i];
             if sequence.prompt.is_empty() && self.engine.length(i) >= sequence.ends_at {
+                let last = self.sequences.iter().map(|s| s.order).max().unwrap_or(0);
                 self.engine.restart(i);
-                sequence.ends_at = if self.task == Task::Prefill { sequence.ends_at } else { c.context };
-                sequence.ask(self.task, &c);
+                self.sequences[i].ask(self.task, &c);
+                self.sequences[i].order = last + 1;
+                self.turn_to_watch(i);
+                let sequence = &mut self.sequences[i];
+                sequence.ends_at = c.context;
+                sequence.end_with_prompt(self.task);
             }
         }
         Ok(done)
@@ -260,7 +282,7 @@ impl Generator {
     /// What would be lost now with the memory: input and output of sequences that are not complete.
     pub fn unfinished(&self) -> Done {
         let parts = self.sequences.iter().enumerate().map(|(i, s)| s.unfinished(self.engine.length(i)));
-        parts.fold(Done::default(), |a, b| Done { input: a.input + b.input, output: a.output + b.output })
+        parts.fold(Done::default(), |a, b| a + b)
     }
 
     /// Loses what the sequences hold: every prompt is asked again.

@@ -272,7 +272,19 @@ impl Header {
         for (raw, out) in raw.chunks_exact(bytes).zip(out.chunks_exact_mut(numbers)) {
             kind.decode(raw, out);
         }
+        finite(&out).map_err(|what| format!("{name}, whose numbers begin at offset {at}, {what}"))?;
         Ok(out)
+    }
+}
+
+/// A weight that is no finite number is the file's fault, and said before anything is computed with it.
+pub(crate) fn finite(numbers: &[f32]) -> Result<(), String> {
+    match numbers.iter().position(|x| !x.is_finite()) {
+        Some(n) => Err(format!(
+            "has {} as its number {n}: the file is damaged, or the model was never sound; fetch or convert it anew",
+            numbers[n]
+        )),
+        None => Ok(()),
     }
 }
 

@@ -11,6 +11,17 @@ pub(crate) trait Job {
     /// One step.
     fn step(&mut self) -> Result<Done, Wrong>;
 
+    /// The last check, when there will be no more steps.
+    fn close(&mut self) -> Result<(), Wrong>;
+
+    /// As [`Job::close`], before it leaves memory, once its state is written: if that costs no more than a few steps. What then is still unchecked stays so.
+    fn part(&mut self) -> Result<(), Wrong> {
+        Ok(())
+    }
+
+    /// Done since what was done was last found right.
+    fn unchecked(&self) -> Done;
+
     /// Writes its state.
     fn save(&mut self, out: &mut dyn Write) -> io::Result<()>;
 
@@ -25,6 +36,18 @@ pub(crate) trait Job {
 impl Job for Generator {
     fn step(&mut self) -> Result<Done, Wrong> {
         Self::step(self)
+    }
+
+    fn close(&mut self) -> Result<(), Wrong> {
+        Self::close(self)
+    }
+
+    fn part(&mut self) -> Result<(), Wrong> {
+        Self::close(self)
+    }
+
+    fn unchecked(&self) -> Done {
+        Self::unchecked(self)
     }
 
     fn save(&mut self, out: &mut dyn Write) -> io::Result<()> {
@@ -48,6 +71,14 @@ impl Job for Generator {
 impl Job for Trainer {
     fn step(&mut self) -> Result<Done, Wrong> {
         Self::step(self)
+    }
+
+    fn close(&mut self) -> Result<(), Wrong> {
+        Self::close(self)
+    }
+
+    fn unchecked(&self) -> Done {
+        Self::unchecked(self)
     }
 
     fn save(&mut self, out: &mut dyn Write) -> io::Result<()> {

@@ -88,6 +88,15 @@ pub trait Workload: Send {
         Vec::new()
     }
 
+    /// Ends the work with a last look at whether it was right, before [`Workload::stop`]. Never takes longer than `within`; what then is still unchecked is said by
+    /// [`Workload::remarks`] and [`Workload::figures`].
+    ///
+    /// # Errors
+    /// What is wrong, in words: then what was counted is worth nothing.
+    fn conclude(&mut self, _within: Duration) -> Result<(), String> {
+        self.healthy()
+    }
+
     /// Ends the work. True if it has ended before `within` was over; false if something may still be running. Never takes longer.
     fn stop(self: Box<Self>, within: Duration) -> bool;
 }

@@ -43,6 +43,10 @@ pub(crate) struct Outcome {
     pub(crate) lost: Done,
     /// What did not go as it should.
     pub(crate) wrong: Option<String>,
+    /// What of the job was not known to be right when its memory went.
+    pub(crate) unchecked: Done,
+    /// The work itself is wrong: a check before it left has found that.
+    pub(crate) failed: Option<String>,
 }
 
 impl Parking {
@@ -51,8 +55,7 @@ impl Parking {
     }
 
     pub(crate) fn count(&mut self, done: Done) {
-        self.done.input += done.input;
-        self.done.output += done.output;
+        self.done = self.done + done;
     }
 
     fn file(&self) -> PathBuf {
@@ -82,6 +85,11 @@ impl Parking {
                 None
             }
         };
+        // Its state is safe or lost: nothing more can be lost by a check. Who is told to end waits for none.
+        if alive() {
+            outcome.failed = job.part().err().map(|wrong| wrong.to_string());
+        }
+        outcome.unchecked = job.unchecked();
         drop(job);
         // What begins from nothing is better off with an older checkpoint, if there is one.
         filed |= known.is_none() && self.keeping.crossing == Crossing::Checkpoint && self.file().exists();

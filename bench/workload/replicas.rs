@@ -5,6 +5,7 @@
 use crate::{Told, Workload};
 use signal::Kept;
 use std::collections::BTreeMap;
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// Works that count the same unit. Never empty.
@@ -62,6 +63,23 @@ impl Workload for Replicas {
         let each = self.0.iter_mut().enumerate();
         each.flat_map(|(k, w)| w.told().into_iter().map(move |t| Told { message: format!("replica {}: {}", k + 1, t.message), ..t }))
             .collect()
+    }
+
+    /// All at once, so that the last check of one does not use up another's time.
+    fn conclude(&mut self, within: Duration) -> Result<(), String> {
+        let one = |w: &mut Box<dyn Workload>| w.conclude(within);
+        let each: Vec<Result<(), String>> = thread::scope(|all| {
+            let threads: Vec<_> =
+                self.0.iter_mut().map(|w| thread::Builder::new().name("conclude".to_owned()).spawn_scoped(all, move || one(w))).collect();
+            threads
+                .into_iter()
+                .map(|thread| {
+                    let thread = thread.map_err(|e| format!("cannot start a thread for its last check: {e}"))?;
+                    thread.join().unwrap_or_else(|_| Err("its last check panicked".to_owned()))
+                })
+                .collect()
+        });
+        each.into_iter().enumerate().try_for_each(|(k, ended)| ended.map_err(|why| format!("replica {}: {why}", k + 1)))
     }
 
     /// All are idle at once, whichever is ended first.
@@ -125,10 +143,12 @@ mod tests {
         assert_eq!(all.figures().keys().map(String::as_str).collect::<Vec<_>>(), ["replica_1_p95_s", "replica_2_p95_s"]);
         assert_eq!((all.describe().as_str(), all.healthy()), ("2 replicas: one; one", Ok(())));
         assert_eq!(all.remarks(), ["replica 1: warm", "replica 2: warm"]);
+        assert_eq!(all.conclude(Duration::ZERO), Ok(()));
         assert!(Box::new(all).stop(Duration::ZERO));
         assert_eq!(*duty.lock().expect("free"), 0.0);
-        let some = Replicas(vec![one(Some(7.0), Ok(()), true), one(None, Err("garbage".to_owned()), false)]);
+        let mut some = Replicas(vec![one(Some(7.0), Ok(()), true), one(None, Err("garbage".to_owned()), false)]);
         assert_eq!((some.units(), some.healthy()), (None, Err("replica 2: garbage".to_owned())));
+        assert_eq!(some.conclude(Duration::ZERO), Err("replica 2: garbage".to_owned()));
         assert!(!Box::new(some).stop(Duration::ZERO), "one goes on");
     }
 }

@@ -4,7 +4,7 @@
 //! Llama family. Nothing is believed before it is checked: the numbers' places must follow each other and fill the file. Every error names file and, where there is
 //! one, offset. Not here: the tokenizer, other architectures.
 
-use crate::gguf::{f16, place};
+use crate::gguf::{f16, finite, place};
 use crate::product::Matrix;
 use crate::transformer::{Config, Layer, NORM_EPSILON, ROTARY_BASE, Weights};
 use serde::Deserialize;
@@ -200,8 +200,8 @@ impl Described {
 impl Model {
     fn open(path: &Path) -> Result<Self, String> {
         let folder = path.parent().unwrap_or(Path::new(""));
-        let config = Described::read(&folder.join("config.json"))?;
-        let mut model = Self { shards: Vec::new(), tensors: HashMap::new(), config };
+        // The file that was named first: what is wrong with it is not to be hidden by what lies beside it.
+        let mut model = Self { shards: Vec::new(), tensors: HashMap::new(), config: Config::USUAL };
         if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("json")) {
             let text = std::fs::read_to_string(path).map_err(|why| format!("{}: {why}", path.display()))?;
             let index: Index = serde_json::from_str(&text).map_err(|why| format!("{}: {why}", path.display()))?;
@@ -224,6 +224,7 @@ impl Model {
         } else {
             model.add(path)?;
         }
+        model.config = Described::read(&folder.join("config.json"))?;
         Ok(model)
     }
 
@@ -261,7 +262,9 @@ impl Model {
         file.seek(SeekFrom::Start(tensor.at))
             .and_then(|_| file.read_exact(&mut raw))
             .map_err(|why| wrong(format!("cannot be read: {why}")))?;
-        Ok(raw.chunks_exact(kind.bytes()).map(|b| kind.decode(b)).collect())
+        let numbers: Vec<f32> = raw.chunks_exact(kind.bytes()).map(|b| kind.decode(b)).collect();
+        finite(&numbers).map_err(wrong)?;
+        Ok(numbers)
     }
 }
 

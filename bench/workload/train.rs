@@ -10,20 +10,26 @@ use crate::product::{Into, Matrix};
 use crate::reference::{self, Source};
 use crate::transformer::{Config, Layer, Weights};
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 use std::io::{self, Read, Write};
 
 /// Tokens of a step.
 const TOKENS: usize = 64;
 /// Size of a step, and the decays of `AdamW`'s two means.
-const RATE: f32 = 1e-3;
+pub(crate) const RATE: f32 = 1e-3;
 const DECAY: (f32, f32) = (0.9, 0.999);
 /// Steps between looks at whether the loss has fallen.
 const LOOK: u64 = 200;
 /// Numbers written at once.
 const PIECE: usize = 1 << 18;
-/// Tokens on which the first loss is compared with the reference's.
-const CHECKED: usize = 4;
+/// How far a loss may be from the reference's, as a share.
+const TOLERANCE: f64 = 1e-3;
+/// How far weights go for differences of the loss: the largest of a part each, and all together.
+const ALONG: (f32, f32) = (1.0 / 512.0, 0.05);
+/// How far such a difference may be from what the gradient says, as a share.
+const GRADIENT: f64 = 0.02;
+/// How far the first update may be from what it must be, as a share of its size: `f32` is no finer for weights near 1.
+pub(crate) const UPDATE: f64 = 0.01;
 
 /// Texts to learn from: walks by a fixed random map from token to token.
 #[derive(Clone, Debug)]
@@ -79,6 +85,11 @@ impl Progress {
         (RATE, 1.0 - DECAY.0.powi(n), 1.0 - DECAY.1.powi(n))
     }
 
+    /// A step was done.
+    pub(crate) const fn begun(&self) -> bool {
+        self.steps > 0
+    }
+
     /// Mean loss of the latest steps.
     pub(crate) const fn loss(&self) -> f64 {
         self.recent
@@ -112,6 +123,16 @@ impl Progress {
     }
 }
 
+/// What was learned from and is not known to be right.
+pub(crate) fn save_learned(unchecked: Done, out: &mut dyn Write) -> io::Result<()> {
+    out.write_all(&(unchecked.output as u64).to_le_bytes())
+}
+
+pub(crate) fn load_learned(input: &mut dyn Read) -> io::Result<Done> {
+    let output = usize::try_from(u64::from_le_bytes(bytes(input)?)).map_err(io::Error::other)?;
+    Ok(Done { input: 0, output })
+}
+
 /// A model in training.
 #[derive(Debug)]
 pub struct Trainer {
@@ -120,6 +141,7 @@ pub struct Trainer {
     means: Vec<(Vec<f32>, Vec<f32>)>,
     text: Text,
     progress: Progress,
+    unchecked: Done,
 }
 
 /// What the forward pass of a layer keeps for the way back.
@@ -140,30 +162,123 @@ impl Trainer {
     /// A model with these weights; `seed` settles the text.
     pub fn new(weights: Weights, seed: u64) -> Self {
         let text = Text::new(weights.config.vocabulary, seed);
-        let gradient = zeros_like(&weights);
-        let mut trainer = Self { weights, gradient, means: Vec::new(), text, progress: Progress::default() };
+        let gradient = zeros(weights.config);
+        let mut trainer = Self { weights, gradient, means: Vec::new(), text, progress: Progress::default(), unchecked: Done::default() };
         trainer.means = parameters(&mut trainer.gradient).iter().map(|p| (vec![0.0; p.len()], vec![0.0; p.len()])).collect();
         trainer
     }
 
-    /// One step: `Done::output` is the tokens that were learned from.
+    /// One step: `Done::output` is the tokens that were learned from. The first is checked whole: loss, gradient, update.
     pub fn step(&mut self) -> Result<Done, Wrong> {
-        if self.progress.steps == 0 {
-            self.check()?;
-        }
         let text = self.text.walk(TOKENS.min(self.weights.config.context));
         let loss = self.learn(&text);
         if !loss.is_finite() {
             return Err(Wrong::NotFinite);
         }
+        let first = self.progress.steps == 0;
+        if first {
+            self.check(&text, loss)?;
+            self.check_gradient(&text)?;
+        }
+        let watched = if first { self.watched() } else { Vec::new() };
         self.update();
+        for (n, i, expected) in watched {
+            let got = parameters(&mut self.weights)[n][i];
+            let share = f64::from((got - expected).abs() / RATE);
+            if share.is_nan() || share > UPDATE {
+                return Err(Wrong::Different { share, allowed: UPDATE });
+            }
+        }
         self.progress.took(loss)?;
-        Ok(Done { input: 0, output: text.len() - 1 })
+        let done = Done { input: 0, output: text.len() - 1 };
+        self.unchecked.output += done.output;
+        if first {
+            self.unchecked = Done::default();
+        }
+        Ok(done)
     }
 
-    /// Writes where learning stands: progress, text, weights and both means of the gradient.
+    /// Holds a loss against the reference's of the weights as they are now.
+    fn check(&self, text: &[u32], ours: f64) -> Result<(), Wrong> {
+        let share = (ours / known_loss(&Source::held(&self.weights), text) - 1.0).abs();
+        if share <= TOLERANCE { Ok(()) } else { Err(Wrong::Different { share, allowed: TOLERANCE }) }
+    }
+
+    /// Holds the gradient of a text, as it is now, against differences of the reference's loss: along the largest number of every part, and along all numbers,
+    /// each up or down by chance.
+    fn check_gradient(&mut self, text: &[u32]) -> Result<(), Wrong> {
+        let gradient = parameters(&mut self.gradient);
+        let length = gradient.iter().flat_map(|part| part.iter()).map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
+        let count = gradient.iter().map(|part| part.len()).sum::<usize>() as f32;
+        let own: Vec<(usize, f32)> = gradient.iter().map(|part| largest(part)).collect();
+        let mut moved = self.weights.clone();
+        for all in [false, true] {
+            // How far each number goes, the same way every time it is asked.
+            let loss = |moved: &mut Weights, sign: f32| {
+                let mut rng = ChaCha8Rng::seed_from_u64(u64::from(text[0]));
+                let mut along = 0.0;
+                for (n, ((to, from), g)) in parameters(moved).into_iter().zip(parameters_of(&self.weights)).zip(&gradient).enumerate() {
+                    for (i, ((to, from), g)) in to.iter_mut().zip(from).zip(&**g).enumerate() {
+                        let by = if all {
+                            let far = ALONG.1 / count.sqrt();
+                            if rng.next_u32() & 1 == 0 { far } else { -far }
+                        } else if i == own[n].0 {
+                            ALONG.0 * own[n].1.signum()
+                        } else {
+                            0.0
+                        };
+                        *to = from + sign * by;
+                        // As far as f32 moved it.
+                        along += f64::from(*g) * (f64::from(*to) - f64::from(*from));
+                    }
+                }
+                (known_loss(&Source::held(moved), text), along)
+            };
+            let (ahead, back) = (loss(&mut moved, 1.0), loss(&mut moved, -1.0));
+            let (difference, expected) = (ahead.0 - back.0, ahead.1 - back.1);
+            let scale = expected.abs().max(length * f64::from(ALONG.1 / count.sqrt()));
+            let share = (difference - expected).abs() / scale;
+            if share.is_nan() || share > GRADIENT {
+                return Err(Wrong::Different { share, allowed: GRADIENT });
+            }
+        }
+        Ok(())
+    }
+
+    /// The largest number of each part's gradient, and what the first update must make of its weight: the means' bias undone, a step goes by the sign alone.
+    fn watched(&mut self) -> Vec<(usize, usize, f32)> {
+        let weights = parameters_of(&self.weights);
+        parameters(&mut self.gradient)
+            .iter()
+            .zip(weights)
+            .enumerate()
+            .map(|(n, (gradient, weights))| {
+                let (i, g) = largest(gradient);
+                (n, i, weights[i] - RATE * g / (g.abs() + 1e-8))
+            })
+            .collect()
+    }
+
+    /// The last check: the loss of one more text, by the weights as they have become.
+    pub(crate) fn close(&mut self) -> Result<(), Wrong> {
+        if self.unchecked != Done::default() {
+            let text = self.text.walk(TOKENS.min(self.weights.config.context));
+            let ours = self.learn(&text);
+            self.check(&text, ours)?;
+            self.unchecked = Done::default();
+        }
+        Ok(())
+    }
+
+    /// Learned since that was last found right, before and after an eclipse: the weights have come of all of it.
+    pub(crate) const fn unchecked(&self) -> Done {
+        self.unchecked
+    }
+
+    /// Writes where learning stands: progress, what of it is unchecked, text, weights and both means of the gradient.
     pub fn save(&mut self, out: &mut dyn Write) -> io::Result<()> {
         self.progress.save(out)?;
+        save_learned(self.unchecked, out)?;
         self.text.save(out)?;
         let mut bytes = Vec::new();
         self.each(|numbers| {
@@ -179,6 +294,7 @@ impl Trainer {
     /// Goes on from there: the losses that follow are the same as without.
     pub fn load(&mut self, input: &mut dyn Read) -> io::Result<()> {
         self.progress.load(input)?;
+        self.unchecked = load_learned(input)?;
         self.text.load(input)?;
         let mut bytes = Vec::new();
         self.each(|numbers| {
@@ -216,55 +332,8 @@ impl Trainer {
         (loss, parameters(&mut self.gradient).iter().map(|p| p.to_vec()).collect())
     }
 
-    /// Compares a loss with the reference's.
-    fn check(&mut self) -> Result<(), Wrong> {
-        let text = self.text.walk(CHECKED.min(self.weights.config.context));
-        let ours = self.learn(&text);
-        let known = known_loss(&Source::held(&self.weights), &text);
-        let share = (ours / known - 1.0).abs();
-        if share <= 1e-3 { Ok(()) } else { Err(Wrong::Different { share, allowed: 1e-3 }) }
-    }
-
-    /// Loss of a text, each token predicted from those before it, and its gradient.
     fn learn(&mut self, text: &[u32]) -> f64 {
-        let w = &self.weights;
-        let g = &mut self.gradient;
-        for numbers in parameters(g) {
-            numbers.fill(0.0);
-        }
-        let c = w.config;
-        let (tokens, wanted) = (&text[..text.len() - 1], &text[1..]);
-        let rows = tokens.len();
-        let angles = crate::decoder::rotary(&c);
-        let mut x: Vec<f32> = tokens.iter().flat_map(|t| &w.embedding.data[*t as usize * c.width..][..c.width]).copied().collect();
-        let kept: Vec<Kept> = w.layers.iter().map(|layer| forward(&c, layer, &angles, &mut x)).collect();
-        let mut normed = vec![0.0; x.len()];
-        crate::decoder::normalise(&x, &w.norm, c.epsilon, &mut normed);
-        let mut logits = vec![0.0; rows * c.vocabulary];
-        match &w.head {
-            Some(head) => head.apply(&normed, &mut logits, Into::Replace),
-            None => w.embedding.apply_transposed(&normed, &mut logits, Into::Replace),
-        }
-        let loss = cross_entropy(&mut logits, wanted, c.vocabulary);
-        // The logits are their gradient now.
-        let mut d_normed = vec![0.0; x.len()];
-        if let (Some(head), Some(g_head)) = (&w.head, &mut g.head) {
-            head.apply_transposed(&logits, &mut d_normed, Into::Replace);
-            g_head.learn(&normed, &logits);
-        } else {
-            w.embedding.apply(&logits, &mut d_normed, Into::Replace);
-            g.embedding.learn(&logits, &normed);
-        }
-        let mut dx = vec![0.0; x.len()];
-        norm_back(&x, &w.norm, c.epsilon, &d_normed, &mut dx, &mut g.norm);
-        for ((layer, kept), g) in w.layers.iter().zip(&kept).zip(&mut g.layers).rev() {
-            backward(&c, layer, &angles, kept, &mut dx, g);
-        }
-        for (token, dx) in tokens.iter().zip(dx.chunks_exact(c.width)) {
-            let row = &mut g.embedding.data[*token as usize * c.width..][..c.width];
-            row.iter_mut().zip(dx).for_each(|(g, d)| *g += d);
-        }
-        loss
+        learn(&self.weights, &mut self.gradient, text)
     }
 
     fn update(&mut self) {
@@ -279,9 +348,82 @@ impl Trainer {
     }
 }
 
+/// Loss of a text, each token predicted from those before it, and its gradient.
+fn learn(w: &Weights, g: &mut Weights, text: &[u32]) -> f64 {
+    for numbers in parameters(g) {
+        numbers.fill(0.0);
+    }
+    let c = w.config;
+    let (tokens, wanted) = (&text[..text.len() - 1], &text[1..]);
+    let rows = tokens.len();
+    let angles = crate::decoder::rotary(&c);
+    let mut x: Vec<f32> = tokens.iter().flat_map(|t| &w.embedding.data[*t as usize * c.width..][..c.width]).copied().collect();
+    let kept: Vec<Kept> = w.layers.iter().map(|layer| forward(&c, layer, &angles, &mut x)).collect();
+    let mut normed = vec![0.0; x.len()];
+    crate::decoder::normalise(&x, &w.norm, c.epsilon, &mut normed);
+    let mut logits = vec![0.0; rows * c.vocabulary];
+    match &w.head {
+        Some(head) => head.apply(&normed, &mut logits, Into::Replace),
+        None => w.embedding.apply_transposed(&normed, &mut logits, Into::Replace),
+    }
+    let loss = cross_entropy(&mut logits, wanted, c.vocabulary);
+    // The logits are their gradient now.
+    let mut d_normed = vec![0.0; x.len()];
+    if let (Some(head), Some(g_head)) = (&w.head, &mut g.head) {
+        head.apply_transposed(&logits, &mut d_normed, Into::Replace);
+        g_head.learn(&normed, &logits);
+    } else {
+        w.embedding.apply(&logits, &mut d_normed, Into::Replace);
+        g.embedding.learn(&logits, &normed);
+    }
+    let mut dx = vec![0.0; x.len()];
+    norm_back(&x, &w.norm, c.epsilon, &d_normed, &mut dx, &mut g.norm);
+    for ((layer, kept), g) in w.layers.iter().zip(&kept).zip(&mut g.layers).rev() {
+        backward(&c, layer, &angles, kept, &mut dx, g);
+    }
+    for (token, dx) in tokens.iter().zip(dx.chunks_exact(c.width)) {
+        let row = &mut g.embedding.data[*token as usize * c.width..][..c.width];
+        row.iter_mut().zip(dx).for_each(|(g, d)| *g += d);
+    }
+    loss
+}
+
+/// A text, and what the first step of training on it must come to: by the host's trainer, which the tests hold against differences of the reference.
+#[derive(Debug)]
+pub(crate) struct Lesson {
+    pub(crate) text: Vec<u32>,
+    pub(crate) loss: f64,
+    pub(crate) gradient: Vec<Vec<f32>>,
+    /// Of each part the place of one weight, and how far the first update takes it.
+    pub(crate) moved: Vec<(usize, f32)>,
+}
+
+impl Lesson {
+    /// The text alone.
+    pub(crate) fn text(config: &Config, length: usize, seed: u64) -> Vec<u32> {
+        Text::new(config.vocabulary, !seed).walk(length)
+    }
+
+    /// A walk of `length` tokens, learned on these weights.
+    pub(crate) fn of(weights: &Weights, length: usize, seed: u64) -> Self {
+        let text = Self::text(&weights.config, length, seed);
+        let mut gradient = zeros(weights.config);
+        let loss = learn(weights, &mut gradient, &text);
+        let gradient: Vec<Vec<f32>> = parameters(&mut gradient).into_iter().map(|part| part.to_vec()).collect();
+        let moved = gradient.iter().map(|part| {
+            let (i, g) = largest(part);
+            // The means' bias undone, the first step goes by the sign alone.
+            (i, -RATE * g / (g.abs() + 1e-8))
+        });
+        let moved = moved.collect();
+        Self { text, loss, gradient, moved }
+    }
+}
+
 /// The loss as the reference computes it.
 pub(crate) fn known_loss(source: &Source<'_>, text: &[u32]) -> f64 {
-    let losses = reference::all_logits(source, &text[..text.len() - 1], 0);
+    let lengths: Vec<usize> = (1..text.len()).collect();
+    let losses = reference::logits_after(source, &text[..text.len() - 1], &lengths);
     let losses = losses.iter().zip(&text[1..]).map(|(logits, wanted)| {
         let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         largest + logits.iter().map(|l| (l - largest).exp()).sum::<f64>().ln() - logits[*wanted as usize]
@@ -289,8 +431,24 @@ pub(crate) fn known_loss(source: &Source<'_>, text: &[u32]) -> f64 {
     losses.sum::<f64>() / (text.len() - 1) as f64
 }
 
+/// The largest of some numbers, by magnitude, and its place.
+pub(crate) fn largest(part: &[f32]) -> (usize, f32) {
+    part.iter().copied().enumerate().fold((0, 0.0), |most, (i, g)| if g.abs() > most.1.abs() { (i, g) } else { most })
+}
+
+/// As [`parameters`], to look at.
+fn parameters_of(w: &Weights) -> Vec<&[f32]> {
+    let mut all: Vec<&[f32]> = vec![&w.embedding.data, &w.norm];
+    all.extend(w.head.iter().map(|head| &head.data[..]));
+    for l in &w.layers {
+        all.extend([&l.qkv, &l.out, &l.gate_up, &l.down].map(|m| &m.data[..]));
+        all.extend([&l.norm_attention[..], &l.norm_forward[..]]);
+    }
+    all
+}
+
 /// Everything that is learned, in one order.
-fn parameters(w: &mut Weights) -> Vec<&mut [f32]> {
+pub(crate) fn parameters(w: &mut Weights) -> Vec<&mut [f32]> {
     let mut all: Vec<&mut [f32]> = vec![&mut w.embedding.data, &mut w.norm];
     if let Some(head) = &mut w.head {
         all.push(&mut head.data);
@@ -303,23 +461,24 @@ fn parameters(w: &mut Weights) -> Vec<&mut [f32]> {
     all
 }
 
-fn zeros_like(w: &Weights) -> Weights {
-    let matrix = |m: &Matrix| Matrix { data: vec![0.0; m.data.len()], ..*m };
-    let norm = |n: &[f32]| vec![0.0; n.len()];
-    let layer = |l: &Layer| Layer {
-        norm_attention: norm(&l.norm_attention),
-        qkv: matrix(&l.qkv),
-        out: matrix(&l.out),
-        norm_forward: norm(&l.norm_forward),
-        gate_up: matrix(&l.gate_up),
-        down: matrix(&l.down),
+/// A model's shape, filled with zeros.
+pub(crate) fn zeros(config: Config) -> Weights {
+    let Config { width, hidden, vocabulary, .. } = config;
+    let matrix = |inputs: usize, outputs: usize| Matrix { data: vec![0.0; inputs * outputs], inputs, outputs };
+    let layer = |_| Layer {
+        norm_attention: vec![0.0; width],
+        qkv: matrix(width, width + 2 * config.kv_width()),
+        out: matrix(width, width),
+        norm_forward: vec![0.0; width],
+        gate_up: matrix(width, 2 * hidden),
+        down: matrix(hidden, width),
     };
     Weights {
-        config: w.config,
-        embedding: matrix(&w.embedding),
-        layers: w.layers.iter().map(layer).collect(),
-        norm: norm(&w.norm),
-        head: w.head.as_ref().map(matrix),
+        config,
+        embedding: matrix(vocabulary, width),
+        layers: (0..config.layers).map(layer).collect(),
+        norm: vec![0.0; width],
+        head: (!config.tied).then(|| matrix(width, vocabulary)),
     }
 }
 

@@ -4,6 +4,7 @@
 //! Not here: computing with them (`decoder`), choosing tokens (`generate`).
 
 use crate::product::Matrix;
+use crate::reference::threads;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -315,8 +316,26 @@ impl Uniform {
     }
 
     fn numbers(&mut self, drawn: &Drawn) -> Vec<f32> {
-        self.0.set_word_pos(u128::from(drawn.first));
-        (0..drawn.inputs * drawn.outputs.max(1)).map(|_| drawn.offset + drawn.scale * self.next()).collect()
+        let mut numbers = vec![0.0; drawn.inputs * drawn.outputs.max(1)];
+        let threads = threads(numbers.len());
+        let each = numbers.len().div_ceil(threads).max(1);
+        std::thread::scope(|scope| {
+            for (n, part) in numbers.chunks_mut(each).enumerate() {
+                let mut stream = Self(self.0.clone());
+                let draw = move || {
+                    stream.0.set_word_pos(u128::from(drawn.first) + (n * each) as u128);
+                    for x in part {
+                        *x = drawn.offset + drawn.scale * stream.next();
+                    }
+                };
+                if threads == 1 {
+                    draw();
+                } else {
+                    scope.spawn(draw);
+                }
+            }
+        });
+        numbers
     }
 
     fn matrix(&mut self, drawn: &Drawn) -> Matrix {

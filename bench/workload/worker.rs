@@ -1,13 +1,19 @@
 //! Work on threads, paced and leased alike, counted as it comes: what the host's and the GPU's engine have in common.
 //!
+//! What was done since an answer was last found right counts as work while it goes on, and is told apart at the end (`output_tokens_unchecked`): it is known to be
+//! right only once the last check, [`Workload::conclude`], has passed. Work that is put away is checked first if that is cheap; what was not, and does not come back with
+//! its state either, stays unchecked to the end.
+//!
 //! Not here: what is computed and when (`pace`); this file owns the threads and the clock between them.
 
+use crate::generate::Done;
 use crate::job::Job;
 use crate::pace::{Pace, Phase, leased};
 use crate::parking::{Outcome, Parking};
 use crate::{Error, Told, Workload};
 use signal::{Crossing, Kept, Place};
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -29,6 +35,8 @@ pub(crate) struct Shared {
     crossing: Crossing,
     input: AtomicU64,
     output: AtomicU64,
+    /// Of both, what is not known to be right yet, in all threads.
+    unchecked: [AtomicU64; 2],
     control: Mutex<Control>,
     changed: Condvar,
 }
@@ -38,6 +46,8 @@ pub(crate) struct Control {
     duty: f64,
     renewed_s: f64,
     stop: bool,
+    /// Whoever stops makes the last check.
+    conclude: bool,
     /// Threads that have not ended yet.
     pub(crate) running: usize,
     failure: Option<String>,
@@ -151,6 +161,15 @@ impl Shared {
         }
     }
 
+    /// Takes note of what of a thread's work is unchecked now, where it was `open` before.
+    fn left_open(&self, open: &mut Done, now: Done) {
+        for (all, [now, before]) in self.unchecked.iter().zip([[now.output, open.output], [now.input, open.input]]) {
+            all.fetch_add(now as u64, Ordering::Relaxed);
+            all.fetch_sub(before as u64, Ordering::Relaxed);
+        }
+        *open = now;
+    }
+
     fn ask_to_stop(&self) {
         self.control().stop = true;
         self.changed.notify_all();
@@ -199,23 +218,31 @@ impl Hand {
         self.shared.control().remarks.push(what);
     }
 
-    /// Steps while there is power and duty, until told to stop or a step fails. `make` makes the job from nothing: at first, and whenever power returns to one
-    /// that was put away.
+    /// Steps while there is power and duty, until told to stop or a step fails; then the last check, if that was asked for and the job is not away. `make` makes the
+    /// job from nothing: at first, and whenever power returns to one that was put away.
     pub(crate) fn work<'a>(&self, pace: Pace, mut parking: Parking, make: &mut dyn FnMut() -> Result<Box<dyn Job + 'a>, String>) {
         let mut job = match make() {
             Ok(job) => Some(job),
             Err(why) => return self.fail(why),
         };
         let shared = &*self.shared;
+        // What was unchecked when the job left, what is so for good, and what was told of it.
+        let (mut left, mut gone, mut open) = (Done::default(), Done::default(), Done::default());
         let mut control = shared.control();
         while !control.stop {
             match (control.kept.place, job.take()) {
                 (Place::Leaving, Some(leaving)) => {
                     drop(control);
                     let outcome = parking.leave(leaving, &|| !shared.control().stop);
+                    left = outcome.unchecked;
+                    shared.left_open(&mut open, gone + left);
                     control = shared.control();
                     self.away.set(true);
                     control.away += 1;
+                    if let Some(why) = outcome.failed {
+                        control.failure.get_or_insert(why);
+                        return;
+                    }
                     control.add(outcome);
                     shared.settle(&mut control);
                 }
@@ -225,6 +252,8 @@ impl Hand {
                     control = shared.control();
                     match came {
                         Ok((back, outcome)) => {
+                            // What is not in the state that came back is looked at by nobody any more.
+                            gone = gone + left.less(back.unchecked());
                             job = Some(back);
                             self.away.set(false);
                             control.away -= 1;
@@ -248,6 +277,7 @@ impl Hand {
                                 parking.count(done);
                                 shared.input.fetch_add(done.input as u64, Ordering::Relaxed);
                                 shared.output.fetch_add(done.output as u64, Ordering::Relaxed);
+                                shared.left_open(&mut open, gone + at_work.unchecked());
                             }
                             control = shared.control();
                             if let Err(e) = outcome {
@@ -265,6 +295,14 @@ impl Hand {
                 }
             }
         }
+        let conclude = control.conclude;
+        drop(control);
+        if conclude && let Some(mut job) = job {
+            match job.close() {
+                Ok(()) => shared.left_open(&mut open, gone + job.unchecked()),
+                Err(e) => self.fail(e.to_string()),
+            }
+        }
     }
 }
 
@@ -275,6 +313,7 @@ impl Worker {
             duty: 0.0,
             renewed_s: 0.0,
             stop: false,
+            conclude: false,
             running: 0,
             failure: None,
             description,
@@ -292,6 +331,7 @@ impl Worker {
             crossing,
             input: AtomicU64::new(0),
             output: AtomicU64::new(0),
+            unchecked: [AtomicU64::new(0), AtomicU64::new(0)],
             control: Mutex::new(control),
             changed: Condvar::new(),
         };
@@ -309,6 +349,14 @@ impl Worker {
         let hand = Hand { shared: Arc::clone(&self.shared), away: Cell::new(false) };
         // If there is no thread, the hand goes with the closure and counts it off.
         thread::Builder::new().name(name).spawn(move || work(&hand)).map(drop).map_err(Error::Thread)
+    }
+
+    /// Asks all threads to end and tells whether they have.
+    fn wait(&self, within: Duration) -> bool {
+        self.shared.ask_to_stop();
+        let some_run = |control: &mut Control| control.running > 0;
+        let waited = self.shared.changed.wait_timeout_while(self.shared.control(), within, some_run);
+        waited.unwrap_or_else(PoisonError::into_inner).0.running == 0
     }
 
     #[cfg(test)]
@@ -350,6 +398,11 @@ impl Workload for Worker {
         "token"
     }
 
+    fn figures(&self) -> BTreeMap<String, f64> {
+        let names = ["output_tokens_unchecked", "input_tokens_unchecked"];
+        names.into_iter().zip(&self.shared.unchecked).map(|(name, n)| (name.to_owned(), n.load(Ordering::Relaxed) as f64)).collect()
+    }
+
     fn describe(&self) -> String {
         self.shared.control().description.clone()
     }
@@ -384,11 +437,27 @@ impl Workload for Worker {
         std::mem::take(&mut self.shared.control().told)
     }
 
+    fn conclude(&mut self, within: Duration) -> Result<(), String> {
+        let mut control = self.shared.control();
+        control.conclude = true;
+        let away = control.away > 0;
+        drop(control);
+        let ended = self.wait(within);
+        self.healthy()?;
+        let left: f64 = self.figures().values().sum();
+        if !ended || left > 0.0 {
+            let why = match (ended, away) {
+                (false, _) => "was not over in time",
+                (true, true) => "was not made while it is away",
+                (true, false) => "did not reach all of it",
+            };
+            self.remark(format!("the last check of the work {why}: {left:.0} of its tokens are not known to be right"));
+        }
+        Ok(())
+    }
+
     fn stop(self: Box<Self>, within: Duration) -> bool {
-        self.shared.ask_to_stop();
-        let some_run = |control: &mut Control| control.running > 0;
-        let waited = self.shared.changed.wait_timeout_while(self.shared.control(), within, some_run);
-        waited.unwrap_or_else(PoisonError::into_inner).0.running == 0
+        self.wait(within)
     }
 }
 

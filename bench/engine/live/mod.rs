@@ -122,6 +122,11 @@ pub fn fly(setup: &Setup, options: &RunOptions, observe: &mut dyn FnMut(&Progres
             (End::Tripped(format!("the controller panicked: {why}")), Some(why))
         }
     };
+    // Units of work that turns out to be wrong at its end are worth nothing.
+    let end = match end {
+        End::Done | End::Stopped => flight.devices.conclude().map_or(end, End::Tripped),
+        End::Aborted | End::Halted | End::Tripped(_) => end,
+    };
     let unconfirmed = flight.tear_down(&end);
     let identities = std::mem::take(&mut flight.devices.identities);
     (manifest.workload.description, manifest.workload.figures) = std::mem::take(&mut flight.devices.work_said);

@@ -44,6 +44,10 @@ fn tokens_are_counted_at_work_and_it_ends() {
     assert!(cpu.remarks().is_empty());
     assert!(cpu.input_units().is_some_and(|u| u > 64.0));
     assert!(cpu.describe().contains("tiny, mixed"));
+    // The last check, after which nothing is left that is not known to be right.
+    assert_eq!(cpu.conclude(PATIENCE), Ok(()));
+    assert!(cpu.figures().len() == 2 && cpu.figures().values().all(|left| *left == 0.0), "{:?}", cpu.figures());
+    assert!(cpu.remarks().is_empty());
     assert!(stop(cpu, PATIENCE));
 }
 
@@ -82,6 +86,7 @@ fn training_is_counted_too() {
     cpu.set_duty(1.0);
     wait_for("steps", || cpu.units().is_some_and(|u| u >= 128.0));
     assert_eq!((cpu.healthy(), cpu.input_units()), (Ok(()), Some(0.0)));
+    assert_eq!((cpu.conclude(PATIENCE), cpu.figures()["output_tokens_unchecked"]), (Ok(()), 0.0));
     assert!(stop(cpu, PATIENCE));
 }
 
@@ -90,7 +95,7 @@ fn what_does_not_fit_is_refused_with_both_figures() {
     let plan = Plan { model: Model::Preset(Preset::B8), ..plan(Task::Decode) };
     let config = Preset::B8.config();
     let why = fits(&config, &plan, Some(22_000_000_000)).expect_err("32 GB do not fit into 22").to_string();
-    assert!(why.contains("8b:2:decode") && why.contains("33.5 GB") && why.contains("22.0 GB"), "{why}");
+    assert!(why.contains("8b:2:decode") && why.contains("33.2 GB") && why.contains("22.0 GB"), "{why}");
     assert!(fits(&config, &plan, Some(40_000_000_000)).is_ok() && fits(&config, &plan, None).is_ok());
     assert!(available().is_none_or(|bytes| bytes > 1 << 20));
 }
@@ -149,7 +154,43 @@ fn without_power_memory_is_given_back_and_with_it_the_work_goes_on() {
             let kinds: Vec<_> = cpu.told().into_iter().map(|t| (t.kind, t.wrong)).collect();
             assert_eq!(kinds, [("checkpoint", false), ("restore", false)]);
         }
-        assert_eq!(cpu.healthy(), Ok(()));
+        assert_eq!(cpu.conclude(PATIENCE), Ok(()));
+        assert!(cpu.figures().values().all(|left| *left == 0.0), "{:?}", cpu.figures());
+        assert!(stop(cpu, PATIENCE));
+    }
+}
+
+/// Text is checked before its memory goes. Training is at the end, with what its state brought back; what is away or lost is said to be unchecked.
+#[test]
+fn what_is_put_away_is_checked_first_or_said_to_be_unchecked() {
+    for (task, crossing, back, said) in [
+        (Task::Mixed, Crossing::Checkpoint, false, None),
+        (Task::Mixed, Crossing::Restart, false, None),
+        (Task::Train, Crossing::Checkpoint, true, None),
+        (Task::Train, Crossing::Checkpoint, false, Some("while it is away")),
+        (Task::Train, Crossing::Restart, true, Some("did not reach all of it")),
+    ] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut cpu = away(crossing, folder.path(), task);
+        cpu.set_duty(1.0);
+        wait_for("steps", || cpu.units().is_some_and(|u| u > 256.0));
+        cpu.power(false);
+        wait_for("the work to be away", || place(&cpu) == Place::Away);
+        let open = cpu.figures()["output_tokens_unchecked"];
+        assert_eq!(open > 0.0, task == Task::Train, "{task:?}, {crossing:?}: {open}");
+        if back {
+            cpu.power(true);
+            wait_for("the work to be back", || place(&cpu) == Place::Memory);
+        }
+        assert_eq!(cpu.conclude(PATIENCE), Ok(()));
+        let left: f64 = cpu.figures().values().sum();
+        let remarks = cpu.remarks();
+        assert_eq!(left > 0.0, said.is_some(), "{task:?}, {crossing:?}: {left}");
+        assert_eq!(remarks.len(), usize::from(said.is_some()), "{remarks:?}");
+        assert!(
+            said.is_none_or(|words| remarks[0].contains(words) && remarks[0].contains(&format!("{left:.0} of its tokens"))),
+            "{remarks:?}"
+        );
         assert!(stop(cpu, PATIENCE));
     }
 }

@@ -68,6 +68,11 @@ impl Engine for Decoder {
         Ok(logits.chunks_exact(vocabulary).zip(draws).map(one).collect())
     }
 
+    fn row(&mut self, n: usize) -> Result<Vec<f32>, Wrong> {
+        let vocabulary = self.weights.config().vocabulary;
+        Ok(self.scratch.logits[n * vocabulary..][..vocabulary].to_vec())
+    }
+
     fn save(&mut self, out: &mut dyn Write) -> io::Result<()> {
         for length in &self.lengths {
             out.write_all(&(*length as u64).to_le_bytes())?;
@@ -112,8 +117,9 @@ pub(crate) fn likeliest(logits: &[f32]) -> u32 {
 
 pub(crate) fn by_probability(logits: &[f32], draw: u32) -> u32 {
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let total: f32 = logits.iter().map(|l| (l - largest).exp()).sum();
-    let mut left = f64::from(draw) / 4_294_967_296.0 * f64::from(total);
+    // In f64: a hundred thousand tokens in f32 would be off by more than some of them have.
+    let total: f64 = logits.iter().map(|l| f64::from((l - largest).exp())).sum();
+    let mut left = f64::from(draw) / 4_294_967_296.0 * total;
     for (i, l) in logits.iter().enumerate() {
         left -= f64::from((l - largest).exp());
         if left < 0.0 {

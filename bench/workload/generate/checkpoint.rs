@@ -8,18 +8,17 @@ use rand_chacha::rand_core::SeedableRng;
 use std::io::{self, Read, Write};
 
 /// Marks a generator's state and its version.
-const MAGIC: &[u8; 8] = b"orbkv\0\0\x02";
+const MAGIC: &[u8; 8] = b"orbkv\0\0\x03";
 
 impl Generator {
-    /// Writes where the work is: what the sequences hold and what they would do next. Not the weights, nor the spare sequence of checks.
+    /// Writes where the work is: what the sequences hold and what they would do next. Not the weights, nor who follows the known text.
     pub fn save(&mut self, out: &mut dyn Write) -> io::Result<()> {
-        self.engine.restart(self.sequences.len());
         out.write_all(MAGIC)?;
         out.write_all(&(self.sequences.len() as u64).to_le_bytes())?;
         for s in &self.sequences {
             save_draws(&s.rng, out)?;
             out.write_all(&s.asked.1.to_le_bytes())?;
-            for n in [u64::from(s.next), s.ends_at as u64, s.prompt.len() as u64, s.asked.0.len() as u64] {
+            for n in [u64::from(s.next), s.ends_at as u64, s.order, s.prompt.len() as u64, s.asked.0.len() as u64] {
                 out.write_all(&n.to_le_bytes())?;
             }
             for token in &s.asked.0 {
@@ -29,7 +28,8 @@ impl Generator {
         self.engine.save(out)
     }
 
-    /// Goes on from a checkpoint of the same model, batch and task; the tokens that follow are the same as without. The next step is checked.
+    /// Goes on from a checkpoint of the same model, batch and task; the tokens that follow are the same as without, but for those of sequences that
+    /// followed the known text, which do no longer. The next that begins anew by its turn does.
     pub fn load(&mut self, input: &mut dyn Read) -> io::Result<()> {
         let other = |what: &str| io::Error::other(format!("this is no checkpoint of this work: {what}"));
         let c = *self.engine.config();
@@ -47,6 +47,8 @@ impl Generator {
                 if n <= most as u64 { Ok(n as usize) } else { Err(other("a number is out of range")) }
             };
             (s.next, s.ends_at) = (number(c.vocabulary - 1)? as u32, number(c.context)?);
+            s.order = number(usize::MAX)? as u64;
+            s.passage = None;
             let (left, prompt) = (number(c.context)?, number(c.context)?);
             let mut asked = Vec::with_capacity(prompt);
             for _ in 0..prompt {
@@ -56,7 +58,7 @@ impl Generator {
             s.prompt = asked.get(..left).ok_or_else(|| other("more is left of a prompt than there was"))?.to_vec();
             s.asked = (asked, asked_at);
         }
-        self.steps = 0;
+        self.watch_anew();
         self.engine.load(input)
     }
 }

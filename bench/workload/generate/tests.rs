@@ -96,19 +96,183 @@ fn a_checkpoint_goes_on_with_the_same_tokens() {
     }
 }
 
-#[test]
-fn sound_work_passes_the_check_and_wrong_work_does_not() {
+/// An engine that is sound until a step, and then wrong in one respect.
+#[derive(Debug)]
+struct Failing {
+    inner: Decoder,
+    steps: u64,
+    from: u64,
+    how: Flaw,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Flaw {
+    /// This member takes in another token than it was given.
+    Member(usize),
+    /// The token after the chosen one.
+    Choice,
+}
+
+impl Engine for Failing {
+    fn config(&self) -> &Config {
+        Engine::config(&self.inner)
+    }
+
+    fn length(&self, sequence: usize) -> usize {
+        self.inner.length(sequence)
+    }
+
+    fn restart(&mut self, sequence: usize) {
+        self.inner.restart(sequence);
+    }
+
+    fn chunk(&self) -> usize {
+        self.inner.chunk()
+    }
+
+    fn tolerance(&self) -> f64 {
+        self.inner.tolerance()
+    }
+
+    fn logits(&mut self, feed: &crate::engine::Feed<'_>) -> Result<Vec<f32>, Wrong> {
+        self.inner.logits(feed)
+    }
+
+    fn choose(&mut self, feed: &crate::engine::Feed<'_>, draws: &[Draw]) -> Result<Vec<u32>, Wrong> {
+        self.steps += 1;
+        let wrong = self.steps > self.from;
+        let vocabulary = self.config().vocabulary as u32;
+        let other = |i: usize, tokens: &[u32]| match self.how {
+            Flaw::Member(member) if wrong && i == member => tokens.iter().map(|t| (t + 1) % vocabulary).collect(),
+            _ => tokens.to_vec(),
+        };
+        let given: Vec<(usize, Vec<u32>)> = feed.iter().map(|(i, tokens)| (*i, other(*i, tokens))).collect();
+        let feed: Vec<(usize, &[u32])> = given.iter().map(|(i, tokens)| (*i, &tokens[..])).collect();
+        let mut chosen = self.inner.choose(&feed, draws)?;
+        if wrong && self.how == Flaw::Choice {
+            for t in &mut chosen {
+                *t = (*t + 1) % vocabulary;
+            }
+        }
+        Ok(chosen)
+    }
+
+    fn row(&mut self, n: usize) -> Result<Vec<f32>, Wrong> {
+        self.inner.row(n)
+    }
+
+    fn save(&mut self, out: &mut dyn std::io::Write) -> std::io::Result<()> {
+        self.inner.save(out)
+    }
+
+    fn load(&mut self, input: &mut dyn std::io::Read) -> std::io::Result<()> {
+        self.inner.load(input)
+    }
+}
+
+fn failing(batch: usize, task: Task, from: u64, how: Flaw) -> Generator {
     let weights = Weights::random(SHAPE, 1);
     let known = Arc::new(Known::of(&weights, 1));
-    let mut sound = Generator::new(Arc::new(weights), 2, Sampling::Greedy, 1);
-    sound.check_against(Arc::clone(&known));
-    assert!((0..600).all(|_| sound.step().is_ok()));
+    let inner = Decoder::new(Arc::new(weights), batch);
+    let mut generator = Generator::on(Box::new(Failing { inner, steps: 0, from, how }), batch, Sampling::Seeded, 1, task);
+    generator.check_against(known);
+    generator
+}
+
+#[test]
+fn sound_work_passes_its_checks_and_leaves_nothing_unchecked() {
+    for task in [Task::Decode, Task::Prefill, Task::Mixed] {
+        let mut sound = failing(3, task, u64::MAX, Flaw::Choice);
+        let mut open = 0;
+        for _ in 0..600 {
+            sound.step().expect("sound");
+            open = open.max(sound.unchecked().output);
+        }
+        assert!(open > 0 && open < 3 * 200, "{task:?}: {open} at once were unchecked");
+        sound.close().expect("sound");
+        assert_eq!(sound.unchecked(), Done::default());
+    }
+}
+
+/// A chunk of prompts has room for two: those behind must come to their turn, and the last check to its end.
+#[test]
+fn every_member_of_a_prefill_is_worked_on() {
+    let mut work = failing(8, Task::Prefill, u64::MAX, Flaw::Choice);
+    for _ in 0..40 {
+        work.step().expect("sound");
+    }
+    assert!(work.sequences.iter().all(|s| s.passage.is_none() && s.order >= 8), "somebody was never asked anew");
+    work.close().expect("sound");
+    assert_eq!(work.unchecked(), Done::default());
+}
+
+/// Who followed the known text goes on as anybody, and somebody follows it again before long.
+#[test]
+fn watched_work_that_was_put_away_is_watched_anew() {
+    for task in [Task::Decode, Task::Prefill, Task::Mixed] {
+        let mut first = failing(3, task, u64::MAX, Flaw::Choice);
+        for _ in 0..7 {
+            first.step().expect("sound");
+        }
+        let mut saved = Vec::new();
+        first.save(&mut saved).expect("a buffer");
+        let mut second = failing(3, task, u64::MAX, Flaw::Choice);
+        second.load(&mut &saved[..]).expect("sound");
+        assert!(second.sequences.iter().all(|s| s.passage.is_none()));
+        assert_eq!((second.unfinished(), second.unchecked()), (first.unfinished(), Done::default()));
+        let mut open = 0;
+        let checked = (0..4000).any(|_| {
+            second.step().expect("sound");
+            let before = std::mem::replace(&mut open, second.unchecked().output);
+            open < before
+        });
+        assert!(checked, "{task:?}: nobody looked any more");
+        let mut wrong = failing(3, task, 0, Flaw::Member(1));
+        wrong.load(&mut &saved[..]).expect("sound");
+        assert!((0..4000).any(|_| wrong.step().is_err()), "{task:?}");
+        first.rewind();
+        assert!(first.sequences.iter().all(|s| s.passage.is_none() && s.prompt == s.asked.0));
+        assert_eq!(first.unfinished(), Done::default());
+        first.close().expect("sound");
+        assert_eq!(first.unchecked(), Done::default());
+    }
+}
+
+#[test]
+fn one_weight_that_is_wrong_is_found_by_the_first_answer() {
+    let known = Arc::new(Known::of(&Weights::random(SHAPE, 1), 1));
     // One weight of 170 thousand, off by its own size.
     let mut weights = Weights::random(SHAPE, 1);
     weights.layers[0].qkv.data[100] += 0.3;
     let mut wrong = Generator::new(Arc::new(weights), 2, Sampling::Greedy, 1);
     wrong.check_against(known);
     assert!(matches!(wrong.step(), Err(Wrong::Different { share, .. }) if share > 1e-3));
+}
+
+/// In any member, and long after the first answers were right.
+#[test]
+fn what_goes_wrong_later_is_found_while_it_goes_on() {
+    for task in [Task::Decode, Task::Prefill, Task::Mixed] {
+        for how in [Flaw::Member(0), Flaw::Member(2), Flaw::Choice] {
+            let mut work = failing(3, task, 200, how);
+            assert!((0..200).all(|_| work.step().is_ok()));
+            let found = (0..4000).find_map(|_| work.step().err());
+            assert!(matches!(found, Some(Wrong::Different { .. } | Wrong::Chosen { .. })), "{task:?}, {how:?}: {found:?}");
+        }
+    }
+}
+
+/// Work that ends before its next check has it then.
+#[test]
+fn the_last_check_finds_what_went_wrong_since_the_one_before() {
+    for how in [Flaw::Member(0), Flaw::Choice] {
+        let mut work = failing(1, Task::Decode, 100, how);
+        for _ in 0..100 {
+            work.step().expect("sound");
+        }
+        while work.unchecked() == Done::default() && work.step().is_ok() {}
+        assert!(work.close().is_err(), "{how:?}");
+    }
 }
 
 #[test]

@@ -123,6 +123,22 @@ fn a_broken_file_is_refused_and_never_panics() {
 }
 
 #[test]
+fn a_weight_that_is_no_number_is_the_file_s_fault_by_name() {
+    let config = Config { layers: 1, width: 16, heads: 2, hidden: 8, vocabulary: 8, context: 8, ..Config::USUAL };
+    for odd in [f32::NAN, f32::INFINITY] {
+        let mut w = Weights::random(config, 3);
+        w.layers[0].down.data[5] = odd;
+        let why = read(&file(&w)).map(drop).expect_err("no number");
+        assert!(
+            why.contains("blk.0.ffn_down.weight")
+                && why.contains(&format!("has {odd} as its number"))
+                && why.contains("the file is damaged"),
+            "{why}"
+        );
+    }
+}
+
+#[test]
 fn blocks_are_decoded_as_ggml_defines_them() {
     assert_eq!([0x3c00, 0xc000, 0x0001, 0x7bff, 0x7c00].map(f16), [1.0, -2.0, 2.0_f32.powi(-24), 65504.0, f32::INFINITY]);
     assert!(f16(0x7e00).is_nan());

@@ -3,8 +3,6 @@
 //!
 //! Not here: which tokens (`generate`), products (`product`), the kernels (`kernels/*.cu`).
 
-mod proof;
-
 use super::Fault;
 use super::driver::{Arg, Buffer, Device, Graph};
 use super::plan::Number;
@@ -18,10 +16,15 @@ use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::rc::Rc;
 
+mod audit;
+mod proof;
+
 /// Query rows of a tile of `attend_many`.
 const TILE: usize = 64;
 /// Widths of a head that `attend_many` is made for.
 const TILED_WIDTHS: [usize; 3] = [32, 64, 128];
+/// Rows of keys and values are read sixteen bytes at once, and so are the tiles' words, four a tile behind sections of a multiple of four.
+const _: () = assert!(TILED_WIDTHS[0].is_multiple_of(8) && TILED_WIDTHS[1].is_multiple_of(8) && TILED_WIDTHS[2].is_multiple_of(8));
 /// Widest head of `attend_one`.
 const WIDEST_HEAD: usize = 256;
 
@@ -282,7 +285,7 @@ impl Decoder {
         self.norm(&r.normed, &r.x, &layer.norm_forward, Arg::Null, rows as u32)?;
         self.linear(&r.normed, &layer.gate_up, &r.gate_up, rows, false)?;
         let args = [Arg::At(&r.gated, 0), Arg::At(&r.gate_up, 0), Arg::U32(c.hidden as u32)];
-        self.device.launch(&self.weights.number.kernel("gate"), [c.hidden.div_ceil(256) as u32, rows as u32, 1], 256, &args)?;
+        self.device.launch(&self.weights.number.kernel("gate"), [c.hidden.div_ceil(8 * 256) as u32, rows as u32, 1], 256, &args)?;
         self.linear(&r.gated, &layer.down, &r.x, rows, true)
     }
 
@@ -354,6 +357,11 @@ impl Engine for Decoder {
             *next = if *draw == Draw::Nothing { 0 } else { *next };
         }
         Ok(next)
+    }
+
+    fn row(&mut self, n: usize) -> Result<Vec<f32>, Wrong> {
+        let vocabulary = self.weights.config.vocabulary;
+        Ok(self.room.logits.read(4 * n * vocabulary, vocabulary)?)
     }
 
     fn save(&mut self, out: &mut dyn Write) -> io::Result<()> {

@@ -202,6 +202,8 @@ impl Device {
     pub(super) fn buffer(self: &Rc<Self>, bytes: usize) -> Result<Buffer, Fault> {
         // SAFETY: no precondition; nothing is of 0 bytes.
         let at = unsafe { result::malloc_sync(bytes.max(16)) }.map_err(failed(format!("give {:.1} MB of memory", bytes as f64 / 1e6)))?;
+        // The kernels move sixteen bytes at once, from the beginnings of rows that are whole sixteens.
+        assert!(at.is_multiple_of(256), "the driver aligns what it gives to 256 bytes");
         Ok(Buffer { at, bytes: bytes.max(16), device: Rc::clone(self) })
     }
 

@@ -11,17 +11,17 @@ use super::train::Trainer;
 use super::weights::{From, Weights, able};
 use super::{Fault, OLDEST};
 use crate::eclipse::Identity;
-use crate::generate::{Done, Generator, Known, Sampling, Task, Wrong};
+use crate::generate::{Generator, Known, Sampling, Task};
 use crate::job::Job;
 use crate::model::Model;
 use crate::pace::Pace;
 use crate::parking::{Keeping, Parking};
 use crate::reference::Source;
 use crate::replicas::Replicas;
+use crate::train::Lesson;
 use crate::transformer::Config;
 use crate::worker::{Hand, Worker};
 use crate::{Error, LEASE, Workload};
-use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -157,43 +157,27 @@ fn make(hand: &Hand, plan: &Plan, config: Config, seeds: (u64, u64), card: &Card
         let length = config.context;
         let mut trainer = Trainer::new(&device, products, config, plan.number, from, plan.sequences(), length, draws).map_err(fault)?;
         if first {
-            trainer.check(&source).map_err(|e| e.to_string())?;
+            trainer.check_against(Lesson::of(&source.whole(), length, seed));
         } else {
-            trainer.pass_by();
+            trainer.open_with(Lesson::text(&config, length, seed));
         }
         return Ok(Box::new(trainer));
     }
     let weights = Weights::make(&device, config, plan.number, from).map_err(fault)?;
     let sequences = plan.sequences();
-    let decoder = Decoder::new(&device, products, weights, sequences + 1, plan.chunk(&config)).map_err(fault)?;
+    let decoder = Decoder::new(&device, products, weights, sequences, plan.chunk(&config)).map_err(fault)?;
     if first {
         // As many rows as steps will have: libraries choose by that.
         decoder.prove(sequences).map_err(fault)?;
         if plan.task != Task::Decode {
             decoder.prove(plan.chunk(&config)).map_err(fault)?;
         }
+        let rows = if plan.task == Task::Decode { sequences } else { plan.chunk(&config) };
+        decoder.audit(&source, rows).map_err(|e| e.to_string())?;
     }
     let mut generator = Generator::on(Box::new(decoder), sequences, Sampling::Seeded, draws, plan.task);
-    generator.check_against(Arc::clone(before.known.get_or_insert_with(|| Arc::new(Known::from(&source, seed)))));
+    generator.check_against(Arc::clone(before.known.get_or_insert_with(|| Arc::new(Known::kept(&source, seed)))));
     Ok(Box::new(generator))
-}
-
-impl Job for Trainer {
-    fn step(&mut self) -> Result<Done, Wrong> {
-        Self::step(self)
-    }
-
-    fn save(&mut self, out: &mut dyn Write) -> io::Result<()> {
-        Self::save(self, out)
-    }
-
-    fn load(&mut self, input: &mut dyn Read) -> io::Result<()> {
-        Self::load(self, input)
-    }
-
-    fn lose(&mut self) -> io::Result<Option<(Done, Vec<u8>)>> {
-        Ok(None)
-    }
 }
 
 /// Refuses what would not fit, with both figures.
@@ -201,7 +185,7 @@ fn fits(plan: &Plan, config: &Config, free: u64) -> Result<(), Fault> {
     let needed = if plan.task == Task::Train {
         Trainer::bytes(config, plan.number, plan.sequences(), config.context)
     } else {
-        let sequences = plan.sequences() + 1;
+        let sequences = plan.sequences();
         Weights::bytes(config, plan.number) + Decoder::bytes(config, plan.number, sequences, plan.chunk(config))
     };
     let needed = needed as u64;

@@ -10,17 +10,13 @@ use super::product::{Part, Product, Products, Side};
 use super::weights::{From, Layer, Matrix, Weights};
 use crate::decoder::rotary;
 use crate::generate::{Done, Wrong};
-use crate::reference::Source;
-use crate::train::{Progress, Text, known_loss};
+use crate::train::{Lesson, Progress, RATE, Text, UPDATE};
 use crate::transformer::Config;
-use std::io::{self, Read, Write};
+use check::apart;
 use std::rc::Rc;
 
-/// Bytes copied from or to the card at once.
-const PIECE: usize = 64 << 20;
-
-/// Length of a text whose loss is checked.
-const CHECKED: usize = 4;
+mod check;
+mod checkpoint;
 
 /// What the forward pass of a layer keeps for the way back.
 #[derive(Debug)]
@@ -73,6 +69,11 @@ pub(super) struct Trainer {
     progress: Progress,
     batch: usize,
     length: usize,
+    /// What the first step learns, in every place.
+    opening: Option<Vec<u32>>,
+    /// What it is held against.
+    known: Option<Lesson>,
+    unchecked: Done,
 }
 
 impl Trainer {
@@ -155,6 +156,9 @@ impl Trainer {
             progress,
             batch,
             length,
+            opening: None,
+            known: None,
+            unchecked: Done::default(),
         })
     }
 
@@ -168,64 +172,36 @@ impl Trainer {
         c.parameters() * (2 * of + master + 8) + rows * of * (c.layers * layer + ends) + 4 * rows * c.vocabulary
     }
 
-    /// One step: `Done::output` is the tokens that were learned from.
+    /// One step: `Done::output` is the tokens that were learned from. The first is the known lesson, if there is one.
     pub(super) fn step(&mut self) -> Result<Done, Wrong> {
-        let texts: Vec<Vec<u32>> = (0..self.batch).map(|_| self.text.walk(self.length)).collect();
+        let known = self.known.take();
+        let texts: Vec<Vec<u32>> = match self.opening.take() {
+            // The same text in every place: the mean over texts, loss and gradient, is that of one.
+            Some(text) => vec![text; self.batch],
+            None => (0..self.batch).map(|_| self.text.walk(self.length)).collect(),
+        };
         let loss = self.learn(&texts)?;
         if !loss.is_finite() {
             return Err(Wrong::NotFinite);
         }
+        let tokens = self.batch * (texts[0].len() - 1);
+        if let Some(lesson) = &known {
+            self.losses(lesson.loss, self.batch)?;
+            self.gradient_is(lesson)?;
+        }
+        let before = known.as_ref().map(|lesson| self.watched(lesson)).transpose()?;
         self.update()?;
+        if let (Some(lesson), Some(before)) = (&known, before) {
+            for ((before, after), (_, by)) in before.iter().zip(self.watched(lesson)?).zip(&lesson.moved) {
+                apart(f64::from((after - before - by).abs() / RATE), UPDATE)?;
+            }
+        }
         self.progress.took(loss)?;
-        Ok(Done { input: 0, output: self.batch * self.length })
-    }
-
-    /// Compares a loss with the reference's.
-    pub(super) fn check(&mut self, source: &Source<'_>) -> Result<(), Wrong> {
-        let text = self.text.walk(CHECKED.min(self.length));
-        let ours = self.learn(std::slice::from_ref(&text))?;
-        let share = (ours / known_loss(source, &text) - 1.0).abs();
-        let allowed = self.weights.number.tolerance();
-        if share <= allowed { Ok(()) } else { Err(Wrong::Different { share, allowed }) }
-    }
-
-    /// Passes by a text as a check would: for work that begins anew and was checked before.
-    pub(super) fn pass_by(&mut self) {
-        self.text.walk(CHECKED.min(self.length));
-    }
-
-    /// Everything on the card that a step changes and the next one needs.
-    fn kept_buffers(&self) -> impl Iterator<Item = &Buffer> {
-        let weights = self.weights.all().into_iter().chain(self.master.iter().flat_map(|m| m.all()));
-        weights.map(|(buffer, _)| buffer).chain(self.means.iter().flat_map(|(m, v)| [m, v]))
-    }
-
-    /// Writes where learning stands: progress, text, weights in every precision there is, both means of the gradient.
-    pub(super) fn save(&self, out: &mut dyn Write) -> io::Result<()> {
-        self.progress.save(out)?;
-        self.text.save(out)?;
-        for buffer in self.kept_buffers() {
-            for at in (0..buffer.bytes()).step_by(PIECE) {
-                let bytes: Vec<u8> = buffer.read(at, PIECE.min(buffer.bytes() - at)).map_err(io::Error::other)?;
-                out.write_all(&bytes)?;
-            }
+        self.unchecked.output += tokens;
+        if known.is_some() {
+            self.unchecked = Done::default();
         }
-        Ok(())
-    }
-
-    /// Goes on from there.
-    pub(super) fn load(&mut self, input: &mut dyn Read) -> io::Result<()> {
-        self.progress.load(input)?;
-        self.text.load(input)?;
-        let mut bytes = Vec::new();
-        for buffer in self.kept_buffers() {
-            for at in (0..buffer.bytes()).step_by(PIECE) {
-                bytes.resize(PIECE.min(buffer.bytes() - at), 0_u8);
-                input.read_exact(&mut bytes)?;
-                buffer.write(at, &bytes).map_err(io::Error::other)?;
-            }
-        }
-        self.device.wait().map_err(io::Error::other)
+        Ok(Done { input: 0, output: tokens })
     }
 
     #[cfg(test)]
@@ -440,7 +416,7 @@ impl Trainer {
         self.norm(&kept.normed_forward, &r.x, &layer.norm_forward, rows)?;
         self.ahead(&kept.normed_forward, &layer.gate_up, &kept.gate_up, rows, false)?;
         let args = [Arg::At(&kept.gated, 0), Arg::At(&kept.gate_up, 0), Arg::U32(c.hidden as u32)];
-        self.device.launch(&self.kernel("gate"), [c.hidden.div_ceil(256) as u32, rows as u32, 1], 256, &args)?;
+        self.device.launch(&self.kernel("gate"), [c.hidden.div_ceil(8 * 256) as u32, rows as u32, 1], 256, &args)?;
         self.ahead(&kept.gated, &layer.down, &r.x, rows, true)
     }
 

@@ -6,6 +6,7 @@ use super::Fault;
 use super::driver::{Arg, Buffer, Device};
 use super::plan::Number;
 use super::product::Products;
+use crate::train::{parameters, zeros};
 use crate::transformer::{self, Config, Drawing, Drawn, Uniform};
 use std::rc::Rc;
 
@@ -207,6 +208,40 @@ impl Weights {
         all
     }
 
+    /// Everything that is learned, in the order of [`Self::all`], with inputs and outputs where it is a matrix that lies turned here.
+    pub(super) fn places(&self) -> Vec<(&Buffer, Option<(usize, usize)>)> {
+        let of = |m: &Matrix| Some((m.inputs, m.outputs));
+        let mut all = vec![(&self.embedding.data, None), (&self.norm, None)];
+        all.extend(self.head.iter().map(|h| (&h.data, of(h))));
+        for l in &self.layers {
+            all.extend([&l.qkv, &l.out, &l.gate_up, &l.down].map(|m| (&m.data, of(m))));
+            all.extend([(&l.norm_attention, None), (&l.norm_forward, None)]);
+        }
+        all
+    }
+
+    /// The numbers of everything that is learned, part by part, in the host's order. Not of FP8.
+    pub(super) fn read(&self) -> impl Iterator<Item = Result<Vec<f32>, Fault>> + '_ {
+        self.all().into_iter().zip(self.places()).map(|((buffer, count), (_, turned))| {
+            let there: Vec<f32> = match self.number {
+                Number::F32 => buffer.read(0, count)?,
+                Number::Bf16 | Number::Fp8 => {
+                    buffer.read::<u16>(0, count)?.into_iter().map(|bits| f32::from_bits(u32::from(bits) << 16)).collect()
+                }
+            };
+            Ok((0..count).map(|i| there[place(i, turned)]).collect())
+        })
+    }
+
+    /// All of it as the host has it. Not of FP8.
+    pub(super) fn held(&self) -> Result<transformer::Weights, Fault> {
+        let mut held = zeros(self.config);
+        for (part, numbers) in parameters(&mut held).into_iter().zip(self.read()) {
+            part.copy_from_slice(&numbers?);
+        }
+        Ok(held)
+    }
+
     /// Bytes on the card.
     pub(super) const fn bytes(config: &Config, number: Number) -> usize {
         let tables = (if config.tied { 1 } else { 2 }) * config.vocabulary * config.width;
@@ -215,6 +250,14 @@ impl Weights {
             Number::Bf16 => 2 * config.parameters(),
             Number::Fp8 => config.parameters() + tables,
         }
+    }
+}
+
+/// Where number `i` of the host's is here, in a matrix of so many inputs and outputs or in what lies as it does there.
+pub(super) const fn place(i: usize, turned: Option<(usize, usize)>) -> usize {
+    match turned {
+        Some((inputs, outputs)) => i % outputs * inputs + i / outputs,
+        None => i,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Work put away and brought back is the work that was never interrupted: state by state, for every task.
 
 use super::*;
-use crate::generate::{Generator, Sampling, Task};
+use crate::generate::{Generator, Known, Sampling, Task};
 use crate::train::Trainer;
 use crate::transformer::{Config, Weights};
 use std::sync::Arc;
@@ -101,6 +101,20 @@ fn a_restart_loses_what_is_unfinished_and_does_just_that_again() {
         }
         assert_eq!(again, lost);
         assert!(state(job.as_mut()) == before, "{task:?}: done again, it is where it was");
+    }
+}
+
+/// A machine that computes other answers than the known ones: its work is looked at before its memory goes, unless it is to end at once.
+#[test]
+fn work_that_is_wrong_is_found_out_as_it_leaves() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (alive, found) in [(true, true), (false, false)] {
+        let mut job = Generator::with(Arc::new(Weights::random(SHAPE, 3)), 2, Sampling::Seeded, 3, Task::Decode);
+        job.check_against(Arc::new(Known::of(&Weights::random(SHAPE, 4), 3)));
+        assert!(job.step().is_err());
+        let left = parking(Crossing::Restart, folder.path(), Task::Decode, 2).leave(Box::new(job), &|| alive);
+        assert_eq!(left.failed.as_ref().is_some_and(|why| why.contains("computes wrongly")), found, "{left:?}");
+        assert!(left.unchecked.output > 0);
     }
 }
 

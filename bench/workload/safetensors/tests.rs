@@ -205,3 +205,31 @@ proptest! {
         prop_assert!(weights(&path).is_err());
     }
 }
+
+#[test]
+fn a_weight_that_is_no_number_is_the_file_s_fault_by_name() {
+    let folder = folder();
+    let path = folder.path().join("model.safetensors");
+    for odd in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let mut bytes = file(&numbered(), "F32");
+        let end = bytes.len();
+        // The last number of the last tensor.
+        bytes[end - 4..].copy_from_slice(&odd.to_le_bytes());
+        std::fs::write(&path, &bytes).expect("room");
+        let why = weights(&path).expect_err("no number");
+        assert!(why.contains("model.layers.1.post_attention_layernorm.weight has") && why.contains("the file is damaged"), "{why}");
+        assert!(why.contains(&format!("{odd} as its number 7")), "{why}");
+    }
+}
+
+/// Whatever is beside it.
+#[test]
+fn a_hostile_header_is_told_of_before_a_config_that_is_not_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("model.safetensors");
+    for hostile in [&b"\xff\xff\xff\xff\xff\xff\xff\x7f{"[..], b"\x02\0\0\0\0\0\0\0[]", b"\x01"] {
+        std::fs::write(&path, hostile).expect("room");
+        let why = config(&path).expect_err("hostile");
+        assert!(why.contains("model.safetensors, offset") && !why.contains("config.json"), "{why}");
+    }
+}

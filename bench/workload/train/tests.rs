@@ -30,6 +30,45 @@ fn gradients_are_the_differences_of_the_reference() {
     }
 }
 
+/// A loss that falls is no proof: half a gradient makes it fall too.
+#[test]
+fn a_gradient_that_is_off_in_one_part_is_told() {
+    let text = [1, 7, 7, 12, 0, 3, 9];
+    let mut trainer = Trainer::new(Weights::random(SHAPE, 3), 3);
+    trainer.learn(&text);
+    trainer.check_gradient(&text).expect("sound");
+    let most: Vec<f32> = parameters(&mut trainer.gradient).iter().map(|part| largest(part).1.abs()).collect();
+    let mut told = 0;
+    for (n, own) in most.iter().enumerate() {
+        // Those that make enough of the whole for a hundredth of it to be theirs.
+        if *own < 0.05 * most.iter().sum::<f32>() {
+            continue;
+        }
+        trainer.learn(&text);
+        for g in &mut *parameters(&mut trainer.gradient)[n] {
+            *g *= 0.5;
+        }
+        assert!(matches!(trainer.check_gradient(&text), Err(Wrong::Different { .. })), "part {n}");
+        told += 1;
+    }
+    assert!(told >= 5, "{told} of {most:?}");
+}
+
+#[test]
+fn the_first_update_and_the_last_loss_are_checked() {
+    let mut trainer = Trainer::new(Weights::random(SHAPE, 5), 5);
+    // As if the means were not new: the update goes another way.
+    for (mean, _) in &mut trainer.means {
+        mean.fill(1.0);
+    }
+    assert!(matches!(trainer.step(), Err(Wrong::Different { .. })));
+    let mut trainer = Trainer::new(Weights::random(SHAPE, 5), 5);
+    trainer.step().and_then(|_| trainer.step()).expect("sound");
+    assert_eq!(trainer.unchecked.output, 8);
+    trainer.close().expect("sound");
+    assert_eq!(trainer.unchecked, Done::default());
+}
+
 #[test]
 fn it_learns_the_walk_and_counts_its_tokens() {
     let mut trainer = Trainer::new(Weights::random(Config { vocabulary: 64, context: 32, ..SHAPE }, 5), 5);

@@ -2,7 +2,8 @@
 //! a product, or one tile of one, that is a hundredth off is refused. The answer that is known beforehand cannot see that: what bf16 and FP8 round on the way through all layers
 //! is more.
 //!
-//! Not here: attention and the other kernels, which have their tests; and training, whose losses are compared.
+//! Not here: the other blocks and whether their weights are the right ones (`audit`); attention and the other kernels, which have their tests; and training, whose first step is
+//! held against the host's.
 
 use super::Decoder;
 use crate::gpu::Fault;

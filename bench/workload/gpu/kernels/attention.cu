@@ -5,24 +5,6 @@
 #define SHARED_HEADS 4
 #define GROUP_THREADS 128
 
-// Eight neighbouring numbers, from `in` on; beyond `left` they are 0.
-__device__ inline void eight(float *out, const float *in, int left) {
-    for (int i = 0; i < 8; i++) out[i] = i < left ? in[i] : 0.0f;
-}
-
-__device__ inline void eight(float *out, const bf16 *in, int left) {
-    if (left >= 8 && (u64)in % 16 == 0) {
-        Four v = *(const Four *)in;
-        u32 words[4] = {v.x, v.y, v.z, v.w};
-        for (int i = 0; i < 4; i++) {
-            out[2 * i] = __uint_as_float(words[i] << 16);
-            out[2 * i + 1] = __uint_as_float(words[i] & 0xffff0000u);
-        }
-    } else {
-        for (int i = 0; i < 8; i++) out[i] = i < left ? get(in[i]) : 0.0f;
-    }
-}
-
 // One query row a block (x) and head of keys (y), for rows that are alone in their sequence, as in decoding; bound by memory. Eight dimensions a lane, so
 // that d / 8 lanes (rounded up to a power of two, at most 32: d up to 256) hold a vector, and the warps' groups go through the positions in turn.
 template <class T>
@@ -116,7 +98,9 @@ __device__ inline void mma(float *c, const u32 *a, u32 b0, u32 b1) {
 template <int D>
 __device__ inline void attend_many(bf16 *mixed, const bf16 *qkv, const bf16 *keys, const bf16 *values, const Four *tiles, u32 heads, u32 kv_heads,
                                    u32 context, float scale) {
-    __shared__ u32 k_tile[64][D / 2 + 4], v_tile[64][D / 2 + 4];
+    // Rows of D numbers and 8 more: whole sixteens of bytes, in other banks each.
+    alignas(16) __shared__ u32 k_tile[64][D / 2 + 4];
+    alignas(16) __shared__ u32 v_tile[64][D / 2 + 4];
     Four tile = tiles[blockIdx.x];
     u32 head = blockIdx.y, stride = (heads + 2 * kv_heads) * D;
     int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32, g = lane / 4, t = lane % 4;

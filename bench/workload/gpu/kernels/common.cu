@@ -16,7 +16,8 @@ struct bf16 {
     u16 bits;
 };
 
-struct Four {
+// Sixteen bytes that are moved by one instruction: only with its alignment said does the compiler do so. Whoever makes a pointer to it sees to that.
+struct alignas(16) Four {
     u32 x, y, z, w;
 };
 
@@ -47,6 +48,54 @@ __device__ inline u32 pair(float low, float high) {
 #else
     return (u32)bf16_bits(low) | (u32)bf16_bits(high) << 16;
 #endif
+}
+
+// Eight neighbouring numbers, from `in` on; beyond `left` they are 0. Sixteen bytes at once where they lie so.
+__device__ inline void eight(float *out, const float *in, int left) {
+    if (left >= 8 && (u64)in % 16 == 0) {
+        for (int half = 0; half < 2; half++) {
+            Four v = ((const Four *)in)[half];
+            u32 words[4] = {v.x, v.y, v.z, v.w};
+            for (int i = 0; i < 4; i++) out[4 * half + i] = __uint_as_float(words[i]);
+        }
+    } else {
+        for (int i = 0; i < 8; i++) out[i] = i < left ? in[i] : 0.0f;
+    }
+}
+
+__device__ inline void eight(float *out, const bf16 *in, int left) {
+    if (left >= 8 && (u64)in % 16 == 0) {
+        Four v = *(const Four *)in;
+        u32 words[4] = {v.x, v.y, v.z, v.w};
+        for (int i = 0; i < 4; i++) {
+            out[2 * i] = __uint_as_float(words[i] << 16);
+            out[2 * i + 1] = __uint_as_float(words[i] & 0xffff0000u);
+        }
+    } else {
+        for (int i = 0; i < 8; i++) out[i] = i < left ? get(in[i]) : 0.0f;
+    }
+}
+
+// The other way: eight numbers to `to` and on, but none beyond `left`.
+__device__ inline void put_eight(float *to, const float *x, int left) {
+    if (left >= 8 && (u64)to % 16 == 0) {
+        for (int half = 0; half < 2; half++) {
+            const float *from = x + 4 * half;
+            ((Four *)to)[half] = {__float_as_uint(from[0]), __float_as_uint(from[1]), __float_as_uint(from[2]), __float_as_uint(from[3])};
+        }
+    } else {
+        for (int i = 0; i < 8; i++)
+            if (i < left) to[i] = x[i];
+    }
+}
+
+__device__ inline void put_eight(bf16 *to, const float *x, int left) {
+    if (left >= 8 && (u64)to % 16 == 0) {
+        *(Four *)to = {pair(x[0], x[1]), pair(x[2], x[3]), pair(x[4], x[5]), pair(x[6], x[7])};
+    } else {
+        for (int i = 0; i < 8; i++)
+            if (i < left) put(to + i, x[i]);
+    }
 }
 
 struct Sum {

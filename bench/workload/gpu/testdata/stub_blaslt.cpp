@@ -15,6 +15,7 @@ enum { R_32F = 0, R_16BF = 14, R_8F_E4M3 = 28, COMPUTE_32F = 68 };
 extern "C" int orbit_stub_enqueue(void *stream, std::function<void()> work);
 extern "C" bool orbit_stub_holds(unsigned long long at, size_t bytes);
 extern "C" int orbit_stub_wrong();
+extern "C" int orbit_stub_flawed();
 extern "C" long orbit_stub_capability();
 
 struct Desc {
@@ -194,9 +195,10 @@ Status cublasLtMatmul(void *handle, void *desc, const void *alpha, const void *a
     float al = *(const float *)alpha, be = *(const float *)beta;
     if (be != 0.0f && !inside(c, C)) return INVALID_VALUE;
     if (A.type == R_8F_E4M3 && (!how.a_scale || !how.b_scale)) return INVALID_VALUE;
+    bool flawed = (orbit_stub_flawed() == 6 && D.type == R_32F && A.type != R_32F) || (orbit_stub_flawed() == 7 && be != 0.0f);
     auto work = [=] {
         uint64_t m = D.rows, n = D.cols, k = how.transa ? A.rows : A.cols;
-        float scale = al * (how.a_scale ? *how.a_scale : 1.0f) * (how.b_scale ? *how.b_scale : 1.0f);
+        float scale = al * (how.a_scale ? *how.a_scale : 1.0f) * (how.b_scale ? *how.b_scale : 1.0f) * (flawed ? 1.01f : 1.0f);
         int wrong = orbit_stub_wrong();
         for (int64_t z = 0; z < D.batch; z++) {
             const char *az = (const char *)a + (uint64_t)(z * A.stride) * size_of(A.type), *bz = (const char *)b + (uint64_t)(z * B.stride) * size_of(B.type);

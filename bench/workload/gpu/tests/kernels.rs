@@ -46,6 +46,24 @@ fn the_shipped_text_has_the_kernels_and_fits_old_drivers() {
     assert_eq!(PTX.matches(".entry ").count(), 44);
 }
 
+/// Memory is the bound of decoding, and sixteen bytes a load are what it takes to fill it.
+#[test]
+fn the_kernels_that_memory_bounds_move_sixteen_bytes_at_once() {
+    let of = |name: &str| PTX.split(".entry ").find(|text| text.starts_with(&format!("{name}("))).expect(name);
+    for (name, loads, stores) in [
+        ("attend_one_bf16", true, None),
+        ("attend_many_64", true, Some("st.shared.v4")),
+        ("attend_many_128", true, Some("st.shared.v4")),
+        ("norm_bf16", true, Some("st.global.v4")),
+        ("gate_bf16", true, Some("st.global.v4")),
+        ("place_bf16", true, Some("st.global.v4")),
+    ] {
+        let text = of(name);
+        assert_eq!(text.contains("ld.global.v4") || text.contains("ld.global.nc.v4"), loads, "{name}");
+        assert!(stores.is_none_or(|s| text.contains(s)), "{name}");
+    }
+}
+
 #[test]
 fn bf16_and_e4m3_are_rounded_as_their_standards_say() {
     let Some(device) = device() else { return };
@@ -284,7 +302,7 @@ fn attention_looks_back_on_its_own_sequence_only() {
 #[test]
 fn tokens_are_chosen_as_the_host_chooses_them() {
     let Some(device) = device() else { return };
-    for vocabulary in [5, 1024, 3000] {
+    for vocabulary in [5, 33, 1024, 3000] {
         let mut logits: Vec<f32> = noise(40 * vocabulary, 5).iter().map(|x| 4.0 * x).collect();
         // Of equals the first.
         logits[..vocabulary].fill(1.5);

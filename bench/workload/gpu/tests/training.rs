@@ -1,13 +1,15 @@
 //! Gradients and losses against the host's trainer, which is held against differences of the reference.
 
 use super::device;
+use crate::generate::{Done, Wrong};
 use crate::gpu::driver::Device;
 use crate::gpu::plan::Number;
 use crate::gpu::product::Products;
 use crate::gpu::train::Trainer;
 use crate::gpu::weights::From;
+use crate::job::Job;
 use crate::reference::Source;
-use crate::train;
+use crate::train::{self, Lesson};
 use crate::transformer::{Config, Weights};
 use std::rc::Rc;
 
@@ -52,7 +54,6 @@ fn losses_are_the_host_s_step_by_step() {
     let Some(device) = device() else { return };
     let mut host = train::Trainer::new(Weights::random(SHAPE, 3), 3);
     let mut card = on_card(&device, SHAPE, Number::F32, 1, false);
-    card.check(&Source::random(SHAPE, 3)).expect("sound");
     for _ in 0..30 {
         let (a, b) = (host.step().expect("sound"), card.step().expect("sound"));
         assert_eq!(a, b);
@@ -60,18 +61,50 @@ fn losses_are_the_host_s_step_by_step() {
     }
 }
 
+/// The first step is held against the host's: what is wrong with one text of the batch, the gradient or the update is found, though the loss would fall all the same.
+#[test]
+fn a_wrong_gradient_or_update_is_found_in_the_first_step() {
+    let Some(device) = device() else { return };
+    let lesson = || Lesson::of(&Source::random(SHAPE, 3).whole(), SHAPE.context, 3);
+    for own in [false, true] {
+        let mut sound = on_card(&device, SHAPE, Number::F32, 3, own);
+        sound.check_against(lesson());
+        sound.step().expect("sound");
+        for part in 0..lesson().gradient.len() {
+            let mut off = lesson();
+            for g in &mut off.gradient[part] {
+                *g *= 1.05;
+            }
+            let mut card = on_card(&device, SHAPE, Number::F32, 3, own);
+            card.check_against(off);
+            assert!(matches!(card.step(), Err(Wrong::Different { .. })), "the gradient of part {part}");
+            let mut off = lesson();
+            off.moved[part].1 *= -1.0;
+            let mut card = on_card(&device, SHAPE, Number::F32, 3, own);
+            card.check_against(off);
+            assert!(matches!(card.step(), Err(Wrong::Different { .. })), "the update of part {part}");
+        }
+        let mut card = on_card(&device, SHAPE, Number::F32, 3, own);
+        card.check_against(Lesson { loss: 1.002 * lesson().loss, ..lesson() });
+        assert!(matches!(card.step(), Err(Wrong::Different { .. })));
+    }
+}
+
 #[test]
 fn bf16_learns_and_a_wrong_model_is_noticed() {
     let Some(device) = device() else { return };
     let mut card = on_card(&device, SHAPE, Number::Bf16, 2, false);
-    card.check(&Source::random(SHAPE, 3).rounded(true)).expect("sound");
+    card.check_against(Lesson::of(&Source::random(SHAPE, 3).rounded(true).whole(), SHAPE.context, 3));
     let first = card.step().map(|_| card.loss()).expect("sound");
     for _ in 0..60 {
         card.step().expect("sound");
     }
     assert!(card.loss() < 0.7 * first, "{} after {first}", card.loss());
+    card.close().expect("sound");
+    assert_eq!(card.unchecked(), Done::default());
     let mut other = on_card(&device, SHAPE, Number::Bf16, 2, false);
-    assert!(other.check(&Source::random(SHAPE, 4)).is_err());
+    other.check_against(Lesson::of(&Source::random(SHAPE, 4).rounded(true).whole(), SHAPE.context, 3));
+    assert!(other.step().is_err());
 }
 
 #[test]
