@@ -290,7 +290,7 @@ pub(crate) enum RigCommand {
         /// Emulate the bench that this calibration found, within its uncertainty: the seed draws from its covariance
         #[arg(long, value_name = "FILE")]
         calibration: Option<PathBuf>,
-        /// What goes wrong with lines, devices and plant: a scenario file, whose from_s and for_s are wall seconds since the start, whatever
+        /// What goes wrong with lines, devices and plant: a scenario file, whose `from_s` and `for_s` are wall seconds since the start, whatever
         /// the speed. When what begins is printed and logged; what did not happen before the end is logged
         #[arg(long, value_name = "FILE")]
         faults: Option<PathBuf>,

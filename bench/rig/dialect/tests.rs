@@ -124,7 +124,7 @@ fn published_answers_are_understood() {
     assert!(["XT", "MC", "BC_LOOP"].iter().all(|said| known("lauda", said)) && !known("lauda", "S S 0.00 kg"));
     assert!(known("arroyo", "ILX Lightwave,LDT-5910C,59101111,1.00-1.00") && !known("arroyo", "ID bench-heater 0007 1.2"));
     assert!(!known("scpi-supply", "YOKOGAWA,WT310,C2,F1.03") && !known("chroma-62000h", "CHROMA,66202,1,1"));
-    assert!(known("scpi-supply", "HEWLETT-PACKARD,E3631A,0,1.4-5.0-1.0") && !known("scpi-supply", "JULABO FP50"));
+    assert!(known("scpi-supply", "HEWLETT-PACKARD,E3634A,0,1.4-5.0-1.0") && !known("scpi-supply", "JULABO FP50"));
 }
 
 const SOUND: &str = r#"schema = 1

@@ -23,9 +23,11 @@ fn rigs() -> Vec<(&'static str, RigFile, Option<Command>)> {
     let meter = "[channel.board_power]\ninstrument = \"it\"\nreads = \"power\"\nreads_j = \"energy\"\n";
     let firmware = HEATER_CHANNEL.replace("\"heat\"", "\"it\"");
     let pan = "[channel.flow]\ninstrument = \"it\"\nreads = \"mass\"\n";
-    let all: [(&str, &str, &str, &str, Option<Command>); 12] = [
+    let all: [(&str, &str, &str, &str, Option<Command>); 14] = [
         ("arroyo", "current_limit_a = 4.0", "", "object_temperature", Some(AT_20)),
         ("scpi-supply", "current_limit_a = 2.0", supply, "", Some(Command::Level(12.0))),
+        ("scpi-outputs", "current_limit_a = 2.0", supply, "", Some(Command::Level(12.0))),
+        ("scpi-select", "current_limit_a = 2.0", supply, "", Some(Command::Level(12.0))),
         ("keysight-e4360", "current_limit_a = 3.0\nvoltage_limit_v = 40.0", array, "", Some(CURVE)),
         ("chroma-62000h", "", array, "", Some(CURVE)),
         ("korad", "current_limit_a = 2.0", supply, "", Some(Command::Level(7.5))),
@@ -183,7 +185,7 @@ fn nonsense_about_an_output_is_never_off() {
             assert!(!bench.events.contains(&Event::Ready) && bench.believed.is_none(), "{name} {word:?}: {:?}", bench.events);
         }
     }
-    assert_eq!(tried.split_whitespace().count(), 10, "{tried}");
+    assert_eq!(tried.split_whitespace().count(), 12, "{tried}");
 }
 
 /// Every driver at the port of every other device.
