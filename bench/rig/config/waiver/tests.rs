@@ -28,7 +28,7 @@ fn only_what_is_named_is_waived() {
     assert_eq!(bare.refuses_unattended(now()).len(), all.len());
     for (at, key) in all.iter().enumerate() {
         let rig = rig(&waiver("A. Person", "2026-11-28", WHY, &format!("waives = [\"{key}\"]"))).expect("sound");
-        assert_eq!(rig.waived().into_iter().map(|risk| risk.key).collect::<Vec<_>>(), [key.clone()]);
+        assert_eq!(rig.waived().into_iter().map(|risk| risk.key).collect::<Vec<_>>(), std::slice::from_ref(key));
         let refused = rig.refuses_unattended(now());
         assert_eq!(refused.len(), all.len() - 1);
         let open = all.iter().enumerate().filter(|(other, _)| *other != at);
