@@ -221,7 +221,7 @@ fn at_swapped_ports_nothing_is_ready_and_nothing_is_told_but_the_question() {
             );
         }
     }
-    assert_eq!((pairs, refused > 20), (132, true), "{refused}");
+    assert_eq!((pairs, refused > 20), (182, true), "{refused}");
 }
 
 /// The family is wide: what the rig file says of the model counts, known or not.
