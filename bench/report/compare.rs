@@ -33,7 +33,7 @@ pub enum Status {
     Pass,
     /// A gate broken.
     Fail,
-    /// Readings on too few rows.
+    /// Readings on too few rows, or too little change in them.
     Undecided,
     /// Shown, but no gate applies.
     Ungated,
@@ -198,7 +198,13 @@ impl Pair {
             return line(Some(stats), Vec::new(), Status::Ungated, Some(why.into()));
         }
         let enough = stats.n as f64 >= ENOUGH_FRAC * joined as f64;
-        match (checks.iter().all(|c| c.passed), enough) {
+        let broken = checks.iter().filter(|c| !c.passed);
+        match (broken.clone().count() == 0, enough) {
+            (false, _) if broken.clone().all(|c| c.unmoved) => {
+                let words: Vec<String> = broken.map(|c| c.words(unit)).collect();
+                let why = format!("{}; it hardly moved, which cannot tell: fly a whole orbit", words.join(", "));
+                line(Some(stats), checks, Status::Undecided, Some(why))
+            }
             (false, _) => line(Some(stats), checks, Status::Fail, None),
             (true, true) => line(Some(stats), checks, Status::Pass, None),
             (true, false) => {

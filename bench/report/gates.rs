@@ -79,6 +79,8 @@ const SMC: &str = "SMC-S-016: prediction within 3 K of test, as commonly cited";
 const ENERGY: &str = "hybrid-loop fidelity in the literature is 2 to 5 % in energy";
 const NOISE: &str = "twice the mean's limit: sampling and pacing jitter average out, a lag does not";
 const MODULE: &str = "a TEC model from datasheet ratings is a 15 % instrument; calibrated, 10 % of what it spans";
+/// Of its largest magnitude, what a module may be off that is known by its ratings alone: `model::tec` has the source.
+const RATED_FRAC: f64 = 0.15;
 const JOINT: &str = "a die-to-plate joint repeats within about 15 % from mounting to mounting (house value)";
 
 /// The presets; the first is the default.
@@ -146,6 +148,9 @@ pub struct Check {
     pub passed: bool,
     /// Why this limit.
     pub reason: String,
+    /// The channel hardly moved, so that what breaks the gate may as well be the error of one reading as of the model.
+    #[serde(default)]
+    pub unmoved: bool,
 }
 
 /// What the limits of a channel refer to, taken from its prediction.
@@ -154,6 +159,8 @@ pub(crate) struct Scale {
     peak: f64,
     span: f64,
     mean: f64,
+    /// It spans less than half its peak, which then stands for the span.
+    unmoved: bool,
 }
 
 impl Scale {
@@ -167,7 +174,8 @@ impl Scale {
             n += 1;
         }
         let peak = high.abs().max(low.abs());
-        (n > 0).then(|| Self { peak, span: (high - low).max(peak / 2.0), mean: (sum / n as f64).abs() })
+        let unmoved = high - low < peak / 2.0;
+        (n > 0).then(|| Self { peak, span: (high - low).max(peak / 2.0), mean: (sum / n as f64).abs(), unmoved })
     }
 
     fn unit(self, of: Of) -> f64 {
@@ -203,6 +211,10 @@ impl Gate {
         } else {
             f64::MAX
         };
+        // A module's voltage and current err in proportion to themselves, and over an orbit that is held against all that they span. In a flight too short to
+        // move them one working point stands for the module: five minutes at full load broke a gate that the orbit they were the beginning of kept. Within what
+        // ratings promise that decides nothing; beyond, it is no module as rated.
+        let unmoved = self.of == Of::Span && scale.unmoved && value <= RATED_FRAC * scale.peak;
         Check {
             quantity: self.quantity,
             found,
@@ -210,6 +222,7 @@ impl Gate {
             of: self.of,
             passed: found <= self.limit,
             reason: self.reason.to_owned(),
+            unmoved,
         }
     }
 }
@@ -273,6 +286,11 @@ mod tests {
         assert_eq!(broken("rig_tec_a", &stats(-0.51, 0.1, 1.0), amps), [Quantity::Mean]);
         let steady = Scale::of([3.0, 3.1]).expect("two values");
         assert_eq!(broken("rig_tec_a", &stats(0.15, 0.1, 0.2), steady), [], "held to half the peak, not to 0.01 A");
+        // Beyond that a flight that does not move it decides nothing, until it is more than ratings allow; one that moves it does.
+        let unmoved =
+            |mean: f64, scale| PRESETS[0].check("rig_tec_a", &stats(mean, 0.1, mean), scale).iter().find(|c| !c.passed).map(|c| c.unmoved);
+        assert_eq!((unmoved(0.15, steady), unmoved(0.2, steady), unmoved(0.5, steady)), (None, Some(true), Some(false)));
+        assert_eq!(unmoved(0.51, amps), Some(false));
         let joint = Scale::of([0.2, 0.2]).expect("two values");
         assert_eq!(broken("rig_r_die_plate_k_w", &stats(0.029, 0.5, 1.0), joint), []);
         assert_eq!(broken("rig_r_die_plate_k_w", &stats(0.1, 0.0, 0.1), joint), [Quantity::Mean]);
