@@ -12,6 +12,8 @@ use model::Profile;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
+/// How the results of a sweep begin.
+pub(crate) const IS_SWEEP: &str = "orbitbench sweep";
 /// Layout of the results.
 const SCHEMA: u32 = 1;
 /// Combinations of the other keys' ends with which a value is tried before it is called impossible.
@@ -32,6 +34,8 @@ pub struct Request {
     pub bench: Bench,
     /// Controller step, bench seconds.
     pub dt_s: f64,
+    /// The commit that flies it, since two builds of one version may fly it differently; with `+changes` behind it where it is not all of them.
+    pub commit: String,
 }
 
 /// A checked study.
@@ -41,6 +45,18 @@ pub struct Study {
     profile: Template,
     rig: Template,
     points: Points,
+    /// The weighing record that the rig file names, and what is in it.
+    weighed: Option<String>,
+}
+
+/// The weighing record that a rig file names beside itself, with its hash: its masses overrule the rig file's, and are in no text of the study.
+fn weighed(rig: &Source) -> Option<String> {
+    let (parsed, _) = parse_rig(&rig.file, &rig.text).ok()?;
+    let named = parsed.weighing.file?;
+    let file = Path::new(&rig.from).parent().unwrap_or(Path::new("")).join(&named);
+    // One that is not there is refused with the reason, by whoever reads the masses.
+    let bytes = std::fs::read(file).ok()?;
+    Some(format!("{} sha256 {}", Path::new(&named).display(), record::sha256(&bytes)))
 }
 
 impl Study {
@@ -81,7 +97,8 @@ impl Study {
             Ok(points) => points,
             Err(why) => return Err(vec![why]),
         };
-        let study = Self { request, profile, rig, points };
+        let weighed = weighed(&request.rig);
+        let study = Self { request, profile, rig, points, weighed };
         wrong = (0..study.request.vary.len()).filter_map(|n| study.impossible(n)).collect();
         // What no value changes, such as a rig of real hardware, would be the reason in every row.
         let base = study.options([study.profile.text().to_owned(), study.rig.text().to_owned()]);
@@ -157,13 +174,17 @@ impl Study {
     /// the same head have the same results.
     pub fn head(&self) -> Vec<String> {
         let request = &self.request;
-        let mut lines =
-            vec![format!("orbitbench sweep, schema {SCHEMA}, version {}; every figure is simulated", env!("CARGO_PKG_VERSION"))];
+        let mut lines = vec![format!(
+            "{IS_SWEEP}, schema {SCHEMA}, version {}, commit {}; every figure is simulated",
+            env!("CARGO_PKG_VERSION"),
+            request.commit
+        )];
         for (what, source) in [("profile", &request.profile), ("rig", &request.rig)] {
             // Where the file lies changes nothing.
             let name = Path::new(&source.file).file_name().map_or(source.file.as_str().into(), |n| n.to_string_lossy());
             lines.push(format!("{what}: {name} sha256 {}", record::sha256(source.text.as_bytes())));
         }
+        lines.extend(self.weighed.iter().map(|weighed| format!("weighed: {weighed}")));
         lines.push(format!("bench: {}, dt {} s", request.bench.word(), crate::vary::cell(request.dt_s)));
         lines.push(format!("design: {}", request.design));
         lines.extend(request.vary.iter().map(|v| format!("vary: {v}")));

@@ -39,7 +39,7 @@ impl Results {
         let sheet = Sheet::read(path)?;
         let unusable = |why: &str| Error::Unusable { path: path.to_owned(), why: why.to_owned() };
         let said = |name: &str| sheet.head.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
-        if !sheet.head.first().is_some_and(|line| line.starts_with("orbitbench sweep")) {
+        if !sheet.head.first().is_some_and(|line| line.starts_with(crate::plan::IS_SWEEP)) {
             return Err(unusable("it is no sweep's results: its first line is not \"# orbitbench sweep ...\""));
         }
         let design: Design = said("design").ok_or_else(|| unusable("its head has no design"))?.parse().map_err(|e: String| unusable(&e))?;

@@ -1,7 +1,7 @@
 //! Flies the points of a study on several threads and keeps what comes out in one sheet, which a later sitting can go on with. What is
 //! in a finished sheet depends on the study alone, byte for byte: not on threads, order or interruptions.
 
-use crate::plan::Study;
+use crate::plan::{IS_SWEEP, Study};
 use crate::point::{Outcome, Stopped};
 use record::{Sheet, SheetWriter};
 use std::collections::BTreeSet;
@@ -17,7 +17,7 @@ pub enum Error {
     #[error(transparent)]
     Sheet(#[from] record::Error),
     /// The sheet holds something else.
-    #[error("{} {what}; give another --out, or move it away", path.display())]
+    #[error("{} {what}; give another --out, or move it away, or --anew to discard a sweep that is there", path.display())]
     Other {
         /// The sheet.
         path: PathBuf,
@@ -45,7 +45,20 @@ pub enum Sitting {
 }
 
 impl<'s> Sweep<'s> {
-    /// Opens the sheet at `path`, or begins one. A sheet of the same study is gone on with; any other is refused.
+    /// Begins a sheet at `path`; what another sweep left there is gone. What is no sweep's is refused.
+    pub fn anew(study: &'s Study, path: &Path) -> Result<Self, Error> {
+        if path.exists() {
+            // Opened for adding: nobody else is adding to it.
+            let (_held, sheet) = SheetWriter::open(path)?;
+            if !is_sweep(&sheet) {
+                return Err(Error::Other { path: path.to_owned(), what: "is there and no sweep's results".into() });
+            }
+            Sheet { head: study.head(), columns: study.columns(), ..Sheet::default() }.replace(path)?;
+        }
+        Self::open(study, path)
+    }
+
+    /// Opens the sheet at `path`, or begins one. A sheet of the same study, flown by the same program, is gone on with; any other is refused.
     pub fn open(study: &'s Study, path: &Path) -> Result<Self, Error> {
         let (head, columns) = (study.head(), study.columns());
         if !path.exists() {
@@ -54,11 +67,11 @@ impl<'s> Sweep<'s> {
         }
         let (writer, sheet) = SheetWriter::open(path)?;
         let other = |what: String| Error::Other { path: path.to_owned(), what };
-        if !sheet.head.first().is_some_and(|line| line.starts_with("orbitbench sweep")) {
+        if !is_sweep(&sheet) {
             return Err(other("is there and no sweep's results".into()));
         }
         if sheet.head != head {
-            return Err(other(format!("holds another sweep: {}", difference(&sheet.head, &head))));
+            return Err(other(format!("holds {}", difference(&sheet.head, &head))));
         }
         if sheet.columns != columns {
             return Err(other("has other columns than this version writes".into()));
@@ -139,12 +152,20 @@ fn guarded(study: &Study, index: usize, stop: &AtomicBool) -> Result<Outcome, St
     })
 }
 
-/// The first thing in which two heads differ.
+fn is_sweep(sheet: &Sheet) -> bool {
+    sheet.head.first().is_some_and(|line| line.starts_with(IS_SWEEP))
+}
+
+/// The first thing in which two heads differ, and what that means.
 fn difference(there: &[String], wanted: &[String]) -> String {
-    for (a, b) in there.iter().zip(wanted) {
-        if a != b {
-            return format!("there \"{a}\", here \"{b}\"");
-        }
-    }
-    format!("there {} lines of head, here {}", there.len(), wanted.len())
+    let Some((n, (a, b))) = there.iter().zip(wanted).enumerate().find(|(_, (a, b))| a != b) else {
+        return format!("another sweep: there {} lines of head, here {}", there.len(), wanted.len());
+    };
+    let changed = ["profile: ", "rig: ", "weighed: "].iter().any(|what| a.starts_with(what) && b.starts_with(what));
+    let what = match n {
+        0 => "points of another version of this program, which may fly them differently",
+        _ if changed => "points of another file, or of the same before it was changed",
+        _ => "another sweep",
+    };
+    format!("{what}: there \"{a}\", here \"{b}\"")
 }

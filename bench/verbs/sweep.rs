@@ -17,6 +17,9 @@ use study::{Bench, Design, Request, Results, Scheme, Sitting, Study, Sweep, Vary
 /// Outputs whose dependence is printed unless others are asked for.
 const USUAL: [&str; 4] = ["work_units_per_j", "work_units_per_s", "die_max_degc", "dry_kg"];
 
+/// How the commit of a build ends that is more than the commit.
+const UNNAMED: &str = "+changes";
+
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct SweepArgs {
@@ -66,9 +69,12 @@ pub(crate) struct FlyArgs {
     /// Controller step in bench seconds
     #[arg(long, default_value_t = 1.0)]
     dt: f64,
-    /// Results; a sweep that was interrupted goes on where its file ends
+    /// Results; a sweep that was interrupted goes on where its file ends, if version, files and design are the same
     #[arg(long, default_value = "sweep.csv")]
     out: PathBuf,
+    /// Begin again: the sweep that is in --out is discarded
+    #[arg(long)]
+    anew: bool,
     /// Points flown at once; as many as there are cores if left out
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -126,6 +132,7 @@ fn request(args: &FlyArgs) -> Result<Request> {
             design: Design { scheme: args.design, samples: args.samples.unwrap_or(args.design.usual_samples() as usize), seed: args.seed },
             bench: if args.rehearse { Bench::Rehearsal } else { Bench::Flight },
             dt_s: args.dt,
+            commit: env!("ORBITBENCH_COMMIT").to_owned(),
         });
     };
     let name = file.display().to_string();
@@ -138,18 +145,25 @@ fn request(args: &FlyArgs) -> Result<Request> {
         design: file.design,
         bench: file.bench,
         dt_s: file.dt_s,
+        commit: env!("ORBITBENCH_COMMIT").to_owned(),
     })
 }
 
 fn fly(args: &FlyArgs) -> Result<Exit> {
     let study = Study::check(request(args)?).map_err(|wrong| BadInput(wrong.join("\n"))).context("cannot sweep this")?;
     check_columns(&study.columns(), &args.show)?;
-    let sweep = Sweep::open(&study, &args.out).map_err(|why| refused(&args.out, why))?;
+    let open = if args.anew { Sweep::anew } else { Sweep::open };
+    let sweep = open(&study, &args.out).map_err(|why| refused(&args.out, why))?;
     let (points, there) = (study.len(), sweep.done());
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let threads = args.threads.map_or(cores, usize::from);
     let bench = if study.request().bench == Bench::Flight { "the flight model alone" } else { "rehearsals on the believed rig" };
     let going_on = if there > 0 { format!(", {there} of them there already") } else { String::new() };
+    if there > 0 && study.request().commit.ends_with(UNNAMED) {
+        eprintln!(
+            "caution: this build has changes that no commit names; that it flew the {there} points there nobody can tell (--anew begins again)"
+        );
+    }
     eprintln!("{points} points{going_on}; {bench}, on {threads} threads, into {}", args.out.display());
 
     // The first signal ends the sweep after the ticks under way, the second at once.
