@@ -92,6 +92,7 @@ impl Setup {
         let initial = self.law.flight.periodic(env, period_s, |t| cycle.budget(t).0);
         stable(&self.law.flight, &initial, &self.profile, (&self.rig, &self.twin.plant), self.law.dt_s)?;
         (self.law.governor, self.law.initial, self.law.charge) = (governor, initial, Some(cycle.start));
+        self.overruled = false;
         self.law.check()?;
         Ok(self)
     }

@@ -1,7 +1,8 @@
 //! From the policy that a profile or a command line names to the one that the control law flies: with the plant, the card and the orbit it
 //! needs to know.
 
-use crate::setup::SetupError;
+use crate::rehearse::rehearse;
+use crate::setup::{Options, Setup, SetupError};
 use accelerator::Spec;
 use control::{Cycle, Governor, Plan, Policy, ThermalLaw};
 use model::Profile;
@@ -18,6 +19,11 @@ const BELOW_TRIP_K: f64 = 5.0;
 const PLANS: u32 = 2;
 /// Steps of the orbit by which policies are held against each other: 6 s in LEO.
 const JUDGED: usize = 960;
+
+/// A rehearsal of more ticks than this is not made to choose a policy: a day in steps of a second is less, a lunar one is more.
+const MOST_TICKS: f64 = 200_000.0;
+/// More work than that of a rival by this part is more: rehearsals of one orbit repeat to the last digit, benches do not.
+const MORE_FRAC: f64 = 1e-4;
 
 /// What a policy is made for.
 pub(crate) struct Subject<'a> {
@@ -184,4 +190,35 @@ fn plan(subject: &Subject<'_>) -> Result<Option<Policy>, Box<dyn std::error::Err
     }
     let best = known.into_iter().map(|p| (planner.mean(&p), p)).max_by(|a, b| a.0.unwrap_or(f64::MIN).total_cmp(&b.0.unwrap_or(f64::MIN)));
     Ok(best.map(|(_, policy)| policy))
+}
+
+/// The plan of `setup`, or the simple policy that does more work on the believed bench. A plan is made in the flight model; where a bench has other margins,
+/// limits of its setpoint above all, what gains there may lose here, and whoever flies it is not to be told that it gains.
+pub(crate) fn on_bench(mut setup: Setup) -> Setup {
+    let (orbit_s, dt_s) = (setup.law.environment.period_s(), setup.law.dt_s);
+    let known = orbit_s + dt_s <= *setup.profile.environment.span_s().end() && orbit_s / dt_s <= MOST_TICKS;
+    let chosen = setup.options.policy.unwrap_or(setup.profile.power.policy);
+    // Of a real device nothing is believed of its work, and where the rig cannot start nothing flies.
+    if chosen != PolicyChoice::Plan || setup.accelerator != Spec::Virtual || !known || setup.law.check().is_err() {
+        return setup;
+    }
+    let duration_s = std::mem::replace(&mut setup.law.duration_s, orbit_s);
+    let own = work(&setup);
+    setup.law.duration_s = duration_s;
+    let Some(own) = own else { return setup };
+    let rivals = [PolicyChoice::FollowSun, PolicyChoice::Battery].into_iter().filter_map(|policy| {
+        let rival = Setup::beyond_rig(Options { policy: Some(policy), duration_s: Some(orbit_s), ..setup.options.clone() }).ok()?;
+        Some((work(&rival)?, rival))
+    });
+    if let Some((_, rival)) = rivals.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(more, _)| *more > own * (1.0 + MORE_FRAC)) {
+        (setup.law.governor.policy, setup.law.initial, setup.law.charge) = (rival.law.governor.policy, rival.law.initial, rival.law.charge);
+        setup.overruled = true;
+    }
+    setup
+}
+
+/// Work over a rehearsal; `None` if it does not come to its end.
+fn work(setup: &Setup) -> Option<f64> {
+    let told = rehearse(setup, |_| Ok::<(), std::convert::Infallible>(())).unwrap_or_else(|never| match never {});
+    told.work.filter(|_| told.flown)
 }

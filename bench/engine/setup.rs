@@ -148,24 +148,27 @@ pub struct Setup {
     pub calibrated: Option<crate::calibrated::Calibrated>,
     /// Real hardware goes without one, with somebody beside it.
     pub uncommissioned: bool,
+    /// Where a plan was asked for, a simple policy does more on the believed bench, and flies.
+    pub(crate) overruled: bool,
     /// The measured work map that its pacing and its plan go by; see [`Setup::by_map`].
     pub work_map: Option<crate::workmap::WorkMapCard>,
 }
 
 impl Setup {
-    /// The policy that was asked for, and the one that flies in its place where no plan does more in the flight model.
+    /// The policy that was asked for, and the one that flies in its place where no plan does more.
     pub fn policy_words(&self) -> String {
         let choice = self.options.policy.unwrap_or(self.profile.power.policy);
         let flown = self.law.governor.policy.word();
         if choice == PolicyChoice::Plan && flown != "plan" {
-            return format!("plan, flown as {flown} (no plan does more in the flight model)");
+            let on = if self.overruled { "on this bench" } else { "in the flight model" };
+            return format!("plan, flown as {flown} (no plan does more {on})");
         }
         flown.to_owned()
     }
 
     /// Parses, checks and prepares.
     pub fn build(options: Options) -> Result<Self, SetupError> {
-        let setup = Self::beyond_rig(options)?;
+        let setup = crate::policy::on_bench(Self::beyond_rig(options)?);
         setup.law.check()?;
         Ok(setup)
     }
@@ -352,6 +355,7 @@ impl Setup {
             commissioned: None,
             calibrated: None,
             uncommissioned: false,
+            overruled: false,
             work_map: None,
         })
     }
