@@ -24,6 +24,8 @@ const MAX_ORBITS: usize = 500;
 pub struct Charge {
     /// How full it is.
     pub battery: BatteryState,
+    /// What it gave beyond its lasting limit and has not made good for, J.
+    pub(crate) pulse_j: f64,
     /// When the next dark begins, or the last one began, mission s.
     dark_s: Option<f64>,
     /// When the present dark ends, or the last one ended, mission s.
@@ -38,7 +40,7 @@ impl Charge {
     pub fn new(battery: BatteryState, period_s: f64) -> Self {
         // A place that has no period has days.
         let period_s = if period_s.is_finite() && period_s > 0.0 { period_s } else { DAY_S };
-        Self { battery, dark_s: None, light_s: None, good_until_s: f64::NEG_INFINITY, period_s }
+        Self { battery, pulse_j: 0.0, dark_s: None, light_s: None, good_until_s: f64::NEG_INFINITY, period_s }
     }
 
     /// Seconds from `mission_s` until the next dark: what there is to recharge in. One period where none is near.
@@ -131,8 +133,9 @@ impl Cycle {
             (charge.good_until_s, charge.light_s) = (f64::NEG_INFINITY, None);
             for (i, env) in orbit[..ticks].iter().enumerate() {
                 let mission_s = i as f64 * dt_s;
-                charge.look(governor, environment, env, mission_s, period_s);
-                let budget = governor.supply(env, Some(&charge), mission_s).budget;
+                let (lean, at_s) = governor.leaner((env, mission_s), (&orbit[i + 1], mission_s + dt_s));
+                charge.look(governor, environment, lean, at_s, period_s);
+                let budget = governor.supply(lean, Some(&charge), at_s).budget;
                 let flow = governor.exchange(&mut charge, budget, env, &orbit[i + 1], dt_s);
                 cycle.unmet_j += flow.unmet_w * dt_s;
                 cycle.lowest_frac = cycle.lowest_frac.min(charge.battery.soc_frac());

@@ -23,10 +23,6 @@ const TRIM_SPAN: f64 = 0.2;
 /// A riding battery eases off when this is all it could give before it is at its planned depth, s: no cliff at the end.
 const EASE_S: f64 = 30.0;
 
-/// Part of what a battery can give that stays unspent while there is any light: it carries what falls away within a tick of the penumbra (150 kW
-/// in the 9 s of a low noon-midnight orbit are 8 kW in half a tick of a second), which the budget of that tick did not know.
-const FALL_FRAC: f64 = 0.2;
-
 /// Who decides what the board may draw.
 #[derive(Clone, Debug)]
 pub struct Governor {
@@ -58,6 +54,12 @@ pub struct Supply {
 pub(crate) struct Trim(f64);
 
 impl Governor {
+    /// Of two moments the one with less light. A budget holds until the board answers the next one: where the light falls it has to be what there will be
+    /// then (150 kW in the 9 s of a low noon-midnight orbit's penumbra are 17 kW a second).
+    pub fn leaner<'a>(&self, now: (&'a Sample, f64), then: (&'a Sample, f64)) -> (&'a Sample, f64) {
+        if self.power.array_w(then.0) < self.power.array_w(now.0) { then } else { now }
+    }
+
     /// What the board could and may have under `env`. `charge` is what is known of the battery; without it, it is as if there were none.
     pub fn supply(&self, env: &Sample, charge: Option<&Charge>, mission_s: f64) -> Supply {
         let array_w = self.power.array_w(env);
@@ -89,8 +91,7 @@ impl Governor {
             let over_s = if self.policy == Policy::Battery { left_s.max(EASE_S) } else { EASE_S };
             // In the light the array carries bus and idle board; a plan that does not recharge then has its reasons.
             let carried_w = if planned && env.illumination >= 1.0 { 0.0 } else { idle_w };
-            let limit_w = battery.discharge_limit_w() * if env.illumination > 0.0 { 1.0 - FALL_FRAC } else { 1.0 };
-            return limit_w.min(carried_w + spare_j.max(0.0) / over_s);
+            return battery.discharge_limit_w().min(carried_w + spare_j.max(0.0) / over_s);
         }
         let spare_w = (array_w - self.power.load_w(self.idle)).max(0.0);
         let wanted_w = battery.to_full_j(charge.battery) / charge.left_s(mission_s);
@@ -106,7 +107,7 @@ impl Governor {
     pub fn exchange(&self, charge: &mut Charge, board: Watts, start: &Sample, end: &Sample, dt_s: f64) -> Flow {
         let Some(battery) = &self.power.battery else { return Flow::default() };
         let array_w = f64::midpoint(self.power.array_w(start), self.power.array_w(end));
-        battery.step(&mut charge.battery, array_w - self.power.load_w(board), dt_s)
+        battery.carry(&mut charge.battery, &mut charge.pulse_j, array_w - self.power.load_w(board), dt_s)
     }
 
     /// Duty that should draw `budget` with the plate at this temperature, °C: as measured, or else by the declared idle and full power.

@@ -7,6 +7,7 @@
 //! Not here: clocks, threads, files, devices. The same function flies the real rig, the twin and the rehearsal.
 
 mod alarm;
+mod answer;
 mod charge;
 mod dew;
 mod draw;

@@ -1,6 +1,7 @@
 //! Everything the control law remembers from tick to tick.
 
 use crate::alarm::Alarms;
+use crate::answer::Answer;
 use crate::charge::Charge;
 use crate::dew::DewWatch;
 use crate::drive::DriveWatch;
@@ -14,7 +15,7 @@ use crate::polarity::Polarity;
 use crate::resistance::ResistanceMeter;
 use model::battery::BatteryState;
 use model::flight::FlightState;
-use signal::{Celsius, Channel, Reading, RunState, Severity};
+use signal::{Celsius, Channel, Reading, RunState, Severity, Watts};
 use std::collections::BTreeMap;
 
 /// What outlives a tick.
@@ -43,6 +44,10 @@ pub struct State {
     pub(crate) work_input: WorkMeter,
     /// Duty commanded for the tick that ends next.
     pub(crate) duty: f64,
+    /// What the board may draw over the tick that ends next.
+    pub(crate) allowed: Option<Watts>,
+    /// How late it answers.
+    pub(crate) answer: Answer,
     /// Power for the work is there.
     pub(crate) powered: bool,
     pub(crate) resistance: ResistanceMeter,
@@ -87,6 +92,8 @@ impl State {
             work: WorkMeter::default(),
             work_input: WorkMeter::default(),
             duty: 0.0,
+            allowed: None,
+            answer: Answer::default(),
             powered: true,
             resistance: ResistanceMeter::default(),
             polarity: Polarity::default(),

@@ -14,7 +14,7 @@ use crate::setpoint;
 use crate::state::State;
 use crate::watch::{watch_battery, watch_heat, watch_instruments, watch_power};
 use model::environment::Sample;
-use signal::{Celsius, Channel, Limit, Limits, Request, RunState, Severity, Watts};
+use signal::{Celsius, Channel, Limit, Limits, Origin, Request, RunState, Severity, Watts};
 
 /// Part of full load that must be granted before work that was put away is brought back.
 const WAKE_FRAC: f64 = 0.02;
@@ -40,6 +40,10 @@ pub fn step(law: &Law, state: &mut State, input: &Input) -> Output {
     let work_rate = state.work.update(input.readings.get(Channel::WorkUnits), SHORTEST_SPAN * law.dt_s, flying);
     state.work_input.update(input.readings.get(Channel::WorkInputUnits), SHORTEST_SPAN * law.dt_s, flying);
     watch_heat(law, state, heat, &mut events);
+    if let Some(allowed) = state.allowed {
+        let drawn = heat.value.filter(|_| heat.held_ticks == 0 && heat.origin != Origin::Assumed);
+        state.answer.update(law, allowed, drawn, ticks);
+    }
 
     state.battery_w = None;
     let env = if flying { fly(law, state, heat, ticks, &mut events) } else { law.environment.at(state.mission_s) };
@@ -63,6 +67,7 @@ pub fn step(law: &Law, state: &mut State, input: &Input) -> Output {
     guard::drive(law, state, input, heat, ticks, &mut events);
     crate::resistance::watch(law, state, &input.readings, ticks, &mut events);
     let mut commands = command(law, state, input, budget, heat, ticks);
+    state.allowed = Some(if commands.duty.is_some() { budget } else { law.governor.idle });
     commands.power = powered(law, state, granted.budget, commands.duty.is_some(), &mut events);
     let view = View {
         mission_s: state.flown.then_some(state.mission_s),
@@ -156,13 +161,16 @@ fn fly(law: &Law, state: &mut State, heat: Heat, ticks: u32, events: &mut Vec<Ev
     env
 }
 
-/// What array and battery have for the board now.
+/// What array and battery have for the board, now and until it has answered the next budget.
 fn power(law: &Law, state: &mut State, env: &Sample) -> Supply {
-    if let Some(charge) = &mut state.charge {
-        let end_s = law.duration_s.max(law.environment.period_s());
-        charge.look(&law.governor, &law.environment, env, state.mission_s, end_s);
-    }
-    law.governor.supply(env, state.charge.as_ref(), state.mission_s)
+    let Some(charge) = &mut state.charge else { return law.governor.supply(env, None, state.mission_s) };
+    let end_s = law.duration_s.max(law.environment.period_s());
+    // Never beyond what is known; where mission time stands, nothing comes nearer.
+    let then_s = (state.mission_s + law.dt_s + state.answer.late_s(law)).min(end_s);
+    let then = law.environment.at(then_s);
+    let (lean, at_s) = law.governor.leaner((env, state.mission_s), (&then, then_s));
+    charge.look(&law.governor, &law.environment, lean, at_s, end_s);
+    Supply { array_w: law.governor.power.array_w(env), ..law.governor.supply(lean, Some(charge), at_s) }
 }
 
 /// The setpoint for this tick, and what limited the row.

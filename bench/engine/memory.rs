@@ -13,6 +13,7 @@ use record::Row;
 use rig::bus::{Bus, BusEffects, BusInput};
 use rig::{Command, Input};
 use signal::{Crossing, Request, RunState, Snapshot, Tick};
+use std::collections::VecDeque;
 use std::time::Duration;
 use thiserror::Error;
 use twin::{Truth, World};
@@ -36,6 +37,10 @@ pub struct MemoryBench {
     /// How it crosses a time without power.
     crossing: Crossing,
     watch: KeptWatch,
+    /// The card hears of its duty so many ticks late.
+    pub late_ticks: usize,
+    /// What it has not heard yet.
+    late: VecDeque<(f64, Option<Crossing>)>,
     /// Setpoint commands no longer reach the instrument, though everything else does.
     pub frozen_setpoint: bool,
 }
@@ -99,6 +104,8 @@ impl MemoryBench {
             works: true,
             crossing: Crossing::Idle,
             watch: KeptWatch::default(),
+            late_ticks: 0,
+            late: VecDeque::new(),
             frozen_setpoint: false,
         };
         for wire in 0..bench.wires.len() {
@@ -254,8 +261,13 @@ impl Devices for MemoryBench {
                 }
             }
         }
-        self.world.set_duty(commands.duty.filter(|_| self.works).unwrap_or(0.0));
-        self.world.set_away((!commands.power).then_some(self.crossing));
+        self.late.push_back((commands.duty.filter(|_| self.works).unwrap_or(0.0), (!commands.power).then_some(self.crossing)));
+        while self.late.len() > self.late_ticks
+            && let Some((duty, away)) = self.late.pop_front()
+        {
+            self.world.set_duty(duty);
+            self.world.set_away(away);
+        }
     }
 
     fn make_safe(&mut self, _within: Duration) -> (Vec<Unconfirmed>, Vec<Event>) {
