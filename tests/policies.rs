@@ -120,8 +120,16 @@ fn the_thermal_policy_keeps_the_card_from_slowing_down() {
 /// to 2 % of its range, as the mean of each minute and in the whole.
 #[test]
 fn paced_power_follows_its_budget() {
-    for (profile, seed) in [("dawn-dusk-650", 1), ("noon-midnight-560", 2)] {
-        let mut setup = setup_of(profile, &[], None);
+    for (profile, seed, policy) in [
+        ("dawn-dusk-650", 1, PolicyChoice::FollowSun),
+        ("noon-midnight-560", 2, PolicyChoice::FollowSun),
+        ("noon-midnight-560", 2, PolicyChoice::Battery),
+        ("noon-midnight-560", 2, PolicyChoice::Plan),
+        ("noon-midnight-560", 2, PolicyChoice::Thermal),
+        ("noon-midnight-560", 2, PolicyChoice::Fixed(0.6)),
+    ] {
+        // With nothing to spare a plan is flown as one of the others.
+        let mut setup = setup_of(profile, if policy == PolicyChoice::Plan { SPARE } else { &[] }, Some(policy));
         setup.options.seed = seed;
         setup.law.duration_s = setup.law.environment.period_s();
         let mut bench = MemoryBench::new(&setup, drawn(&setup)).expect("a bench");
@@ -129,11 +137,11 @@ fn paced_power_follows_its_budget() {
         assert_eq!(flown.end, End::Done);
         let (rms, mean, ticks) = tracking(&flown.rows);
         eprintln!(
-            "{profile}: tracking error {:.2} % of range (RMS of minutes), {:+.2} % in the mean of {ticks} ticks",
+            "{profile}, {policy}: tracking error {:.2} % of range (RMS of minutes), {:+.2} % in the mean of {ticks} ticks",
             rms * 100.0,
             mean * 100.0
         );
-        assert!(rms < 0.02 && mean.abs() < 0.02, "{profile}: {rms} {mean}");
+        assert!(rms < 0.02 && mean.abs() < 0.02, "{profile}, {policy}: {rms} {mean}");
     }
 }
 
