@@ -149,7 +149,7 @@ pub struct Setup {
     /// Real hardware goes without one, with somebody beside it.
     pub uncommissioned: bool,
     /// Where a plan was asked for, a simple policy does more on the believed bench, and flies.
-    pub(crate) overruled: bool,
+    pub overruled: bool,
     /// The measured work map that its pacing and its plan go by; see [`Setup::by_map`].
     pub work_map: Option<crate::workmap::WorkMapCard>,
 }
