@@ -99,6 +99,7 @@ fn a_plan_from_the_map_of_a_bench_flies_on_that_bench() {
 #[test]
 fn pacing_fed_forward_by_the_map_follows_its_budget_closer() {
     let dir = tempfile::tempdir().expect("a folder");
+    let (mut all_declared, mut all_measured) = (0.0, 0.0);
     for seed in [2, 3, 5] {
         // A sky whose budget changes all the time, and is neither idle nor full.
         let setup = || setup_of("noon-midnight-560", &[], Some(PolicyChoice::FollowSun));
@@ -117,8 +118,11 @@ fn pacing_fed_forward_by_the_map_follows_its_budget_closer() {
             declared * 100.0,
             measured * 100.0
         );
-        assert!(declared < 0.02 && measured < 0.02 && measured < declared, "{declared} {measured}");
+        // A card that draws less than declared at full duty has nothing to be paced down to: the same with and without.
+        assert!(declared < 0.02 && measured < 0.02 && measured <= declared, "{declared} {measured}");
+        (all_declared, all_measured) = (all_declared + declared, all_measured + measured);
     }
+    assert!(all_measured < 0.75 * all_declared, "{all_declared} {all_measured}");
 }
 
 /// An unattended run needs no flag: the rig file names its map, and a map that is gone or another's is refused with the place to change.
