@@ -334,6 +334,8 @@ fn a_sensor_is_characterised_and_the_run_carries_it() {
     assert!(found["load_w"].as_float().is_some_and(|w| w > 400.0), "{found}");
     let period = found["update_period_s"].as_float().expect("a period");
     assert!((0.05..0.25).contains(&period), "{period}");
+    let own = found["own_period_s"].as_float().expect("the driver's own samples");
+    assert!((0.01..0.05).contains(&own) && found.contains_key("own_gap_frac") && !found.contains_key("lacks"), "{found}");
     assert!(found.contains_key("window_s") && found.contains_key("aliased_frac") && found.contains_key("polling_cost_frac"), "{found}");
     assert_eq!(stub.read("log"), "", "a check sets nothing");
 

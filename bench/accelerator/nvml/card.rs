@@ -2,12 +2,13 @@
 //!
 //! Not here: what changes slowly (`health`) and what never does (`identity`).
 
+use super::buffer::Buffer;
 use super::events::Alerts;
 use super::{health, hint_for, identity, optional, raw};
 use crate::watch::Watch;
-use crate::{Accelerator, Error, Health, Identity, Remark, Sample};
+use crate::{Accelerator, Buffered, Error, Health, Identity, Remark, Sample};
 use nvml_wrapper::enum_wrappers::device::{Clock, TemperatureSensor};
-use nvml_wrapper::error::{Bits, NvmlError};
+use nvml_wrapper::error::NvmlError;
 use nvml_wrapper::sys_exports::field_id::{NVML_FI_DEV_MEMORY_TEMP, NVML_FI_DEV_POWER_AVERAGE, NVML_FI_DEV_POWER_INSTANT};
 use nvml_wrapper::{Device, Nvml};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -61,6 +62,7 @@ pub struct Card {
     counter: Counter,
     thresholds: health::Thresholds,
     alerts: Option<Alerts>,
+    buffer: Buffer,
     watch: Watch,
 }
 
@@ -75,6 +77,7 @@ impl Card {
             device,
             instance,
             counter: Counter::default(),
+            buffer: Buffer::default(),
             watch: Watch::default(),
         };
         let (first, averaged) = card.read().map_err(|(_, e)| e)?;
@@ -92,12 +95,11 @@ impl Card {
         Ok(found)
     }
 
-    /// NVML's bits as they are, also those that the wrapper has no name for.
-    fn throttle_bits(&self) -> Result<u64, NvmlError> {
-        match self.device.current_throttle_reasons_strict() {
-            Ok(reasons) => Ok(reasons.bits()),
-            Err(NvmlError::IncorrectBits(Bits::U64(bits))) => Ok(bits),
-            Err(e) => Err(e),
+    /// By the older call, or where a driver does not serve that any more by the one that replaces it.
+    fn die_degc(&self) -> Result<Option<f64>, NvmlError> {
+        match optional(self.device.temperature(TemperatureSensor::Gpu))? {
+            Some(degc) => Ok(Some(f64::from(degc))),
+            None => optional(raw::temperature_degc(self.nvml, &self.device)),
         }
     }
 
@@ -113,11 +115,11 @@ impl Card {
         let [memory, average, instant] = [memory, average, instant].map(|field| field.map(|f| f.value));
         let usage = optional(device.power_usage()).map_err(at("power"))?.and_then(|mw| watts(f64::from(mw)));
         let average = average.and_then(watts);
-        let die = optional(device.temperature(TemperatureSensor::Gpu)).map_err(at("temperature"))?.map(f64::from);
+        let die = self.die_degc().map_err(at("temperature"))?;
         let core = optional(device.clock_info(Clock::SM)).map_err(at("core clock"))?;
         let memory_clock = optional(device.clock_info(Clock::Memory)).map_err(at("memory clock"))?;
         let utilisation = optional(device.utilization_rates()).map_err(at("utilisation"))?;
-        let throttle_bits = optional(self.throttle_bits()).map_err(at("throttle reasons"))?;
+        let throttle_bits = optional(raw::clocks_event_reasons(self.nvml, device)).map_err(at("throttle reasons"))?;
         // Boards without the sensor may answer 0: memory at freezing point next to a warm die is no reading.
         let memory_degc = memory.filter(|m| *m != 0.0 || die.is_some_and(|d| d < 10.0));
         let (die_margin_k, memory_margin_k) =
@@ -197,6 +199,11 @@ impl Accelerator for Card {
         health.xid = self.watch.xid();
         self.watch.health(&health);
         Ok(health)
+    }
+
+    fn buffered(&mut self) -> Result<Option<Vec<Buffered>>, Error> {
+        let taken = self.buffer.take(&self.device);
+        taken.map_err(|e| self.lost("buffer of power samples", &e))
     }
 
     fn remarks(&mut self) -> Vec<Remark> {

@@ -2,7 +2,7 @@
 
 use super::store::{file_of, folder, keep};
 use super::{Checked, Effort, Procedure, Subject};
-use accelerator::{Accelerator, Sample, Spec};
+use accelerator::{Accelerator, Buffered, Sample, Spec};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -66,6 +66,10 @@ impl Subject for Live {
     fn look(&mut self) -> Result<Sample, String> {
         self.renew();
         self.device.sample().map_err(|e| e.to_string())
+    }
+
+    fn buffered(&mut self) -> Result<Option<Vec<Buffered>>, String> {
+        self.device.buffered().map_err(|e| e.to_string())
     }
 
     fn look_slowly(&mut self) -> Result<(), String> {
