@@ -12,7 +12,7 @@ mod store;
 
 use found::Errors;
 pub use found::{Findings, Gives};
-pub use live::{Order, check};
+pub use live::{Found, Order, check};
 pub use report::{Checked, Figure, Verdict};
 pub use store::{Kept, folder, latest};
 

@@ -77,6 +77,9 @@ pub struct Checked {
     pub workload: String,
     /// Too short to quote.
     pub quick: bool,
+    /// Power limit in force meanwhile, W.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_w: Option<f64>,
     /// See [`Findings`]; the unit is the suffix.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle_w: Option<Figure>,
@@ -150,6 +153,7 @@ impl Checked {
             driver: identity.driver.clone(),
             workload: workload.to_owned(),
             quick,
+            limit_w: identity.full_w,
             idle_w: found.idle_w.map(Figure::from),
             load_w: found.load_w,
             update_period_s: found.period_s,
@@ -194,6 +198,7 @@ impl Checked {
         let both = [NO_POWER, NO_COUNTER];
         let mut out = format!("{} ({}), loaded with {}\n", self.name, self.accelerator, self.workload);
         let lines = [
+            ("power limit", plain(self.limit_w, 1.0, "W", "not given: this board or driver does not say it".to_owned())),
             ("idle power", figure(self.idle_w, 1.0, "W", self.why(&[NO_POWER], false, "no look brought any"))),
             ("power under load", plain(self.load_w, 1.0, "W", self.why(&[NO_POWER], true, "no look brought any"))),
             ("power is updated every", plain(self.update_period_s, 1e3, "ms", self.why(&[NO_POWER], false, seldom))),

@@ -32,6 +32,7 @@ pub fn commission(
         accelerator: &station.accelerator,
         workload: &station.workload,
         coupled: station.facts.coupled,
+        put_back: &station.claim.put_back,
         // A rig is commissioned with the device as it is.
         settings: accelerator::nvml::Settings::default(),
         speed: station.speed,

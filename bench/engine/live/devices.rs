@@ -3,6 +3,7 @@
 use super::accelerator::{Heard, RealAccelerators, VirtualCard};
 use super::emulator::Emulator;
 use super::guardian::Guarded;
+use crate::claim::Claim;
 use crate::devices::{Devices, Look, Shone, Sunlight, Unconfirmed};
 use crate::instrument::{Known, status};
 use control::{Commands, Event};
@@ -40,7 +41,7 @@ pub(crate) struct LiveDevices {
     /// Nobody but us would put them back any more, and why: no bench goes on like that.
     pub(crate) unguarded: Option<String>,
     /// The GPUs are ours while these live.
-    pub(crate) _held: Vec<std::sync::Arc<workload::gpu::Hold>>,
+    pub(crate) _claim: Claim,
     pub(crate) emulator: Option<Emulator>,
     /// Bench second 0, and bench seconds a wall second: readings carry the time they were taken at, not the time they were due.
     pub(crate) origin: Instant,

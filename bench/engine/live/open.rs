@@ -5,6 +5,7 @@ use super::devices::{LiveDevices, Source as Bench};
 use super::emulator::{Emulator, EmulatorError, Launch};
 use super::guardian::{self, GuardError, Guarded, Wanted};
 use super::{RunError, RunOptions, socket};
+use crate::claim::Claim;
 use crate::instrument::Known;
 use crate::setup::{Setup, Source};
 use accelerator::Spec;
@@ -80,6 +81,8 @@ pub(super) struct Opening<'a> {
     pub(super) accelerator: &'a Spec,
     pub(super) workload: &'a workload::Spec,
     pub(super) coupled: bool,
+    /// What was put back on it when it was claimed, before it was asked who it is.
+    pub(super) put_back: &'a [String],
     /// What is set on the device under test while the bench is open.
     pub(super) settings: Settings,
     pub(super) speed: f64,
@@ -111,6 +114,7 @@ pub(super) fn devices(setup: &Setup, options: &RunOptions, folder: &Folder) -> R
         accelerator: &setup.accelerator,
         workload: &setup.workload,
         coupled: setup.coupled,
+        put_back: &setup.claim.put_back,
         settings: setup.settings(),
         speed: setup.speed,
         dt_s: setup.law.dt_s,
@@ -162,7 +166,7 @@ pub(super) fn open(bench: &Opening<'_>) -> Result<LiveDevices, RunError> {
     let ports = ports.into_iter().map(|(id, port)| (port, Known::new(&bench.rig.instruments[id]))).collect();
     let mut notes = Vec::new();
     let mut say = |severity, message| notes.push(control::Event { severity, kind: "settings", who: "engine".into(), message });
-    let (mut held, mut settings) = (Vec::new(), None);
+    let (mut claim, mut settings) = (Claim::default(), None);
     let source = match bench.accelerator {
         Spec::Virtual => {
             let ready = &emulator.as_ref().ok_or_else(|| no_emulator("card"))?.ready;
@@ -172,19 +176,15 @@ pub(super) fn open(bench: &Opening<'_>) -> Result<LiveDevices, RunError> {
             let devices = real.open_each(Path::new("/"))?;
             let boards: Vec<String> = devices.iter().filter_map(|d| d.identity().board_uuid.clone()).collect();
             // Nobody else of us may work on them, measure them or set them, and all would be wrong.
-            for board in &boards {
-                let hold = workload::gpu::hold(board).map_err(workload::Error::Gpu)?;
-                if let Some(caution) = hold.caution() {
-                    say(Severity::Warning, caution.to_owned());
+            claim = Claim::of_boards(&boards)?;
+            let done = bench.put_back.iter().chain(&claim.put_back).map(String::as_str);
+            claim.cautions().chain(done).for_each(|words| say(Severity::Warning, words.to_owned()));
+            for why in &claim.left {
+                // Who only watches may go on, knowing.
+                if !bench.settings.is_none() {
+                    return Err(GuardError::Left(why.clone()).into());
                 }
-                held.push(hold);
-                match guardian::take_up(board) {
-                    Ok(None) => {}
-                    Ok(Some(done)) => say(Severity::Warning, done),
-                    // Who only watches may go on, knowing.
-                    Err(why) if bench.settings.is_none() => say(Severity::Warning, why),
-                    Err(why) => return Err(GuardError::Left(why).into()),
-                }
+                say(Severity::Warning, why.clone());
             }
             if let Spec::Nvml(gpu) = real
                 && !bench.settings.is_none()
@@ -227,7 +227,7 @@ pub(super) fn open(bench: &Opening<'_>) -> Result<LiveDevices, RunError> {
         ports,
         settings,
         unguarded: None,
-        _held: held,
+        _claim: claim,
         events,
         source: Some(source),
         emulator,

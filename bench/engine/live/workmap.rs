@@ -101,6 +101,7 @@ fn one(
         accelerator: &station.accelerator,
         workload: &workload,
         coupled: station.facts.coupled,
+        put_back: &station.claim.put_back,
         settings: survey.settings,
         speed: station.speed,
         dt_s: station.facts.dt_s,

@@ -32,14 +32,21 @@ pub(crate) fn power_range(
             // A rig file's figures are of the device it names by default: of several, each draws its part of them.
             let named = declared.default.parse::<Spec>().map_or(1, |d| d.devices());
             let times = spec.devices() as f64 / named as f64;
-            let full = declared.full_w.map(|w| w * times).or_else(|| identity.and_then(|i| i.full_w)).ok_or_else(|| {
-                SetupError::Options(
-                    "the GPU does not say its power limit: declare full_w (and idle_w) in [accelerator] of the rig file".into(),
-                )
-            })?;
+            let (full, limit) = (declared.full_w.map(|w| w * times), declared.settings.power_limit_w);
+            // The limit that will be in force: the rig file's, or else what is.
+            let own = identity.and_then(|i| i.full_w);
+            let may = match (full, limit.or(own)) {
+                (Some(full), Some(limit)) => full.min(limit),
+                (Some(w), None) | (None, Some(w)) => w,
+                (None, None) => {
+                    return Err(SetupError::Options(
+                        "the GPU does not say its power limit: declare full_w (and idle_w) in [accelerator] of the rig file".into(),
+                    ));
+                }
+            };
             // Idle does not shrink with the limit.
-            let limit = declared.settings.power_limit_w.unwrap_or(full);
-            (declared.idle_w.map_or(full * IDLE_FRAC, |w| w * times), full.min(limit))
+            let whole = full.or(own).unwrap_or(may);
+            (declared.idle_w.map_or(whole * IDLE_FRAC, |w| w * times), may)
         }
         Spec::Cpu => {
             let full = assume_w.or(identity.and_then(|i| i.full_w)).unwrap_or(CPU_FULL_W);
