@@ -14,7 +14,7 @@ mod settings;
 mod violations;
 
 pub use card::Card;
-pub use settings::{Held, Original, Settings, SettingsError, put_back};
+pub use settings::{Held, Original, Settings, SettingsError, put_back, words};
 
 use crate::{Error, Gpu};
 use nvml_wrapper::Nvml;

@@ -120,6 +120,19 @@ fn settings_are_put_back_when_the_run_is_stopped() {
     assert!(!stub.note().exists(), "nothing is left to put back");
 }
 
+/// A board that somebody held down may draw what the rig file sets it to, not what it was found at.
+#[test]
+fn a_limit_that_is_raised_is_what_the_board_may_draw() {
+    let Some(stub) = Stubbed::new() else { return };
+    let rig = std::fs::read_to_string(stub.bench.path("set.toml")).expect("written");
+    stub.bench.write("raised.toml", &rig.replace("power_limit_w = 500", "power_limit_w = 690"));
+    stub.write("limit_mw", "650000");
+    let (_engine, name) = stub.fly("raised.toml", "");
+    let mut screen = stub.bench.attach(&name);
+    assert_eq!(screen.hello.run.full_w, 690.0);
+    screen.row("a tick", |row| row.get(Column::AccelLimitW) == Some(690.0));
+}
+
 /// Guardian and engine both killed: nobody is left, and the next run knows all the same.
 #[test]
 fn what_two_kills_leave_changed_the_next_run_puts_back() {
@@ -157,8 +170,12 @@ fn who_only_watches_puts_back_too() {
     );
     std::fs::write(stub.note(), told).expect("room");
     let (_engine, name) = stub.fly("gpu-only", "");
-    stub.bench.attach(&name).row("a tick", |row| row.get(Column::AccelLimitW) == Some(650.0));
+    let mut screen = stub.bench.attach(&name);
+    assert_eq!(screen.hello.run.full_w, 650.0, "asked after what was left had been put back, not before");
+    screen.row("a tick", |row| row.get(Column::AccelLimitW) == Some(650.0));
     assert!(stub.put_back() && !stub.note().exists());
+    let (events, _) = read_events(&stub.bench.folder(&name).file(EVENTS)).expect("events");
+    assert!(events.iter().any(|e| e.kind == "settings" && e.message.contains("put back and read back: power limit 650 W")), "{events:?}");
 }
 
 #[test]

@@ -9,12 +9,15 @@ use crate::watch::Watch;
 use crate::{Accelerator, Buffered, Error, Health, Identity, Remark, Sample};
 use nvml_wrapper::enum_wrappers::device::{Clock, TemperatureSensor};
 use nvml_wrapper::error::NvmlError;
-use nvml_wrapper::sys_exports::field_id::{NVML_FI_DEV_MEMORY_TEMP, NVML_FI_DEV_POWER_AVERAGE, NVML_FI_DEV_POWER_INSTANT};
+use nvml_wrapper::sys_exports::field_id::{
+    NVML_FI_DEV_MEMORY_TEMP, NVML_FI_DEV_POWER_AVERAGE, NVML_FI_DEV_POWER_INSTANT, NVML_FI_DEV_TOTAL_ENERGY_CONSUMPTION,
+};
 use nvml_wrapper::{Device, Nvml};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The fields read in one call; the order is that of [`Card::fields`].
-const FIELDS: [u32; 3] = [NVML_FI_DEV_MEMORY_TEMP, NVML_FI_DEV_POWER_AVERAGE, NVML_FI_DEV_POWER_INSTANT];
+const FIELDS: [u32; 4] =
+    [NVML_FI_DEV_MEMORY_TEMP, NVML_FI_DEV_POWER_AVERAGE, NVML_FI_DEV_POWER_INSTANT, NVML_FI_DEV_TOTAL_ENERGY_CONSUMPTION];
 /// No board draws more, mW: above it stands the all-ones of a value that is not available.
 const MOST_MW: f64 = 1e8;
 
@@ -85,9 +88,9 @@ impl Card {
         Ok(card)
     }
 
-    /// Memory temperature, average and instant power, in one call.
-    fn fields(&self) -> Result<[Option<raw::Field>; 3], NvmlError> {
-        let mut found = [None; 3];
+    /// Memory temperature, average and instant power, energy counter, in one call.
+    fn fields(&self) -> Result<[Option<raw::Field>; 4], NvmlError> {
+        let mut found = [None; 4];
         let Some(values) = optional(raw::field_values(self.nvml, &self.device, &FIELDS))? else { return Ok(found) };
         for (slot, value) in found.iter_mut().zip(values) {
             *slot = optional(value)?;
@@ -108,7 +111,7 @@ impl Card {
         let at = |what| move |e| (what, e);
         let device = &self.device;
         let energy = optional(device.total_energy_consumption()).map_err(at("energy counter"))?;
-        let [memory, average, instant] = self.fields().map_err(at("field values"))?;
+        let [memory, average, instant, counted] = self.fields().map_err(at("field values"))?;
         let looked = SystemTime::now();
         let draws = |f: &raw::Field| watts(f.value).is_some();
         let power_age_s = instant.filter(draws).or(average.filter(draws)).and_then(|f| f.at_us).and_then(|us| age_s(us, looked));
@@ -128,7 +131,8 @@ impl Card {
             power_w: average.or(usage),
             power_instant_w: instant.and_then(watts),
             power_age_s,
-            energy_j: energy.and_then(|mj| self.counter.read(mj)),
+            // The same counter as a field, where the call is not served.
+            energy_j: energy.or(counted.map(|f| f.value as u64)).and_then(|mj| self.counter.read(mj)),
             energy_epoch: self.counter.epoch,
             die_degc: die,
             memory_degc,

@@ -10,7 +10,8 @@
  *   ecc_corrected, ecc_uncorrected (with _before: earlier in the board's life), remapped, remap_pending, remap_failed, retired, processes (lines "pid bytes"), mig (instances), counter_reset (the
  *   counter starts anew whenever it changes), uuid (of the board), persistence (0: off, and a process's first call to the board takes a while), cc (1: confidential
  *   computing is on), sample_ms (between two of the samples that the driver keeps, 20), violation<policy> (s that a reason held the clocks beside what the model says),
- *   unsupported (what answers NOT_SUPPORTED, of: violation_status, violation_fields, samples, clocks, video, pcie, energy, die, margin), fault: lost, reset, hang, zero, no_permission, deaf (setters do nothing and say SUCCESS)
+ *   unsupported (what answers NOT_SUPPORTED, of: violation_status, violation_fields, samples, clocks, video, pcie, energy,
+ *   energy_call, die, margin), fault: lost, reset, hang, zero, no_permission, deaf (setters do nothing and say SUCCESS)
  * Written by the setters: limit_mw, locked ("min max"); a line a call in `log`.
  *
  * -DSTATE=\"folder\"      instead of STUB_NVML
@@ -560,13 +561,22 @@ nvmlReturn_t nvmlDeviceResetGpuLockedClocks(nvmlDevice_t device)
     return code;
 }
 
+static unsigned long long energy_mj(unsigned gpu)
+{
+    pthread_mutex_lock(&lock);
+    advance(gpu);
+    unsigned long long mj = (unsigned long long)(boards[gpu].counter_j * 1e3);
+    pthread_mutex_unlock(&lock);
+    return fault(gpu, "zero") ? 0 : mj;
+}
+
 #ifndef NO_ENERGY
 nvmlReturn_t nvmlDeviceGetTotalEnergyConsumption(nvmlDevice_t device, unsigned long long *millijoules)
 {
     nvmlReturn_t code = check_board(device, millijoules);
     if (code != SUCCESS)
         return code;
-    if (lacks(device->index, "energy"))
+    if (lacks(device->index, "energy") || lacks(device->index, "energy_call"))
         return NOT_SUPPORTED;
     if (fault(device->index, "zero")) {
         *millijoules = 0;
@@ -578,10 +588,7 @@ nvmlReturn_t nvmlDeviceGetTotalEnergyConsumption(nvmlDevice_t device, unsigned l
     unsigned last = sizeof sequence / sizeof *sequence - 1;
     *millijoules = sequence[at < last ? at++ : last];
 #else
-    pthread_mutex_lock(&lock);
-    advance(device->index);
-    *millijoules = (unsigned long long)(boards[device->index].counter_j * 1e3);
-    pthread_mutex_unlock(&lock);
+    *millijoules = energy_mj(device->index);
 #endif
     return SUCCESS;
 }
@@ -845,6 +852,18 @@ nvmlReturn_t nvmlDeviceGetFieldValues(nvmlDevice_t device, int count, nvmlFieldV
             break;
         case 82: /* NVML_FI_DEV_MEMORY_TEMP, degrees Celsius */
             v->value.uiVal = (unsigned)value_of(gpu, "memory_die", MEMORY_DEGC);
+            break;
+        case 83: /* NVML_FI_DEV_TOTAL_ENERGY_CONSUMPTION, millijoules */
+#if defined NO_ENERGY || defined ENERGY_SEQUENCE
+            v->nvmlReturn = NOT_SUPPORTED;
+#else
+            if (lacks(gpu, "energy")) {
+                v->nvmlReturn = NOT_SUPPORTED;
+                break;
+            }
+            v->valueType = TYPE_UNSIGNED_LONG_LONG;
+            v->value.ullVal = energy_mj(gpu);
+#endif
             break;
         case 142: /* NVML_FI_DEV_REMAPPED_COR, _UNC, _PENDING, _FAILURE */
             v->value.uiVal = 0;

@@ -2,7 +2,7 @@
 
 use super::accelerator::{Heard, RealAccelerators, VirtualCard};
 use super::emulator::Emulator;
-use super::guardian::Guarded;
+use super::guardian::AllGuarded;
 use crate::claim::Claim;
 use crate::devices::{Devices, Look, Shone, Sunlight, Unconfirmed};
 use crate::instrument::{Known, status};
@@ -36,8 +36,8 @@ pub(crate) struct LiveDevices {
     pub(crate) ports: Vec<(Port, Known)>,
     pub(crate) events: Receiver<(usize, rig::Event)>,
     pub(crate) source: Option<Source>,
-    /// What is set on it, until it is put back.
-    pub(crate) settings: Option<Guarded>,
+    /// What is set on them, until it is put back.
+    pub(crate) settings: Option<AllGuarded>,
     /// Nobody but us would put them back any more, and why: no bench goes on like that.
     pub(crate) unguarded: Option<String>,
     /// The GPUs are ours while these live.

@@ -3,13 +3,13 @@
 use super::accelerator::{RealAccelerators, VirtualCard};
 use super::devices::{LiveDevices, Source as Bench};
 use super::emulator::{Emulator, EmulatorError, Launch};
-use super::guardian::{self, GuardError, Guarded, Wanted};
+use super::guardian::{self, AllGuarded, GuardError, Wanted};
 use super::{RunError, RunOptions, socket};
 use crate::claim::Claim;
 use crate::instrument::Known;
 use crate::setup::{Setup, Source};
-use accelerator::Spec;
 use accelerator::nvml::Settings;
+use accelerator::{Gpu, Spec};
 use record::session::{Bound, BoundKind, Hello, RunCard, VERSION};
 use record::{Column, Columns, Folder};
 use rig::RigFile;
@@ -83,8 +83,8 @@ pub(super) struct Opening<'a> {
     pub(super) coupled: bool,
     /// What was put back on it when it was claimed, before it was asked who it is.
     pub(super) put_back: &'a [String],
-    /// What is set on the device under test while the bench is open.
-    pub(super) settings: Settings,
+    /// What is set on each device under test while the bench is open; empty if nothing.
+    pub(super) settings: &'a [Settings],
     pub(super) speed: f64,
     pub(super) dt_s: f64,
     pub(super) seed: u64,
@@ -115,7 +115,7 @@ pub(super) fn devices(setup: &Setup, options: &RunOptions, folder: &Folder) -> R
         workload: &setup.workload,
         coupled: setup.coupled,
         put_back: &setup.claim.put_back,
-        settings: setup.settings(),
+        settings: &setup.settings(),
         speed: setup.speed,
         dt_s: setup.law.dt_s,
         seed: setup.options.seed,
@@ -181,28 +181,15 @@ pub(super) fn open(bench: &Opening<'_>) -> Result<LiveDevices, RunError> {
             claim.cautions().chain(done).for_each(|words| say(Severity::Warning, words.to_owned()));
             for why in &claim.left {
                 // Who only watches may go on, knowing.
-                if !bench.settings.is_none() {
+                if !bench.settings.is_empty() {
                     return Err(GuardError::Left(why.clone()).into());
                 }
                 say(Severity::Warning, why.clone());
             }
-            if let Spec::Nvml(gpu) = real
-                && !bench.settings.is_none()
-            {
-                let log = guardian::log_of(bench.log.parent().unwrap_or(Path::new(".")));
-                let wanted = Wanted {
-                    program: bench.program,
-                    gpu,
-                    uuid: boards.first().ok_or_else(|| GuardError::Guardian("the driver gives no UUID of the card".to_owned()))?,
-                    settings: bench.settings,
-                    log: &log,
-                    tick: Duration::from_secs_f64(bench.dt_s / bench.speed),
-                };
-                let (guarded, caution) = Guarded::apply(&wanted)?;
-                if let Some(caution) = caution {
-                    say(Severity::Warning, caution);
-                }
-                say(Severity::Info, format!("set and read back: {}; put back at the end, by a guardian if need be", bench.settings));
+            if !bench.settings.is_empty() {
+                let specs: Vec<&str> = devices.iter().map(|d| d.identity().spec.as_str()).collect();
+                let (guarded, said) = set(bench, real.gpus(), &boards, &specs)?;
+                said.into_iter().for_each(|(severity, message)| say(severity, message));
                 settings = Some(guarded);
             }
             let measured: Vec<String> = devices.iter().filter_map(|d| d.identity().uuid.clone()).collect();
@@ -242,6 +229,33 @@ pub(super) fn open(bench: &Opening<'_>) -> Result<LiveDevices, RunError> {
         channels: bench.rig.channels.clone(),
         work_said: Default::default(),
     })
+}
+
+/// Sets what is asked for on every card, or on none; with what is to be said of it.
+fn set(bench: &Opening<'_>, gpus: &[Gpu], boards: &[String], specs: &[&str]) -> Result<(AllGuarded, Vec<(Severity, String)>), GuardError> {
+    if boards.len() != gpus.len() || bench.settings.len() != gpus.len() {
+        return Err(GuardError::Guardian("the driver gives no UUID of a card that is to be set".to_owned()));
+    }
+    let log = guardian::log_of(bench.log.parent().unwrap_or(Path::new(".")));
+    let tick = Duration::from_secs_f64(bench.dt_s / bench.speed);
+    let name = |k: usize| if gpus.len() > 1 { format!("accelerator {} ({}): ", k + 1, specs[k]) } else { String::new() };
+    let one = |(k, (gpu, uuid)): (usize, (&'_ Gpu, &'_ String))| Wanted {
+        name: name(k),
+        program: bench.program.to_owned(),
+        gpu: gpu.clone(),
+        uuid: uuid.clone(),
+        settings: bench.settings[k],
+        log: log.clone(),
+        tick,
+    };
+    let wanted: Vec<Wanted> = gpus.iter().zip(boards).enumerate().map(one).collect();
+    let (guarded, cautions) = AllGuarded::apply(&wanted)?;
+    let mut said: Vec<(Severity, String)> = cautions.into_iter().map(|caution| (Severity::Warning, caution)).collect();
+    said.extend(wanted.iter().map(|w| {
+        let words = format!("{}set and read back: {}; put back at the end, by a guardian if need be", w.name, w.settings);
+        (Severity::Info, words)
+    }));
+    Ok((guarded, said))
 }
 
 /// Links and socket of the emulator of a run: short paths, since a socket's may not be long.

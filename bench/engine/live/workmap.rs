@@ -102,7 +102,7 @@ fn one(
         workload: &workload,
         coupled: station.facts.coupled,
         put_back: &station.claim.put_back,
-        settings: survey.settings,
+        settings: &survey.settings,
         speed: station.speed,
         dt_s: station.facts.dt_s,
         seed: station.order.seed,

@@ -363,6 +363,16 @@ fn either_name_of_a_call_will_do() {
 }
 
 #[test]
+fn the_energy_counter_comes_by_call_or_by_field() {
+    let Some(bench) = Bench::new(&[]) else { return };
+    for (unsupported, there) in [("", true), ("energy_call", true), ("energy", false)] {
+        bench.write("gpu0.unsupported", unsupported);
+        let energy = bench.card().sample().expect("a sample").energy_j;
+        assert_eq!(energy.is_some_and(|j| j >= 9000.0), there, "{unsupported:?} {energy:?}");
+    }
+}
+
+#[test]
 fn with_mig_on_what_the_board_does_not_say_is_missing() {
     let Some(bench) = Bench::new(&[CONSTANT]) else { return };
     bench.write("gpu0.mig", "2");
