@@ -22,10 +22,11 @@ pub(super) fn read(nvml: &Nvml, device: &Device<'_>, instance: Option<&Device<'_
     };
     let mut notes = Vec::new();
     let processes = processes(device)?;
-    if processes.is_none() {
-        notes.push("the driver does not say which processes use it: see to it that nothing else does".to_owned());
-    }
     let mig = optional(device.mig_mode())?.is_some_and(|m| m.current != 0);
+    if processes.is_none() {
+        let who = if mig { " (with MIG on it tells root only)" } else { "" };
+        notes.push(format!("the driver does not say which processes use it{who}: see to it that nothing else does"));
+    }
     match (mig, instance.is_some()) {
         (_, true) => {
             notes.push(

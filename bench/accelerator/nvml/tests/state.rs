@@ -379,6 +379,9 @@ fn with_mig_on_what_the_board_does_not_say_is_missing() {
     let sample = bench.card().sample().expect("a sample");
     assert_eq!((sample.utilisation_pct, sample.memory_busy_pct), (None, None));
     assert_eq!((sample.power_w, sample.die_degc), (Some(313.5), Some(63.0)), "the rest stays");
+    bench.write("gpu0.unsupported", "root");
+    let identity = bench.card().identity().clone();
+    assert!(identity.processes.is_none() && identity.notes.iter().any(|n| n.contains("it tells root only")), "{:?}", identity.notes);
 }
 
 #[test]
