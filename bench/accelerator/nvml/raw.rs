@@ -87,15 +87,13 @@ pub(super) fn margin_k(nvml: &Nvml, device: &Device<'_>) -> Result<f64, NvmlErro
 pub(super) fn clocks_event_reasons(nvml: &Nvml, device: &Device<'_>) -> Result<u64, NvmlError> {
     let lib = nvml.lib();
     let mut bits = 0;
-    match lib.nvmlDeviceGetCurrentClocksEventReasons.as_ref() {
-        // SAFETY: the handle is alive as long as `device`, and the library writes one number.
-        Ok(call) => nvml_try(unsafe { call(device.handle(), &raw mut bits) })?,
-        Err(_) => {
-            let call = nvml_sym(lib.nvmlDeviceGetCurrentClocksThrottleReasons.as_ref())?;
-            // SAFETY: as above.
-            nvml_try(unsafe { call(device.handle(), &raw mut bits) })?;
-        }
-    }
+    // Both have the same signature.
+    let call = match lib.nvmlDeviceGetCurrentClocksEventReasons.as_ref() {
+        Ok(call) => call,
+        Err(_) => nvml_sym(lib.nvmlDeviceGetCurrentClocksThrottleReasons.as_ref())?,
+    };
+    // SAFETY: the handle is alive as long as `device`, and the library writes one number.
+    nvml_try(unsafe { call(device.handle(), &raw mut bits) })?;
     Ok(bits)
 }
 
