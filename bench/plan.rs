@@ -3,7 +3,7 @@
 use crate::cli::FlightArgs;
 use crate::exit::BadInput;
 use anyhow::{Context, Result};
-use engine::setup::{Options, Setup, Source};
+use engine::setup::{Options, Setup, SetupError, Source};
 
 /// Longest duration that makes sense, s: a year.
 const LONGEST_S: f64 = 366.0 * 86_400.0;
@@ -59,6 +59,15 @@ pub(crate) fn rig(wanted: &str) -> Result<Source> {
 
 /// Everything `run` and `rehearse` need.
 pub(crate) fn setup(flight: &FlightArgs, speed: Option<f64>, unattended: bool) -> Result<Setup> {
+    setup_by(Setup::build, flight, speed, unattended)
+}
+
+/// The same for the engine that flies it: a real accelerator is taken.
+pub(crate) fn setup_to_fly(flight: &FlightArgs, speed: Option<f64>, unattended: bool) -> Result<Setup> {
+    setup_by(Setup::to_fly, flight, speed, unattended)
+}
+
+fn setup_by(build: fn(Options) -> Result<Setup, SetupError>, flight: &FlightArgs, speed: Option<f64>, unattended: bool) -> Result<Setup> {
     let options = Options {
         profile: profile(&flight.profile)?,
         rig: rig(&flight.rig)?,
@@ -73,7 +82,7 @@ pub(crate) fn setup(flight: &FlightArgs, speed: Option<f64>, unattended: bool) -
         policy: flight.policy,
         crossing: flight.eclipse,
     };
-    let setup = Setup::build(options)
+    let setup = build(options)
         .and_then(|s| s.by_map(flight.map.as_deref(), flight.map_clamp))
         .and_then(|s| s.calibrate(flight.calibration.as_deref(), jiff::Timestamp::now()));
     setup.map_err(|why| BadInput(why.to_string())).context("cannot fly this")

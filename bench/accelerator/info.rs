@@ -87,10 +87,29 @@ fn device(out: &mut String, accelerator: &mut dyn Accelerator) {
         Ok(sample) => line(out, format_args!("    {:<12}{}", "now", now(&sample))),
         Err(e) => line(out, format_args!("    {e}")),
     }
+    if identity.board_uuid.is_some()
+        && let Some(lacks) = lacks(accelerator)
+    {
+        line(out, format_args!("    {lacks}"));
+    }
     for note in &identity.notes {
         line(out, format_args!("    note: {note}"));
     }
     line(out, format_args!("    use: --accelerator {}", identity.spec));
+}
+
+/// What an NVIDIA GPU does not give beside what its notes name, in words; `None` if it gives everything.
+fn lacks(accelerator: &mut dyn Accelerator) -> Option<String> {
+    let mut lacks = match accelerator.health() {
+        Ok(health) => health.lacks(),
+        Err(e) => return Some(e.to_string()),
+    };
+    match accelerator.buffered() {
+        Ok(Some(_)) => {}
+        Ok(None) => lacks.push("the driver's own power samples"),
+        Err(e) => return Some(e.to_string()),
+    }
+    (!lacks.is_empty()).then(|| format!("this board or driver does not give either: {}; their columns stay empty", lacks.join(", ")))
 }
 
 /// What a sample holds, in words; what it does not hold is left out, the notes say why.

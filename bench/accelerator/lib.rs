@@ -150,6 +150,15 @@ impl fmt::Display for Busy {
     }
 }
 
+/// A power sample that the driver took by itself and kept.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Buffered {
+    /// The driver's stamp, s since 1970.
+    pub at_s: f64,
+    /// Board power, W.
+    pub power_w: f64,
+}
+
 /// A device that can be asked how it is. One owner, one thread.
 pub trait Accelerator: Send {
     /// Which device this is; read once, when it was opened.
@@ -162,6 +171,11 @@ pub trait Accelerator: Send {
     /// Reads once what changes slowly. May take a tenth of a second: not at every sample.
     fn health(&mut self) -> Result<Health, Error> {
         Ok(Health::default())
+    }
+
+    /// Power samples that the driver took since the last call, oldest first; `None` where it keeps none. The first call hands over all that it still has.
+    fn buffered(&mut self) -> Result<Option<Vec<Buffered>>, Error> {
+        Ok(None)
     }
 
     /// What happened since the last call that belongs into the log.

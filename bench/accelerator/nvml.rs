@@ -1,18 +1,20 @@
 //! A real NVIDIA GPU through NVML, opened at run time: the same binary runs where there is no NVIDIA driver.
 //!
-//! Here the library and the errors; the fast readings are in `card`, the slow ones in `health`, who it is and who else is on it in `identity`, Xid in
-//! `events`, what the wrapper lacks in `raw`. Only `settings` changes anything, and only where a rig file asks for it.
+//! Here the library and the errors; the fast readings are in `card`, the slow ones in `health` and `violations`, the driver's own samples in `buffer`, who it is
+//! and who else is on it in `identity`, Xid in `events`, what the wrapper lacks in `raw`. Only `settings` changes anything, and only where a rig file asks for it.
 //! Meanings and units are those of NVIDIA's NVML API reference; nothing goes by what one driver happens to do.
 
+mod buffer;
 mod card;
 mod events;
 mod health;
 mod identity;
 mod raw;
 mod settings;
+mod violations;
 
 pub use card::Card;
-pub use settings::{Held, Original, Settings, SettingsError, put_back};
+pub use settings::{Held, Original, Settings, SettingsError, put_back, words};
 
 use crate::{Error, Gpu};
 use nvml_wrapper::Nvml;

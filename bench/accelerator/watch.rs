@@ -23,9 +23,16 @@ pub(crate) struct Watch {
     throttle: Option<u64>,
     epoch: Option<u32>,
     health: Option<Health>,
+    /// Reasons seen since the last slow look, and between that and the one before: counters tick later than bits.
+    seen: [u64; 2],
+    /// It was told that temperature, or power, held the clocks unseen, and goes on to.
+    unseen: [bool; 2],
     xid: Option<u64>,
     remarks: Vec<Remark>,
 }
+
+/// Time held down that is worth a word, s: less is the counter's own grain.
+const LEAST_S: f64 = 0.001;
 
 /// Codes that mean the board or its memory is failing, and what they say (NVIDIA, "XID Errors").
 const XIDS: &[(u64, &str)] = &[
@@ -70,6 +77,7 @@ impl Watch {
     pub(crate) fn sample(&mut self, now: &Sample) {
         if let Some(bits) = now.throttle_bits {
             let before = self.throttle.replace(bits);
+            self.seen[0] |= bits;
             for (mask, what) in [(THERMAL, "temperature"), (POWER, "power")] {
                 let (was, is) = (before.unwrap_or(0) & mask != 0, bits & mask != 0);
                 // Being held at its power limit is how a capped card works; being too hot is not.
@@ -91,6 +99,7 @@ impl Watch {
 
     pub(crate) fn health(&mut self, now: &Health) {
         let before = self.health.replace(*now);
+        self.unseen(now, before.as_ref());
         let more = |now: Option<f64>, before: Option<f64>| now.zip(before).map(|(n, b)| n - b).filter(|d| *d > 0.0);
         let of = |pick: fn(&Health) -> Option<f64>| more(pick(now), before.as_ref().and_then(pick));
         if let Some(n) = of(|h| h.ecc_corrected) {
@@ -132,6 +141,26 @@ impl Watch {
         }
     }
 
+    /// What held the clocks down between two looks at the reasons: the times that are counted tell of it, and nothing else does.
+    fn unseen(&mut self, now: &Health, before: Option<&Health>) {
+        let seen = self.seen[0] | self.seen[1];
+        self.seen = [self.throttle.unwrap_or(0), self.seen[0]];
+        let [thermal, power]: [fn(&Health) -> Option<f64>; 2] = [|h| h.thermal_violation_s, |h| h.power_violation_s];
+        for (k, (mask, what, counted)) in [(THERMAL, "temperature", thermal), (POWER, "power", power)].into_iter().enumerate() {
+            let longer = counted(now).zip(before.and_then(counted)).map(|(n, b)| n - b).filter(|s| *s >= LEAST_S);
+            let told = std::mem::replace(&mut self.unseen[k], longer.is_some() && seen & mask == 0);
+            if self.unseen[k] && !told {
+                let severity = if mask == THERMAL { Severity::Warning } else { Severity::Info };
+                let s = longer.unwrap_or_default();
+                self.say(
+                    severity,
+                    "throttle",
+                    format!("clocks held down by {what} for {s:.3} s between two looks, by the driver's own count"),
+                );
+            }
+        }
+    }
+
     /// What came together since the last call.
     pub(crate) fn take(&mut self) -> Vec<Remark> {
         std::mem::take(&mut self.remarks)
@@ -165,6 +194,29 @@ mod tests {
         );
         watch.sample(&Sample::default());
         assert!(watch.take().is_empty(), "a reading that is missing says nothing");
+    }
+
+    #[test]
+    fn what_nobody_saw_is_told_by_the_times_that_are_counted() {
+        let mut watch = Watch::default();
+        let mut look = |bits: u64, thermal: Option<f64>, power: f64| {
+            watch.sample(&Sample { throttle_bits: Some(bits), ..Sample::default() });
+            watch.health(&Health { thermal_violation_s: thermal, power_violation_s: Some(power), ..Health::default() });
+            watch.take().into_iter().map(|r| (r.severity, r.message)).collect::<Vec<_>>()
+        };
+        let unseen = |told: &[(Severity, String)]| told.iter().filter(|(_, m)| m.contains("between two looks")).count();
+        assert!(look(0, Some(7.0), 3.0).is_empty(), "what was before is no news");
+        let told = look(0, Some(7.25), 3.0);
+        assert!(told.len() == 1 && told[0].0 == Severity::Warning && told[0].1.contains("temperature for 0.250 s"), "{told:?}");
+        assert!(look(0, Some(7.5), 3.0).is_empty(), "told once while it goes on");
+        assert!(look(0, Some(7.5), 3.0).is_empty());
+        assert_eq!(unseen(&look(0, Some(7.6), 3.0)), 1, "again, after it had stopped");
+        assert_eq!(unseen(&look(4, Some(7.6), 3.5)), 0, "seen");
+        assert_eq!(unseen(&look(0, Some(7.6), 3.9)), 0, "the counter ticks after the bit");
+        assert_eq!(unseen(&look(0, Some(7.6), 3.9)), 0);
+        let told = look(0, None, 4.0);
+        assert!(told.len() == 1 && told[0].0 == Severity::Info && told[0].1.contains("by power"), "{told:?}");
+        assert!(look(0, Some(99.0), 4.0).is_empty(), "what cannot be compared is no news");
     }
 
     #[test]

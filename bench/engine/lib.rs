@@ -8,6 +8,7 @@ pub mod believed;
 pub mod calibrated;
 mod card;
 pub mod characterise;
+pub mod claim;
 pub mod commission;
 pub mod devices;
 pub mod folder;

@@ -8,18 +8,19 @@ mod guard;
 
 pub use bench::{calorimeter, calorimetry};
 pub(crate) use bench::{stable, uncarried};
-pub(crate) use device::{ask, power_range};
+pub(crate) use device::{ask, power_range, settings};
 pub use files::parse_rig;
 pub(crate) use guard::answer_s;
 pub(crate) use guard::trips;
 pub use guard::{STRONGEST_FRAC, beyond_bank};
 
+use crate::claim::Claim;
 use crate::row::{self, RowMaker};
 use accelerator::nvml::Settings;
 use accelerator::{Identity, Spec};
 use bench::{channels, has_circulator, heat, item, suns};
 use control::{Cycle, Governor, Law, LawError, Patience, Policy, SATURATED_FRAC, Servo, SetpointLaw, Staging};
-use device::{actuator, alone, settable, settings};
+use device::{actuator, alone, settable};
 use files::parse;
 use guard::{guards, polarity};
 use model::Profile;
@@ -126,6 +127,8 @@ pub struct Setup {
     pub workload: workload::Spec,
     /// What a real accelerator says it is.
     pub identity: Option<Identity>,
+    /// It is this process's own, if it is about to fly.
+    pub claim: Claim,
     /// The accelerator sits on the plate of this rig.
     pub coupled: bool,
     /// Bench seconds a wall second.
@@ -166,15 +169,27 @@ impl Setup {
         flown.to_owned()
     }
 
-    /// Parses, checks and prepares.
+    /// Parses, checks and prepares. A real accelerator is looked at as it is.
     pub fn build(options: Options) -> Result<Self, SetupError> {
-        let setup = crate::policy::on_bench(Self::beyond_rig(options)?);
+        let setup = crate::policy::on_bench(Self::prepare(options, false)?);
+        setup.law.check()?;
+        Ok(setup)
+    }
+
+    /// As [`Setup::build`], for who is about to fly: a real accelerator is taken first, and what a run before left changed on it put back, so that what it says
+    /// of itself is its own.
+    pub fn to_fly(options: Options) -> Result<Self, SetupError> {
+        let setup = crate::policy::on_bench(Self::prepare(options, true)?);
         setup.law.check()?;
         Ok(setup)
     }
 
     /// As [`Setup::build`], but the flight model may start where the rig cannot go: for whoever flies without the rig.
     pub fn beyond_rig(options: Options) -> Result<Self, SetupError> {
+        Self::prepare(options, false)
+    }
+
+    fn prepare(options: Options, flies: bool) -> Result<Self, SetupError> {
         let (profile, rig, twin) = parse(&options)?;
         let spec: Spec = options.accelerator.as_deref().unwrap_or(&rig.accelerator.default).parse()?;
         let workload: workload::Spec = match (&options.workload, &spec) {
@@ -191,6 +206,7 @@ impl Setup {
         }
         let crossing = options.crossing.unwrap_or(profile.crossing);
         workload.crosses(crossing)?;
+        let claim = if flies && spec.is_real() { Claim::of(&spec)? } else { Claim::default() };
         let identity = if spec.is_real() {
             Some(ask(&spec, options.assume_w.or(rig.accelerator.assume_w), rig.interface.heat_source == HeatSource::Electrical)?)
         } else {
@@ -344,6 +360,7 @@ impl Setup {
             accelerator: spec,
             workload,
             identity,
+            claim,
             coupled,
             speed,
             share,
@@ -360,9 +377,9 @@ impl Setup {
         })
     }
 
-    /// What the rig file asks to set on the device under test.
-    pub fn settings(&self) -> Settings {
-        settings(&self.rig)
+    /// What the rig file asks to set on each device under test; empty if nothing.
+    pub fn settings(&self) -> Vec<Settings> {
+        settings(&self.rig, &self.accelerator)
     }
 
     /// The column of what is servoed.

@@ -191,6 +191,12 @@ columns! {
     AccelThermalViolationS "accel_thermal_violation_s" "s" 3 Bookkeeping ThermalViolation "Time the clocks were held down by temperature.";
     AccelBoardViolationS "accel_board_violation_s" "s" 3 Bookkeeping BoardViolation "Time the clocks were held down by the board's own limit.";
     AccelReliabilityViolationS "accel_reliability_violation_s" "s" 3 Bookkeeping ReliabilityViolation "Time the clocks were held down for reliability.";
+    AccelSyncBoostViolationS "accel_sync_boost_violation_s" "s" 3 Bookkeeping SyncBoostViolation "Time the clocks were held down by another board of a sync boost group.";
+    AccelLowUseViolationS "accel_low_use_violation_s" "s" 3 Bookkeeping LowUseViolation "Time the clocks were lower for want of work.";
+    AccelAppClocksViolationS "accel_app_clocks_violation_s" "s" 3 Bookkeeping AppClocksViolation "Time the clocks were below those asked for, for any reason that the driver counts.";
+    AccelBaseClocksViolationS "accel_base_clocks_violation_s" "s" 3 Bookkeeping BaseClocksViolation "Time the clocks were below the board's base clocks.";
+    AccelGraphicsMhz "accel_graphics_mhz" "MHz" 1 Bookkeeping GraphicsClock "Graphics clock, read once a second.";
+    AccelVideoMhz "accel_video_mhz" "MHz" 1 Bookkeeping VideoClock "Clock of the video engines, read once a second.";
     AccelMemoryBusyPct "accel_memory_busy_pct" "%" 1 Bookkeeping MemoryBusy "Share of time in which memory was read or written.";
     AccelMemoryUsedMib "accel_memory_used_mib" "MiB" 0 Bookkeeping MemoryUsed "Memory in use.";
     AccelPcieSentMbS "accel_pcie_sent_mb_s" "MB/s" 2 Bookkeeping PcieSent "From the board to the host.";

@@ -169,15 +169,32 @@ pub struct AcceleratorRule {
     pub settings: DeviceSettings,
 }
 
-/// `[accelerator.settings]`: what is set before a run and put back after it. Nothing is touched without it.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+/// `[accelerator.settings]`: what is set before a run and put back after it. Nothing is touched without it. A single value is for every card of the run, a list has
+/// one for each, in the order in which they are named.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeviceSettings {
-    /// Board power limit, W.
-    pub power_limit_w: Option<f64>,
-    /// The limit follows the governor's budget, up to `power_limit_w`, instead of the work being paced.
+    /// Board power limits, W.
+    pub power_limit_w: Vec<f64>,
+    /// The limits follow the governor's budget, up to `power_limit_w`, instead of the work being paced.
     pub limit_follows_budget: bool,
-    /// Lowest and highest core clock, MHz.
-    pub locked_mhz: Option<(u32, u32)>,
+    /// Lowest and highest core clocks, MHz.
+    pub locked_mhz: Vec<(u32, u32)>,
+}
+
+impl DeviceSettings {
+    /// For how many cards it is, where it lists them.
+    pub fn listed(&self) -> Option<usize> {
+        [self.power_limit_w.len(), self.locked_mhz.len()].into_iter().find(|n| *n > 1)
+    }
+
+    /// Power limit and clocks of a card, from 0, where it has them.
+    pub fn of_card(&self, card: usize) -> (Option<f64>, Option<(u32, u32)>) {
+        (of_card(&self.power_limit_w, card), of_card(&self.locked_mhz, card))
+    }
+}
+
+fn of_card<T: Copy>(all: &[T], card: usize) -> Option<T> {
+    if let [one] = all { Some(*one) } else { all.get(card).copied() }
 }
 
 #[cfg(test)]

@@ -247,6 +247,18 @@ channels! {
     BoardViolation,
     /// Time the clocks were held down for reliability, s.
     ReliabilityViolation,
+    /// Time the clocks were held down by another board of a sync boost group, s.
+    SyncBoostViolation,
+    /// Time the clocks were lower for want of work, s.
+    LowUseViolation,
+    /// Time the clocks were below those asked for, for any of these reasons, s.
+    AppClocksViolation,
+    /// Time the clocks were below the base clocks, s.
+    BaseClocksViolation,
+    /// Graphics clock, MHz.
+    GraphicsClock,
+    /// Clock of the video engines, MHz.
+    VideoClock,
     /// Share of time in which memory was read or written, %.
     MemoryBusy,
     /// Memory in use, MiB.

@@ -6,13 +6,14 @@ use accelerator::nvml::Original;
 use anyhow::{Result, anyhow};
 use clap::Args;
 use engine::characterise;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct CheckArgs {
-    /// Device: nvml:INDEX, nvml:UUID or cpu
+    /// Device: nvml:INDEX, nvml:UUID, several after commas (one after the other), or cpu
     #[arg(default_value = "nvml:0")]
     accelerator: String,
     /// Work that loads it, such as `command:PROGRAM ARGS`; without, only what an idle device shows is found
@@ -43,16 +44,42 @@ pub(crate) fn check(args: &CheckArgs) -> Result<Exit> {
         program: std::env::current_exe().ok(),
         out: args.out.clone(),
     };
-    let (checked, file) = characterise::check(&order, &mut |what| eprintln!("{what} ...")).map_err(bad)?;
+    let several = order.accelerator.devices() > 1;
+    let (mut found, mut failed) = (Vec::new(), Vec::new());
+    let mut done = |spec: &Spec, outcome: Result<characterise::Found, String>| match outcome {
+        Ok((checked, file)) => {
+            if !args.toml {
+                // Nobody listening is nobody to tell; the file is kept all the same.
+                let _ = writeln!(std::io::stdout(), "{}", checked.text().trim_end());
+            }
+            if let Some(file) = file {
+                eprintln!("kept in {}", file.display());
+            }
+            found.push(checked);
+        }
+        Err(why) => {
+            if several {
+                eprintln!("{spec}: not checked: {why}");
+            }
+            failed.push(why);
+        }
+    };
+    characterise::check(&order, &mut |what| eprintln!("{what} ..."), &mut done).map_err(bad)?;
     if args.toml {
-        say!("{}", toml::to_string(&checked)?.trim_end());
-    } else {
-        say!("{}", checked.text().trim_end());
+        match found.as_slice() {
+            [] => {}
+            [one] if !several => say!("{}", toml::to_string(one)?.trim_end()),
+            all => say!("{}", toml::to_string(&std::collections::BTreeMap::from([("check", all)]))?.trim_end()),
+        }
     }
-    if let Some(file) = file {
-        eprintln!("kept in {}", file.display());
+    match failed.as_slice() {
+        [] => Ok(Exit::Done),
+        [why] if !several => Err(BadInput(why.clone()).into()),
+        all => {
+            let (failed, of) = (all.len(), order.accelerator.devices());
+            Err(BadInput(format!("{failed} of {of} devices could not be checked: {}", all.join("; "))).into())
+        }
     }
-    Ok(Exit::Done)
 }
 
 /// Waits for the engine to end; see `engine::live::guard`.

@@ -24,7 +24,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
         return headless(args);
     }
     // Refused here, where the operator still reads, rather than in the engine's log.
-    setup(args)?;
+    args.held_to.admit(plan::setup(&args.flight, args.speed, args.unattended)?, args.unattended)?;
     let (socket, name) = start_engine()?;
     if args.detach {
         say!("{name}\nthe run goes on by itself; look at it with `orbitbench attach {name}`");
@@ -33,9 +33,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
     super::attach::show(&socket, &name, &args.screen)
 }
 
-/// What is to be flown, admitted by the rig's commissioning.
+/// What is to be flown here, admitted by the rig's commissioning.
 fn setup(args: &RunArgs) -> Result<engine::setup::Setup> {
-    args.held_to.admit(plan::setup(&args.flight, args.speed, args.unattended)?, args.unattended)
+    args.held_to.admit(plan::setup_to_fly(&args.flight, args.speed, args.unattended)?, args.unattended)
 }
 
 fn options(args: &RunArgs) -> Result<RunOptions> {

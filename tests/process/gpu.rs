@@ -120,6 +120,19 @@ fn settings_are_put_back_when_the_run_is_stopped() {
     assert!(!stub.note().exists(), "nothing is left to put back");
 }
 
+/// A board that somebody held down may draw what the rig file sets it to, not what it was found at.
+#[test]
+fn a_limit_that_is_raised_is_what_the_board_may_draw() {
+    let Some(stub) = Stubbed::new() else { return };
+    let rig = std::fs::read_to_string(stub.bench.path("set.toml")).expect("written");
+    stub.bench.write("raised.toml", &rig.replace("power_limit_w = 500", "power_limit_w = 690"));
+    stub.write("limit_mw", "650000");
+    let (_engine, name) = stub.fly("raised.toml", "");
+    let mut screen = stub.bench.attach(&name);
+    assert_eq!(screen.hello.run.full_w, 690.0);
+    screen.row("a tick", |row| row.get(Column::AccelLimitW) == Some(690.0));
+}
+
 /// Guardian and engine both killed: nobody is left, and the next run knows all the same.
 #[test]
 fn what_two_kills_leave_changed_the_next_run_puts_back() {
@@ -157,8 +170,12 @@ fn who_only_watches_puts_back_too() {
     );
     std::fs::write(stub.note(), told).expect("room");
     let (_engine, name) = stub.fly("gpu-only", "");
-    stub.bench.attach(&name).row("a tick", |row| row.get(Column::AccelLimitW) == Some(650.0));
+    let mut screen = stub.bench.attach(&name);
+    assert_eq!(screen.hello.run.full_w, 650.0, "asked after what was left had been put back, not before");
+    screen.row("a tick", |row| row.get(Column::AccelLimitW) == Some(650.0));
     assert!(stub.put_back() && !stub.note().exists());
+    let (events, _) = read_events(&stub.bench.folder(&name).file(EVENTS)).expect("events");
+    assert!(events.iter().any(|e| e.kind == "settings" && e.message.contains("put back and read back: power limit 650 W")), "{events:?}");
 }
 
 #[test]
@@ -334,6 +351,8 @@ fn a_sensor_is_characterised_and_the_run_carries_it() {
     assert!(found["load_w"].as_float().is_some_and(|w| w > 400.0), "{found}");
     let period = found["update_period_s"].as_float().expect("a period");
     assert!((0.05..0.25).contains(&period), "{period}");
+    let own = found["own_period_s"].as_float().expect("the driver's own samples");
+    assert!((0.01..0.05).contains(&own) && found.contains_key("own_gap_frac") && !found.contains_key("lacks"), "{found}");
     assert!(found.contains_key("window_s") && found.contains_key("aliased_frac") && found.contains_key("polling_cost_frac"), "{found}");
     assert_eq!(stub.read("log"), "", "a check sets nothing");
 

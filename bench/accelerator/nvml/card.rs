@@ -2,18 +2,22 @@
 //!
 //! Not here: what changes slowly (`health`) and what never does (`identity`).
 
+use super::buffer::Buffer;
 use super::events::Alerts;
 use super::{health, hint_for, identity, optional, raw};
 use crate::watch::Watch;
-use crate::{Accelerator, Error, Health, Identity, Remark, Sample};
+use crate::{Accelerator, Buffered, Error, Health, Identity, Remark, Sample};
 use nvml_wrapper::enum_wrappers::device::{Clock, TemperatureSensor};
-use nvml_wrapper::error::{Bits, NvmlError};
-use nvml_wrapper::sys_exports::field_id::{NVML_FI_DEV_MEMORY_TEMP, NVML_FI_DEV_POWER_AVERAGE, NVML_FI_DEV_POWER_INSTANT};
+use nvml_wrapper::error::NvmlError;
+use nvml_wrapper::sys_exports::field_id::{
+    NVML_FI_DEV_MEMORY_TEMP, NVML_FI_DEV_POWER_AVERAGE, NVML_FI_DEV_POWER_INSTANT, NVML_FI_DEV_TOTAL_ENERGY_CONSUMPTION,
+};
 use nvml_wrapper::{Device, Nvml};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The fields read in one call; the order is that of [`Card::fields`].
-const FIELDS: [u32; 3] = [NVML_FI_DEV_MEMORY_TEMP, NVML_FI_DEV_POWER_AVERAGE, NVML_FI_DEV_POWER_INSTANT];
+const FIELDS: [u32; 4] =
+    [NVML_FI_DEV_MEMORY_TEMP, NVML_FI_DEV_POWER_AVERAGE, NVML_FI_DEV_POWER_INSTANT, NVML_FI_DEV_TOTAL_ENERGY_CONSUMPTION];
 /// No board draws more, mW: above it stands the all-ones of a value that is not available.
 const MOST_MW: f64 = 1e8;
 
@@ -61,6 +65,7 @@ pub struct Card {
     counter: Counter,
     thresholds: health::Thresholds,
     alerts: Option<Alerts>,
+    buffer: Buffer,
     watch: Watch,
 }
 
@@ -75,6 +80,7 @@ impl Card {
             device,
             instance,
             counter: Counter::default(),
+            buffer: Buffer::default(),
             watch: Watch::default(),
         };
         let (first, averaged) = card.read().map_err(|(_, e)| e)?;
@@ -82,9 +88,9 @@ impl Card {
         Ok(card)
     }
 
-    /// Memory temperature, average and instant power, in one call.
-    fn fields(&self) -> Result<[Option<raw::Field>; 3], NvmlError> {
-        let mut found = [None; 3];
+    /// Memory temperature, average and instant power, energy counter, in one call.
+    fn fields(&self) -> Result<[Option<raw::Field>; 4], NvmlError> {
+        let mut found = [None; 4];
         let Some(values) = optional(raw::field_values(self.nvml, &self.device, &FIELDS))? else { return Ok(found) };
         for (slot, value) in found.iter_mut().zip(values) {
             *slot = optional(value)?;
@@ -92,12 +98,11 @@ impl Card {
         Ok(found)
     }
 
-    /// NVML's bits as they are, also those that the wrapper has no name for.
-    fn throttle_bits(&self) -> Result<u64, NvmlError> {
-        match self.device.current_throttle_reasons_strict() {
-            Ok(reasons) => Ok(reasons.bits()),
-            Err(NvmlError::IncorrectBits(Bits::U64(bits))) => Ok(bits),
-            Err(e) => Err(e),
+    /// By the older call, or where a driver does not serve that any more by the one that replaces it.
+    fn die_degc(&self) -> Result<Option<f64>, NvmlError> {
+        match optional(self.device.temperature(TemperatureSensor::Gpu))? {
+            Some(degc) => Ok(Some(f64::from(degc))),
+            None => optional(raw::temperature_degc(self.nvml, &self.device)),
         }
     }
 
@@ -106,18 +111,18 @@ impl Card {
         let at = |what| move |e| (what, e);
         let device = &self.device;
         let energy = optional(device.total_energy_consumption()).map_err(at("energy counter"))?;
-        let [memory, average, instant] = self.fields().map_err(at("field values"))?;
+        let [memory, average, instant, counted] = self.fields().map_err(at("field values"))?;
         let looked = SystemTime::now();
         let draws = |f: &raw::Field| watts(f.value).is_some();
         let power_age_s = instant.filter(draws).or(average.filter(draws)).and_then(|f| f.at_us).and_then(|us| age_s(us, looked));
         let [memory, average, instant] = [memory, average, instant].map(|field| field.map(|f| f.value));
         let usage = optional(device.power_usage()).map_err(at("power"))?.and_then(|mw| watts(f64::from(mw)));
         let average = average.and_then(watts);
-        let die = optional(device.temperature(TemperatureSensor::Gpu)).map_err(at("temperature"))?.map(f64::from);
+        let die = self.die_degc().map_err(at("temperature"))?;
         let core = optional(device.clock_info(Clock::SM)).map_err(at("core clock"))?;
         let memory_clock = optional(device.clock_info(Clock::Memory)).map_err(at("memory clock"))?;
         let utilisation = optional(device.utilization_rates()).map_err(at("utilisation"))?;
-        let throttle_bits = optional(self.throttle_bits()).map_err(at("throttle reasons"))?;
+        let throttle_bits = optional(raw::clocks_event_reasons(self.nvml, device)).map_err(at("throttle reasons"))?;
         // Boards without the sensor may answer 0: memory at freezing point next to a warm die is no reading.
         let memory_degc = memory.filter(|m| *m != 0.0 || die.is_some_and(|d| d < 10.0));
         let (die_margin_k, memory_margin_k) =
@@ -126,7 +131,8 @@ impl Card {
             power_w: average.or(usage),
             power_instant_w: instant.and_then(watts),
             power_age_s,
-            energy_j: energy.and_then(|mj| self.counter.read(mj)),
+            // The same counter as a field, where the call is not served.
+            energy_j: energy.or(counted.map(|f| f.value as u64)).and_then(|mj| self.counter.read(mj)),
             energy_epoch: self.counter.epoch,
             die_degc: die,
             memory_degc,
@@ -197,6 +203,11 @@ impl Accelerator for Card {
         health.xid = self.watch.xid();
         self.watch.health(&health);
         Ok(health)
+    }
+
+    fn buffered(&mut self) -> Result<Option<Vec<Buffered>>, Error> {
+        let taken = self.buffer.take(&self.device);
+        taken.map_err(|e| self.lost("buffer of power samples", &e))
     }
 
     fn remarks(&mut self) -> Vec<Remark> {

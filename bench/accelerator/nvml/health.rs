@@ -4,11 +4,9 @@
 //! Not here: opinions about it (`watch`).
 
 use super::card::watts;
-use super::{identity, optional, raw};
+use super::{identity, optional, raw, violations};
 use crate::Health;
-use nvml_wrapper::enum_wrappers::device::{
-    EccCounter, MemoryError, PcieUtilCounter, PerformancePolicy, RetirementCause, TemperatureThreshold,
-};
+use nvml_wrapper::enum_wrappers::device::{Clock, EccCounter, MemoryError, PcieUtilCounter, RetirementCause, TemperatureThreshold};
 use nvml_wrapper::error::NvmlError;
 use nvml_wrapper::{Device, Nvml};
 use nvml_wrapper_sys::bindings::field_id::{
@@ -102,7 +100,8 @@ fn signed(value: f64) -> f64 {
 /// Everything slow at once. `holder` is the instance where there is one: memory is its own.
 pub(super) fn read(nvml: &Nvml, device: &Device<'_>, holder: &Device<'_>) -> Result<Health, (&'static str, NvmlError)> {
     let at = |what| move |e| (what, e);
-    let violation = |policy| optional(device.violation_status(policy)).map(|v| v.map(|v| v.violation_time as f64 * 1e-9));
+    let clock = |kind| optional(device.clock_info(kind)).map(|mhz| mhz.map(f64::from)).map_err(at("clocks"));
+    let violations = violations::read(nvml, device).map_err(at("violation times"))?;
     let ecc = |kind, since| optional(device.total_ecc_errors(kind, since)).map(|n| n.map(|n| n as f64)).map_err(at("ECC errors"));
     let throughput = |way| optional(device.pcie_throughput(way)).map(|kb| kb.map(|kb| f64::from(kb) / 1e3));
     let (retired_pages, retirement_pending) = retired(device).map_err(at("retired pages"))?;
@@ -112,10 +111,16 @@ pub(super) fn read(nvml: &Nvml, device: &Device<'_>, holder: &Device<'_>) -> Res
         limit_w: limit(device).map_err(at("power limit"))?,
         // NVML's own number; 32 is its word for unknown.
         performance_state: state.map(|p| f64::from(p.as_c())).filter(|p| *p <= 15.0),
-        power_violation_s: violation(PerformancePolicy::Power).map_err(at("violation time"))?,
-        thermal_violation_s: violation(PerformancePolicy::Thermal).map_err(at("violation time"))?,
-        board_violation_s: violation(PerformancePolicy::BoardLimit).map_err(at("violation time"))?,
-        reliability_violation_s: violation(PerformancePolicy::Reliability).map_err(at("violation time"))?,
+        power_violation_s: violations.power,
+        thermal_violation_s: violations.thermal,
+        board_violation_s: violations.board,
+        reliability_violation_s: violations.reliability,
+        sync_boost_violation_s: violations.sync_boost,
+        low_use_violation_s: violations.low_use,
+        app_clocks_violation_s: violations.app_clocks,
+        base_clocks_violation_s: violations.base_clocks,
+        graphics_mhz: clock(Clock::Graphics)?,
+        video_mhz: clock(Clock::Video)?,
         memory_used_mib: optional(holder.memory_info()).map_err(at("memory"))?.map(|m| m.used as f64 / MIB),
         pcie_sent_mb_s: throughput(PcieUtilCounter::Send).map_err(at("PCIe throughput"))?,
         pcie_received_mb_s: throughput(PcieUtilCounter::Receive).map_err(at("PCIe throughput"))?,

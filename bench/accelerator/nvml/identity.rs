@@ -3,7 +3,7 @@
 //! Not here: readings.
 
 use super::card::watts;
-use super::{health, optional};
+use super::{health, optional, raw};
 use crate::{Busy, Identity};
 use nvml_wrapper::enums::device::UsedGpuMemory;
 use nvml_wrapper::error::NvmlError;
@@ -22,10 +22,11 @@ pub(super) fn read(nvml: &Nvml, device: &Device<'_>, instance: Option<&Device<'_
     };
     let mut notes = Vec::new();
     let processes = processes(device)?;
-    if processes.is_none() {
-        notes.push("the driver does not say which processes use it: see to it that nothing else does".to_owned());
-    }
     let mig = optional(device.mig_mode())?.is_some_and(|m| m.current != 0);
+    if processes.is_none() {
+        let who = if mig { " (with MIG on it tells root only)" } else { "" };
+        notes.push(format!("the driver does not say which processes use it{who}: see to it that nothing else does"));
+    }
     match (mig, instance.is_some()) {
         (_, true) => {
             notes.push(
@@ -37,6 +38,13 @@ pub(super) fn read(nvml: &Nvml, device: &Device<'_>, instance: Option<&Device<'_
             notes.push(format!("MIG is on: power and temperature are those of the whole board; its instances: {}", listed(device)?));
         }
         (false, false) => {}
+    }
+    if optional(device.is_in_persistent_mode())? == Some(false) {
+        notes.push(
+            "persistence is off: when nobody uses the driver it forgets limits and counters, and the first call after that takes seconds; `nvidia-smi -pm 1` \
+             (or nvidia-persistenced) keeps it loaded"
+                .to_owned(),
+        );
     }
     let limits = optional(device.power_management_limit_constraints())?;
     let default = optional(device.power_management_limit_default())?;
@@ -69,6 +77,7 @@ fn facts(nvml: &Nvml, device: &Device<'_>) -> Result<Vec<(String, String)>, Nvml
         ("PCI bus", optional(device.pci_info())?.map(|p| p.bus_id)),
         ("PCIe", link.map(|(generation, lanes)| format!("generation {generation}, {lanes} lanes at most"))),
         ("ECC", ecc.map(|e| if e.currently_enabled { "on" } else { "off" }.to_owned())),
+        ("confidential computing", raw::confidential(nvml).ok().map(|on| if on { "on" } else { "off" }.to_owned())),
         ("persistence", optional(device.is_in_persistent_mode())?.map(|p| if p { "on" } else { "off" }.to_owned())),
     ];
     let mut facts: Vec<(String, String)> = found.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();

@@ -1,5 +1,6 @@
-//! The two NVML calls that nvml-wrapper does not serve, on its own loaded library: field values of every documented type (the wrapper knows
-//! no signed integers, and T.Limit thresholds are negative ones), and the T.Limit margin. The only unsafe code of the house.
+//! The NVML calls that nvml-wrapper does not serve, on its own loaded library: field values of every documented type (the wrapper knows
+//! no signed integers, and T.Limit thresholds are negative ones), the T.Limit margin, and the newer names of calls that the wrapper knows by the
+//! deprecated one only.
 //!
 //! Not here: what the values mean.
 
@@ -79,6 +80,43 @@ pub(super) fn margin_k(nvml: &Nvml, device: &Device<'_>) -> Result<f64, NvmlErro
     // SAFETY: the handle is alive as long as `device`, and the structure is the one its version says.
     nvml_try(unsafe { call(device.handle(), &raw mut margin) })?;
     Ok(f64::from(margin.marginTemperature))
+}
+
+/// Why the clocks are what they are, as bits: by the name of R535 and later, or else by the deprecated one. Bits without a name stay.
+#[expect(unsafe_code, reason = "nvml-wrapper knows the deprecated name only")]
+pub(super) fn clocks_event_reasons(nvml: &Nvml, device: &Device<'_>) -> Result<u64, NvmlError> {
+    let lib = nvml.lib();
+    let mut bits = 0;
+    // Both have the same signature.
+    let call = match lib.nvmlDeviceGetCurrentClocksEventReasons.as_ref() {
+        Ok(call) => call,
+        Err(_) => nvml_sym(lib.nvmlDeviceGetCurrentClocksThrottleReasons.as_ref())?,
+    };
+    // SAFETY: the handle is alive as long as `device`, and the library writes one number.
+    nvml_try(unsafe { call(device.handle(), &raw mut bits) })?;
+    Ok(bits)
+}
+
+/// Die temperature, °C, by the call that replaces `nvmlDeviceGetTemperature` from R570 on.
+#[expect(unsafe_code, reason = "nvml-wrapper does not wrap this call")]
+pub(super) fn temperature_degc(nvml: &Nvml, device: &Device<'_>) -> Result<f64, NvmlError> {
+    let call = nvml_sym(nvml.lib().nvmlDeviceGetTemperatureV.as_ref())?;
+    // NVML_STRUCT_VERSION(Temperature, 1) of nvml.h; sensor 0 is NVML_TEMPERATURE_GPU.
+    let version = size_of::<sys::nvmlTemperature_v1_t>() as u32 | 1 << 24;
+    let mut asked = sys::nvmlTemperature_v1_t { version, sensorType: 0, temperature: 0 };
+    // SAFETY: the handle is alive as long as `device`, and the structure is the one its version says.
+    nvml_try(unsafe { call(device.handle(), &raw mut asked) })?;
+    Ok(f64::from(asked.temperature))
+}
+
+/// Whether confidential computing is on.
+#[expect(unsafe_code, reason = "nvml-wrapper does not wrap this call")]
+pub(super) fn confidential(nvml: &Nvml) -> Result<bool, NvmlError> {
+    let call = nvml_sym(nvml.lib().nvmlSystemGetConfComputeState.as_ref())?;
+    let mut state = sys::nvmlConfComputeSystemState_t { environment: 0, ccFeature: 0, devToolsMode: 0 };
+    // SAFETY: the library writes the one structure.
+    nvml_try(unsafe { call(&raw mut state) })?;
+    Ok(state.ccFeature == sys::NVML_CC_SYSTEM_FEATURE_ENABLED)
 }
 
 #[cfg(test)]

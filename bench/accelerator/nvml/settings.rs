@@ -40,6 +40,15 @@ impl fmt::Display for Settings {
     }
 }
 
+/// What is asked for of several cards, for people: once if it is the same for all.
+pub fn words(each: &[Settings]) -> String {
+    match each {
+        [] => String::new(),
+        [first, rest @ ..] if rest.iter().all(|s| s == first) => first.to_string(),
+        each => each.iter().enumerate().map(|(k, s)| format!("{} {s}", k + 1)).collect::<Vec<_>>().join("; "),
+    }
+}
+
 /// Why a setting was not made, or not put back.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
@@ -161,6 +170,18 @@ impl Held {
     /// What has to be put back.
     pub const fn original(&self) -> Original {
         self.original
+    }
+
+    /// The least power limit that the board takes, W, where one is set.
+    ///
+    /// # Errors
+    /// If the card is gone, or does not say.
+    pub fn least_w(&self) -> Result<Option<f64>, SettingsError> {
+        if self.wanted.power_limit_w.is_none() {
+            return Ok(None);
+        }
+        let limits = self.device.power_management_limit_constraints().map_err(|e| self.refused("read the range of power limits", &e))?;
+        Ok(Some(f64::from(limits.min_limit) / 1e3))
     }
 
     /// What an operator should know of the limit that was found: it is put back at the end, right or wrong.

@@ -8,7 +8,10 @@
  * Read: load (0..1), die (degC), memory_die, throttle (bits), tlimit (1: thresholds as T.Limit only, its margin
  *   to the maximum operating temperature; 2: its margin to the slowdown, as the reference has it), tlimit_slowdown (that threshold, K), xid (an event whenever it changes),
  *   ecc_corrected, ecc_uncorrected (with _before: earlier in the board's life), remapped, remap_pending, remap_failed, retired, processes (lines "pid bytes"), mig (instances), counter_reset (the
- *   counter starts anew whenever it changes), uuid (of the board), fault: lost, reset, hang, zero, no_permission, deaf (setters do nothing and say SUCCESS)
+ *   counter starts anew whenever it changes), uuid (of the board), persistence (0: off, and a process's first call to the board takes a while), cc (1: confidential
+ *   computing is on), sample_ms (between two of the samples that the driver keeps, 20), violation<policy> (s that a reason held the clocks beside what the model says),
+ *   unsupported (what answers NOT_SUPPORTED, of: violation_status, violation_fields, samples, clocks, video, pcie, energy,
+ *   energy_call, die, margin; root: this user is not), fault: lost, reset, hang, zero, no_permission, deaf (setters do nothing and say SUCCESS)
  * Written by the setters: limit_mw, locked ("min max"); a line a call in `log`.
  *
  * -DSTATE=\"folder\"      instead of STUB_NVML
@@ -21,7 +24,9 @@
  * -DMEMORY_DEGC=n       memory temperature
  * -DTHROTTLE=bits        instead of the file
  * -DENERGY_SEQUENCE=...  energy counter values in turn instead
- * -DNO_FIELDS -DNO_ENERGY -DNO_ENFORCED -DNO_THROTTLE   leaves the symbol out, as an old driver does
+ * -DNO_FIELDS -DNO_ENERGY -DNO_ENFORCED -DNO_THROTTLE -DNO_SAMPLES   leaves the symbol out, as an old driver does
+ * -DNEW_NAMES            leaves deprecated names out (nvmlDeviceGetTemperature, ...ThrottleReasons), as a driver some day may
+ * -DOLD_NAMES            leaves the names out that came in their place
  */
 #include <math.h>
 #include <stdio.h>
@@ -152,12 +157,29 @@ static int fault(unsigned gpu, const char *word)
     return text_of(gpu, "fault", text, sizeof text) && strncmp(text, word, strlen(word)) == 0;
 }
 
+/* A word of the file `unsupported`. */
+static int lacks(unsigned gpu, const char *word)
+{
+    char text[256];
+    if (!text_of(gpu, "unsupported", text, sizeof text))
+        return 0;
+    for (char *rest, *one = strtok_r(text, " ,\n", &rest); one != NULL; one = strtok_r(NULL, " ,\n", &rest))
+        if (strcmp(one, word) == 0)
+            return 1;
+    return 0;
+}
+
+/* The driver's own samples: the mean of each period, the newest so many of them. */
+enum { KEPT = 120 };
+
 /* What a board is and what its sensors last said. */
 static struct Board {
     double now_s, power_w, die_degc, true_j, window_j, window_s;
     double second[200]; /* the last second in steps */
     unsigned at;
-    double instant_w, average_w, counter_j, next_update_s, capped_s, hot_s, reset;
+    double instant_w, average_w, counter_j, next_update_s, capped_s, hot_s, idle_s, reset;
+    double kept_w[KEPT], kept_at_s[KEPT], kept_j, kept_s;
+    unsigned long kept;
 } boards[DEVICES + 1];
 
 static double load_of(unsigned gpu)
@@ -194,6 +216,7 @@ static void advance(unsigned gpu)
         for (unsigned i = 0; i < 200; i++)
             b->second[i] = IDLE_W;
     }
+    double sample_s = value_of(gpu, "sample_ms", 20) / 1e3, load = load_of(gpu);
     double wanted = demand_w(gpu), limit = limit_w(gpu), target = wanted < limit ? wanted : limit;
     double reset = value_of(gpu, "counter_reset", b->reset);
     if (reset != b->reset) {
@@ -208,6 +231,16 @@ static void advance(unsigned gpu)
         b->die_degc += (COOLANT_DEGC + K_W * b->power_w - b->die_degc) * (STEP_S / WARM_S);
         b->true_j += b->power_w * STEP_S;
         b->second[b->at++ % 200] = b->power_w;
+        b->kept_j += b->power_w * STEP_S;
+        b->kept_s += STEP_S;
+        if (b->kept_s >= sample_s - STEP_S / 2) {
+            b->kept_w[b->kept % KEPT] = b->kept_j / b->kept_s;
+            b->kept_at_s[b->kept % KEPT] = b->now_s;
+            b->kept++;
+            b->kept_j = b->kept_s = 0.0;
+        }
+        if (load == 0)
+            b->idle_s += STEP_S;
         if (wanted > limit)
             b->capped_s += STEP_S;
         if (b->die_degc >= slowdown_degc())
@@ -237,6 +270,13 @@ static nvmlReturn_t check(nvmlDevice_t device, const void *out)
         return INVALID_ARGUMENT;
     if (LOST_AFTER >= 0 && ++calls > LOST_AFTER)
         return LOST_CODE;
+    /* A driver that nobody kept loaded wakes the board up first. */
+    static char awake[DEVICES + 1];
+    if (!awake[device->index]) {
+        awake[device->index] = 1;
+        if (value_of(device->index, "persistence", 1) == 0)
+            usleep(200000);
+    }
     while (fault(device->index, "hang"))
         usleep(10000);
     if (fault(device->index, "lost"))
@@ -372,6 +412,18 @@ nvmlReturn_t nvmlSystemGetCudaDriverVersion(int *version)
 
 nvmlReturn_t nvmlSystemGetCudaDriverVersion_v2(int *version) { return nvmlSystemGetCudaDriverVersion(version); }
 
+typedef struct { unsigned environment, ccFeature, devToolsMode; } nvmlConfComputeSystemState_t;
+
+nvmlReturn_t nvmlSystemGetConfComputeState(nvmlConfComputeSystemState_t *state)
+{
+    if (!initialised)
+        return UNINITIALIZED;
+    if (state == NULL)
+        return INVALID_ARGUMENT;
+    *state = (nvmlConfComputeSystemState_t){.ccFeature = value_of(0, "cc", 0) != 0};
+    return SUCCESS;
+}
+
 nvmlReturn_t nvmlDeviceGetCount_v2(unsigned *count)
 {
     if (!initialised)
@@ -421,7 +473,7 @@ TEXT(nvmlDeviceGetVbiosVersion, check_board, "96.00.00.00.01")
 TEXT(nvmlDeviceGetInforomImageVersion, check_board, "G520.0200.00.05")
 GET(nvmlDeviceGetIndex, unsigned, check_board, device->index)
 GET(nvmlDeviceGetNumGpuCores, unsigned, check_board, 16896)
-GET(nvmlDeviceGetPersistenceMode, int, check_board, 1)
+GET(nvmlDeviceGetPersistenceMode, int, check_board, value_of(device->index, "persistence", 1) != 0)
 GET(nvmlDeviceGetPerformanceState, int, check_board, load_of(device->index) > 0 ? 0 : 8)
 
 nvmlReturn_t nvmlDeviceGetPciInfo_v3(nvmlDevice_t device, nvmlPciInfo_t *pci)
@@ -509,12 +561,23 @@ nvmlReturn_t nvmlDeviceResetGpuLockedClocks(nvmlDevice_t device)
     return code;
 }
 
+static unsigned long long energy_mj(unsigned gpu)
+{
+    pthread_mutex_lock(&lock);
+    advance(gpu);
+    unsigned long long mj = (unsigned long long)(boards[gpu].counter_j * 1e3);
+    pthread_mutex_unlock(&lock);
+    return fault(gpu, "zero") ? 0 : mj;
+}
+
 #ifndef NO_ENERGY
 nvmlReturn_t nvmlDeviceGetTotalEnergyConsumption(nvmlDevice_t device, unsigned long long *millijoules)
 {
     nvmlReturn_t code = check_board(device, millijoules);
     if (code != SUCCESS)
         return code;
+    if (lacks(device->index, "energy") || lacks(device->index, "energy_call"))
+        return NOT_SUPPORTED;
     if (fault(device->index, "zero")) {
         *millijoules = 0;
         return SUCCESS;
@@ -525,28 +588,91 @@ nvmlReturn_t nvmlDeviceGetTotalEnergyConsumption(nvmlDevice_t device, unsigned l
     unsigned last = sizeof sequence / sizeof *sequence - 1;
     *millijoules = sequence[at < last ? at++ : last];
 #else
-    pthread_mutex_lock(&lock);
-    advance(device->index);
-    *millijoules = (unsigned long long)(boards[device->index].counter_j * 1e3);
-    pthread_mutex_unlock(&lock);
+    *millijoules = energy_mj(device->index);
 #endif
     return SUCCESS;
 }
 #endif
 
+/* The samples that the driver keeps. Without room it is told how many there are; with it, as many of them as fit, the oldest first. */
+#ifndef NO_SAMPLES
+typedef struct { unsigned long long timeStamp; nvmlValue_t sampleValue; } nvmlSample_t;
+
+nvmlReturn_t nvmlDeviceGetSamples(nvmlDevice_t device, int type, unsigned long long last_seen, int *value_type, unsigned *count, nvmlSample_t *samples)
+{
+    nvmlReturn_t code = check_board(device, count);
+    if (code != SUCCESS)
+        return code;
+    if (value_type == NULL || (samples != NULL && *count == 0))
+        return INVALID_ARGUMENT;
+    /* Of total power only; of the other kinds no sample is ever there. */
+    if (type < 0 || type > 7)
+        return INVALID_ARGUMENT;
+    if (lacks(device->index, "samples") || type != 0)
+        return NOT_SUPPORTED;
+    *value_type = TYPE_UNSIGNED_INT;
+    pthread_mutex_lock(&lock);
+    advance(device->index);
+    struct Board *b = &boards[device->index];
+    /* Between the two clocks; once, so that a sample keeps its stamp. */
+    static double since_1970_s;
+    if (since_1970_s == 0.0)
+        since_1970_s = (double)now_us() / 1e6 - seconds();
+    unsigned there = 0;
+    for (unsigned long k = b->kept > KEPT ? b->kept - KEPT : 0; k < b->kept; k++) {
+        /* "CPU timestamp in microseconds": since 1970, as of the field values. */
+        unsigned long long at = (unsigned long long)((since_1970_s + b->kept_at_s[k % KEPT]) * 1e6);
+        if (at <= last_seen)
+            continue;
+        if (samples != NULL) {
+            if (there == *count)
+                break;
+            samples[there].timeStamp = at;
+            memset(&samples[there].sampleValue, 0, sizeof samples[there].sampleValue);
+            samples[there].sampleValue.uiVal = fault(device->index, "zero") ? 0 : (unsigned)(b->kept_w[k % KEPT] * 1e3);
+        }
+        there++;
+    }
+    pthread_mutex_unlock(&lock);
+    *count = there;
+    return there == 0 ? NOT_FOUND : SUCCESS;
+}
+#endif
+
 /* Temperatures. */
 
+typedef struct { unsigned version; int sensorType, temperature; } nvmlTemperature_v1_t;
+
+#ifndef OLD_NAMES
+nvmlReturn_t nvmlDeviceGetTemperatureV(nvmlDevice_t device, nvmlTemperature_v1_t *asked)
+{
+    nvmlReturn_t code = check(device, asked);
+    if (code != SUCCESS)
+        return code;
+    if (asked->version != (sizeof *asked | 1u << 24))
+        return ARGUMENT_VERSION_MISMATCH;
+    if (asked->sensorType != 0)
+        return INVALID_ARGUMENT;
+    if (device->instance > 0 || lacks(device->index, "die"))
+        return NOT_SUPPORTED;
+    asked->temperature = die_degc(device->index);
+    return SUCCESS;
+}
+#endif
+
+#ifndef NEW_NAMES
 nvmlReturn_t nvmlDeviceGetTemperature(nvmlDevice_t device, int sensor, unsigned *degc)
 {
     nvmlReturn_t code = check(device, degc);
     if (code == SUCCESS && sensor != 0)
         return INVALID_ARGUMENT;
-    if (code == SUCCESS && device->instance > 0)
+    if (code == SUCCESS && (device->instance > 0 || lacks(device->index, "die")))
         return NOT_SUPPORTED;
     if (code == SUCCESS)
         *degc = (unsigned)die_degc(device->index);
     return code;
 }
+#endif
 
 /* Shutdown, slowdown, memory, GPU: newer boards give them as T.Limit only. */
 nvmlReturn_t nvmlDeviceGetTemperatureThreshold(nvmlDevice_t device, int which, unsigned *degc)
@@ -571,7 +697,7 @@ nvmlReturn_t nvmlDeviceGetMarginTemperature(nvmlDevice_t device, nvmlMarginTempe
         return code;
     if (margin->version != (sizeof *margin | 1u << 24))
         return ARGUMENT_VERSION_MISMATCH;
-    if (value_of(device->index, "tlimit", 0) == 0)
+    if (value_of(device->index, "tlimit", 0) == 0 || lacks(device->index, "margin"))
         return NOT_SUPPORTED;
     margin->marginTemperature = (value_of(device->index, "tlimit", 0) == 2 ? (int)slowdown_degc() : 83) - die_degc(device->index);
     return SUCCESS;
@@ -584,11 +710,17 @@ nvmlReturn_t nvmlDeviceGetClockInfo(nvmlDevice_t device, int clock, unsigned *mh
     nvmlReturn_t code = check_board(device, mhz);
     if (code != SUCCESS)
         return code;
+    /* Graphics, multiprocessors, memory, video. */
+    if (clock < 0 || clock > 3)
+        return INVALID_ARGUMENT;
+    if (lacks(device->index, "clocks") || (clock == 3 && lacks(device->index, "video")))
+        return NOT_SUPPORTED;
 #ifdef POWER_MW
-    *mhz = clock == 2 ? 2619 : 1755;
+    unsigned core = 1755;
 #else
-    *mhz = clock == 2 ? 2619 : load_of(device->index) > 0 ? locked_mhz(device->index) : MIN_MHZ;
+    unsigned core = load_of(device->index) > 0 ? locked_mhz(device->index) : MIN_MHZ;
 #endif
+    *mhz = clock == 2 ? 2619 : clock == 3 ? core * 3 / 4 : core;
     return SUCCESS;
 }
 
@@ -600,8 +732,7 @@ nvmlReturn_t nvmlDeviceGetMaxClockInfo(nvmlDevice_t device, int clock, unsigned 
     return code;
 }
 
-#ifndef NO_THROTTLE
-nvmlReturn_t nvmlDeviceGetCurrentClocksThrottleReasons(nvmlDevice_t device, unsigned long long *reasons)
+__attribute__((unused)) static nvmlReturn_t event_reasons(nvmlDevice_t device, unsigned long long *reasons)
 {
     nvmlReturn_t code = check_board(device, reasons);
     if (code != SUCCESS)
@@ -622,25 +753,41 @@ nvmlReturn_t nvmlDeviceGetCurrentClocksThrottleReasons(nvmlDevice_t device, unsi
     *reasons = text_of(gpu, "throttle", text, sizeof text) ? strtoull(text, NULL, 0) : bits;
     return SUCCESS;
 }
-nvmlReturn_t nvmlDeviceGetCurrentClocksEventReasons(nvmlDevice_t device, unsigned long long *reasons)
-{
-    return nvmlDeviceGetCurrentClocksThrottleReasons(device, reasons);
-}
+
+/* R535 renamed it and kept the old name. */
+#if !defined NEW_NAMES && !defined NO_THROTTLE
+nvmlReturn_t nvmlDeviceGetCurrentClocksThrottleReasons(nvmlDevice_t device, unsigned long long *reasons) { return event_reasons(device, reasons); }
 #endif
+#if !defined OLD_NAMES && !defined NO_THROTTLE
+nvmlReturn_t nvmlDeviceGetCurrentClocksEventReasons(nvmlDevice_t device, unsigned long long *reasons) { return event_reasons(device, reasons); }
+#endif
+
+/* Seconds for which a reason held the clocks: power, thermal, sync boost, board limit, low utilisation, reliability; 10 any of them, 11 below the base clocks. */
+static double violation_s(unsigned gpu, int policy)
+{
+    char name[32];
+    snprintf(name, sizeof name, "violation%d", policy);
+    pthread_mutex_lock(&lock);
+    advance(gpu);
+    struct Board *b = &boards[gpu];
+    double any = b->capped_s + b->hot_s + b->idle_s;
+    double s = policy == 0 ? b->capped_s : policy == 1 ? b->hot_s : policy == 4 ? b->idle_s : policy == 10 ? any : policy == 11 ? b->hot_s : 0.0;
+    pthread_mutex_unlock(&lock);
+    return s + value_of(gpu, name, 0.0);
+}
 
 nvmlReturn_t nvmlDeviceGetViolationStatus(nvmlDevice_t device, int policy, nvmlViolationTime_t *time)
 {
     nvmlReturn_t code = check_board(device, time);
     if (code != SUCCESS)
         return code;
-    if (policy < 0 || policy > 11)
+    /* The numbers between have no name. */
+    if (policy < 0 || policy > 11 || (policy > 5 && policy < 10))
         return INVALID_ARGUMENT;
-    pthread_mutex_lock(&lock);
-    advance(device->index);
-    struct Board *b = &boards[device->index];
-    time->referenceTime = (unsigned long long)(b->now_s * 1e6);
-    time->violationTime = (unsigned long long)((policy == 0 ? b->capped_s : policy == 1 ? b->hot_s : 0.0) * 1e9);
-    pthread_mutex_unlock(&lock);
+    if (lacks(device->index, "violation_status"))
+        return NOT_SUPPORTED;
+    time->referenceTime = (unsigned long long)now_us();
+    time->violationTime = (unsigned long long)(violation_s(device->index, policy) * 1e9);
     return SUCCESS;
 }
 
@@ -649,6 +796,9 @@ nvmlReturn_t nvmlDeviceGetUtilizationRates(nvmlDevice_t device, nvmlUtilization_
     nvmlReturn_t code = check_board(device, rates);
     if (code != SUCCESS)
         return code;
+    /* "On MIG-enabled GPUs, querying device utilization rates is not currently supported." */
+    if (instances(device->index) > 0)
+        return NOT_SUPPORTED;
 #ifdef POWER_MW
     *rates = (nvmlUtilization_t){.gpu = 97, .memory = 41};
 #else
@@ -685,8 +835,35 @@ nvmlReturn_t nvmlDeviceGetFieldValues(nvmlDevice_t device, int count, nvmlFieldV
         }
         int tlimit = value_of(gpu, "tlimit", 0) != 0;
         switch (v->fieldId) {
+        case 74: /* NVML_FI_DEV_PERF_POLICY_*: the same as of nvmlDeviceGetViolationStatus, nanoseconds */
+        case 75:
+        case 76:
+        case 77:
+        case 78:
+        case 79:
+        case 80:
+        case 81:
+            if (lacks(gpu, "violation_fields")) {
+                v->nvmlReturn = NOT_SUPPORTED;
+                break;
+            }
+            v->valueType = TYPE_UNSIGNED_LONG_LONG;
+            v->value.ullVal = (unsigned long long)(violation_s(gpu, v->fieldId < 80 ? (int)v->fieldId - 74 : (int)v->fieldId - 70) * 1e9);
+            break;
         case 82: /* NVML_FI_DEV_MEMORY_TEMP, degrees Celsius */
             v->value.uiVal = (unsigned)value_of(gpu, "memory_die", MEMORY_DEGC);
+            break;
+        case 83: /* NVML_FI_DEV_TOTAL_ENERGY_CONSUMPTION, millijoules */
+#if defined NO_ENERGY || defined ENERGY_SEQUENCE
+            v->nvmlReturn = NOT_SUPPORTED;
+#else
+            if (lacks(gpu, "energy")) {
+                v->nvmlReturn = NOT_SUPPORTED;
+                break;
+            }
+            v->valueType = TYPE_UNSIGNED_LONG_LONG;
+            v->value.ullVal = energy_mj(gpu);
+#endif
             break;
         case 142: /* NVML_FI_DEV_REMAPPED_COR, _UNC, _PENDING, _FAILURE */
             v->value.uiVal = 0;
@@ -766,9 +943,14 @@ nvmlReturn_t nvmlDeviceGetFanSpeed_v2(nvmlDevice_t device, unsigned fan, unsigne
 nvmlReturn_t nvmlDeviceGetPcieThroughput(nvmlDevice_t device, int counter, unsigned *kb_s)
 {
     nvmlReturn_t code = check_board(device, kb_s);
-    if (code == SUCCESS)
-        *kb_s = counter == 0 ? 12000 : 34000;
-    return code;
+    if (code != SUCCESS)
+        return code;
+    if (lacks(device->index, "pcie"))
+        return NOT_SUPPORTED;
+    /* "This method is querying a byte counter over a 20ms interval". */
+    usleep(20000);
+    *kb_s = counter == 0 ? 12000 : 34000;
+    return SUCCESS;
 }
 
 nvmlReturn_t nvmlDeviceGetEccMode(nvmlDevice_t device, int *current, int *pending)
@@ -842,6 +1024,9 @@ nvmlReturn_t nvmlDeviceGetComputeRunningProcesses_v3(nvmlDevice_t device, unsign
     nvmlReturn_t code = check_optional(device, count);
     if (code != SUCCESS)
         return code;
+    /* "In MIG mode, if device handle is provided, the API returns aggregate information, only if the caller has appropriate privileges." */
+    if (device->instance == 0 && instances(device->index) > 0 && lacks(device->index, "root"))
+        return NO_PERMISSION;
     unsigned there = 0, room = *count;
     if (text_of(device->index, "processes", text, sizeof text)) {
         for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
@@ -861,6 +1046,8 @@ nvmlReturn_t nvmlDeviceGetGraphicsRunningProcesses_v3(nvmlDevice_t device, unsig
 {
     (void)infos;
     nvmlReturn_t code = check_optional(device, count);
+    if (code == SUCCESS && device->instance == 0 && instances(device->index) > 0 && lacks(device->index, "root"))
+        return NO_PERMISSION;
     if (code == SUCCESS)
         *count = 0;
     return code;

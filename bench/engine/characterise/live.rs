@@ -2,7 +2,8 @@
 
 use super::store::{file_of, folder, keep};
 use super::{Checked, Effort, Procedure, Subject};
-use accelerator::{Accelerator, Sample, Spec};
+use crate::claim::Claim;
+use accelerator::{Accelerator, Buffered, Sample, Spec};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -68,6 +69,10 @@ impl Subject for Live {
         self.device.sample().map_err(|e| e.to_string())
     }
 
+    fn buffered(&mut self) -> Result<Option<Vec<Buffered>>, String> {
+        self.device.buffered().map_err(|e| e.to_string())
+    }
+
     fn look_slowly(&mut self) -> Result<(), String> {
         self.device.health().map_err(|e| e.to_string())?;
         self.device.remarks();
@@ -107,26 +112,56 @@ fn announced(effort: &Effort, works: bool, quick: bool) -> String {
     words
 }
 
-/// Checks a device and keeps what was found; returns it, and where it is kept.
+/// What a check found, and where it is kept.
+pub type Found = (Checked, Option<PathBuf>);
+
+/// Checks one device after the other and keeps what was found; tells `each` as soon as one is done. All of them are this process's own from the first to the
+/// last, and what a run before left changed on them is put back first.
 ///
 /// # Errors
-/// In words: the device or its work cannot be had or goes, somebody else uses it, or the result cannot be written.
-pub fn check(order: &Order, tell: &mut dyn FnMut(&str)) -> Result<(Checked, Option<PathBuf>), String> {
-    let device = order.accelerator.open(Path::new("/")).map_err(|e| e.to_string())?;
+/// In words, before anything was checked: a device cannot be had, is another's, or was left changed and cannot be put back.
+pub fn check(order: &Order, tell: &mut dyn FnMut(&str), each: &mut dyn FnMut(&Spec, Result<Found, String>)) -> Result<(), String> {
+    let several = order.accelerator.devices() > 1;
+    if several && let Some(out) = &order.out {
+        return Err(format!(
+            "{} is one file, and there are {} devices: leave --out away, or check one at a time",
+            out.display(),
+            order.accelerator.devices()
+        ));
+    }
+    let claim = Claim::of(&order.accelerator).map_err(|e| e.to_string())?;
+    claim.cautions().chain(claim.put_back.iter().map(String::as_str)).for_each(&mut *tell);
+    // What is kept would be of a card that somebody else changed.
+    if let Some(why) = claim.left.first() {
+        return Err(why.clone());
+    }
+    let specs = match order.accelerator.gpus() {
+        [] => vec![order.accelerator.clone()],
+        gpus => gpus.iter().cloned().map(Spec::Nvml).collect(),
+    };
+    for spec in specs {
+        let found = one(order, &spec, &mut |what| if several { tell(&format!("{spec}: {what}")) } else { tell(what) });
+        each(&spec, found);
+    }
+    Ok(())
+}
+
+fn one(order: &Order, spec: &Spec, tell: &mut dyn FnMut(&str)) -> Result<Found, String> {
+    let device = spec.open(Path::new("/")).map_err(|e| e.to_string())?;
     let identity = device.identity().clone();
     if let Some(busy) = identity.processes.iter().flatten().next() {
         return Err(format!("{} is used by {busy}: nothing can be found out about it beside other work; end that first", identity.name));
     }
-    let work = order
-        .workload
-        .start(&workload::Start {
-            seed: order.seed,
-            environment: &[],
-            program: order.program.as_deref(),
-            measured: identity.uuid.as_slice(),
-            keeping: None,
-        })
-        .map_err(|e| e.to_string())?;
+    // As in a run, so that a command works where it is measured.
+    let environment: Vec<(String, String)> = identity.uuid.iter().map(|uuid| ("ORBITBENCH_GPUS".to_owned(), uuid.clone())).collect();
+    let start = workload::Start {
+        seed: order.seed,
+        environment: &environment,
+        program: order.program.as_deref(),
+        measured: identity.uuid.as_slice(),
+        keeping: None,
+    };
+    let work = order.workload.start(&start).map_err(|e| e.to_string())?;
     let works = order.workload != workload::Spec::None;
     let described = work.describe();
     let mut live = Live { device, work, origin: Instant::now(), duty: 0.0, renewed: Instant::now() };

@@ -4,16 +4,21 @@
 //!
 //! The procedure here knows no clock and no device ([`Subject`]); `live` has both, the tests have virtual time. It changes no setting.
 
+mod found;
 mod live;
+mod own;
 mod report;
 mod store;
 
-pub use live::{Order, check};
+use found::Errors;
+pub use found::{Findings, Gives};
+pub use live::{Found, Order, check};
 pub use report::{Checked, Figure, Verdict};
 pub use store::{Kept, folder, latest};
 
-use accelerator::Sample;
 use accelerator::trace::{self, Estimate, Step};
+use accelerator::{Buffered, Sample};
+use own::Own;
 
 /// Time between two polls while the sensor itself is looked at, s.
 const POLL_S: f64 = 0.005;
@@ -46,6 +51,11 @@ pub trait Subject {
     /// # Errors
     /// If the device is gone.
     fn look(&mut self) -> Result<Sample, String>;
+    /// Power samples that the driver took by itself since the last call; `None` where it keeps none.
+    ///
+    /// # Errors
+    /// If the device is gone.
+    fn buffered(&mut self) -> Result<Option<Vec<Buffered>>, String>;
     /// One look at what changes slowly, as a run takes it once a second.
     ///
     /// # Errors
@@ -97,39 +107,15 @@ impl Effort {
     }
 }
 
-/// What was found. Each is `None` where the device does not say, or no work was there to load it with.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Findings {
-    /// Power with no work, W, by blocks of a second.
-    pub idle_w: Option<Estimate>,
-    /// Power under full load, W.
-    pub load_w: Option<f64>,
-    /// Period of the power reading, s.
-    pub period_s: Option<f64>,
-    /// Its averaging window, s; an upper bound, the board's rise time is in it.
-    pub window_s: Option<Estimate>,
-    /// From command to full reading, s.
-    pub settling_s: Option<Estimate>,
-    /// Period of the energy counter, s.
-    pub counter_period_s: Option<f64>,
-    /// Mean power by the counter over integrated power under steady load, less one.
-    pub counter_gap: Option<f64>,
-    /// Error of integrated power when the load alternates with the sensor's period: the largest of the trials, of the mean by the counter.
-    pub aliased: Option<f64>,
-    /// The same with periods of two to three seconds at random.
-    pub jittered: Option<f64>,
-    /// Loss of throughput by polling as in a run.
-    pub overhead: Option<Estimate>,
-    /// Looks that brought no power although the device has it, of all.
-    pub missing: f64,
-}
-
 /// Times, s, and readings.
 type Points = Vec<(f64, f64)>;
 
+#[derive(Default)]
 struct Trace {
     power: Points,
     energy: Points,
+    /// The driver's own, by its own clock.
+    own: Points,
 }
 
 /// The procedure.
@@ -138,6 +124,8 @@ pub struct Procedure<'a> {
     tell: &'a mut dyn FnMut(&str),
     looks: u32,
     blind: u32,
+    own: Own,
+    gives: Gives,
     /// A seed for phases: a small linear congruential generator (Knuth) is random enough to be out of step with a sensor.
     phase: u64,
 }
@@ -145,7 +133,7 @@ pub struct Procedure<'a> {
 impl<'a> Procedure<'a> {
     /// On this device; `tell` hears what is being done.
     pub fn new(subject: &'a mut dyn Subject, seed: u64, tell: &'a mut dyn FnMut(&str)) -> Self {
-        Self { subject, tell, looks: 0, blind: 0, phase: seed }
+        Self { subject, tell, looks: 0, blind: 0, own: Own::default(), gives: Gives::default(), phase: seed }
     }
 
     /// Everything, in order.
@@ -157,13 +145,17 @@ impl<'a> Procedure<'a> {
         (self.tell)("idle baseline");
         self.subject.work(false);
         self.pause(SETTLE_IDLE_S);
+        let there = self.own.take(self.subject)?;
+        found.own_depth_s = own::depth_s(&there);
         let idle = self.trace(effort.idle_s, POLL_S)?;
         found.idle_w = Estimate::of(&by_second(&idle.power));
         found.period_s = trace::update_period_s(&idle.power);
         found.counter_period_s = trace::update_period_s(&idle.energy);
+        found.own_period_s = own::period_s(&idle.own);
         if works {
             self.loaded(effort, &mut found)?;
         }
+        found.gives = Gives { own: self.own.there(), ..self.gives };
         found.missing = f64::from(self.blind) / f64::from(self.looks.max(1));
         Ok(found)
     }
@@ -176,6 +168,7 @@ impl<'a> Procedure<'a> {
         self.subject.healthy()?;
         found.load_w = trace::mean(&steady.power);
         found.counter_gap = trace::counter_w(&steady.energy).zip(found.load_w).map(|(counted, integrated)| counted / integrated - 1.0);
+        found.own_gap = own::mean(&steady.own).zip(found.load_w).map(|(own, integrated)| own / integrated - 1.0);
         let (Some(idle), Some(load)) = (found.idle_w.map(|e| e.mean), found.load_w) else { return Ok(()) };
         if load < idle * LEAST_RISE {
             return Err(format!(
@@ -190,9 +183,10 @@ impl<'a> Procedure<'a> {
         found.settling_s = Estimate::of(&steps.0.iter().map(|s| s.settled_s).collect::<Vec<_>>());
         if let Some(period_s) = period_s {
             (self.tell)("aliasing: the load in step with the sensor");
-            found.aliased = self.alternating(effort, |_| period_s)?;
+            found.aliased = self.alternating(effort, |_| period_s)?.polled;
             (self.tell)("aliasing: the load as it is paced in a run");
-            found.jittered = self.alternating(effort, |u| PACED_S * (1.0 + u / 2.0))?;
+            let paced = self.alternating(effort, |u| PACED_S * (1.0 + u / 2.0))?;
+            (found.jittered, found.own_jittered) = (paced.polled, paced.own);
         }
         (self.tell)("cost of polling");
         found.overhead = self.overhead(effort)?;
@@ -213,16 +207,23 @@ impl<'a> Procedure<'a> {
 
     fn trace(&mut self, length_s: f64, poll_s: f64) -> Result<Trace, String> {
         let end = self.subject.now_s() + length_s;
-        self.trace_until(end, poll_s)
+        // What the driver kept before is another trace's.
+        self.own.take(self.subject)?;
+        let mut found = self.trace_until(end, poll_s)?;
+        found.own.extend(self.own.take(self.subject)?);
+        Ok(found)
     }
 
     fn trace_until(&mut self, end_s: f64, poll_s: f64) -> Result<Trace, String> {
-        let mut found = Trace { power: Vec::new(), energy: Vec::new() };
+        let mut found = Trace::default();
         let mut due = self.subject.now_s();
         while self.subject.now_s() < end_s {
             let sample = self.subject.look()?;
             let at = self.subject.now_s();
             self.looks += 1;
+            found.own.extend(self.own.take_at(at, self.subject)?);
+            self.gives.power |= sample.power_instant_w.or(sample.power_w).is_some();
+            self.gives.counter |= sample.energy_j.is_some();
             match sample.power_instant_w.or(sample.power_w) {
                 Some(w) => found.power.push((at, w)),
                 None => self.blind += 1,
@@ -253,14 +254,16 @@ impl<'a> Procedure<'a> {
         Ok((found, whole))
     }
 
-    /// Half load by switching with the periods that `period` makes of a random number; the largest error of integrated power against the counter.
-    fn alternating(&mut self, effort: &Effort, period: impl Fn(f64) -> f64) -> Result<Option<f64>, String> {
-        let mut worst: Option<f64> = None;
+    /// Half load by switching with the periods that `period` makes of a random number; the largest error against the counter, of integrated power and of
+    /// the driver's own samples.
+    fn alternating(&mut self, effort: &Effort, period: impl Fn(f64) -> f64) -> Result<Errors, String> {
+        let mut worst = Errors::default();
         for _ in 0..effort.trials {
             let phase = self.random() * 0.1;
             self.pause(phase);
             let end = self.subject.now_s() + effort.alias_s;
-            let mut all = Trace { power: Vec::new(), energy: Vec::new() };
+            let mut all = Trace::default();
+            self.own.take(self.subject)?;
             // Switching times follow from the first, so that lateness does not add up to another period.
             let mut next = self.subject.now_s();
             while self.subject.now_s() < end {
@@ -272,12 +275,14 @@ impl<'a> Procedure<'a> {
                     let part = self.trace_until(next.min(end), POLL_S.min(length / 8.0))?;
                     all.power.extend(part.power);
                     all.energy.extend(part.energy);
+                    all.own.extend(part.own);
                 }
             }
-            if let Some((integrated, counted)) = trace::mean(&all.power).zip(trace::counter_w(&all.energy)) {
-                let error = integrated / counted - 1.0;
-                worst = Some(worst.map_or(error, |w| if error.abs() > w.abs() { error } else { w }));
-            }
+            all.own.extend(self.own.take(self.subject)?);
+            let counted = trace::counter_w(&all.energy);
+            let error = |mean: Option<f64>| mean.zip(counted).map(|(mean, counted)| mean / counted - 1.0);
+            worst.polled = Errors::worse(worst.polled, error(trace::mean(&all.power)));
+            worst.own = Errors::worse(worst.own, error(own::mean(&all.own)));
         }
         Ok(worst)
     }

@@ -77,6 +77,9 @@ pub struct Checked {
     pub workload: String,
     /// Too short to quote.
     pub quick: bool,
+    /// Power limit in force meanwhile, W.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_w: Option<f64>,
     /// See [`Findings`]; the unit is the suffix.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle_w: Option<Figure>,
@@ -104,6 +107,18 @@ pub struct Checked {
     /// The same with the load paced as in a run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paced_frac: Option<f64>,
+    /// Period of the samples that the driver keeps by itself, s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_period_s: Option<f64>,
+    /// How far back they go, s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_depth_s: Option<f64>,
+    /// Their mean over integrated power under steady load, less one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_gap_frac: Option<f64>,
+    /// Their error with the load paced as in a run, as `paced_frac`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_paced_frac: Option<f64>,
     /// Loss of throughput by polling as in a run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub polling_cost_frac: Option<Figure>,
@@ -112,6 +127,19 @@ pub struct Checked {
     pub polling_cost: Option<Verdict>,
     /// Looks that brought no power, of all.
     pub missing_frac: f64,
+    /// What the device does not give at all, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lacks: Vec<String>,
+}
+
+/// Words of what a device may lack.
+const NO_POWER: &str = "power";
+const NO_COUNTER: &str = "energy counter";
+const NO_SAMPLES: &str = "samples of the driver's own";
+
+fn lacks(gives: super::Gives) -> Vec<String> {
+    let lacks = [(NO_POWER, gives.power), (NO_COUNTER, gives.counter), (NO_SAMPLES, gives.own)];
+    lacks.iter().filter_map(|(name, given)| (!given).then(|| (*name).to_owned())).collect()
 }
 
 impl Checked {
@@ -125,6 +153,7 @@ impl Checked {
             driver: identity.driver.clone(),
             workload: workload.to_owned(),
             quick,
+            limit_w: identity.full_w,
             idle_w: found.idle_w.map(Figure::from),
             load_w: found.load_w,
             update_period_s: found.period_s,
@@ -137,35 +166,60 @@ impl Checked {
             polling_cost_frac: found.overhead.map(Figure::from),
             polling_cost: found.overhead.map(|e| Verdict::of(e.into(), quick)),
             missing_frac: found.missing,
+            own_period_s: found.own_period_s,
+            own_depth_s: found.own_depth_s,
+            own_gap_frac: found.own_gap,
+            own_paced_frac: found.own_jittered,
+            lacks: lacks(found.gives),
         }
+    }
+
+    /// Why something was not found: the device lacks what it is made of, nothing loaded it, or else what is said.
+    fn why(&self, needs: &[&str], loaded: bool, else_: &str) -> String {
+        if let Some(lack) = needs.iter().find(|need| self.lacks.iter().any(|l| l == *need)) {
+            return format!("not given: this board or driver has no {lack}");
+        }
+        if loaded && self.load_w.is_none() {
+            return "not looked at: nothing loaded it, see --workload".to_owned();
+        }
+        format!("not found: {else_}")
     }
 
     /// A table for people.
     pub fn text(&self) -> String {
-        let plain =
-            |value: Option<f64>, scale: f64, unit: &str| value.map_or("not found".to_owned(), |v| format!("{:.2} {unit}", v * scale));
-        let figure = |value: Option<Figure>, scale: f64, unit: &str| {
-            value.map_or("not found".to_owned(), |f| {
+        let plain = |value: Option<f64>, scale: f64, unit: &str, why: String| value.map_or(why, |v| format!("{:.2} {unit}", v * scale));
+        let figure = |value: Option<Figure>, scale: f64, unit: &str, why: String| {
+            value.map_or(why, |f| {
                 let within = f.half_width.map_or(String::new(), |h| format!(" ± {:.2}", h * scale));
                 format!("{:.2}{within} {unit} (95 %, n = {})", f.mean * scale, f.n)
             })
         };
+        let seldom = "it did not change often enough";
+        let both = [NO_POWER, NO_COUNTER];
         let mut out = format!("{} ({}), loaded with {}\n", self.name, self.accelerator, self.workload);
         let lines = [
-            ("idle power", figure(self.idle_w, 1.0, "W")),
-            ("power under load", plain(self.load_w, 1.0, "W")),
-            ("power is updated every", plain(self.update_period_s, 1e3, "ms")),
-            ("and looks for at most", figure(self.window_s, 1e3, "ms")),
-            ("a step is shown after", figure(self.settling_s, 1e3, "ms")),
-            ("energy counter ticks every", plain(self.counter_period_s, 1e3, "ms")),
-            ("counter against integral", plain(self.counter_gap_frac, 100.0, "%")),
-            ("error in step with the sensor", plain(self.aliased_frac, 100.0, "%")),
-            ("error as paced in a run", plain(self.paced_frac, 100.0, "%")),
+            ("power limit", plain(self.limit_w, 1.0, "W", "not given: this board or driver does not say it".to_owned())),
+            ("idle power", figure(self.idle_w, 1.0, "W", self.why(&[NO_POWER], false, "no look brought any"))),
+            ("power under load", plain(self.load_w, 1.0, "W", self.why(&[NO_POWER], true, "no look brought any"))),
+            ("power is updated every", plain(self.update_period_s, 1e3, "ms", self.why(&[NO_POWER], false, seldom))),
+            ("and looks for at most", figure(self.window_s, 1e3, "ms", self.why(&[NO_POWER], true, "no step was seen"))),
+            ("a step is shown after", figure(self.settling_s, 1e3, "ms", self.why(&[NO_POWER], true, "no step was seen"))),
+            ("energy counter ticks every", plain(self.counter_period_s, 1e3, "ms", self.why(&[NO_COUNTER], false, seldom))),
+            ("counter against integral", plain(self.counter_gap_frac, 100.0, "%", self.why(&both, true, "too few ticks"))),
+            ("error in step with the sensor", plain(self.aliased_frac, 100.0, "%", self.why(&both, true, "too few ticks"))),
+            ("error as paced in a run", plain(self.paced_frac, 100.0, "%", self.why(&both, true, "too few ticks"))),
+            ("the driver's own samples", self.own(self.why(&[NO_SAMPLES], false, "too few came"))),
+            ("their mean against integral", plain(self.own_gap_frac, 100.0, "%", self.why(&[NO_SAMPLES], true, "too few came"))),
+            (
+                "their error as paced in a run",
+                plain(self.own_paced_frac, 100.0, "%", self.why(&[NO_SAMPLES, NO_COUNTER], true, "too few came")),
+            ),
             ("polling costs", {
-                let cost = figure(self.polling_cost_frac, 100.0, "% of throughput");
+                let uncounted = self.why(&[], true, "the work does not count, or too seldom");
+                let cost = figure(self.polling_cost_frac, 100.0, "% of throughput", uncounted);
                 self.polling_cost.map_or(cost.clone(), |verdict| format!("{cost}: {}", verdict.words()))
             }),
-            ("looks without power", plain(Some(self.missing_frac), 100.0, "%")),
+            ("looks without power", plain(Some(self.missing_frac), 100.0, "%", String::new())),
         ];
         for (name, value) in lines {
             // Writing to a string cannot fail.
@@ -177,11 +231,47 @@ impl Checked {
         }
         out
     }
+
+    /// The driver's own samples, and how many of them a run's polls pass by.
+    fn own(&self, why: String) -> String {
+        let Some(period_s) = self.own_period_s else { return why };
+        let depth = self.own_depth_s.map_or(String::new(), |s| format!(", {s:.1} s back"));
+        format!("every {:.2} ms{depth}: {:.1} between two polls of a run", period_s * 1e3, super::RUN_POLL_S / period_s)
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Gives;
     use super::*;
+
+    #[test]
+    fn what_was_not_found_says_why() {
+        let text = |found: &Findings| Checked::new(found, &Identity::default(), "none", true, jiff::Timestamp::UNIX_EPOCH).text();
+        let all = Gives { power: true, counter: true, own: true };
+        let line = |text: &str, name: &str| text.lines().find(|l| l.trim_start().starts_with(name)).expect(name).to_owned();
+        let idle = text(&Findings { gives: Gives { counter: false, own: false, ..all }, ..Findings::default() });
+        for (name, words) in [
+            ("energy counter ticks", "this board or driver has no energy counter"),
+            ("the driver's own samples", "has no samples of the driver's own"),
+            ("power is updated every", "not found: it did not change often enough"),
+            ("power under load", "nothing loaded it, see --workload"),
+            ("polling costs", "nothing loaded it"),
+        ] {
+            assert!(line(&idle, name).contains(words), "{idle}");
+        }
+        let loaded = text(&Findings {
+            gives: all,
+            load_w: Some(400.0),
+            own_period_s: Some(0.02),
+            own_depth_s: Some(2.38),
+            own_gap: Some(-0.001),
+            ..Findings::default()
+        });
+        assert!(line(&loaded, "the driver's own samples").contains("every 20.00 ms, 2.4 s back: 5.0 between"), "{loaded}");
+        assert!(line(&loaded, "their mean").ends_with("-0.10 %"), "{loaded}");
+        assert!(line(&loaded, "polling costs").contains("the work does not count"), "{loaded}");
+    }
 
     #[test]
     fn half_a_percent_is_inside_outside_or_not_resolved() {

@@ -21,6 +21,9 @@ struct Board {
     /// What a look costs the work, and how many slow ones there were.
     look_units: f64,
     slow: u32,
+    /// The driver's own samples that nobody took yet, every 20 ms if it keeps any; its clock is another one.
+    own: Option<Vec<Buffered>>,
+    own_sum: (f64, u32),
 }
 
 impl Board {
@@ -41,6 +44,8 @@ impl Board {
             reported: 0.0,
             look_units: 4.0,
             slow: 0,
+            own: Some(Vec::new()),
+            own_sum: (0.0, 0),
         }
     }
 
@@ -55,6 +60,15 @@ impl Board {
             self.units += if self.on { 20_000.0 * STEP } else { 0.0 };
             if (self.now / self.report_s).floor() > ((self.now - STEP) / self.report_s).floor() {
                 self.reported = self.units;
+            }
+            self.own_sum = (self.own_sum.0 + self.power, self.own_sum.1 + 1);
+            if self.own_sum.1 == 20 {
+                if let Some(own) = &mut self.own {
+                    own.push(Buffered { at_s: 1.7e9 + self.now, power_w: self.own_sum.0 / 20.0 });
+                    // Two seconds of them, no more.
+                    own.drain(..own.len().saturating_sub(100));
+                }
+                self.own_sum = (0.0, 0);
             }
             if self.now > self.updated + 0.075 {
                 self.window = (self.window.0 + self.power, self.window.1 + 1);
@@ -87,6 +101,10 @@ impl Subject for Board {
         self.advance(0.001);
         self.units -= if self.on { self.look_units } else { 0.0 };
         Ok(Sample { power_instant_w: Some(self.shown.0), energy_j: Some(self.shown.1), ..Sample::default() })
+    }
+
+    fn buffered(&mut self) -> Result<Option<Vec<Buffered>>, String> {
+        Ok(self.own.as_mut().map(std::mem::take))
     }
 
     fn look_slowly(&mut self) -> Result<(), String> {
@@ -130,6 +148,21 @@ fn a_sensor_is_found_out() {
     // Ten looks of each polled block's 200, and none else: as in a run.
     assert!((8 * 20..8 * 22).contains(&board.slow), "{}", board.slow);
     assert_eq!(found.missing, 0.0);
+    // Its own samples miss nothing: a fifth of its period apart, and right under a load that comes and goes.
+    near(found.own_period_s, 0.02, 1e-6);
+    near(found.own_depth_s, 1.5, 0.05);
+    near(found.own_gap, 0.0, 0.002);
+    let (own, polled) = (found.own_jittered.expect("trials"), found.jittered.expect("trials"));
+    assert!(own.abs() < 0.02 && own.abs() < polled.abs(), "{own} {polled}");
+    assert_eq!(found.gives, Gives { power: true, counter: true, own: true });
+}
+
+#[test]
+fn a_driver_that_keeps_no_samples_is_asked_once() {
+    let mut board = Board { own: None, ..Board::new() };
+    let found = Procedure::new(&mut board, 7, &mut |_| {}).run(&Effort::QUICK, true).expect("it stays");
+    assert_eq!((found.own_period_s, found.own_depth_s, found.own_gap, found.own_jittered), (None, None, None, None));
+    assert!(!found.gives.own && found.jittered.is_some());
 }
 
 #[test]

@@ -1,8 +1,9 @@
-//! The rig to be commissioned, read and checked: what the procedure may know of it. Opens no port; a real accelerator is asked
-//! once who it is.
+//! The rig to be commissioned, read and checked: what the procedure may know of it. Opens no port; a real accelerator is taken
+//! for the time being, and asked once who it is.
 
 use super::raw::Offsets;
 use super::record::Servoed;
+use crate::claim::Claim;
 use crate::setup::{SetupError, Source, ask, parse_rig, power_range, trips};
 use accelerator::{Identity, Spec};
 use control::Trip;
@@ -96,6 +97,8 @@ pub struct Station {
     pub speed: f64,
     /// For the steps.
     pub facts: Facts,
+    /// A real accelerator is this process's own.
+    pub claim: Claim,
     /// What a calibration adds to the readings; nothing until one is loaded.
     pub offsets: Offsets,
 }
@@ -147,6 +150,8 @@ impl Station {
         let held = rig.channel(rig.interface.servo_node.role()).and_then(|c| c.setpoint).ok_or_else(|| {
             SetupError::Options(format!("the rig's {} has no setpoint limits: nothing could be commissioned", servoed.word()))
         })?;
+        // Before it is asked: what was left changed on it is not what it is.
+        let claim = if accelerator.is_real() { Claim::of(&accelerator)? } else { Claim::default() };
         let identity = if accelerator.is_real() { Some(ask(&accelerator, rig.accelerator.assume_w, true)?) } else { None };
         let (idle, full) = power_range(None, &rig, &twin, &accelerator, identity.as_ref())?;
         let ticks = |wall_s: f64| ((wall_s / tick_wall).ceil() as u64).max(5);
@@ -170,7 +175,7 @@ impl Station {
             unread_ticks: ticks(UNREAD_WALL_S),
             quick: order.quick,
         };
-        Ok(Self { order, rig, twin, accelerator, workload, identity, speed, facts, offsets: Offsets::default() })
+        Ok(Self { order, rig, twin, accelerator, workload, identity, speed, facts, claim, offsets: Offsets::default() })
     }
 
     /// What the accelerator is called.

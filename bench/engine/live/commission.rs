@@ -32,8 +32,9 @@ pub fn commission(
         accelerator: &station.accelerator,
         workload: &station.workload,
         coupled: station.facts.coupled,
+        put_back: &station.claim.put_back,
         // A rig is commissioned with the device as it is.
-        settings: accelerator::nvml::Settings::default(),
+        settings: &[],
         speed: station.speed,
         dt_s: station.facts.dt_s,
         seed: station.order.seed,

@@ -2,7 +2,8 @@
 
 use super::accelerator::{Heard, RealAccelerators, VirtualCard};
 use super::emulator::Emulator;
-use super::guardian::Guarded;
+use super::guardian::AllGuarded;
+use crate::claim::Claim;
 use crate::devices::{Devices, Look, Shone, Sunlight, Unconfirmed};
 use crate::instrument::{Known, status};
 use control::{Commands, Event};
@@ -35,12 +36,12 @@ pub(crate) struct LiveDevices {
     pub(crate) ports: Vec<(Port, Known)>,
     pub(crate) events: Receiver<(usize, rig::Event)>,
     pub(crate) source: Option<Source>,
-    /// What is set on it, until it is put back.
-    pub(crate) settings: Option<Guarded>,
+    /// What is set on them, until it is put back.
+    pub(crate) settings: Option<AllGuarded>,
     /// Nobody but us would put them back any more, and why: no bench goes on like that.
     pub(crate) unguarded: Option<String>,
     /// The GPUs are ours while these live.
-    pub(crate) _held: Vec<std::sync::Arc<workload::gpu::Hold>>,
+    pub(crate) _claim: Claim,
     pub(crate) emulator: Option<Emulator>,
     /// Bench second 0, and bench seconds a wall second: readings carry the time they were taken at, not the time they were due.
     pub(crate) origin: Instant,

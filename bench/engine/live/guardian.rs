@@ -1,14 +1,16 @@
-//! Settings of the device under test while a run lasts: set through the accelerator's own code, put back on every way out, and by a guardian
-//! process where this one is killed.
+//! Settings of the devices under test while a run lasts: set through the accelerator's own code, put back on every way out, and by a guardian
+//! process where this one is killed. Each card has its own thread, guardian and note, so that one that hangs keeps no other from being put back; `all` has them together.
 //!
 //! The guardian is told what to put back before anything is changed. It holds the other end of a pipe: a last word on it means that
 //! everything is in place again, its end without one that the engine died, silence for longer than its lease that the engine is stopped or hangs (the settings
 //! are put back, and set again when it goes on). Were guardian and engine both killed, the note beside the card's lock tells the next run.
 
+mod all;
 mod guard;
 mod left;
 mod post;
 
+pub(crate) use all::AllGuarded;
 pub use guard::guard;
 pub(crate) use left::take_up;
 
@@ -52,6 +54,14 @@ pub enum GuardError {
     /// What a run before this one left changed cannot be put back: what there was before is not known.
     #[error("{0}; nothing was changed")]
     Left(String),
+    /// One card could not be set, and another that was set before it could not be put back.
+    #[error("{why}; and what was set before that is not confirmed to be back: {left}")]
+    Others {
+        /// Why the one could not be set.
+        why: Box<GuardError>,
+        /// What is not back.
+        left: String,
+    },
 }
 
 /// What the settings' own thread is asked: the driver may hang, and nobody waits for it without a deadline.
@@ -63,43 +73,48 @@ enum Ask {
 }
 
 /// Settings in force, with the guardian that watches over them.
-pub(crate) struct Guarded {
+struct Guarded {
     asks: Option<SyncSender<Ask>>,
     /// What became of what was asked for.
     told: Receiver<(Severity, String)>,
     /// The limit last asked for, W.
     limit_w: f64,
+    /// The least that the board takes and the most that the rig file allows, W; `None` where no limit is set.
+    range_w: Option<(f64, f64)>,
     /// The guardian put the settings back, and they are not asked for again yet.
     lapsed: bool,
     post: Post,
     note: Note,
 }
 
-/// What to set, and who guards it.
-pub(crate) struct Wanted<'a> {
+/// What to set on one card, and who guards it.
+pub(crate) struct Wanted {
+    /// Before what is told of it; empty where it is the only one.
+    pub(crate) name: String,
     /// Ourselves.
-    pub(crate) program: &'a Path,
-    pub(crate) gpu: &'a Gpu,
+    pub(crate) program: PathBuf,
+    pub(crate) gpu: Gpu,
     /// Of the board, whose lock is held.
-    pub(crate) uuid: &'a str,
+    pub(crate) uuid: String,
     pub(crate) settings: Settings,
     /// Where the guardian writes.
-    pub(crate) log: &'a Path,
+    pub(crate) log: PathBuf,
     /// Wall time of a tick.
     pub(crate) tick: Duration,
 }
 
 impl Guarded {
     /// Notes what is there, starts the guardian, then sets what is asked for; with what should be said about what was found.
-    pub(crate) fn apply(wanted: &Wanted<'_>) -> Result<(Self, Option<String>), GuardError> {
-        let mut held = Held::prepare(Library::find()?, wanted.gpu, wanted.settings)?;
+    fn apply(wanted: &Wanted) -> Result<(Self, Option<String>), GuardError> {
+        let mut held = Held::prepare(Library::find()?, &wanted.gpu, wanted.settings)?;
         let caution = held.caution()?;
-        let note = Note::leave(wanted.uuid, held.original(), wanted.log.parent().unwrap_or(wanted.log)).map_err(GuardError::Guardian)?;
+        let least_w = held.least_w()?;
+        let note = Note::leave(&wanted.uuid, held.original(), wanted.log.parent().unwrap_or(&wanted.log)).map_err(GuardError::Guardian)?;
         let order = Order {
-            program: wanted.program.to_owned(),
+            program: wanted.program.clone(),
             gpu: wanted.gpu.clone(),
             original: held.original(),
-            log: wanted.log.to_owned(),
+            log: wanted.log.clone(),
             note: note.path.clone(),
             lease: LEASE + 2 * wanted.tick,
         };
@@ -121,11 +136,12 @@ impl Guarded {
         let thread = std::thread::Builder::new().name("settings".into());
         thread.spawn(move || serve(held, &asked, &tell)).map_err(|e| GuardError::Guardian(e.to_string()))?;
         let limit_w = wanted.settings.power_limit_w.unwrap_or(f64::NAN);
-        Ok((Self { asks: Some(asks), told, limit_w, lapsed: false, post, note }, caution))
+        let range_w = least_w.zip(wanted.settings.power_limit_w);
+        Ok((Self { asks: Some(asks), told, limit_w, range_w, lapsed: false, post, note }, caution))
     }
 
     /// Looks at the guardian and renews its lease: at every tick. What happened, and why the run must end if it must: nobody is left to put the settings back.
-    pub(crate) fn look(&mut self) -> (Vec<Event>, Option<String>) {
+    fn look(&mut self) -> (Vec<Event>, Option<String>) {
         let mut events: Vec<Event> = self.told.try_iter().map(|(severity, message)| event(severity, message)).collect();
         let mut lost = None;
         match self.post.look() {
@@ -157,7 +173,7 @@ impl Guarded {
     }
 
     /// Asks for another power limit, without waiting; one that comes while the driver is busy is asked for again at the next tick.
-    pub(crate) fn limit(&mut self, watts: f64) {
+    fn limit(&mut self, watts: f64) {
         // Every change is a call into the driver: not for less than it can hold.
         if (watts - self.limit_w).abs() < LEAST_CHANGE_W {
             return;
@@ -168,7 +184,7 @@ impl Guarded {
     }
 
     /// Puts everything back; what is wrong if that is not confirmed. Never takes longer than `within`: a driver that hangs is left to the guardian.
-    pub(crate) fn restore(mut self, within: Duration) -> Result<(), String> {
+    fn restore(mut self, within: Duration) -> Result<(), String> {
         self.put_back(within)
     }
 

@@ -20,6 +20,7 @@ mod workmap;
 pub use commission::{CommissionOptions, commission};
 pub(crate) use emulator::announced;
 pub use emulator::{EmulatorError, Launch};
+pub(crate) use guardian::take_up;
 pub use guardian::{GuardError, guard};
 pub use outcome::{Outcome, Progress, RunError};
 pub use socket::{folder as socket_folder, make_folder as make_socket_folder, path_of as socket_path};

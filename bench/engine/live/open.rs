@@ -3,12 +3,13 @@
 use super::accelerator::{RealAccelerators, VirtualCard};
 use super::devices::{LiveDevices, Source as Bench};
 use super::emulator::{Emulator, EmulatorError, Launch};
-use super::guardian::{self, GuardError, Guarded, Wanted};
+use super::guardian::{self, AllGuarded, GuardError, Wanted};
 use super::{RunError, RunOptions, socket};
+use crate::claim::Claim;
 use crate::instrument::Known;
 use crate::setup::{Setup, Source};
-use accelerator::Spec;
 use accelerator::nvml::Settings;
+use accelerator::{Gpu, Spec};
 use record::session::{Bound, BoundKind, Hello, RunCard, VERSION};
 use record::{Column, Columns, Folder};
 use rig::RigFile;
@@ -80,8 +81,10 @@ pub(super) struct Opening<'a> {
     pub(super) accelerator: &'a Spec,
     pub(super) workload: &'a workload::Spec,
     pub(super) coupled: bool,
-    /// What is set on the device under test while the bench is open.
-    pub(super) settings: Settings,
+    /// What was put back on it when it was claimed, before it was asked who it is.
+    pub(super) put_back: &'a [String],
+    /// What is set on each device under test while the bench is open; empty if nothing.
+    pub(super) settings: &'a [Settings],
     pub(super) speed: f64,
     pub(super) dt_s: f64,
     pub(super) seed: u64,
@@ -111,7 +114,8 @@ pub(super) fn devices(setup: &Setup, options: &RunOptions, folder: &Folder) -> R
         accelerator: &setup.accelerator,
         workload: &setup.workload,
         coupled: setup.coupled,
-        settings: setup.settings(),
+        put_back: &setup.claim.put_back,
+        settings: &setup.settings(),
         speed: setup.speed,
         dt_s: setup.law.dt_s,
         seed: setup.options.seed,
@@ -162,7 +166,7 @@ pub(super) fn open(bench: &Opening<'_>) -> Result<LiveDevices, RunError> {
     let ports = ports.into_iter().map(|(id, port)| (port, Known::new(&bench.rig.instruments[id]))).collect();
     let mut notes = Vec::new();
     let mut say = |severity, message| notes.push(control::Event { severity, kind: "settings", who: "engine".into(), message });
-    let (mut held, mut settings) = (Vec::new(), None);
+    let (mut claim, mut settings) = (Claim::default(), None);
     let source = match bench.accelerator {
         Spec::Virtual => {
             let ready = &emulator.as_ref().ok_or_else(|| no_emulator("card"))?.ready;
@@ -172,37 +176,20 @@ pub(super) fn open(bench: &Opening<'_>) -> Result<LiveDevices, RunError> {
             let devices = real.open_each(Path::new("/"))?;
             let boards: Vec<String> = devices.iter().filter_map(|d| d.identity().board_uuid.clone()).collect();
             // Nobody else of us may work on them, measure them or set them, and all would be wrong.
-            for board in &boards {
-                let hold = workload::gpu::hold(board).map_err(workload::Error::Gpu)?;
-                if let Some(caution) = hold.caution() {
-                    say(Severity::Warning, caution.to_owned());
+            claim = Claim::of_boards(&boards)?;
+            let done = bench.put_back.iter().chain(&claim.put_back).map(String::as_str);
+            claim.cautions().chain(done).for_each(|words| say(Severity::Warning, words.to_owned()));
+            for why in &claim.left {
+                // Who only watches may go on, knowing.
+                if !bench.settings.is_empty() {
+                    return Err(GuardError::Left(why.clone()).into());
                 }
-                held.push(hold);
-                match guardian::take_up(board) {
-                    Ok(None) => {}
-                    Ok(Some(done)) => say(Severity::Warning, done),
-                    // Who only watches may go on, knowing.
-                    Err(why) if bench.settings.is_none() => say(Severity::Warning, why),
-                    Err(why) => return Err(GuardError::Left(why).into()),
-                }
+                say(Severity::Warning, why.clone());
             }
-            if let Spec::Nvml(gpu) = real
-                && !bench.settings.is_none()
-            {
-                let log = guardian::log_of(bench.log.parent().unwrap_or(Path::new(".")));
-                let wanted = Wanted {
-                    program: bench.program,
-                    gpu,
-                    uuid: boards.first().ok_or_else(|| GuardError::Guardian("the driver gives no UUID of the card".to_owned()))?,
-                    settings: bench.settings,
-                    log: &log,
-                    tick: Duration::from_secs_f64(bench.dt_s / bench.speed),
-                };
-                let (guarded, caution) = Guarded::apply(&wanted)?;
-                if let Some(caution) = caution {
-                    say(Severity::Warning, caution);
-                }
-                say(Severity::Info, format!("set and read back: {}; put back at the end, by a guardian if need be", bench.settings));
+            if !bench.settings.is_empty() {
+                let specs: Vec<&str> = devices.iter().map(|d| d.identity().spec.as_str()).collect();
+                let (guarded, said) = set(bench, real.gpus(), &boards, &specs)?;
+                said.into_iter().for_each(|(severity, message)| say(severity, message));
                 settings = Some(guarded);
             }
             let measured: Vec<String> = devices.iter().filter_map(|d| d.identity().uuid.clone()).collect();
@@ -227,7 +214,7 @@ pub(super) fn open(bench: &Opening<'_>) -> Result<LiveDevices, RunError> {
         ports,
         settings,
         unguarded: None,
-        _held: held,
+        _claim: claim,
         events,
         source: Some(source),
         emulator,
@@ -242,6 +229,33 @@ pub(super) fn open(bench: &Opening<'_>) -> Result<LiveDevices, RunError> {
         channels: bench.rig.channels.clone(),
         work_said: Default::default(),
     })
+}
+
+/// Sets what is asked for on every card, or on none; with what is to be said of it.
+fn set(bench: &Opening<'_>, gpus: &[Gpu], boards: &[String], specs: &[&str]) -> Result<(AllGuarded, Vec<(Severity, String)>), GuardError> {
+    if boards.len() != gpus.len() || bench.settings.len() != gpus.len() {
+        return Err(GuardError::Guardian("the driver gives no UUID of a card that is to be set".to_owned()));
+    }
+    let log = guardian::log_of(bench.log.parent().unwrap_or(Path::new(".")));
+    let tick = Duration::from_secs_f64(bench.dt_s / bench.speed);
+    let name = |k: usize| if gpus.len() > 1 { format!("accelerator {} ({}): ", k + 1, specs[k]) } else { String::new() };
+    let one = |(k, (gpu, uuid)): (usize, (&'_ Gpu, &'_ String))| Wanted {
+        name: name(k),
+        program: bench.program.to_owned(),
+        gpu: gpu.clone(),
+        uuid: uuid.clone(),
+        settings: bench.settings[k],
+        log: log.clone(),
+        tick,
+    };
+    let wanted: Vec<Wanted> = gpus.iter().zip(boards).enumerate().map(one).collect();
+    let (guarded, cautions) = AllGuarded::apply(&wanted)?;
+    let mut said: Vec<(Severity, String)> = cautions.into_iter().map(|caution| (Severity::Warning, caution)).collect();
+    said.extend(wanted.iter().map(|w| {
+        let words = format!("{}set and read back: {}; put back at the end, by a guardian if need be", w.name, w.settings);
+        (Severity::Info, words)
+    }));
+    Ok((guarded, said))
 }
 
 /// Links and socket of the emulator of a run: short paths, since a socket's may not be long.

@@ -43,11 +43,15 @@ fn how(channel: Channel) -> Option<How> {
         | C::ThermalViolation
         | C::BoardViolation
         | C::ReliabilityViolation
+        | C::SyncBoostViolation
+        | C::LowUseViolation
+        | C::AppClocksViolation
+        | C::BaseClocksViolation
         | C::Fan
         | C::RepairPending
         | C::RemapFailed => How::Most,
         C::DieMargin | C::MemoryMargin | C::PcieGeneration | C::PcieLanes => How::Least,
-        C::CoreClock | C::MemoryClock | C::Utilisation | C::MemoryBusy => How::Mean,
+        C::CoreClock | C::MemoryClock | C::GraphicsClock | C::VideoClock | C::Utilisation | C::MemoryBusy => How::Mean,
         C::ThrottleReasons => How::Any,
         _ => return None,
     })

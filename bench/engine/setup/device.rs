@@ -32,14 +32,21 @@ pub(crate) fn power_range(
             // A rig file's figures are of the device it names by default: of several, each draws its part of them.
             let named = declared.default.parse::<Spec>().map_or(1, |d| d.devices());
             let times = spec.devices() as f64 / named as f64;
-            let full = declared.full_w.map(|w| w * times).or_else(|| identity.and_then(|i| i.full_w)).ok_or_else(|| {
-                SetupError::Options(
-                    "the GPU does not say its power limit: declare full_w (and idle_w) in [accelerator] of the rig file".into(),
-                )
-            })?;
+            let (full, limit) = (declared.full_w.map(|w| w * times), limit_w(rig, spec));
+            // The limit that will be in force: the rig file's, or else what is.
+            let own = identity.and_then(|i| i.full_w);
+            let may = match (full, limit.or(own)) {
+                (Some(full), Some(limit)) => full.min(limit),
+                (Some(w), None) | (None, Some(w)) => w,
+                (None, None) => {
+                    return Err(SetupError::Options(
+                        "the GPU does not say its power limit: declare full_w (and idle_w) in [accelerator] of the rig file".into(),
+                    ));
+                }
+            };
             // Idle does not shrink with the limit.
-            let limit = declared.settings.power_limit_w.unwrap_or(full);
-            (declared.idle_w.map_or(full * IDLE_FRAC, |w| w * times), full.min(limit))
+            let whole = full.or(own).unwrap_or(may);
+            (declared.idle_w.map_or(whole * IDLE_FRAC, |w| w * times), may)
         }
         Spec::Cpu => {
             let full = assume_w.or(identity.and_then(|i| i.full_w)).unwrap_or(CPU_FULL_W);
@@ -71,9 +78,20 @@ pub(crate) fn ask(spec: &Spec, assume_w: Option<f64>, by_itself: bool) -> Result
     Ok(identity)
 }
 
-pub(super) fn settings(rig: &RigFile) -> Settings {
-    let asked = rig.accelerator.settings;
-    Settings { power_limit_w: asked.power_limit_w, locked_mhz: asked.locked_mhz }
+/// What the rig file asks to set on each card; empty if nothing.
+pub(crate) fn settings(rig: &RigFile, spec: &Spec) -> Vec<Settings> {
+    let asked = &rig.accelerator.settings;
+    let of_card = |k| {
+        let (power_limit_w, locked_mhz) = asked.of_card(k);
+        Settings { power_limit_w, locked_mhz }
+    };
+    (0..spec.devices()).map(of_card).filter(|s| !s.is_none()).collect()
+}
+
+/// The power limits that will be in force, together, W.
+fn limit_w(rig: &RigFile, spec: &Spec) -> Option<f64> {
+    let asked = settings(rig, spec);
+    if asked.is_empty() { None } else { asked.iter().map(|s| s.power_limit_w).sum() }
 }
 
 /// What holds the board to its budget: its own limit only where the rig file asks for it.
@@ -87,22 +105,29 @@ pub(super) fn actuator(rig: &RigFile, identity: Option<&Identity>) -> Result<Act
     })
 }
 
-/// Refuses what the device cannot be set to, before anything is opened.
+/// Refuses what a device cannot be set to, before anything is opened.
 pub(super) fn settable(rig: &RigFile, spec: &Spec) -> Result<(), SetupError> {
-    let wanted = settings(rig);
-    match spec {
-        _ if wanted.is_none() => Ok(()),
-        Spec::Nvml(gpu) => Held::prepare(Library::find()?, gpu, wanted).map(drop).map_err(|e| SetupError::Options(e.to_string())),
-        Spec::Several(_) => Err(SetupError::Options(format!(
-            "[accelerator.settings] of the rig \"{}\" sets one GPU, and this run is on \"{spec}\": set the limits of several by hand (`nvidia-smi -i N -pl WATTS`) \
-             and remove the table, or name one GPU",
-            rig.name
-        ))),
-        other => Err(SetupError::Options(format!(
-            "[accelerator.settings] of the rig \"{}\" sets an NVIDIA GPU, and this run is on \"{other}\": remove the table or choose nvml:0",
-            rig.name
-        ))),
+    let wanted = settings(rig, spec);
+    if wanted.is_empty() {
+        return Ok(());
     }
+    let table = format!("[accelerator.settings] of the rig \"{}\"", rig.name);
+    let gpus = spec.gpus();
+    if gpus.is_empty() {
+        return Err(SetupError::Options(format!(
+            "{table} sets an NVIDIA GPU, and this run is on \"{spec}\": remove the table or choose nvml:0"
+        )));
+    }
+    if let Some(listed) = rig.accelerator.settings.listed().filter(|listed| *listed != gpus.len()) {
+        return Err(SetupError::Options(format!(
+            "{table} has values for {listed} GPUs, and this run is on \"{spec}\": one value is for all, a list has one for each in the order named"
+        )));
+    }
+    let library = Library::find()?;
+    for (gpu, wanted) in gpus.iter().zip(wanted) {
+        Held::prepare(library, gpu, wanted).map_err(|e| SetupError::Options(e.to_string()))?;
+    }
+    Ok(())
 }
 
 /// Refuses to share the device where nobody watches: what others draw and heat would be taken for this run's.

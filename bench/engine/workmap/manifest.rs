@@ -178,7 +178,7 @@ impl Manifest {
                 name: station.accelerator_name(),
                 coupled: facts.coupled,
                 unit: station.identity.as_ref().and_then(|i| i.uuid.clone().or_else(|| i.serial.clone())),
-                settings: survey.settings.to_string(),
+                settings: accelerator::nvml::words(&survey.settings),
             },
             workload: WorkCard {
                 name: if survey.work.is_empty() { station.workload.to_string() } else { survey.work.clone() },

@@ -3,8 +3,8 @@
 
 use crate::commission::{self, Facts, Station, state_of};
 use crate::setup::SetupError;
+use accelerator::Spec;
 use accelerator::nvml::Settings;
-use accelerator::{Gpu, Spec};
 use rig::config::Role;
 use signal::Channel;
 use std::fmt;
@@ -103,8 +103,8 @@ pub struct Survey {
     pub slowdown_degc: f64,
     /// Least power limit that the device takes, W, under [`Actuator::PowerCap`].
     pub least_limit_w: f64,
-    /// What is set on the device while the map is measured.
-    pub settings: Settings,
+    /// What is set on each device while the map is measured.
+    pub settings: Vec<Settings>,
     /// The work that is typed, with `{batch}` where the batch goes.
     pub work: String,
 }
@@ -153,7 +153,7 @@ impl Survey {
                 ));
             }
         }
-        let asked = rig.accelerator.settings;
+        let asked = &rig.accelerator.settings;
         let least_limit_w = match order.actuator {
             Actuator::Pacing if asked.limit_follows_budget => {
                 return refused(format!(
@@ -173,7 +173,7 @@ impl Survey {
                 limits.ok_or_else(|| SetupError::Options("the device does not say which power limits it takes".into()))?.0
             }
         };
-        let settings = Settings { power_limit_w: asked.power_limit_w, locked_mhz: asked.locked_mhz };
+        let settings = crate::setup::settings(rig, &station.accelerator);
         let design = design(&order, &station, least_limit_w)?;
         let slowdown_degc =
             if station.accelerator == Spec::Virtual { station.twin.card.slowdown_degc } else { rig.accelerator.trip_max_degc };
@@ -191,14 +191,6 @@ impl Survey {
     /// For procedures.
     pub fn facts(&self) -> &Facts {
         &self.station.facts
-    }
-
-    /// Which GPU is set, if one is.
-    pub fn gpu(&self) -> Option<&Gpu> {
-        match &self.station.accelerator {
-            Spec::Nvml(gpu) => Some(gpu),
-            Spec::Virtual | Spec::Cpu | Spec::Several(_) => None,
-        }
     }
 
     /// What a unit of work is, as far as it is known before the work says so.

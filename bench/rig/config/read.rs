@@ -100,7 +100,6 @@ fn accelerator(section: &Section<'_>, instruments: &[Instrument]) -> Accelerator
     let one = |n: &str| n.parse::<u32>().is_ok() || ["GPU-", "MIG-"].iter().any(|p| n.len() > p.len() && n.starts_with(p));
     // Several after commas: which of them are there, and apart, only the driver knows.
     let nvml = default.strip_prefix("nvml:").is_some_and(|all| all.split(',').all(|n| one(n.trim())));
-    let several = nvml && default.contains(',');
     let virtual_card = default == "virtual";
     if !default.is_empty() && !nvml && !virtual_card && default != "cpu" {
         section.problem(
@@ -125,8 +124,12 @@ fn accelerator(section: &Section<'_>, instruments: &[Instrument]) -> Accelerator
     if rule.settings != DeviceSettings::default() && !nvml && !rule.default.is_empty() {
         section.problem("settings", "only an NVIDIA GPU has settings: remove [accelerator.settings], or say default = \"nvml:0\"");
     }
-    if rule.settings != DeviceSettings::default() && several {
-        section.problem("settings", "one GPU is set, not several: remove [accelerator.settings], or name one GPU as default");
+    if let Some(listed) = rule.settings.listed().filter(|listed| nvml && *listed != rule.default.split(',').count()) {
+        let named = rule.default.split(',').count();
+        section.problem(
+            "settings",
+            format_args!("has values for {listed} GPUs, and default names {named}: one value is for all, a list has one for each"),
+        );
     }
     let emulated = !instruments.is_empty() && instruments.iter().all(|i| i.connection == Connection::Emulated);
     if rule.coupled && emulated && !virtual_card && !rule.default.is_empty() {
@@ -144,19 +147,28 @@ fn accelerator(section: &Section<'_>, instruments: &[Instrument]) -> Accelerator
 }
 
 fn settings(section: &Section<'_>) -> DeviceSettings {
-    let clock = |key: &str| section.optional_number(key, 1.0..=10_000.0);
-    let (low, high) = (clock("locked_min_mhz"), clock("locked_max_mhz"));
-    let locked_mhz = match (low, high) {
-        (None, None) => None,
-        (low, Some(high)) if low.is_none_or(|l| l <= high) => Some((low.unwrap_or(high) as u32, high as u32)),
-        _ => {
-            section.problem("locked_min_mhz", "needs a locked_max_mhz that is not below it");
-            None
-        }
-    };
-    let power_limit_w = section.optional_number("power_limit_w", 1.0..=5000.0);
+    let clocks = |key: &str| section.one_or_more_numbers(key, 1.0..=10_000.0);
+    let (low, high) = (clocks("locked_min_mhz"), clocks("locked_max_mhz"));
+    let power_limit_w = section.one_or_more_numbers("power_limit_w", 1.0..=5000.0);
+    let lists = [&power_limit_w, &low, &high].map(Vec::len);
+    let cards = lists.into_iter().max().unwrap_or(0);
+    if lists.iter().any(|n| *n > 1 && *n != cards) {
+        section.problem("power_limit_w", "lists of settings have one value for each GPU: they must be equally long");
+    }
+    // One value is for all.
+    let of = |all: &[f64], card: usize| if let [one] = all { Some(*one) } else { all.get(card).copied() };
+    let pairs = (0..low.len().max(high.len())).map(|k| (of(&low, k).or_else(|| of(&high, k)), of(&high, k)));
+    let locked_mhz: Vec<(u32, u32)> = pairs
+        .filter_map(|pair| match pair {
+            (Some(low), Some(high)) if low <= high => Some((low as u32, high as u32)),
+            _ => {
+                section.problem("locked_min_mhz", "needs a locked_max_mhz that is not below it");
+                None
+            }
+        })
+        .collect();
     let limit_follows_budget = section.flag_or("limit_follows_budget", false);
-    if limit_follows_budget && power_limit_w.is_none() {
+    if limit_follows_budget && power_limit_w.is_empty() {
         section.problem("limit_follows_budget", "needs power_limit_w: the limit at full load");
     }
     DeviceSettings { power_limit_w, limit_follows_budget, locked_mhz }

@@ -287,6 +287,19 @@ impl<'t> Section<'t> {
         out
     }
 
+    /// A number, or a list of some, each within `range`; empty if the key is absent.
+    pub fn one_or_more_numbers(&self, key: &str, range: RangeInclusive<f64>) -> Vec<f64> {
+        let Some((span, value)) = self.find(key) else { return Vec::new() };
+        match value.as_array() {
+            None => self.optional_number(key, range).into_iter().collect(),
+            Some(list) if list.is_empty() => {
+                self.push(span.start, format!("`{}` is empty: expected a number, or one for each", join(&self.path, key)));
+                Vec::new()
+            }
+            Some(_) => self.numbers(key, range),
+        }
+    }
+
     /// A required list of texts; empty after a problem.
     pub fn texts(&self, key: &str, expected: &str) -> Vec<String> {
         let full = join(&self.path, key);

@@ -46,12 +46,16 @@ fn slow_readings_come_with_their_channels() {
     bench.write("gpu0.ecc_uncorrected", "1");
     bench.write("gpu0.ecc_uncorrected_before", "4");
     bench.write("gpu0.processes", "4194304 0\n");
+    bench.write("gpu0.violation2", "2.5");
     let health = bench.card().health().expect("health");
     let get = |channel| health.readings().into_iter().find(|(c, _)| *c == channel).expect("there").1;
     for (channel, value) in [
         (Channel::PowerLimit, Some(700.0)),
         (Channel::PerformanceState, Some(8.0)),
         (Channel::PowerViolation, Some(0.0)),
+        (Channel::SyncBoostViolation, Some(2.5)),
+        (Channel::GraphicsClock, Some(345.0)),
+        (Channel::VideoClock, Some(258.0)),
         (Channel::MemoryUsed, Some(4096.0)),
         (Channel::PcieSent, Some(12.0)),
         (Channel::PcieReceived, Some(34.0)),
@@ -277,5 +281,135 @@ fn a_guardian_puts_back_what_another_process_left() {
     assert_eq!((bench.read("gpu0.limit_mw").as_str(), bench.read("gpu0.locked").as_str()), ("700000", ""));
     for nonsense in ["", "700000", "x,unlock", "1,lock"] {
         assert!(nonsense.parse::<Original>().is_err());
+    }
+}
+
+/// Every reason that NVML counts has its own figure, whichever of its two ways a driver serves; what neither serves is missing.
+#[test]
+fn violation_times_come_by_either_way_and_are_missing_without_both() {
+    let Some(bench) = Bench::new(&[]) else { return };
+    for (k, policy) in [0, 1, 3, 5, 2, 4, 10, 11].iter().enumerate() {
+        bench.write(&format!("gpu0.violation{policy}"), &format!("{}", 1000 * (k + 1)));
+    }
+    let reasons = [
+        Channel::PowerViolation,
+        Channel::ThermalViolation,
+        Channel::BoardViolation,
+        Channel::ReliabilityViolation,
+        Channel::SyncBoostViolation,
+        Channel::LowUseViolation,
+        Channel::AppClocksViolation,
+        Channel::BaseClocksViolation,
+    ];
+    let read = |bench: &Bench| {
+        let health = bench.card().health().expect("health");
+        let found: Vec<_> = reasons.iter().map(|r| health.readings().into_iter().find(|(c, _)| c == r).expect("there").1).collect();
+        (found, health.lacks())
+    };
+    for (unsupported, some, lacks) in [
+        ("", true, None),
+        ("violation_status", true, None),
+        ("violation_fields", true, None),
+        ("violation_status violation_fields", false, Some("how long anything held the clocks down")),
+    ] {
+        bench.write("gpu0.unsupported", unsupported);
+        let (found, lacking) = read(&bench);
+        for (k, value) in found.iter().enumerate() {
+            // Idling adds its seconds where they are counted.
+            let whole = value.map(|s| (s / 1000.0).floor() as usize);
+            assert_eq!(whole, some.then_some(k + 1), "{unsupported:?} {:?}", reasons[k]);
+        }
+        assert_eq!(lacking.first().copied(), lacks, "{unsupported:?}");
+    }
+}
+
+#[test]
+fn the_driver_s_own_samples_come_once_each_and_in_order() {
+    let Some(bench) = Bench::new(&[]) else { return };
+    let mut card = bench.card();
+    let mut all = Vec::new();
+    // Until there are some; each look has only what is new.
+    while all.len() < 20 {
+        all.extend(card.buffered().expect("it stays").expect("it keeps samples"));
+    }
+    assert!(all.windows(2).all(|w| w[1].at_s > w[0].at_s), "each once, oldest first");
+    let mut steps: Vec<f64> = all.windows(2).map(|w| w[1].at_s - w[0].at_s).collect();
+    steps.sort_by(f64::total_cmp);
+    assert!((steps[steps.len() / 2] - 0.02).abs() < 0.006, "{steps:?}");
+    assert!(all.iter().all(|s| (s.power_w - 80.0).abs() < 1.0), "{all:?}");
+    bench.write("gpu0.fault", "zero");
+    let mut none = Vec::new();
+    for _ in 0..50 {
+        none.extend(card.buffered().expect("it stays").expect("it keeps samples"));
+    }
+    assert!(none.iter().all(|s| s.power_w > 0.0), "0 is no reading");
+    bench.write("gpu0.fault", "lost");
+    assert!(card.buffered().is_err());
+    bench.write("gpu0.fault", "none");
+    bench.write("gpu0.unsupported", "samples");
+    assert_eq!(card.buffered().expect("it stays"), None, "not supported is not empty");
+    let Some(bench) = Bench::new(&["NO_SAMPLES"]) else { return };
+    assert_eq!(bench.card().buffered().expect("it stays"), None);
+}
+
+/// R535 and later renamed calls, and some day the old names go.
+#[test]
+fn either_name_of_a_call_will_do() {
+    for names in ["NEW_NAMES", "OLD_NAMES"] {
+        let Some(bench) = Bench::new(&[CONSTANT, names]) else { return };
+        let sample = bench.card().sample().expect("a sample");
+        assert_eq!((sample.die_degc, sample.throttle_bits), (Some(63.0), Some(4)), "{names}");
+    }
+}
+
+#[test]
+fn the_energy_counter_comes_by_call_or_by_field() {
+    let Some(bench) = Bench::new(&[]) else { return };
+    for (unsupported, there) in [("", true), ("energy_call", true), ("energy", false)] {
+        bench.write("gpu0.unsupported", unsupported);
+        let energy = bench.card().sample().expect("a sample").energy_j;
+        assert_eq!(energy.is_some_and(|j| j >= 9000.0), there, "{unsupported:?} {energy:?}");
+    }
+}
+
+#[test]
+fn with_mig_on_what_the_board_does_not_say_is_missing() {
+    let Some(bench) = Bench::new(&[CONSTANT]) else { return };
+    bench.write("gpu0.mig", "2");
+    let sample = bench.card().sample().expect("a sample");
+    assert_eq!((sample.utilisation_pct, sample.memory_busy_pct), (None, None));
+    assert_eq!((sample.power_w, sample.die_degc), (Some(313.5), Some(63.0)), "the rest stays");
+    bench.write("gpu0.unsupported", "root");
+    let identity = bench.card().identity().clone();
+    assert!(identity.processes.is_none() && identity.notes.iter().any(|n| n.contains("it tells root only")), "{:?}", identity.notes);
+}
+
+#[test]
+fn what_spoils_measurements_is_noted_when_a_card_is_opened() {
+    let Some(bench) = Bench::new(&[CONSTANT]) else { return };
+    let fact = |bench: &Bench, name: &str| bench.card().identity().facts.iter().find(|f| f.0 == name).map(|f| f.1.clone());
+    assert_eq!(fact(&bench, "confidential computing").as_deref(), Some("off"));
+    assert!(!bench.card().identity().notes.iter().any(|n| n.contains("persistence")));
+    bench.write("gpu0.persistence", "0");
+    bench.write("gpu0.cc", "1");
+    assert_eq!(fact(&bench, "confidential computing").as_deref(), Some("on"));
+    assert!(bench.card().identity().notes.iter().any(|n| n.contains("nvidia-smi -pm 1")), "{:?}", bench.card().identity().notes);
+}
+
+#[test]
+fn what_is_not_given_is_told_in_words() {
+    let Some((folder, path)) = stub(&[CONSTANT, "DEVICES=1"]) else { return };
+    let report = |unsupported: &str| {
+        std::fs::write(folder.path().join("gpu0.unsupported"), unsupported).expect("room");
+        crate::info::report_with(Path::new("/nowhere"), std::slice::from_ref(&path))
+    };
+    let text = report("");
+    assert!(!text.contains("does not give either"), "{text}");
+    let text = report("samples video pcie violation_status violation_fields energy");
+    for words in [
+        "does not give either: how long anything held the clocks down, video clock, PCIe throughput, the driver's own power samples",
+        "does not give: energy counter",
+    ] {
+        assert!(text.contains(words), "no {words:?} in {text}");
     }
 }

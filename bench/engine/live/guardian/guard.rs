@@ -57,10 +57,15 @@ impl Guard<'_> {
                     say(&word);
                 }
                 Err(RecvTimeoutError::Timeout) if in_force => {
-                    self.note(&format!("the engine has been silent for {} s: {} is put back", lease.as_secs_f64(), self.original.words()));
+                    self.note(&format!(
+                        "the engine has been silent for {} s: {} of {} is put back",
+                        lease.as_secs_f64(),
+                        self.original.words(),
+                        self.gpu
+                    ));
                     if self.put_back().is_ok() {
                         in_force = false;
-                        self.note("the settings are what they were");
+                        self.note(&format!("the settings of {} are what they were", self.gpu));
                         say(LAPSED);
                     } else {
                         wait = TRY_AGAIN;
@@ -92,7 +97,7 @@ impl Guard<'_> {
             outcome = self.put_back();
             if outcome.is_ok() {
                 left.remove();
-                self.note("the settings are what they were");
+                self.note(&format!("the settings of {} are what they were", self.gpu));
                 break;
             }
             std::thread::sleep(TRY_AGAIN);
