@@ -18,6 +18,7 @@ use check::apart;
 pub(super) use check::closing;
 use room::{Kept, Room, Words};
 use std::rc::Rc;
+use std::sync::Arc;
 
 mod attention;
 mod check;
@@ -48,7 +49,7 @@ pub(super) struct Trainer {
     /// What the first step learns, in every place.
     opening: Option<Vec<u32>>,
     /// What it is held against.
-    known: Option<Lesson>,
+    known: Option<Arc<Lesson>>,
     unchecked: Done,
 }
 

@@ -169,7 +169,10 @@ mod tests {
                     assert_eq!(seen, (0..size.rows as u32).collect::<Vec<_>>(), "{feed:?}");
                     assert_eq!(section(SEQUENCES).iter().filter(|s| **s == NOBODY).count(), size.rows - real);
                     assert_eq!(words.len(), TILES * size.stride() + 4 * size.tiles);
-                    assert!((DRAWS * size.stride()).is_multiple_of(2) && (TILES * size.stride()).is_multiple_of(4), "whole words of a card's");
+                    assert!(
+                        (DRAWS * size.stride()).is_multiple_of(2) && (TILES * size.stride()).is_multiple_of(4),
+                        "whole words of a card's"
+                    );
                 }
             }
         }

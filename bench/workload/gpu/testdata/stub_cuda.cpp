@@ -21,6 +21,7 @@
 #include "../kernels/training.cu"
 
 #include <algorithm>
+#include <condition_variable>
 #include <functional>
 #include <map>
 #include <memory>
@@ -67,8 +68,34 @@ static const std::map<std::string, Kernel> &kernels() {
     return all;
 }
 
-static std::recursive_mutex lock;
-#define LOCKED std::lock_guard<std::recursive_mutex> locked(lock)
+// Everybody in turn: a thread that asks again and again, as one at work does, must not keep another from being served, which cards of their own would not do either.
+struct Queue {
+    std::mutex inside;
+    std::condition_variable moved;
+    unsigned long next = 0, served = 0;
+    std::thread::id owner;
+    int depth = 0;
+
+    void lock() {
+        std::unique_lock<std::mutex> held(inside);
+        if (depth > 0 && owner == std::this_thread::get_id()) {
+            depth++;
+            return;
+        }
+        unsigned long mine = next++;
+        moved.wait(held, [&] { return served == mine && depth == 0; });
+        owner = std::this_thread::get_id();
+        depth = 1;
+    }
+    void unlock() {
+        std::lock_guard<std::mutex> held(inside);
+        if (--depth > 0) return;
+        served++;
+        moved.notify_all();
+    }
+};
+static Queue lock;
+#define LOCKED std::lock_guard<Queue> locked(lock)
 
 static std::string state(const char *name) {
     const char *folder = getenv("STUB_CUDA");

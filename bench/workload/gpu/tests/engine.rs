@@ -159,12 +159,9 @@ fn every_flaw_of_a_card_is_found_by_the_work_itself() {
 #[test]
 fn steps_are_launched_as_one_whatever_they_take_in() {
     let Some(device) = device() else { return };
-    for (task, number) in [
-        (Task::Decode, Number::Bf16),
-        (Task::Mixed, Number::F32),
-        (Task::Mixed, Number::Bf16),
-        (Task::Prefill, Number::Bf16),
-    ] {
+    for (task, number) in
+        [(Task::Decode, Number::Bf16), (Task::Mixed, Number::F32), (Task::Mixed, Number::Bf16), (Task::Prefill, Number::Bf16)]
+    {
         let mut work = Generator::on(Box::new(on_card(&device, SHAPE, number, From::Seed(3), false, 8)), 8, Sampling::Seeded, 3, task);
         work.check_against(Arc::new(Known::from(&Source::random(SHAPE, 3).rounded(number != Number::F32), 3)));
         let (mut first, mut singly, mut together, mut prompts) = (0, 0, 0, 0);

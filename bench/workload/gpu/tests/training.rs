@@ -128,7 +128,9 @@ fn a_step_is_two_launches() {
 #[test]
 fn a_card_that_went_wrong_on_the_way_does_not_pass_its_last_check() {
     let Some(device) = device() else { return };
-    for (what, number) in [(0, Number::F32), (0, Number::Bf16), (9, Number::F32), (9, Number::Bf16), (10, Number::F32), (10, Number::Bf16), (7, Number::F32)] {
+    for (what, number) in
+        [(0, Number::F32), (0, Number::Bf16), (9, Number::F32), (9, Number::Bf16), (10, Number::F32), (10, Number::Bf16), (7, Number::F32)]
+    {
         let mut card = on_card(&device, SHAPE, number, 2, false);
         card.check_against(Lesson::of(&Source::random(SHAPE, 3).rounded(number != Number::F32).whole(), SHAPE.context, 3));
         card.step().expect("sound");

@@ -9,6 +9,7 @@ use crate::gpu::plan::Number;
 use crate::gpu::weights::place;
 use crate::reference::rounded;
 use crate::train::{DECAY, Lesson, RATE, UPDATE};
+use std::sync::Arc;
 
 /// Most weights times tokens of which the host computes a lesson at the end, in a second or some.
 const CLOSING: usize = 20_000_000_000;
@@ -32,7 +33,8 @@ pub(super) fn apart(share: f64, allowed: f64) -> Result<(), Wrong> {
 
 impl Trainer {
     /// The first step, which must be the next, is held against this.
-    pub(in crate::gpu) fn check_against(&mut self, lesson: Lesson) {
+    pub(in crate::gpu) fn check_against(&mut self, lesson: impl Into<Arc<Lesson>>) {
+        let lesson = lesson.into();
         self.opening = Some(lesson.text.clone());
         self.known = Some(lesson);
     }
@@ -98,8 +100,7 @@ impl Trainer {
     fn update_is(&mut self, lesson: &Lesson) -> Result<(), Wrong> {
         let (rate, a, b) = self.progress.rates();
         let before = self.watched(lesson)?;
-        let places: Vec<usize> =
-            lesson.moved.iter().zip(self.gradient.places()).map(|((i, _), (_, turned))| place(*i, turned)).collect();
+        let places: Vec<usize> = lesson.moved.iter().zip(self.gradient.places()).map(|((i, _), (_, turned))| place(*i, turned)).collect();
         let mut expected = Vec::new();
         for ((at, (gradient, _)), (m, v)) in places.iter().zip(self.gradient.places()).zip(&self.means) {
             let g = match self.gradient.number {
