@@ -21,7 +21,10 @@ const GRADIENT_SHARE: f64 = 4.0;
 
 /// Tokens of the last lesson for so many weights.
 pub(in crate::gpu) const fn closing(parameters: usize, length: usize) -> usize {
-    let tokens = if parameters == 0 { length } else { CLOSING / parameters };
+    let tokens = match CLOSING.checked_div(parameters) {
+        Some(tokens) => tokens,
+        None => length,
+    };
     let tokens = if tokens < FEWEST { FEWEST } else { tokens };
     if tokens < length { tokens } else { length }
 }
