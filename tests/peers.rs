@@ -10,7 +10,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-fn python(what: &str) -> Option<PathBuf> {
+pub(crate) fn python(what: &str) -> Option<PathBuf> {
     let found = std::env::var_os("ORBITBENCH_PEERS").map(PathBuf::from);
     if found.is_none() {
         crate::skipped(what, "ORBITBENCH_PEERS names no Python with the packages of tests/peers/requirements.txt");
@@ -77,6 +77,20 @@ fn numpy_computes_what_each_kernel_computes() {
     assert_eq!(judged.status.code(), Some(1), "{}", words(&judged));
     let bad: Vec<String> = words(&judged).lines().filter(|l| l.starts_with("BAD")).map(str::to_owned).collect();
     assert!(!bad.is_empty() && bad.iter().all(|l| l.contains("product_bf16")), "{bad:?}");
+}
+
+/// The shipped kernels through NVIDIA's own assembler, as a driver takes them when it loads them, for each kind of card from compute capability 8.0 to 9.0.
+#[test]
+fn nvidia_s_assembler_takes_every_kernel() {
+    let what = "the GPU's kernels in NVIDIA's assembler";
+    let Some(python) = python(what) else { return };
+    let ptx = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/workload/gpu/kernels/kernels.ptx");
+    let judged = script(&python, "peers/gpu_assemble.py", &[&ptx]);
+    if judged.status.code() == Some(77) {
+        return crate::skipped(what, words(&judged).trim());
+    }
+    assert_eq!(judged.status.code(), Some(0), "{}", words(&judged));
+    assert_eq!(words(&judged).matches("44 kernels of 44").count(), 4, "{}", words(&judged));
 }
 
 /// An eclipsed and an eclipse-free orbit, each recomputed from the run folder alone; and a folder that is 0.2 K off is found out.

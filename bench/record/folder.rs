@@ -28,6 +28,9 @@ pub const SUMS: &str = "SHA256SUMS";
 /// Measured, predicted and residual: derived, can be made again at any time.
 pub const COMPARISON: &str = "comparison.csv";
 
+/// Folder of the work's checkpoints while the run goes on, which are removed at its end unless they are wanted.
+pub const CHECKPOINTS: &str = "checkpoints";
+
 /// What a work map is and was measured with: the manifest of a map's folder.
 pub const MAP: &str = "map.toml";
 /// A row a measured point.
@@ -147,6 +150,13 @@ impl Folder {
     /// The file of this name in the folder; the names are constants of this crate.
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
+    }
+
+    /// Bytes of the work's checkpoints that are here; `None` where there are none.
+    pub fn checkpoints(&self) -> Option<u64> {
+        let files = fs::read_dir(self.file(CHECKPOINTS)).ok()?.flatten();
+        let sizes: Vec<u64> = files.filter_map(|file| file.metadata().ok()).filter(fs::Metadata::is_file).map(|m| m.len()).collect();
+        (!sizes.is_empty()).then(|| sizes.iter().sum())
     }
 
     /// Replaces the file `name` by `bytes` as a whole: at any moment, also after a power cut, it holds the old or the new.

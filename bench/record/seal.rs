@@ -1,7 +1,7 @@
 //! The seal of a finished run: `SHA256SUMS` over its files, in the format of `sha256sum`, so that anyone can check it without
 //! this program. It shows that files changed after sealing; it does not prove who sealed them.
 
-use crate::folder::{BAND, EVENTS, Folder, MAP, POINTS, PREDICTION, RUN, SAMPLES, SUMMARY, SUMS, TABLE};
+use crate::folder::{BAND, CHECKPOINTS, EVENTS, Folder, MAP, POINTS, PREDICTION, RUN, SAMPLES, SUMMARY, SUMS, TABLE};
 use crate::{Error, folder::sha256};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -123,7 +123,15 @@ pub fn verify(folder: &Folder) -> Result<Verdict, Error> {
 fn prediction_kept(folder: &Folder, manifest: &str) -> Result<Verdict, Error> {
     // A folder that cannot be read at all is an error, not an unsealed run.
     folder.text(manifest)?;
-    let unsealed = || Verdict::Unsealed { why: format!("there is no {SUMS}: it is under way or did not end as it should") };
+    let left = folder.checkpoints().map_or_else(String::new, |bytes| {
+        let at = folder.file(CHECKPOINTS);
+        format!(
+            "; {:.1} MB of its work's state are in {}: no run goes on from them, remove them once it has ended",
+            bytes as f64 / 1e6,
+            at.display()
+        )
+    });
+    let unsealed = || Verdict::Unsealed { why: format!("there is no {SUMS}: it is under way or did not end as it should{left}") };
     Ok(broken_promise(folder).unwrap_or_else(unsealed))
 }
 
@@ -175,6 +183,19 @@ mod tests {
             Verdict::Tampered { file, why } => (file, why),
             other => panic!("expected tampered, found {other}"),
         }
+    }
+
+    #[test]
+    fn the_state_of_work_that_was_killed_is_told_of() {
+        let (_dir, folder) = run();
+        let told = || verify(&folder).expect("readable").to_string();
+        fs::create_dir(folder.file(CHECKPOINTS)).expect("room");
+        assert!(folder.checkpoints().is_none() && !told().contains("state"), "an empty folder holds none");
+        fs::write(folder.file(CHECKPOINTS).join("work-0.checkpoint"), vec![7; 2_500_000]).expect("room");
+        assert_eq!(folder.checkpoints(), Some(2_500_000));
+        assert!(told().contains("2.5 MB of its work's state are in ") && told().contains("remove them"), "{}", told());
+        seal(&folder).expect("complete");
+        assert!(!told().contains("state"), "wanted, where the run has ended");
     }
 
     #[test]

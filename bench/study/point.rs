@@ -35,7 +35,7 @@ impl Bench {
 }
 
 /// What comes out of a point: (column, what it is). Figures are of one accelerator's share unless they say otherwise.
-pub const OUTPUTS: [(&str, &str); 22] = [
+pub const OUTPUTS: [(&str, &str); 27] = [
     ("mission_s", "mission time flown"),
     ("sunlit_frac", "part of the mission in sunlight"),
     ("limited_frac", "part of the mission in which the rig could not follow; of a rehearsal only"),
@@ -48,6 +48,11 @@ pub const OUTPUTS: [(&str, &str); 22] = [
     ("die_max_degc", "hottest die"),
     ("slowed_frac", "part of the mission in which the die was so hot that the card slows down"),
     ("soc_min_frac", "lowest state of charge of the battery; missing where none is modelled"),
+    ("lost_units", "work lost in eclipses and done again; this and all of the tax missing where work keeps its memory"),
+    ("tax_work_frac", "restart tax: lost work and work not done while it was coming back, as a share of all without it"),
+    ("tax_energy_frac", "restart tax: energy of putting away, bringing back and doing again, as a share of the board's"),
+    ("tax_units_per_orbit", "restart tax in work, an orbit"),
+    ("tax_j_per_orbit", "restart tax in energy of the board, an orbit"),
     ("tec_max_a", "largest TEC current; of a rehearsal only"),
     ("share_frac", "part of the satellite that one accelerator stands for"),
     ("radiator_m2", "radiator planform"),
@@ -95,7 +100,7 @@ pub(crate) fn fly(options: Options, bench: Bench, stop: &AtomicBool) -> Result<O
         Err(why) => return Ok(Outcome::refused(why.to_string())),
     };
     let source = if bench == Bench::Flight { Source::Accelerator } else { setup.rig.interface.energy_source };
-    let mut merit = Merit::new(setup.law.dt_s).by(source, setup.servoed());
+    let mut merit = Merit::new(setup.law.dt_s).by(source, setup.servoed()).around(Some(setup.law.environment.period_s()));
     let mut tec_max_a: Option<f64> = None;
     let (mut slowed, mut rows, mut soc_min): (u64, u64, Option<f64>) = (0, 0, None);
     let mut take = |row: &Row| {
@@ -179,6 +184,7 @@ fn values(setup: &Setup, figures: &Figures, beside: &Beside) -> Vec<Option<f64>>
     let radiator_m2 = setup.profile.radiator.area_m2 * setup.share;
     let heat_w = figures.power_w.map(|w| w * (1.0 + setup.profile.satellite.overhead_frac));
     let kw = figures.power_w.map(|w| w / 1e3);
+    let tax = figures.restart_tax.as_ref();
     let value = |name: &str| match name {
         "mission_s" => figures.mission_s,
         "sunlit_frac" => figures.sunlit_frac,
@@ -190,6 +196,11 @@ fn values(setup: &Setup, figures: &Figures, beside: &Beside) -> Vec<Option<f64>>
         "supply_max_degc" => figures.supply_degc.map(high),
         "die_min_degc" => figures.die_degc.map(low),
         "die_max_degc" => figures.die_degc.map(high),
+        "lost_units" => tax.map(|t| t.lost_units),
+        "tax_work_frac" => tax.and_then(|t| t.work_frac),
+        "tax_energy_frac" => tax.and_then(|t| t.energy_frac),
+        "tax_units_per_orbit" => tax.and_then(|t| t.units_per_orbit),
+        "tax_j_per_orbit" => tax.and_then(|t| t.energy_j_per_orbit),
         "tec_max_a" => beside.tec_max_a,
         "slowed_frac" => beside.slowed,
         "soc_min_frac" => beside.soc_min,

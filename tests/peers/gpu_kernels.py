@@ -166,7 +166,7 @@ def forward(gpu, kind, give, take, hold):
     ok.append(same(f"embed_{kind}", gpu.run(f"embed_{kind}", [3], 256, give(np.zeros((3, width))), x, tokens, width)[0], x[tokens]))
     u, uv = hold(noise(rows, 2 * hidden) * 4)
     silu = uv[:, :hidden] / (1 + np.exp(-uv[:, :hidden])) * uv[:, hidden:]
-    ok.append(judge(f"gate_{kind}", kind, take(gpu.run(f"gate_{kind}", [2, rows], 256, give(np.zeros((rows, hidden))), u, hidden)[0]), silu))
+    ok.append(judge(f"gate_{kind}", kind, take(gpu.run(f"gate_{kind}", [rows, 2], 256, give(np.zeros((rows, hidden))), u, hidden)[0]), silu))
     return ok
 
 
@@ -244,7 +244,7 @@ def backward(gpu, kind, give, take, hold):
     (u, uv), (dg, dgv) = hold(noise(rows, 2 * hidden) * 3), hold(noise(rows, hidden))
     gate, up = uv[:, :hidden], uv[:, hidden:]
     sig = 1 / (1 + np.exp(-gate))
-    got = gpu.run(f"gate_back_{kind}", [2, rows], 256, give(0 * uv), dg, u, hidden)[0]
+    got = gpu.run(f"gate_back_{kind}", [rows, 2], 256, give(0 * uv), dg, u, hidden)[0]
     expected = np.concatenate([dgv * up * (sig + gate * sig * (1 - sig)), dgv * gate * sig], -1)
     ok.append(judge(f"gate_back_{kind}", kind, take(got), expected))
     width, eps = 160, 1e-5
@@ -272,7 +272,7 @@ def backward(gpu, kind, give, take, hold):
     ok.append(judge(f"embed_back_{kind}", kind, take(got), expected, 1e-6))
     n, rate, a, b = 1000, 0.01, 0.271, 0.002997
     master, mean, square, (gr, grv) = noise(n), 0.1 * noise(n), 0.01 * np.abs(noise(n)), hold(noise(n))
-    got = gpu.run(f"adamw_{kind}", [4], 256, give(noise(n)), master, mean, square, gr, np.uint64(n), rate, a, b)
+    got = gpu.run(f"adamw_{kind}", [4], 256, give(noise(n)), master, mean, square, gr, np.array([rate, a, b], np.float32), np.uint64(n))
     m, q = 0.9 * mean.astype(np.float64) + 0.1 * grv, 0.999 * square.astype(np.float64) + 0.001 * grv**2
     w = master - rate * (m / a) / (np.sqrt(q / b) + 1e-8)
     for what, kd, g1, e1 in [("weights", kind, take(got[0]), w), ("master", "f32", got[1], w), ("mean", "f32", got[2], m), ("square", "f32", got[3], q)]:

@@ -71,6 +71,20 @@ fn the_example_command_is_put_away_by_lines() {
     }
 }
 
+/// A script in `PyTorch`'s style; `NumPy` does its step where `PyTorch` is not installed. What was learned crosses in a file, or is all lost.
+#[test]
+fn the_training_example_crosses_with_what_it_has_learned() {
+    let Some(python) = crate::peers::python("the training example in an eclipse") else { return };
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/workload/examples/pytorch.py");
+    for (crossing, loses) in [("checkpoint", false), ("restart", true)] {
+        let bench = Bench::new();
+        let mut command = bench.command(&format!("workload bench --duration 1s --eclipse {crossing} --json"));
+        command.arg(format!("command:exec {} -B {} --width 32 --batch 64", python.display(), example.display()));
+        let done = Process::spawn(&mut command).end().with(0);
+        assert_crossed(&done, crossing, loses);
+    }
+}
+
 #[test]
 fn what_cannot_be_put_away_is_refused_in_words() {
     let bench = Bench::new();
@@ -141,4 +155,19 @@ fn a_run_on_the_twin_measures_the_tax_beside_its_prediction() {
     }
     assert!(!run.join("checkpoints").exists());
     bench.run("verify").with(0);
+}
+
+/// Nobody else removes what a run that was killed in the dark has left: the next one beside it says so, `verify` says so, and it is left alone.
+#[test]
+fn what_a_killed_run_left_of_its_work_is_told_of() {
+    let bench = Bench::new();
+    let left = bench.path("logs/20260101T000000Z_dawn-dusk-650_twin_0001");
+    std::fs::create_dir_all(left.join("checkpoints")).expect("room");
+    std::fs::write(left.join("run.toml"), "schema = 1\n[session]\nsocket = \"/nowhere/it.sock\"\npid = 1\n").expect("room");
+    std::fs::write(left.join("checkpoints/work-0.checkpoint"), vec![1; 2_000_000]).expect("room");
+    let verified = bench.run(&format!("verify {}", left.display())).with(8);
+    assert!(verified.out.contains("2.0 MB of its work's state are in "), "{}", verified.out);
+    let ran = bench.run("run --headless --speed 240 --duration 300s").with(0);
+    assert!(ran.err.contains("0001 was killed and left 2.0 MB of its work's state in "), "{}", ran.err);
+    assert!(left.join("checkpoints/work-0.checkpoint").exists());
 }

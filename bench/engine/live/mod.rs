@@ -9,6 +9,7 @@ mod commission;
 mod devices;
 mod emulator;
 mod guardian;
+mod leftover;
 mod open;
 mod outcome;
 mod poll;
@@ -114,6 +115,9 @@ pub fn fly(setup: &Setup, options: &RunOptions, observe: &mut dyn FnMut(&Progres
     let beyond = manifest.calibration.iter().flat_map(|c| c.outside.iter().map(|words| format!("predicted: {words}")));
     for words in setup.cautions().into_iter().chain(beyond) {
         flight.show(0, caution(words));
+    }
+    for message in leftover::beside(&folder) {
+        flight.show(0, Event { severity: Severity::Warning, kind: "checkpoint", who: "engine".into(), message });
     }
     let flown = catch_unwind(AssertUnwindSafe(|| flight.run()));
     let (end, mut internal) = match flown {

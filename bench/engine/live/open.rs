@@ -20,8 +20,6 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use workload::Keeping;
 
-/// Folder in a run's for the work's checkpoints while it goes on.
-const CHECKPOINTS: &str = "checkpoints";
 
 /// Points of the sunlight strip an orbit.
 const STRIP_STEPS: f64 = 240.0;
@@ -107,7 +105,7 @@ pub(super) struct Opening<'a> {
 /// Opens the bench of a run.
 pub(super) fn devices(setup: &Setup, options: &RunOptions, folder: &Folder) -> Result<LiveDevices, RunError> {
     // A command may have gone elsewhere when it is told of it.
-    let files = folder.file(CHECKPOINTS);
+    let files = folder.file(record::CHECKPOINTS);
     open(&Opening {
         rig: &setup.rig,
         rig_source: &setup.options.rig,

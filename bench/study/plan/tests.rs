@@ -134,6 +134,32 @@ fn the_flight_model_alone_has_the_figures_of_the_rehearsal() {
     }
 }
 
+/// By the way that work crosses an eclipse: nothing where it keeps its memory, time and energy where it is put away, work too where that is lost.
+#[test]
+fn the_restart_tax_is_an_output() {
+    for bench in [Bench::Flight, Bench::Rehearsal] {
+        let mut asked = request(&["work.eclipse=idle,checkpoint,restart"], Scheme::Grid, 0);
+        asked.bench = bench;
+        let study = Study::check(asked).unwrap_or_else(|wrong| panic!("{}", wrong.join("\n")));
+        let never = AtomicBool::new(false);
+        let of = |point, name: &str| {
+            let outcome = study.fly(point, &never).unwrap_or_else(|_| panic!("not stopped"));
+            assert_eq!(outcome.problem, None);
+            outcome.values[OUTPUTS.iter().position(|o| o.0 == name).expect("an output")]
+        };
+        let tax = ["lost_units", "tax_work_frac", "tax_energy_frac", "tax_units_per_orbit", "tax_j_per_orbit"];
+        assert!(tax.iter().all(|name| of(0, name).is_none()), "work that idles pays none");
+        for point in [1, 2] {
+            for name in &tax[1..] {
+                assert!(of(point, name).expect(name) > 0.0, "{bench:?}, point {point}: {name}");
+            }
+        }
+        assert_eq!(of(1, "lost_units"), Some(0.0));
+        assert!(of(2, "lost_units").expect("lost") > 0.0);
+        assert!(of(0, "work_units_per_s") > of(1, "work_units_per_s"), "it costs work");
+    }
+}
+
 #[test]
 fn a_card_that_would_overheat_has_no_figures() {
     for bench in [Bench::Flight, Bench::Rehearsal] {

@@ -203,6 +203,50 @@ fn the_training_example_learns_and_its_warm_up_is_not_counted() {
     assert_eq!(shared.state().ended.as_deref(), Some("it ended with exit status 0"));
 }
 
+/// Put away and brought back, the example's losses are those of one that never left; a file that is damaged is refused and training begins anew.
+#[test]
+fn the_training_example_goes_on_from_its_file_as_if_it_had_never_left() {
+    let Some(python) = std::env::var_os("ORBITBENCH_PEERS") else {
+        eprintln!(
+            "SKIPPED the training example's file: ORBITBENCH_PEERS names no Python with the packages of tests/peers/requirements.txt"
+        );
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = r#"
+import argparse, importlib.util, sys
+spec = importlib.util.spec_from_file_location("example", sys.argv[1])
+example = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(example)
+options, path = argparse.Namespace(width=16, batch=8, warmup=0), sys.argv[2]
+def steps(training, n):
+    losses = [training.step() for _ in range(n)]
+    training.course["samples"] += n * options.batch
+    return losses
+stayed, left = example.Training(options), example.Training(options)
+assert steps(stayed, 5) == steps(left, 5)
+told = left.leave(path)
+assert left.step is None and told["bytes"] > 1000 and "lost" not in told, told
+assert left.come(path) == told
+assert left.course["samples"] == 40 and steps(stayed, 7) == steps(left, 7)
+left.leave(path)
+data = bytearray(open(path, "rb").read())
+data[len(data) // 2] ^= 1
+open(path, "wb").write(data)
+told = left.come(path)
+assert told["lost"] == 96 and "checksum" in told["why"] and left.course["samples"] == 0, told
+assert steps(left, 1) == steps(example.Training(options), 1)
+told = left.leave(path + "/nowhere/file")
+assert told["lost"] == 8 and "cannot write" in told["why"], told
+assert left.come(path + "/nowhere/file") == {}
+assert left.leave(None) == {"lost": 0} and left.come(None) == {}
+"#;
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/pytorch.py");
+    let mut run = std::process::Command::new(python);
+    let done = run.args(["-B", "-c", script]).arg(example).arg(folder.path().join("state")).output().expect("it starts");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
 #[test]
 fn faults_and_figures_are_taken_from_lines() {
     let lines = r#"echo '{"t":0,"fault":"too hot"}'; read -r told; echo '{"t":1,"fault":"","figures":{"steps":3}}'; echo '{"t":2,"units":1,"figures":{"steps":4}}'; cat >/dev/null"#;

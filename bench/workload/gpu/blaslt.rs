@@ -282,6 +282,18 @@ impl Blaslt {
             let room = WORKSPACE as u64;
             let most = PreferenceAttribute::CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES;
             let mut status = (self.calls.preference_set)(preference, most, (&raw const room).cast(), 8);
+            // Unless told, it takes every pointer for a multiple of 256 and chooses by that; heads of attention lie within rows.
+            let [of_a, of_b, of_c] = shape.aligned;
+            for (attribute, aligned) in [
+                (PreferenceAttribute::CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, of_b),
+                (PreferenceAttribute::CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, of_a),
+                (PreferenceAttribute::CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, of_c),
+                (PreferenceAttribute::CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, of_c),
+            ] {
+                if status == 0 {
+                    status = (self.calls.preference_set)(preference, attribute, (&raw const aligned).cast(), 4);
+                }
+            }
             let mut count = 0;
             let [b, a, c] = plan.layouts;
             if status == 0 {

@@ -1,10 +1,10 @@
-//! The decoder on a card: tokens into the sequences of a batch, with a cache of keys and values, and the choice of what follows. Steps that only answer are recorded
-//! once a number of sequences and launched as one (a CUDA graph); prompts are launched kernel by kernel.
+//! The decoder on a card: tokens into the sequences of a batch, with a cache of keys and values, and the choice of what follows. Steps of one size are recorded and
+//! launched as one (a CUDA graph), answers and prompts alike.
 //!
-//! Not here: which tokens (`generate`), products (`product`), the kernels (`kernels/*.cu`).
+//! Not here: how a step is laid out and which sizes there are (`step`), which tokens (`generate`), products (`product`), the kernels (`kernels/*.cu`).
 
 use super::Fault;
-use super::driver::{Arg, Buffer, Device, Graph};
+use super::driver::{Arg, Buffer, Device, Habit};
 use super::plan::Number;
 use super::product::{Kind, Part, Product, Products};
 use super::weights::{Layer, Matrix, Narrow, Weights};
@@ -18,9 +18,10 @@ use std::rc::Rc;
 
 mod audit;
 mod proof;
+mod step;
 
-/// Query rows of a tile of `attend_many`.
-const TILE: usize = 64;
+use step::{DRAWS, POSITIONS, SEQUENCES, SINGLES, Size, Step, TILES, TOKENS, WHICH};
+
 /// Widths of a head that `attend_many` is made for.
 const TILED_WIDTHS: [usize; 3] = [32, 64, 128];
 /// Rows of keys and values are read sixteen bytes at once, and so are the tiles' words, four a tile behind sections of a multiple of four.
@@ -39,7 +40,8 @@ pub(super) struct Decoder {
     cache: Vec<(Buffer, Buffer)>,
     angles: Buffer,
     room: Room,
-    graphs: HashMap<usize, Option<Graph>>,
+    /// Steps by their size.
+    steps: HashMap<Size, Habit>,
 }
 
 /// What one step needs, as large as the largest.
@@ -59,27 +61,8 @@ struct Room {
     narrow: Option<Narrow>,
 }
 
-/// A step as the kernels see it; `stride` is the length of each section of `inputs`.
-struct Step {
-    stride: usize,
-    rows: usize,
-    lasts: usize,
-    singles: usize,
-    tiles: usize,
-    words: Vec<u32>,
-    /// Every sequence takes one token.
-    answers: bool,
-}
-
-/// Sections of `inputs`, in strides.
-const TOKENS: usize = 0;
-const SEQUENCES: usize = 1;
-const POSITIONS: usize = 2;
-const SINGLES: usize = 3;
-const WHICH: usize = 4;
-/// Two words each.
-const DRAWS: usize = 5;
-const TILES: usize = 7;
+/// Most sizes of steps that are recorded: each takes some hundred kilobytes of host and card. In work that goes on few recur.
+const MOST_RECORDED: usize = 64;
 
 impl From<Fault> for Wrong {
     fn from(fault: Fault) -> Self {
@@ -118,94 +101,59 @@ impl Decoder {
             cache,
             angles,
             room,
-            graphs: HashMap::new(),
+            steps: HashMap::new(),
             weights,
         })
     }
 
     /// Bytes on the card besides weights.
     pub(super) fn bytes(c: &Config, number: Number, sequences: usize, chunk: usize) -> usize {
-        let (of, rows) = (number.kind().bytes(), (chunk + sequences).next_multiple_of(ROWS));
+        let (of, rows) = (number.kind().bytes(), step::most_rows(sequences, chunk));
         let step = rows * of * (4 * c.width + 2 * c.kv_width() + 3 * c.hidden) + sequences * (4 * c.vocabulary + of * c.width);
         c.layers * 2 * sequences * c.kv_width() * c.context * of
             + step
             + if number == Number::Fp8 { rows * c.hidden.max(c.width) } else { 0 }
     }
 
-    /// What tokens for these sequences mean to the kernels.
+    /// What tokens for these sequences mean to the kernels; they are held from now on.
     fn plan(&mut self, feed: &Feed<'_>, draws: Option<&[Draw]>) -> Step {
         let c = self.weights.config;
         let rows = feed.iter().map(|(_, tokens)| tokens.len()).sum::<usize>();
         assert!(feed.len() <= self.lengths.len() && rows <= self.chunk + self.lengths.len(), "more tokens than there is room for");
-        let answers = rows == feed.len();
+        assert!(
+            feed.iter().all(|(sequence, tokens)| !tokens.is_empty() && self.lengths[*sequence] + tokens.len() <= c.context),
+            "a sequence is longer than the context"
+        );
         let tiled = self.weights.number != Number::F32 && TILED_WIDTHS.contains(&c.head_width());
-        let stride = rows.next_multiple_of(4);
-        let mut words = vec![0_u32; TILES * stride];
-        let (mut singles, mut tiles) = (0, 0);
-        let mut row = 0;
-        for (n, (sequence, tokens)) in feed.iter().enumerate() {
-            let from = self.lengths[*sequence];
-            assert!(!tokens.is_empty() && from + tokens.len() <= c.context, "a sequence is longer than the context");
-            for (i, token) in tokens.iter().enumerate() {
-                words[TOKENS * stride + row + i] = *token;
-                words[SEQUENCES * stride + row + i] = *sequence as u32;
-                words[POSITIONS * stride + row + i] = (from + i) as u32;
-            }
-            if tiled && tokens.len() > 1 {
-                for tile in (0..tokens.len()).step_by(TILE) {
-                    let size = TILE.min(tokens.len() - tile);
-                    words.extend([*sequence, row + tile, from + tile, size].map(|n| n as u32));
-                    tiles += 1;
-                }
-            } else {
-                for i in 0..tokens.len() {
-                    words[SINGLES * stride + singles] = (row + i) as u32;
-                    singles += 1;
-                }
-            }
-            row += tokens.len();
-            words[WHICH * stride + n] = (row - 1) as u32;
-            let draw = match draws.map(|d| d[n]) {
-                Some(Draw::By(draw)) => i64::from(draw),
-                _ => -1,
-            };
-            words[DRAWS * stride + 2 * n] = draw as u32;
-            words[DRAWS * stride + 2 * n + 1] = (draw >> 32) as u32;
+        let step = Step::lay(feed, draws, &self.lengths, tiled);
+        for (sequence, tokens) in feed {
             self.lengths[*sequence] += tokens.len();
         }
-        Step { stride, rows, lasts: feed.len(), singles, tiles, words, answers }
+        step
     }
 
     /// Takes tokens in; logits are in their room afterwards, and what follows where it is chosen.
     fn run(&mut self, feed: &Feed<'_>, draws: Option<&[Draw]>) -> Result<usize, Fault> {
         let step = self.plan(feed, draws);
         self.room.inputs.write(0, &step.words)?;
-        if !step.answers || draws.is_none() {
-            self.queue(&step, draws.is_some())?;
-            return Ok(step.lasts);
+        let size = step.size;
+        if draws.is_none() || (self.steps.len() >= MOST_RECORDED && !self.steps.contains_key(&size)) {
+            self.queue(size, draws.is_some())?;
+        } else {
+            let mut habit = self.steps.remove(&size).unwrap_or_default();
+            habit.go(&self.device, || self.queue(size, true))?;
+            self.steps.insert(size, habit);
         }
-        match self.graphs.get(&step.rows) {
-            Some(Some(graph)) => graph.launch()?,
-            // The second time: cuBLASLt's plans are made now, and nothing else is allocated on the way.
-            Some(None) => {
-                let graph = self.device.record(|| self.queue(&step, true))?;
-                graph.launch()?;
-                self.graphs.insert(step.rows, Some(graph));
-            }
-            None => {
-                self.queue(&step, true)?;
-                self.graphs.insert(step.rows, None);
-            }
-        }
-        Ok(step.lasts)
+        Ok(feed.len())
     }
 
-    /// A section of the step's inputs.
-    fn input(&self, step: &Step, section: usize) -> Arg<'_> {
-        Arg::At(&self.room.inputs, 4 * section * step.stride)
+    /// A section of a step's inputs.
+    fn input(&self, size: Size, section: usize) -> Arg<'_> {
+        Arg::At(&self.room.inputs, 4 * section * size.stride())
     }
 
-    fn queue(&self, step: &Step, choose: bool) -> Result<(), Fault> {
+    /// Asks for a step of this size, whose tokens are in their room. Whatever else it depends on must be there too: it may be recorded.
+    fn queue(&self, step: Size, choose: bool) -> Result<(), Fault> {
         let (c, r, number) = (self.weights.config, &self.room, self.weights.number);
         let (rows, device) = (step.rows as u32, &self.device);
         let width = Arg::U32(c.width as u32);
@@ -257,7 +205,7 @@ impl Decoder {
         self.products.multiply(&Product { kind: Kind::Fp8, a: Part::of(&narrow.data), m, scales, ..plain })
     }
 
-    fn attend(&self, step: &Step, (keys, values): &(Buffer, Buffer)) -> Result<(), Fault> {
+    fn attend(&self, step: Size, (keys, values): &(Buffer, Buffer)) -> Result<(), Fault> {
         let (c, r, number) = (self.weights.config, &self.room, self.weights.number);
         let size = |n: usize| Arg::U32(n as u32);
         let (d, kv_heads) = (c.head_width(), c.kv_width() / c.head_width());
@@ -285,7 +233,7 @@ impl Decoder {
         self.norm(&r.normed, &r.x, &layer.norm_forward, Arg::Null, rows as u32)?;
         self.linear(&r.normed, &layer.gate_up, &r.gate_up, rows, false)?;
         let args = [Arg::At(&r.gated, 0), Arg::At(&r.gate_up, 0), Arg::U32(c.hidden as u32)];
-        self.device.launch(&self.weights.number.kernel("gate"), [c.hidden.div_ceil(8 * 256) as u32, rows as u32, 1], 256, &args)?;
+        self.device.launch(&self.weights.number.kernel("gate"), [rows as u32, c.hidden.div_ceil(8 * 256) as u32, 1], 256, &args)?;
         self.linear(&r.gated, &layer.down, &r.x, rows, true)
     }
 
@@ -301,12 +249,11 @@ impl Decoder {
 impl Room {
     fn new(device: &Rc<Device>, weights: &Weights, sequences: usize, chunk: usize) -> Result<Self, Fault> {
         let (c, of) = (weights.config, weights.number.kind().bytes());
-        let rows = (chunk + sequences).next_multiple_of(ROWS);
+        let rows = step::most_rows(sequences, chunk);
         let numbers = |width: usize| device.zeros(rows * width * of);
-        let tiles = rows / TILE + 1 + sequences;
         let narrow = (weights.number == Number::Fp8).then(|| Narrow::new(device, rows * c.hidden.max(c.width)));
         Ok(Self {
-            inputs: device.zeros(4 * (TILES * rows + 4 * tiles))?,
+            inputs: device.zeros(4 * step::most_words(sequences, chunk))?,
             x: numbers(c.width)?,
             normed: numbers(c.width)?,
             qkv: numbers(c.width + 2 * c.kv_width())?,

@@ -151,6 +151,36 @@ impl fmt::Debug for Graph {
     }
 }
 
+/// Work that comes again and again, the same but for what its buffers hold.
+#[derive(Debug, Default)]
+pub(super) enum Habit {
+    #[default]
+    New,
+    Done,
+    Recorded(Graph),
+}
+
+impl Habit {
+    /// Does it as `work` asks for it the first time, when cuBLASLt makes its plans and the driver loads the kernels, neither of which a recording bears; records it the
+    /// second time; launches it as one from then on.
+    pub(super) fn go(&mut self, device: &Rc<Device>, work: impl FnOnce() -> Result<(), Fault>) -> Result<(), Fault> {
+        match self {
+            Self::New => {
+                work()?;
+                *self = Self::Done;
+                Ok(())
+            }
+            Self::Done => {
+                let graph = device.record(work)?;
+                graph.launch()?;
+                *self = Self::Recorded(graph);
+                Ok(())
+            }
+            Self::Recorded(graph) => graph.launch(),
+        }
+    }
+}
+
 #[expect(
     unsafe_code,
     reason = "calls of the driver: handles are those it gave, alive as long as their owners here, copies within checked bounds"

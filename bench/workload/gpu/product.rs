@@ -88,6 +88,16 @@ pub(super) struct Shape {
     pub(super) c_row: usize,
     pub(super) c_batch: usize,
     pub(super) batch: usize,
+    /// Of what power of two the addresses of a, b and c are multiples, and those of every one of a batch.
+    pub(super) aligned: [u32; 3],
+}
+
+/// Most that anybody asks of an address, and what the driver gives.
+const ALIGNED: u64 = 256;
+
+/// The power of two, of at most [`ALIGNED`], that both numbers are multiples of.
+const fn aligned(address: u64, step: u64) -> u32 {
+    1 << (address | step | ALIGNED).trailing_zeros()
 }
 
 /// `c[m][n] (+)= alpha * a[m][k] * b[n][k]`.
@@ -138,7 +148,13 @@ impl<'a> Product<'a> {
 
     pub(super) const fn shape(&self) -> Shape {
         let Self { kind, out_f32, m, n, k, a_side: a, b_side: b, c_row, c_batch, batch, .. } = *self;
-        Shape { kind, out_f32, m, n, k, a, b, c_row, c_batch, batch }
+        let out = if out_f32 { 4 } else { 2 };
+        let aligned = [
+            aligned(self.a.address(), (a.batch * kind.bytes()) as u64),
+            aligned(self.b.address(), (b.batch * kind.bytes()) as u64),
+            aligned(self.c.address(), (c_batch * out) as u64),
+        ];
+        Shape { kind, out_f32, m, n, k, a, b, c_row, c_batch, batch, aligned }
     }
 
     fn check(&self) {

@@ -22,7 +22,7 @@ use crate::train::Lesson;
 use crate::transformer::Config;
 use crate::worker::{Hand, Worker};
 use crate::{Error, LEASE, Workload};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Left free, for the driver, cuBLASLt's workspace and the kernels.
@@ -70,9 +70,10 @@ impl Gpu {
         // All of them are held before any begins.
         let held = chosen.iter().map(|card| hold(&card.uuid)).collect::<Result<Vec<_>, _>>()?;
         let mut replicas: Vec<Box<dyn Workload>> = Vec::new();
+        let right = Arc::new(Right::default());
         for (k, (card, held)) in chosen.into_iter().zip(held).enumerate() {
             let draws = seed.wrapping_add(k as u64);
-            replicas.push(Box::new(Self::on(plan, config, (seed, draws), (k, card, held), keeping, lease)?));
+            replicas.push(Box::new(Self::on(plan, config, (seed, draws), (k, card, held), &right, keeping, lease)?));
         }
         Ok(if replicas.len() == 1 { replicas.remove(0) } else { Box::new(Replicas(replicas)) })
     }
@@ -83,6 +84,7 @@ impl Gpu {
         config: Config,
         seeds: (u64, u64),
         (replica, card, held): (usize, &Card, Arc<Hold>),
+        right: &Arc<Right>,
         keeping: &Keeping,
         lease: Duration,
     ) -> Result<Worker, Error> {
@@ -107,9 +109,10 @@ impl Gpu {
             batch: plan.sequences(),
             worker: replica,
         };
-        let (plan, card, parking) = (plan.clone(), card.clone(), Parking::new(keeping.clone(), identity));
+        let (plan, card, right) = (plan.clone(), card.clone(), Arc::clone(right));
+        let parking = Parking::new(keeping.clone(), identity);
         worker.spawn("work-gpu".to_owned(), move |hand| {
-            let mut before = Before::default();
+            let mut before = Before { made: false, right };
             // The context and all memory on the card go with the job.
             hand.work(Pace::new(seeds.1), parking, &mut || make(hand, &plan, config, seeds, &card, &mut before));
             // Not before the card's memory is given back.
@@ -120,12 +123,17 @@ impl Gpu {
 }
 
 /// What is kept from one making of a job to the next, outside its memory.
-#[derive(Default)]
 struct Before {
     /// It was made once, checked and told of.
     made: bool,
-    /// The answer to check against.
-    known: Option<Arc<Known>>,
+    right: Arc<Right>,
+}
+
+/// What work is held against, by the reference on the host: of the weights alone, which replicas share, and slow enough to be computed once for all of them.
+#[derive(Default)]
+struct Right {
+    known: OnceLock<Arc<Known>>,
+    lesson: OnceLock<Arc<Lesson>>,
 }
 
 /// A job on the card, from nothing. `seeds` are that of the weights and of the prompt whose answer is known, and that of draws and pacing.
@@ -157,7 +165,7 @@ fn make(hand: &Hand, plan: &Plan, config: Config, seeds: (u64, u64), card: &Card
         let length = config.context;
         let mut trainer = Trainer::new(&device, products, config, plan.number, from, plan.sequences(), length, draws).map_err(fault)?;
         if first {
-            trainer.check_against(Lesson::of(&source.whole(), length, seed));
+            trainer.check_against(Arc::clone(before.right.lesson.get_or_init(|| Arc::new(Lesson::of(&source.whole(), length, seed)))));
         } else {
             trainer.open_with(Lesson::text(&config, length, seed));
         }
@@ -176,7 +184,7 @@ fn make(hand: &Hand, plan: &Plan, config: Config, seeds: (u64, u64), card: &Card
         decoder.audit(&source, rows).map_err(|e| e.to_string())?;
     }
     let mut generator = Generator::on(Box::new(decoder), sequences, Sampling::Seeded, draws, plan.task);
-    generator.check_against(Arc::clone(before.known.get_or_insert_with(|| Arc::new(Known::kept(&source, seed)))));
+    generator.check_against(Arc::clone(before.right.known.get_or_init(|| Arc::new(Known::kept(&source, seed)))));
     Ok(Box::new(generator))
 }
 

@@ -1,6 +1,9 @@
 //! Gradients against differences of the reference; learning; and work that is wrong.
 
+use super::lesson::largest;
 use super::*;
+use crate::reference::Source;
+use crate::transformer::Config;
 use crate::transformer::Preset;
 
 const SHAPE: Config = Config { layers: 2, width: 16, heads: 4, kv_heads: Some(2), hidden: 24, vocabulary: 13, context: 8, ..Config::USUAL };
@@ -85,7 +88,7 @@ fn what_does_not_learn_or_is_wrong_is_told() {
     let mut trainer = Trainer::new(Weights::random(SHAPE, 5), 5);
     trainer.step().expect("sound");
     // As if every update were lost.
-    trainer.progress = Progress { steps: LOOK - 1, first: Some(0.0), recent: 1.0 };
+    trainer.progress = Progress::before_a_look(0.0, 1.0);
     assert!(matches!(trainer.step(), Err(Wrong::Unlearned { .. })));
     let mut trainer = Trainer::new(Weights::random(Preset::Tiny.config(), 5), 5);
     trainer.weights.norm[3] = f32::NAN;

@@ -7,12 +7,18 @@
 
 // One query row a block (x) and head of keys (y), for rows that are alone in their sequence, as in decoding; bound by memory. Eight dimensions a lane, so
 // that d / 8 lanes (rounded up to a power of two, at most 32: d up to 256) hold a vector, and the warps' groups go through the positions in turn.
+// rows[x] may be NOBODY; a row of nobody's sequence, which fills a recorded step up, becomes 0: what the products make of it must not depend on the step before.
 template <class T>
 __device__ inline void attend_one(T *mixed, const T *qkv, const T *keys, const T *values, const u32 *rows, const u32 *sequence, const u32 *position,
                                   u32 heads, u32 kv_heads, u32 d, u32 context, float scale) {
     __shared__ float partial[GROUP_THREADS * SHARED_HEADS * 8];
     __shared__ float tops[GROUP_THREADS * SHARED_HEADS], totals[GROUP_THREADS * SHARED_HEADS];
     u32 row = rows[blockIdx.x], kv = blockIdx.y, shared = heads / kv_heads;
+    if (row == NOBODY) return;
+    if (sequence[row] == NOBODY) {
+        for (u32 i = threadIdx.x; i < shared * d; i += GROUP_THREADS) put(mixed + (u64)row * heads * d + kv * shared * d + i, 0.0f);
+        return;
+    }
     int lanes = 1;
     while (lanes * 8 < (int)d) lanes *= 2;
     int lane = (int)threadIdx.x % lanes, group = (int)threadIdx.x / lanes, groups = GROUP_THREADS / lanes;
@@ -94,7 +100,7 @@ __device__ inline void mma(float *c, const u32 *a, u32 b0, u32 b1) {
 }
 
 // Query rows of one sequence, 64 a block, for prompts: bound by arithmetic. A warp has 16 rows; keys and values come in tiles of 64 positions.
-// tiles[x] = {sequence, first row, its position, number of rows}; y is the query head.
+// tiles[x] = {sequence, first row, its position, number of rows, which may be 0}; y is the query head.
 template <int D>
 __device__ inline void attend_many(bf16 *mixed, const bf16 *qkv, const bf16 *keys, const bf16 *values, const Four *tiles, u32 heads, u32 kv_heads,
                                    u32 context, float scale) {
@@ -102,6 +108,7 @@ __device__ inline void attend_many(bf16 *mixed, const bf16 *qkv, const bf16 *key
     alignas(16) __shared__ u32 k_tile[64][D / 2 + 4];
     alignas(16) __shared__ u32 v_tile[64][D / 2 + 4];
     Four tile = tiles[blockIdx.x];
+    if (tile.w == 0) return;
     u32 head = blockIdx.y, stride = (heads + 2 * kv_heads) * D;
     int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32, g = lane / 4, t = lane % 4;
     int low = warp * 16 + g, high = low + 8, rows = (int)tile.w;

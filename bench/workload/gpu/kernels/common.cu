@@ -16,6 +16,9 @@ struct bf16 {
     u16 bits;
 };
 
+// Where a row, a sequence or a token is asked for and there is none: recorded steps have more room than a single one needs.
+#define NOBODY 0xffffffffu
+
 // Sixteen bytes that are moved by one instruction: only with its alignment said does the compiler do so. Whoever makes a pointer to it sees to that.
 struct alignas(16) Four {
     u32 x, y, z, w;

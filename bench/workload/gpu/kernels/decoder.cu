@@ -30,10 +30,11 @@ BOTH(norm, (float *out, const float *x, const float *gains, const u32 *which, u3
      (bf16 *out, const bf16 *x, const bf16 *gains, const u32 *which, u32 width, float epsilon), (out, x, gains, which, width, epsilon))
 
 // Turns queries (in place) and keys by their position's angles (arXiv 2104.09864, halves as in Llama's checkpoints) and puts keys and values into the cache,
-// [sequence][head][position][dimension]. A block a row; `angles` is cosine and sine, [position][d / 2].
+// [sequence][head][position][dimension]. A block a row, but those of nobody's sequence; `angles` is cosine and sine, [position][d / 2].
 template <class T>
 __device__ inline void place(T *qkv, T *keys, T *values, const u32 *sequence, const u32 *position, const float *angles, u32 heads, u32 kv_heads, u32 d,
                              u32 context) {
+    if (sequence[blockIdx.x] == NOBODY) return;
     T *row = qkv + (u64)blockIdx.x * (heads + 2 * kv_heads) * d;
     u32 half = d / 2;
     u64 at = position[blockIdx.x];
@@ -70,18 +71,18 @@ BOTH(place,
      (bf16 *qkv, bf16 *keys, bf16 *values, const u32 *sequence, const u32 *position, const float *angles, u32 heads, u32 kv_heads, u32 d, u32 context),
      (qkv, keys, values, sequence, position, angles, heads, kv_heads, d, context))
 
-// Gate and up projection side by side to `SiLU(gate) * up` (arXiv 2002.05202). Eight numbers a thread.
+// Gate and up projection side by side to `SiLU(gate) * up` (arXiv 2002.05202). Eight numbers a thread. Rows are counted by x: y ends at 65535.
 template <class T>
 __device__ inline void gate(T *out, const T *gate_up, u32 hidden) {
-    const T *row = gate_up + (u64)blockIdx.y * 2 * hidden;
-    u32 i = (blockIdx.x * blockDim.x + threadIdx.x) * 8;
+    const T *row = gate_up + (u64)blockIdx.x * 2 * hidden;
+    u32 i = (blockIdx.y * blockDim.x + threadIdx.x) * 8;
     if (i >= hidden) return;
     int left = (int)(hidden - i);
     float g[8], up[8];
     eight(g, row + i, left);
     eight(up, row + hidden + i, left);
     for (int n = 0; n < 8; n++) g[n] = g[n] / (1.0f + expf(-g[n])) * up[n];
-    put_eight(out + (u64)blockIdx.y * hidden + i, g, left);
+    put_eight(out + (u64)blockIdx.x * hidden + i, g, left);
 }
 BOTH(gate, (float *out, const float *gate_up, u32 hidden), (bf16 *out, const bf16 *gate_up, u32 hidden), (out, gate_up, hidden))
 

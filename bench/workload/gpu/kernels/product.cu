@@ -46,8 +46,8 @@ __device__ inline void product_f32(Out *c, const float *a, const float *b, u32 m
 template <class Out>
 __device__ inline void product_bf16(Out *c, const bf16 *a, const bf16 *b, u32 m, u32 n, u32 k, u64 am, u64 ak, u64 bk, u64 bn, u64 cm, u64 za, u64 zb,
                                     u64 zc, float alpha, int add) {
-    // Rows of 32 numbers and 8 more, so that the lanes of a warp meet different banks.
-    __shared__ u16 as[64][40], bs[64][40];
+    // Rows of 32 numbers and 8 more, so that the lanes of a warp meet different banks. Words of two numbers are read of them, which a card takes of whole words only.
+    alignas(16) __shared__ u16 as[64][40], bs[64][40];
     a += blockIdx.z * za;
     b += blockIdx.z * zb;
     c += blockIdx.z * zc;

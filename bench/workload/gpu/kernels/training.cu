@@ -44,12 +44,13 @@ __device__ inline void softmax_back(T *gradient, const T *shares, u32 length, fl
 BOTH(softmax_back, (float *gradient, const float *shares, u32 length, float scale), (bf16 *gradient, const bf16 *shares, u32 length, float scale),
      (gradient, shares, length, scale))
 
+// Rows are counted by x, as in `gate`.
 template <class T>
 __device__ inline void gate_back(T *d_gate_up, const T *d_gated, const T *gate_up, u32 hidden) {
-    u64 at = (u64)blockIdx.y * 2 * hidden;
-    u32 i = blockIdx.x * blockDim.x + threadIdx.x;
+    u64 at = (u64)blockIdx.x * 2 * hidden;
+    u32 i = blockIdx.y * blockDim.x + threadIdx.x;
     if (i >= hidden) return;
-    float g = get(gate_up[at + i]), up = get(gate_up[at + hidden + i]), d = get(d_gated[(u64)blockIdx.y * hidden + i]);
+    float g = get(gate_up[at + i]), up = get(gate_up[at + hidden + i]), d = get(d_gated[(u64)blockIdx.x * hidden + i]);
     float sigmoid = 1.0f / (1.0f + expf(-g));
     put(d_gate_up + at + i, d * up * sigmoid * (1.0f + g * (1.0f - sigmoid)));
     put(d_gate_up + at + hidden + i, d * g * sigmoid);
@@ -87,16 +88,21 @@ __device__ inline void gains_back(T *gradient, const T *x, const T *dy, const fl
 BOTH(gains_back, (float *gradient, const float *x, const float *dy, const float *scales, u32 width, u32 rows),
      (bf16 *gradient, const bf16 *x, const bf16 *dy, const float *scales, u32 width, u32 rows), (gradient, x, dy, scales, width, rows))
 
-// Loss of each row, and the gradient of the mean loss in the place of its logits. A block a row.
+// Loss of each row, and the gradient of the mean loss in the place of its logits. A block a row. Where nothing is wanted (NOBODY) both are 0.
 template <class T>
 __device__ inline void cross_entropy(T *gradient, float *loss, const float *logits, const u32 *wanted, u32 vocabulary, u32 rows) {
     const float *row = logits + (u64)blockIdx.x * vocabulary;
+    u32 right = wanted[blockIdx.x];
+    if (right == NOBODY) {
+        if (threadIdx.x == 0) loss[blockIdx.x] = 0.0f;
+        for (u32 i = threadIdx.x; i < vocabulary; i += blockDim.x) put(gradient + (u64)blockIdx.x * vocabulary + i, 0.0f);
+        return;
+    }
     float largest = -INFINITY, total = 0.0f;
     for (u32 i = threadIdx.x; i < vocabulary; i += blockDim.x) largest = fmaxf(largest, row[i]);
     largest = over_block<Largest>(largest);
     for (u32 i = threadIdx.x; i < vocabulary; i += blockDim.x) total += expf(row[i] - largest);
     total = over_block<Sum>(total);
-    u32 right = wanted[blockIdx.x];
     if (threadIdx.x == 0) loss[blockIdx.x] = logf(total) - (row[right] - largest);
     for (u32 i = threadIdx.x; i < vocabulary; i += blockDim.x)
         put(gradient + (u64)blockIdx.x * vocabulary + i, (expf(row[i] - largest) / total - (i == right ? 1.0f : 0.0f)) / (float)rows);
@@ -104,9 +110,11 @@ __device__ inline void cross_entropy(T *gradient, float *loss, const float *logi
 BOTH(cross_entropy, (float *gradient, float *loss, const float *logits, const u32 *wanted, u32 vocabulary, u32 rows),
      (bf16 *gradient, float *loss, const float *logits, const u32 *wanted, u32 vocabulary, u32 rows), (gradient, loss, logits, wanted, vocabulary, rows))
 
-// Adds the rows of `dx` to their tokens' rows of the embedding's gradient. Block x has token tokens[x], whose rows are order[begins[x]] to order[begins[x + 1]].
+// Adds the rows of `dx` to their tokens' rows of the embedding's gradient. Block x has token tokens[x], whose rows are order[begins[x]] to order[begins[x + 1]]: none where
+// a recorded step has more blocks than its texts have tokens, and then tokens[x] may be another block's.
 template <class T>
 __device__ inline void embed_back(T *gradient, const T *dx, const u32 *tokens, const u32 *begins, const u32 *order, u32 width) {
+    if (begins[blockIdx.x] == begins[blockIdx.x + 1]) return;
     T *to = gradient + (u64)tokens[blockIdx.x] * width;
     for (u32 i = threadIdx.x; i < width; i += blockDim.x) {
         float sum = get(to[i]);
@@ -117,12 +125,13 @@ __device__ inline void embed_back(T *gradient, const T *dx, const u32 *tokens, c
 BOTH(embed_back, (float *gradient, const float *dx, const u32 *tokens, const u32 *begins, const u32 *order, u32 width),
      (bf16 *gradient, const bf16 *dx, const u32 *tokens, const u32 *begins, const u32 *order, u32 width), (gradient, dx, tokens, begins, order, width))
 
-// AdamW (arXiv 1711.05101) without decay of weights, on weights in float of which `weights` is the copy to compute with. `a` and `b` undo the means' bias.
+// AdamW (arXiv 1711.05101) without decay of weights, on weights in float of which `weights` is the copy to compute with (the same place where these are float). `rates` is the
+// step's size and what undoes the bias of both means: numbers in memory, since a recorded step keeps its arguments.
 template <class T>
-__device__ inline void adamw(T *weights, float *master, float *mean, float *square, const T *gradient, u64 count, float rate, float a, float b) {
+__device__ inline void adamw(T *weights, float *master, float *mean, float *square, const T *gradient, const float *rates, u64 count) {
     u64 i = (u64)blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= count) return;
-    float g = get(gradient[i]);
+    float rate = rates[0], a = rates[1], b = rates[2], g = get(gradient[i]);
     float m = mean[i] + 0.1f * (g - mean[i]), v = square[i] + 0.001f * (g * g - square[i]);
     mean[i] = m;
     square[i] = v;
@@ -130,9 +139,9 @@ __device__ inline void adamw(T *weights, float *master, float *mean, float *squa
     master[i] = w;
     put(weights + i, w);
 }
-BOTH(adamw, (float *weights, float *master, float *mean, float *square, const float *gradient, u64 count, float rate, float a, float b),
-     (bf16 *weights, float *master, float *mean, float *square, const bf16 *gradient, u64 count, float rate, float a, float b),
-     (weights, master, mean, square, gradient, count, rate, a, b))
+BOTH(adamw, (float *weights, float *master, float *mean, float *square, const float *gradient, const float *rates, u64 count),
+     (bf16 *weights, float *master, float *mean, float *square, const bf16 *gradient, const float *rates, u64 count),
+     (weights, master, mean, square, gradient, rates, count))
 
 // Words from one place to another.
 extern "C" __global__ void copy(u32 *to, const u32 *from, u64 count) {

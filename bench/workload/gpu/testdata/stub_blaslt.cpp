@@ -1,5 +1,5 @@
 // A libcublasLt for tests, after NVIDIA's cuBLASLt reference: plain loops in float on the stub's memory, in the order of its streams. Refuses what the library
-// refuses: layouts that do not fit each other, pointers outside an allocation, E4M3 other than "TN" or with sizes that are no multiples of 16, FP8 below capability 8.9.
+// refuses: layouts that do not fit each other, pointers outside an allocation or less aligned than its algorithm was chosen for, E4M3 other than "TN" or with sizes that are no multiples of 16, FP8 below capability 8.9.
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -13,6 +13,7 @@ enum { SUCCESS = 0, NOT_INITIALIZED = 1, ALLOC_FAILED = 3, INVALID_VALUE = 7, AR
 enum { R_32F = 0, R_16BF = 14, R_8F_E4M3 = 28, COMPUTE_32F = 68 };
 
 extern "C" int orbit_stub_enqueue(void *stream, std::function<void()> work);
+extern "C" void orbit_stub_ask(void *stream);
 extern "C" bool orbit_stub_holds(unsigned long long at, size_t bytes);
 extern "C" int orbit_stub_wrong();
 extern "C" int orbit_stub_flawed();
@@ -29,8 +30,10 @@ struct Layout {
     int32_t batch = 1;
     int64_t stride = 0;
 };
+// Pointers are taken to be multiples of 256 bytes unless a preference says otherwise (attributes 5 to 8: of A, B, C, D), and an algorithm is held to what it was chosen for.
 struct Preference {
     uint64_t workspace = 0;
+    uint32_t alignment[4] = {256, 256, 256, 256};
 };
 struct Algo {
     uint64_t data[8];
@@ -162,7 +165,9 @@ Status cublasLtMatmulPreferenceSetAttribute(void *preference, int attribute, con
         memcpy(&((Preference *)preference)->workspace, value, 8);
         return SUCCESS;
     }
-    return attribute >= 5 && attribute <= 8 && bytes == 4 ? SUCCESS : INVALID_VALUE;
+    if (attribute < 5 || attribute > 8 || bytes != 4) return INVALID_VALUE;
+    memcpy(&((Preference *)preference)->alignment[attribute - 5], value, 4);
+    return SUCCESS;
 }
 
 Status cublasLtMatmulAlgoGetHeuristic(void *handle, void *desc, void *a, void *b, void *c, void *d, void *preference, int wanted, Heuristic *results,
@@ -176,6 +181,7 @@ Status cublasLtMatmulAlgoGetHeuristic(void *handle, void *desc, void *a, void *b
     if (status != SUCCESS) return status;
     memset(results, 0, sizeof *results);
     results->algo.data[0] = MARK;
+    for (int i = 0; i < 4; i++) results->algo.data[1 + i] = ((Preference *)preference)->alignment[i];
     results->workspace = 1024;
     if (results->workspace > ((Preference *)preference)->workspace) return NOT_SUPPORTED;
     *found = 1;
@@ -191,6 +197,9 @@ Status cublasLtMatmul(void *handle, void *desc, const void *alpha, const void *a
     Status status = fits(how, A, B, C, D);
     if (status != SUCCESS) return status;
     if (algo && (algo->data[0] != MARK || workspace_bytes < 1024 || !orbit_stub_holds((unsigned long long)workspace, workspace_bytes))) return INVALID_VALUE;
+    const void *pointers[4] = {a, b, c, d};
+    for (int i = 0; algo && i < 4; i++)
+        if (!algo->data[1 + i] || (unsigned long long)pointers[i] % algo->data[1 + i]) return INVALID_VALUE;
     if (!inside(a, A) || !inside(b, B) || !inside(d, D)) return INVALID_VALUE;
     float al = *(const float *)alpha, be = *(const float *)beta;
     if (be != 0.0f && !inside(c, C)) return INVALID_VALUE;
@@ -224,6 +233,7 @@ Status cublasLtMatmul(void *handle, void *desc, const void *alpha, const void *a
                 }
         }
     };
+    orbit_stub_ask(stream);
     return orbit_stub_enqueue(stream, work) == 0 ? SUCCESS : EXECUTION_FAILED;
 }
 }

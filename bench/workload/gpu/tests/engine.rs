@@ -1,6 +1,6 @@
 //! The whole decoder against the reference and against the host's engine, and its checkpoints.
 
-use super::device;
+use super::{asked, device, flaw};
 use crate::decoder;
 use crate::engine::{Draw, Engine};
 use crate::generate::{Done, Generator, Known, Sampling, Task, Wrong};
@@ -122,18 +122,6 @@ fn sound_work_passes_its_checks_and_other_weights_do_not() {
     assert_eq!(damaged.choose(&[(0, &[1])], &[Draw::Likeliest]), Err(Wrong::NotFinite));
 }
 
-/// Sets what is wrong with this thread's card (`stub_cuda.cpp` numbers it).
-#[expect(unsafe_code, reason = "one function of our own double, with the type it has there")]
-fn flaw(what: i32) {
-    let library = super::stub().expect("built").join("libcuda.so.1");
-    // SAFETY: the double is loaded already, and the function only sets a number of this thread.
-    unsafe {
-        let library = libloading::Library::new(library).expect("the double");
-        let set: libloading::Symbol<'_, unsafe extern "C" fn(i32)> = library.get(b"orbit_stub_flaw").expect("the double has it");
-        set(what);
-    }
-}
-
 /// Each of what a card, a driver or a kernel may do wrong, in the middle of work whose first answer is right or whose other sequences are.
 #[test]
 fn every_flaw_of_a_card_is_found_by_the_work_itself() {
@@ -147,15 +135,49 @@ fn every_flaw_of_a_card_is_found_by_the_work_itself() {
         (4, Task::Mixed, Number::F32),
         (5, Task::Decode, Number::Bf16),
         (5, Task::Decode, Number::F32),
+        (5, Task::Mixed, Number::Bf16),
+        (8, Task::Mixed, Number::Bf16),
+        (8, Task::Prefill, Number::Bf16),
+        (9, Task::Decode, Number::Bf16),
+        (9, Task::Mixed, Number::Bf16),
+        (9, Task::Prefill, Number::Bf16),
         (6, Task::Decode, Number::Bf16),
     ] {
         let known = Arc::new(Known::from(&Source::random(SHAPE, 3).rounded(number != Number::F32), 3));
         let mut work = Generator::on(Box::new(on_card(&device, SHAPE, number, From::Seed(3), false, 4)), 4, Sampling::Seeded, 3, task);
         work.check_against(known);
         flaw(what);
-        let found = (0..90).find_map(|_| work.step().err()).or_else(|| work.close().err());
+        // Longest where a prompt has to come round to whoever follows the known text.
+        let steps = if what == 8 { 600 } else { 90 };
+        let found = (0..steps).find_map(|_| work.step().err()).or_else(|| work.close().err());
         flaw(0);
         assert!(matches!(found, Some(Wrong::Different { .. } | Wrong::Chosen { .. })), "flaw {what}, {task:?}, {number:?}: {found:?}");
+    }
+}
+
+/// Steps that only answer and steps with prompts are both recorded, and what they answer is what they would have answered launch by launch.
+#[test]
+fn steps_are_launched_as_one_whatever_they_take_in() {
+    let Some(device) = device() else { return };
+    for (task, number) in
+        [(Task::Decode, Number::Bf16), (Task::Mixed, Number::F32), (Task::Mixed, Number::Bf16), (Task::Prefill, Number::Bf16)]
+    {
+        let mut work = Generator::on(Box::new(on_card(&device, SHAPE, number, From::Seed(3), false, 8)), 8, Sampling::Seeded, 3, task);
+        work.check_against(Arc::new(Known::from(&Source::random(SHAPE, 3).rounded(number != Number::F32), 3)));
+        let (mut first, mut singly, mut together, mut prompts) = (0, 0, 0, 0);
+        for step in 0..160 {
+            let before = asked();
+            let done = work.step().expect("sound");
+            let (launches, graphs) = (asked().0 - before.0, asked().1 - before.1);
+            assert!(graphs <= 1 && (launches == 0) == (graphs == 1), "either one by one or as one: {launches} and {graphs}");
+            first = if first == 0 { launches } else { first };
+            if step >= 80 {
+                (singly, together) = (singly + i32::from(graphs == 0), together + i32::from(graphs == 1));
+                prompts += i32::from(done.input > 0 && graphs == 1);
+            }
+        }
+        eprintln!("{task:?} {number:?}: {first} launches a step one by one; of 80 steps {together} as one, {prompts} of them with prompts");
+        assert!(prompts > 5 && 10 * together > 9 * (singly + together), "{task:?} {number:?}: {singly} and {together}");
     }
 }
 

@@ -46,6 +46,17 @@ fn the_shipped_text_has_the_kernels_and_fits_old_drivers() {
     assert_eq!(PTX.matches(".entry ").count(), 44);
 }
 
+/// Words and more are read of every shared array, and a card reads them from whole words only; a host would not mind.
+#[test]
+fn shared_memory_lies_as_it_is_read() {
+    let arrays: Vec<&str> = PTX.lines().filter(|line| line.contains(".shared .align")).collect();
+    assert!(arrays.len() > 10);
+    for line in arrays {
+        let bytes: u32 = line.split_whitespace().skip_while(|w| *w != ".align").nth(1).and_then(|n| n.parse().ok()).expect("a number");
+        assert!(bytes >= if line.contains("product_bf16") || line.contains("attend_many") { 16 } else { 4 }, "{line}");
+    }
+}
+
 /// Memory is the bound of decoding, and sixteen bytes a load are what it takes to fill it.
 #[test]
 fn the_kernels_that_memory_bounds_move_sixteen_bytes_at_once() {

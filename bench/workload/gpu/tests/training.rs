@@ -1,16 +1,16 @@
 //! Gradients and losses against the host's trainer, which is held against differences of the reference.
 
-use super::device;
+use super::{asked, device, flaw};
 use crate::generate::{Done, Wrong};
 use crate::gpu::driver::Device;
 use crate::gpu::plan::Number;
 use crate::gpu::product::Products;
-use crate::gpu::train::Trainer;
+use crate::gpu::train::{Trainer, closing};
 use crate::gpu::weights::From;
 use crate::job::Job;
 use crate::reference::Source;
 use crate::train::{self, Lesson};
-use crate::transformer::{Config, Weights};
+use crate::transformer::{Config, Preset, Weights};
 use std::rc::Rc;
 
 const SHAPE: Config =
@@ -105,6 +105,70 @@ fn bf16_learns_and_a_wrong_model_is_noticed() {
     let mut other = on_card(&device, SHAPE, Number::Bf16, 2, false);
     other.check_against(Lesson::of(&Source::random(SHAPE, 4).rounded(true).whole(), SHAPE.context, 3));
     assert!(other.step().is_err());
+}
+
+/// Loss and gradient are one launch, the update another, and what they come to is what the host comes to launch by launch.
+#[test]
+fn a_step_is_two_launches() {
+    let Some(device) = device() else { return };
+    for (number, own) in [(Number::F32, false), (Number::Bf16, false), (Number::Bf16, true)] {
+        let mut card = on_card(&device, SHAPE, number, 2, own);
+        let mut counts = Vec::new();
+        for _ in 0..6 {
+            let before = asked();
+            card.step().expect("sound");
+            counts.push((asked().0 - before.0, asked().1 - before.1));
+        }
+        eprintln!("{number:?}, own products {own}: {} launches at first, then {:?}", counts[0].0, counts[1]);
+        assert!(counts[0].0 > 80 && counts[0].1 == 0 && counts[1..].iter().all(|c| *c == (0, 2)), "{counts:?}");
+    }
+}
+
+/// What goes wrong after the first step is found by the last: whole lessons, or of so few tokens as large models have.
+#[test]
+fn a_card_that_went_wrong_on_the_way_does_not_pass_its_last_check() {
+    let Some(device) = device() else { return };
+    for (what, number) in
+        [(0, Number::F32), (0, Number::Bf16), (9, Number::F32), (9, Number::Bf16), (10, Number::F32), (10, Number::Bf16), (7, Number::F32)]
+    {
+        let mut card = on_card(&device, SHAPE, number, 2, false);
+        card.check_against(Lesson::of(&Source::random(SHAPE, 3).rounded(number != Number::F32).whole(), SHAPE.context, 3));
+        card.step().expect("sound");
+        flaw(what);
+        let stepped = (0..30).find_map(|_| card.step().err());
+        let told = card.close();
+        flaw(0);
+        assert_eq!(stepped, None, "flaw {what}, {number:?}: only the last check sees it");
+        if what == 0 {
+            assert_eq!((told, card.unchecked()), (Ok(()), Done::default()), "{number:?}");
+        } else {
+            assert!(matches!(told, Err(Wrong::Different { .. })), "flaw {what}, {number:?}: {told:?}");
+            assert_ne!(card.unchecked(), Done::default());
+        }
+    }
+}
+
+/// Models of every size have a last check, of as many tokens as the host computes in time.
+#[test]
+fn large_models_are_checked_over_fewer_tokens() {
+    let Some(device) = device() else { return };
+    let of = |preset: Preset| closing(preset.config().parameters(), preset.config().context);
+    assert_eq!([Preset::Tiny, Preset::M135, Preset::B1, Preset::B8].map(of), [256, 148, 16, 2]);
+    for (what, number) in [(0, Number::F32), (0, Number::Bf16), (7, Number::F32), (9, Number::F32), (9, Number::Bf16), (10, Number::Bf16)] {
+        for tokens in [2, 5] {
+            let mut card = on_card(&device, SHAPE, number, 2, false);
+            card.step().expect("sound");
+            // Before anything is recorded: what a recording holds is as it was then.
+            flaw(what);
+            for _ in 0..20 {
+                card.step().expect("only the last check sees it");
+            }
+            let told = card.close_over(tokens);
+            flaw(0);
+            assert_eq!(told.is_ok(), what == 0, "flaw {what}, {number:?}, {tokens} tokens: {told:?}");
+            assert_eq!(card.unchecked() == Done::default(), what == 0);
+        }
+    }
 }
 
 #[test]
