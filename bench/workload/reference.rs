@@ -135,8 +135,9 @@ fn columns(x: &[Vec<f64>], m: &Matrix, first: usize, out: &mut [&mut [f64]]) {
         for (i, row) in m.data.chunks_exact(m.outputs).enumerate() {
             let weights = &row[first + from..first + to];
             for (x, out) in x.iter().zip(&mut *out) {
+                let x = x[i];
                 for (out, w) in out[from..to].iter_mut().zip(weights) {
-                    *out += x[i] * f64::from(*w);
+                    *out += x * f64::from(*w);
                 }
             }
         }

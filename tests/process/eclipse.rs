@@ -128,7 +128,7 @@ fn a_rehearsal_predicts_the_tax_of_each_way() {
 #[test]
 fn a_run_on_the_twin_measures_the_tax_beside_its_prediction() {
     let bench = Bench::new();
-    let ran = bench.run("run --headless --speed 240 --duration 5000s --eclipse restart").with(0);
+    let ran = bench.run("run --headless --speed 240 --duration 5100s --eclipse restart").with(0);
     assert!(ran.out.contains("restart tax: "), "{}", ran.out);
     let run = std::fs::read_dir(bench.path("logs")).expect("runs").flatten().next().expect("a run").path();
     let text = |name: &str| std::fs::read_to_string(run.join(name)).expect("written");

@@ -6,11 +6,34 @@ use crate::skipped;
 use record::{Column, EVENTS, Row, SAMPLES, read_events, read_rows};
 use rustix::process::{Pid, Signal, kill_process};
 use signal::Severity;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 
 /// The second GPU: nobody may mistake it for the first.
 const GPU: &str = "GPU-5700b000-0000-4000-8000-000000000001";
+
+/// The stub library with these defines, built once.
+fn library(defines: &[&str]) -> Option<PathBuf> {
+    static BUILT: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
+    let mut built = BUILT.lock().expect("no test broke in here");
+    let name = defines.concat();
+    if let Some(there) = built.get(&name) {
+        return Some(there.clone());
+    }
+    let to = tempfile::tempdir().expect("a folder").keep().join("nvml.so");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/accelerator/testdata/stub_nvml.c");
+    match Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&to).arg(source).args(defines).arg("-lm").output() {
+        Ok(output) => assert!(output.status.success(), "cc: {}", String::from_utf8_lossy(&output.stderr)),
+        Err(why) => {
+            skipped("runs on the NVML stub", &format!("no C compiler ({why})"));
+            return None;
+        }
+    }
+    built.insert(name, to.clone());
+    Some(to)
+}
 
 /// A bench with the stub library and a rig that sets the power limit and the clocks.
 pub(super) struct Stubbed {
@@ -26,16 +49,7 @@ impl Stubbed {
     /// The same, built with these defines of the stub.
     pub(super) fn with(defines: &[&str]) -> Option<Self> {
         let bench = Bench::new();
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/accelerator/testdata/stub_nvml.c");
-        let built =
-            Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(bench.path("nvml.so")).arg(source).args(defines).arg("-lm").output();
-        match built {
-            Ok(output) => assert!(output.status.success(), "cc: {}", String::from_utf8_lossy(&output.stderr)),
-            Err(why) => {
-                skipped("runs on the NVML stub", &format!("no C compiler ({why})"));
-                return None;
-            }
-        }
+        std::fs::copy(library(defines)?, bench.path("nvml.so")).expect("room");
         std::fs::create_dir(bench.path("driver")).expect("room");
         let (_, rig) = rig::builtin().iter().find(|(name, _)| *name == "gpu-only").expect("shipped");
         let settings = "\n[accelerator.settings]\npower_limit_w = 500\nlocked_min_mhz = 345\nlocked_max_mhz = 1200\n";
@@ -332,28 +346,29 @@ while read -r line; do
 done
 "#;
 
+/// Loose bounds here and below: this machine may be busy; the method itself is tested on virtual time.
+#[track_caller]
+fn assert_idle(found: &toml::Table) {
+    let idle = found["idle_w"]["mean"].as_float().expect("idle power");
+    assert!((60.0..200.0).contains(&idle), "{idle}");
+}
+
+/// What an idle device shows; what only a load does is looked at once, in `the_script_for_a_real_gpu_runs`.
 #[test]
 fn a_sensor_is_characterised_and_the_run_carries_it() {
     let Some(stub) = Stubbed::new() else { return };
-    stub.bench.write("work.sh", WORK);
     let home = stub.bench.path("state");
     let with_state = |mut command: Command| {
         command.env("XDG_STATE_HOME", &home);
         command
     };
-    let mut command = with_state(stub.command(&format!("accelerator check nvml:{GPU} --quick --toml --workload")));
-    command.arg("command:sh work.sh");
-    let ended = Process::spawn(&mut command).end().with(0);
+    let ended = Process::spawn(&mut with_state(stub.command(&format!("accelerator check nvml:{GPU} --quick --toml")))).end().with(0);
     let found: toml::Table = ended.out.parse().expect("TOML");
-    // Loose bounds: this machine may be busy; the method itself is tested on virtual time.
-    let idle = found["idle_w"]["mean"].as_float().expect("idle power");
-    assert!((60.0..200.0).contains(&idle), "{idle}");
-    assert!(found["load_w"].as_float().is_some_and(|w| w > 400.0), "{found}");
-    let period = found["update_period_s"].as_float().expect("a period");
+    assert_idle(&found);
+    let period = found["counter_period_s"].as_float().expect("a period");
     assert!((0.05..0.25).contains(&period), "{period}");
     let own = found["own_period_s"].as_float().expect("the driver's own samples");
-    assert!((0.01..0.05).contains(&own) && found.contains_key("own_gap_frac") && !found.contains_key("lacks"), "{found}");
-    assert!(found.contains_key("window_s") && found.contains_key("aliased_frac") && found.contains_key("polling_cost_frac"), "{found}");
+    assert!((0.01..0.05).contains(&own) && !found.contains_key("lacks"), "{found}");
     assert_eq!(stub.read("log"), "", "a check sets nothing");
 
     let run = format!("run --headless --rig gpu-only --accelerator nvml:{GPU} --workload none");
@@ -361,7 +376,7 @@ fn a_sensor_is_characterised_and_the_run_carries_it() {
     let heard = engine.hear("orbitbench attach ");
     let name = heard.split("orbitbench attach ").nth(1).map(|n| n.trim_end_matches('`').to_owned()).expect("a name");
     let manifest: toml::Table = stub.bench.folder(&name).text(record::RUN).expect("a manifest").parse().expect("TOML");
-    assert_eq!(manifest["accelerator"]["checked"]["update_period_s"].as_float(), Some(period));
+    assert_eq!(manifest["accelerator"]["checked"]["counter_period_s"].as_float(), Some(period));
     assert_eq!(manifest["accelerator"]["facts"]["board UUID"].as_str(), Some(GPU));
 }
 
@@ -392,4 +407,12 @@ fn the_script_for_a_real_gpu_runs() {
         assert!(summary.contains(step), "{summary}{}", ended.err);
     }
     assert!(ended.out.contains("accel_pcie_lanes_count"), "{}", ended.out);
+    // And what its check found under load.
+    let found: toml::Table = std::fs::read_to_string(stub.bench.path("evidence/check.toml")).expect("kept").parse().expect("TOML");
+    assert_idle(&found);
+    assert!(found["load_w"].as_float().is_some_and(|w| w > 400.0), "{found}");
+    let period = found["update_period_s"].as_float().expect("a period");
+    assert!((0.05..0.25).contains(&period), "{period}");
+    assert!(found.contains_key("own_gap_frac") && found.contains_key("window_s") && found.contains_key("aliased_frac") && found.contains_key("polling_cost_frac"), "{found}");
+    assert_eq!(stub.read("log"), "", "neither a check nor this run sets anything");
 }

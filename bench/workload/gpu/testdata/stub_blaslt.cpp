@@ -54,19 +54,41 @@ static const uint64_t MARK = 0x0b17be7c0ffee000ull;
 
 static size_t size_of(int type) { return type == R_32F ? 4 : type == R_16BF ? 2 : type == R_8F_E4M3 ? 1 : 0; }
 
+static float e4m3(unsigned code) {
+    unsigned exponent = code >> 3 & 15, fraction = code & 7;
+    if ((code & 127) == 127) return __builtin_nanf("");
+    float x = exponent ? __builtin_ldexpf(1.0f + (float)fraction / 8.0f, (int)exponent - 7) : __builtin_ldexpf((float)fraction, -9);
+    return code & 128 ? -x : x;
+}
+
 static float get(const char *base, int type, uint64_t i) {
     if (type == R_32F) return ((const float *)base)[i];
-    uint32_t bits;
+    if (type == R_8F_E4M3) return e4m3(((const unsigned char *)base)[i]);
+    uint32_t bits = (uint32_t)((const uint16_t *)base)[i] << 16;
     float x;
-    if (type == R_16BF) {
-        bits = (uint32_t)((const uint16_t *)base)[i] << 16;
-        memcpy(&x, &bits, 4);
-        return x;
+    memcpy(&x, &bits, 4);
+    return x;
+}
+
+// An operand as floats, `k` side by side and `lanes` apart, whichever way it lies.
+static std::vector<float> laid(const char *base, const Layout &l, bool along, uint64_t rows, uint64_t k, uint64_t lanes) {
+    std::vector<float> out(rows * lanes);
+    uint64_t row = along ? (uint64_t)l.ld : 1, step = along ? 1 : (uint64_t)l.ld;
+    static const std::vector<float> table = [] {
+        std::vector<float> all(256);
+        for (unsigned code = 0; code < 256; code++) all[code] = e4m3(code);
+        return all;
+    }();
+    for (uint64_t i = 0; i < rows; i++) {
+        float *to = &out[i * lanes];
+        if (l.type == R_8F_E4M3)
+            for (uint64_t p = 0; p < k; p++) to[p] = table[((const unsigned char *)base)[i * row + p * step]];
+        else if (l.type == R_32F)
+            for (uint64_t p = 0; p < k; p++) to[p] = get(base, R_32F, i * row + p * step);
+        else
+            for (uint64_t p = 0; p < k; p++) to[p] = get(base, R_16BF, i * row + p * step);
     }
-    unsigned code = ((const unsigned char *)base)[i], exponent = code >> 3 & 15, fraction = code & 7;
-    if ((code & 127) == 127) return __builtin_nanf("");
-    x = exponent ? __builtin_ldexpf(1.0f + (float)fraction / 8.0f, (int)exponent - 7) : __builtin_ldexpf((float)fraction, -9);
-    return code & 128 ? -x : x;
+    return out;
 }
 
 static void put(char *base, int type, uint64_t i, float x) {
@@ -215,11 +237,7 @@ Status cublasLtMatmul(void *handle, void *desc, const void *alpha, const void *a
             char *dz = (char *)d + (uint64_t)(z * D.stride) * size_of(D.type);
             // Both with k side by side, as floats; sums in eight lanes, as no library adds in one.
             uint64_t lanes = (k + 7) / 8 * 8;
-            std::vector<float> fa(m * lanes), fb(n * lanes);
-            for (uint64_t i = 0; i < m; i++)
-                for (uint64_t p = 0; p < k; p++) fa[i * lanes + p] = get(az, A.type, how.transa ? i * (uint64_t)A.ld + p : p * (uint64_t)A.ld + i);
-            for (uint64_t j = 0; j < n; j++)
-                for (uint64_t p = 0; p < k; p++) fb[j * lanes + p] = get(bz, B.type, how.transb ? p * (uint64_t)B.ld + j : j * (uint64_t)B.ld + p);
+            std::vector<float> fa = laid(az, A, how.transa, m, k, lanes), fb = laid(bz, B, !how.transb, n, k, lanes);
             for (uint64_t j = 0; j < n; j++)
                 for (uint64_t i = 0; i < m; i++) {
                     const float *x = &fa[i * lanes], *y = &fb[j * lanes];
