@@ -136,7 +136,9 @@ impl Modbus {
 fn request(task: &Task) -> Result<Request, String> {
     match task {
         Task::Read(request) => Ok(request.clone()),
-        Task::Identity(register, _) | Task::Firmware(register, _) | Task::Verify(register, _) | Task::Output(register) => Ok(register.read()),
+        Task::Identity(register, _) | Task::Firmware(register, _) | Task::Verify(register, _) | Task::Output(register) => {
+            Ok(register.read())
+        }
         Task::Revision(_) => Err("no registers are read for it".to_owned()),
         Task::Write(register, value) => register.write(*value).map_err(|why| why.to_string()),
     }

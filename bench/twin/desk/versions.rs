@@ -27,7 +27,9 @@ fn modbus(own: &str) -> RigFile {
 
 /// The rig, a rig whose device stands there, what is said of it where it is taken, and why it is refused where it is not.
 fn all() -> Vec<(&'static str, RigFile, RigFile, Result<&'static str, &'static str>)> {
-    let scale = |own: &str| beside(&format!("driver = \"line\"\ndialect = \"mt-sics\"\n{own}"), "[channel.flow]\ninstrument = \"it\"\nreads = \"mass\"\n");
+    let scale = |own: &str| {
+        beside(&format!("driver = \"line\"\ndialect = \"mt-sics\"\n{own}"), "[channel.flow]\ninstrument = \"it\"\nreads = \"mass\"\n")
+    };
     let lauda = |own: &str| plate(&format!("driver = \"line\"\ndialect = \"lauda\"\n{own}"), "bath_temperature");
     let neslab = |own: &str| plate(&format!("driver = \"neslab\"\n{own}"), "internal_temperature");
     let register = |version: &str| modbus(&format!("firmware_register = \"version\"\nfirmware = \"{version}\""));
@@ -35,7 +37,12 @@ fn all() -> Vec<(&'static str, RigFile, RigFile, Result<&'static str, &'static s
         ("lauda", lauda("firmware = \">= 1.40\""), lauda(""), Ok("lauda ECO firmware 1.45")),
         ("lauda", lauda("firmware = \"1.46\""), lauda(""), Err("its firmware is \"1.45\", the rig file declares \"1.46\"")),
         ("mt-sics", scale(""), scale(""), Ok("mt-sics serial 4242 firmware 1.00 1.00")),
-        ("mt-sics", scale("firmware = \">= 1.01\""), scale(""), Err("its firmware is \"1.00 1.00\", the rig file declares \"1.01\" or later")),
+        (
+            "mt-sics",
+            scale("firmware = \">= 1.01\""),
+            scale(""),
+            Err("its firmware is \"1.00 1.00\", the rig file declares \"1.01\" or later"),
+        ),
         ("neslab", neslab("firmware = \">= 1\""), neslab(""), Ok("NC protocol version 1.0")),
         ("neslab", neslab("firmware = \"9.9\""), neslab(""), Err("of the NC protocol, the rig file declares \"9.9\"")),
         ("modbus", register(">= 2.1"), register("2.10"), Ok("Modbus device 7 firmware 2.1")),

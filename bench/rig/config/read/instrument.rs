@@ -1,8 +1,8 @@
 //! What an `[instrument.NAME]` says of itself. What channels make of it is bound later.
 
 use crate::config::{
-    Connection, DriverKind, Firmware, Instrument, LineSettings, MecomSettings, ModbusFirmware, ModbusSettings, NeslabSettings, Parity, Serial,
-    TetechSettings, UsbId,
+    Connection, DriverKind, Firmware, Instrument, LineSettings, MecomSettings, ModbusFirmware, ModbusSettings, NeslabSettings, Parity,
+    Serial, TetechSettings, UsbId,
 };
 use crate::dialect::{self, Dialect};
 use crate::protocol::mecom::Sensor;
@@ -60,9 +60,22 @@ pub(in crate::config) fn instrument(name: String, section: &Section<'_>) -> Inst
 
 /// Reads `[instrument.NAME]` with `output_of`: another output of a device that is described already.
 pub(super) fn output(name: String, section: &Section<'_>, device: &Instrument) -> Instrument {
-    for key in
-        ["driver", "dialect", "port", "usb", "tcp", "emulated", "line", "baud", "address", "lease_s", "serial_number", "firmware", "hardware", "reply_timeout_s"]
-    {
+    for key in [
+        "driver",
+        "dialect",
+        "port",
+        "usb",
+        "tcp",
+        "emulated",
+        "line",
+        "baud",
+        "address",
+        "lease_s",
+        "serial_number",
+        "firmware",
+        "hardware",
+        "reply_timeout_s",
+    ] {
         if section.has(key) {
             section.problem(key, format_args!("this is said once for the device, in [instrument.{}]; remove it here", device.name));
         }
@@ -150,7 +163,8 @@ fn version(section: &Section<'_>, key: &str) -> Option<Firmware> {
 fn version_number(section: &Section<'_>, key: &str) -> Option<Firmware> {
     let wanted = version(section, key)?;
     if wanted.number().is_none() {
-        section.problem(key, format_args!("{wanted} is no number, as this device tells its version: expected such as \"5.1\" or \">= 5.1\""));
+        section
+            .problem(key, format_args!("{wanted} is no number, as this device tells its version: expected such as \"5.1\" or \">= 5.1\""));
     }
     Some(wanted)
 }
