@@ -252,3 +252,5 @@ mod doubts;
 mod tests;
 #[cfg(test)]
 mod unplugged;
+#[cfg(test)]
+mod versions;

@@ -64,22 +64,22 @@ fn dialect(rig: &RigFile) -> &Dialect {
 }
 
 /// A driver, a device, and somebody between them who answers some questions in its place.
-struct Bench {
+pub(super) struct Bench {
     driver: Box<dyn Driver>,
-    device: Box<dyn Emulated>,
+    pub(super) device: Box<dyn Emulated>,
     tec: TecController,
     /// Lines that are kept from the device, and what is said to each instead.
-    lies: Vec<(Vec<u8>, Vec<u8>)>,
-    sent: Vec<Vec<u8>>,
+    pub(super) lies: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(super) sent: Vec<Vec<u8>>,
     answered: bool,
     now_s: f64,
     deadline_s: Option<f64>,
-    events: Vec<Event>,
+    pub(super) events: Vec<Event>,
     believed: Option<bool>,
 }
 
 impl Bench {
-    fn new(driver: &RigFile, device: &RigFile) -> Self {
+    pub(super) fn new(driver: &RigFile, device: &RigFile) -> Self {
         let mut stood_in = stand_in(instrument(device)).unwrap().unwrap();
         stood_in.advance(0.0, 3600.0, &SCENE);
         let mut tec = crate::tec_for(instrument(device));
@@ -142,7 +142,7 @@ impl Bench {
         }
     }
 
-    fn told(&mut self, input: Input<'_>, seconds: f64) {
+    pub(super) fn told(&mut self, input: Input<'_>, seconds: f64) {
         self.feed(input);
         let until_s = self.now_s + seconds;
         while let Some(deadline_s) = self.deadline_s.filter(|d| *d <= until_s) {
@@ -152,7 +152,7 @@ impl Bench {
         self.now_s = until_s;
     }
 
-    fn refusals(&self) -> Vec<&str> {
+    pub(super) fn refusals(&self) -> Vec<&str> {
         self.events.iter().filter_map(|e| if let Event::Refused { why } = e { Some(why.as_str()) } else { None }).collect()
     }
 }
@@ -358,6 +358,10 @@ fn what_a_device_is_not_told_is_known() {
     assert!(arroyo.iter().any(|what| what.contains("switch it off")), "{arroyo:?}");
     assert_eq!((of("keysight-e4360").untold(), of("mt-sics").untold()), (vec![], vec![]));
     assert_eq!((of("julabo").mistaken_for(), of("huber").mistaken_for()), (Some("the family tells no serial number"), None));
+    assert_eq!(
+        (of("huber").held_to_firmware(), of("lauda").held_to_firmware()),
+        (Err("the family tells none"), Err("no firmware is declared"))
+    );
     assert_eq!(of("korad").mistaken_for(), Some("the family tells no serial number"));
     assert_eq!(of("scpi-supply").mistaken_for(), Some("no serial number is declared"));
     assert_eq!(of("homemade").read_back(), "identified, output off, watchdog read back");

@@ -18,6 +18,8 @@ pub(super) enum Task {
     Identify,
     Model,
     Serial,
+    /// The version of its electronics. Told with the firmware; it may be unknown to a device.
+    Hardware,
     Firmware,
     Polarity,
     /// What the object input is set to. Older firmware may not tell.
@@ -72,6 +74,7 @@ impl Task {
             }
             Self::Model => id::DEVICE_TYPE,
             Self::Serial => id::SERIAL_NUMBER,
+            Self::Hardware => id::HARDWARE_VERSION,
             Self::Firmware => id::FIRMWARE_VERSION,
             Self::Polarity => id::POSITIVE_CURRENT_IS,
             Self::Sensor => id::OBJECT_SENSOR,
@@ -180,7 +183,9 @@ pub(super) fn polled_at_once(instrument: &Instrument, own: &MecomSettings, tick:
 pub(super) fn script(job: Job, instrument: &Instrument, own: &MecomSettings, given: Option<(u16, Value)>) -> VecDeque<Task> {
     match job {
         Job::Open => {
-            let mut tasks = VecDeque::from([Task::Identify, Task::Model, Task::Serial, Task::Firmware, Task::Polarity, Task::Sensor]);
+            // Who it is, before anything is written to it.
+            let mut tasks = VecDeque::from([Task::Identify, Task::Model, Task::Serial, Task::Hardware, Task::Firmware]);
+            tasks.extend([Task::Polarity, Task::Sensor]);
             tasks.extend(switch(false));
             for (parameter, value) in settings(instrument, own) {
                 tasks.push_back(Task::Write { parameter, value, attempts: 2 });
