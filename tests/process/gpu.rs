@@ -413,6 +413,12 @@ fn the_script_for_a_real_gpu_runs() {
     assert!(found["load_w"].as_float().is_some_and(|w| w > 400.0), "{found}");
     let period = found["update_period_s"].as_float().expect("a period");
     assert!((0.05..0.25).contains(&period), "{period}");
-    assert!(found.contains_key("own_gap_frac") && found.contains_key("window_s") && found.contains_key("aliased_frac") && found.contains_key("polling_cost_frac"), "{found}");
+    assert!(
+        found.contains_key("own_gap_frac")
+            && found.contains_key("window_s")
+            && found.contains_key("aliased_frac")
+            && found.contains_key("polling_cost_frac"),
+        "{found}"
+    );
     assert_eq!(stub.read("log"), "", "neither a check nor this run sets anything");
 }

@@ -139,7 +139,7 @@ const NO_SAMPLES: &str = "samples of the driver's own";
 
 fn lacks(gives: super::Gives) -> Vec<String> {
     let lacks = [(NO_POWER, gives.power), (NO_COUNTER, gives.counter), (NO_SAMPLES, gives.own)];
-    lacks.iter().filter_map(|(name, given)| (!given).then(|| (*name).to_owned())).collect()
+    lacks.iter().filter(|(_, given)| !given).map(|(name, _)| (*name).to_owned()).collect()
 }
 
 impl Checked {

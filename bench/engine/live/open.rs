@@ -20,7 +20,6 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use workload::Keeping;
 
-
 /// Points of the sunlight strip an orbit.
 const STRIP_STEPS: f64 = 240.0;
 
@@ -187,7 +186,9 @@ pub(super) fn open(bench: &Opening<'_>) -> Result<LiveDevices, RunError> {
             if !bench.settings.is_empty() {
                 let specs: Vec<&str> = devices.iter().map(|d| d.identity().spec.as_str()).collect();
                 let (guarded, said) = set(bench, real.gpus(), &boards, &specs)?;
-                said.into_iter().for_each(|(severity, message)| say(severity, message));
+                for (severity, message) in said {
+                    say(severity, message);
+                }
                 settings = Some(guarded);
             }
             let measured: Vec<String> = devices.iter().filter_map(|d| d.identity().uuid.clone()).collect();
