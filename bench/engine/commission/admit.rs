@@ -81,10 +81,12 @@ pub fn admit(setup: &mut Setup, wanted: &Admission<'_>) -> Result<(), String> {
         setup.uncommissioned = true;
         return Ok(());
     }
-    if wanted.unattended
-        && let Some(why) = setup.rig.refuses_unattended(wanted.now).first()
-    {
-        return Err(format!("not with --unattended: {why}"));
+    let refused = if wanted.unattended { setup.rig.refuses_unattended(wanted.now) } else { Vec::new() };
+    match &refused[..] {
+        [] => {}
+        [why] => return Err(format!("not with --unattended: {why}")),
+        // All at once: who mends one and comes back for the next mends a night away.
+        several => return Err(format!("not with --unattended, for {} reasons:\n  {}", several.len(), several.join("\n  "))),
     }
     let found = find(&setup.rig, &setup.options.rig.from, wanted.file, wanted.now)?;
     let Some((commissioned, record)) = found else {

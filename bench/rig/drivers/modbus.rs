@@ -12,7 +12,7 @@ use crate::protocol::modbus::{Answer, Exception, Query, Register, Request};
 use signal::{Celsius, Channel, Tick};
 
 /// One question, or what is to be made of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 enum Task {
     /// Read neighbours, for what is due of them.
     Read(Request),
@@ -135,7 +135,7 @@ impl Dialect for Modbus {
                 tasks.extend(self.readings(None));
             }
             Job::Poll(tick) => {
-                tasks.extend(self.lease().map(|(register, lease_s)| Task::Verify(register, lease_s)));
+                tasks.extend(self.held());
                 tasks.extend(self.readings(Some(tick)));
                 tasks.extend(self.output().map(Task::Output));
             }
@@ -143,14 +143,14 @@ impl Dialect for Modbus {
                 tasks.extend(self.register(self.settings.target.as_ref()).into_iter().flat_map(|r| Self::set(r, target)));
             }
             Job::Level(level) => tasks.extend(self.register(self.level.as_ref()).into_iter().flat_map(|r| Self::set(r, level))),
-            Job::Switch { on: true, .. } => {
-                tasks.extend(self.lease().map(|(register, lease_s)| Task::Verify(register, lease_s)));
-                tasks.extend(self.switch(true));
-            }
-            Job::Switch { on: false, .. } => tasks.extend(self.switch(false)),
+            Job::Switch { on, .. } => tasks.extend(self.switch(on)),
             Job::Acknowledge | Job::Curve(_) => {}
         }
         tasks
+    }
+
+    fn held(&self) -> Vec<Task> {
+        self.lease().map(|(register, lease_s)| Task::Verify(register, lease_s)).into_iter().collect()
     }
 
     fn question(&self, task: &Task) -> Result<Question, String> {

@@ -1,7 +1,7 @@
 //! What the driver does with the device, as short scripts: a job is a list of tasks, a task at most one question.
 
 use crate::config::{Instrument, MecomSettings, OBJECT_TEMPERATURE, OUTPUT_CURRENT, OUTPUT_VOLTAGE};
-use crate::drivers::commands::{Job, RAMP_MARGIN};
+use crate::drivers::commands::{Job, RAMP_MARGIN, in_turn};
 use crate::protocol::mecom::{Bulk, Request, Value, device_wide, id, parameter};
 use signal::{Channel, Tick};
 use std::collections::VecDeque;
@@ -176,12 +176,24 @@ pub(super) fn polled_at_once(instrument: &Instrument, own: &MecomSettings, tick:
     bulk(instrument, own, Some(tick), &[]).map(Task::Bulk)
 }
 
+/// The one setting whose turn it is in a poll, so that a knob that somebody turned is seen: everything that was written but for the
+/// lease, which every poll looks at, and what it was `given`.
+pub(super) fn in_its_turn(instrument: &Instrument, own: &MecomSettings, given: Option<(u16, Value)>, tick: Tick) -> Option<Task> {
+    let written = settings(instrument, own).into_iter().filter(|(parameter, _)| *parameter != id::WATCHDOG).chain(given);
+    in_turn(written.collect(), tick).map(|(parameter, value)| Task::Verify { parameter, value })
+}
+
 /// The script of a job; `given` is what the output was last told to give, as it must still be when it is switched on.
 pub(super) fn script(job: Job, instrument: &Instrument, own: &MecomSettings, given: Option<(u16, Value)>) -> VecDeque<Task> {
     match job {
         Job::Open => {
             let mut tasks = VecDeque::from([Task::Identify, Task::Model, Task::Serial, Task::Firmware, Task::Polarity, Task::Sensor]);
-            tasks.extend(switch(false));
+            // What carries heat away is left as it is.
+            if instrument.safe_is_on() {
+                tasks.extend([Task::Enabled, Task::Output { want: None, looked: 0 }]);
+            } else {
+                tasks.extend(switch(false));
+            }
             for (parameter, value) in settings(instrument, own) {
                 tasks.push_back(Task::Write { parameter, value, attempts: 2 });
                 tasks.push_back(Task::Verify { parameter, value });
