@@ -53,8 +53,8 @@ pub(crate) struct Known {
     polled: Option<Tick>,
     /// The poll that is under way.
     asked: Option<Tick>,
-    /// Ticks at which one was due, and those of them at which the one before was still under way.
-    due: (u64, u64),
+    /// How often the one before was still under way.
+    slow: Slow,
     target: Option<Celsius>,
     /// Ticks until an output command is repeated.
     patience: u32,
@@ -72,6 +72,30 @@ enum Part {
     Carrier,
     /// It is only read.
     None,
+}
+
+/// Ticks in a row that a poll takes before a device counts as slow: two may be the machine's own doing.
+const SLOW_TICKS: u64 = 3;
+
+/// A device that takes longer than a tick.
+#[derive(Clone, Copy, Debug, Default)]
+struct Slow {
+    /// Ticks at which a poll was due.
+    due: u64,
+    /// Those at which the one before was still under way.
+    late: u64,
+    in_a_row: u64,
+    told: bool,
+}
+
+impl Slow {
+    /// A poll is due, and the one before is still under way or not. True once, when it is slow.
+    fn late(&mut self, late: bool) -> bool {
+        self.due += 1;
+        self.late += u64::from(late);
+        self.in_a_row = if late { self.in_a_row + 1 } else { 0 };
+        self.in_a_row >= SLOW_TICKS && !std::mem::replace(&mut self.told, true)
+    }
 }
 
 /// Ticks to wait for the confirmation of an output command before repeating it.
@@ -107,7 +131,7 @@ impl Known {
             readings: BTreeMap::new(),
             polled: None,
             asked: None,
-            due: (0, 0),
+            slow: Slow::default(),
             target: None,
             patience: 0,
             identity: None,
@@ -125,19 +149,19 @@ impl Known {
     }
 
     /// The poll of `tick`, if it is ready and the one before is over: a device that takes longer than a tick is asked as often as it can
-    /// answer, and its readings are as old as they are. Says so the first time.
+    /// answer, and its readings are as old as they are. Says so once, when that is no mishap of a moment.
     pub(crate) fn poll(&mut self, tick: Tick) -> (Option<Command>, Option<Event>) {
         if !self.ready {
             return (None, None);
         }
-        self.due.0 += 1;
-        if self.asked.is_some() {
-            self.due.1 += 1;
+        if self.slow.late(self.asked.is_some()) {
             let message = "it takes longer than a tick to answer everything it is asked: it is asked as often as it can answer, and what was \
                            not read anew is stale; the number of such ticks is told at the end";
             let severity = Severity::Warning;
-            let event = Event { severity, kind: "poll", who: self.name.clone(), message: message.to_owned() };
-            return (None, (self.due.1 == 1).then_some(event));
+            return (None, Some(Event { severity, kind: "poll", who: self.name.clone(), message: message.to_owned() }));
+        }
+        if self.asked.is_some() {
+            return (None, None);
         }
         self.asked = Some(tick);
         (Some(Command::Poll { tick }), None)
@@ -145,9 +169,9 @@ impl Known {
 
     /// How often it was too slow, once; nothing if it never was.
     pub(crate) fn take_slow(&mut self) -> Option<Event> {
-        let (due, slow) = std::mem::take(&mut self.due);
-        let message = format!("at {slow} of {due} ticks the poll before was still under way");
-        (slow > 0).then(|| Event { severity: Severity::Info, kind: "poll", who: self.name.clone(), message })
+        let Slow { late, due, .. } = std::mem::take(&mut self.slow);
+        let message = format!("at {late} of {due} ticks the poll before was still under way");
+        (late > 0).then(|| Event { severity: Severity::Info, kind: "poll", who: self.name.clone(), message })
     }
 
     /// The poll of `tick` is over.

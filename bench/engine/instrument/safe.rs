@@ -44,8 +44,12 @@ impl Known {
     /// Its output is confirmed to be as safe as it can be.
     pub(crate) fn is_safe(&self) -> bool {
         match self.part {
-            Part::Servo | Part::Beside => self.output() == Some(false) && self.flow.as_ref().is_none_or(super::Flow::agreed),
-            Part::Carrier => self.ready && self.output_on == Some(true),
+            // One that was refused is switched off all the same, but not polled: it is taken at its word.
+            Part::Servo | Part::Beside => {
+                self.output() == Some(false) && self.flow.as_ref().is_none_or(|flow| flow.agreed() || (!self.ready && flow.contradicts().is_none()))
+            }
+            // Found on while it was looked for, it may be on at anything.
+            Part::Carrier => self.ready && self.output_on == Some(true) && (self.start_level().is_none() || self.given.is_some()),
             Part::None => true,
         }
     }

@@ -112,12 +112,13 @@ fn a_slow_device_is_asked_as_often_as_it_can_answer() {
     for tick in 1..=100 {
         let (poll, slow) = fan.poll(tick);
         told += usize::from(slow.is_some());
-        assert_eq!(poll, (tick % 2 == 1).then_some(Command::Poll { tick }));
-        if tick % 2 == 0 {
-            fan.take(rig::Event::PollDone { tick: tick - 1 });
+        assert_eq!(poll, (tick % 5 == 1).then_some(Command::Poll { tick }));
+        assert_eq!(slow.is_some(), tick == 4, "one that is late once is no slow one");
+        if tick % 5 == 0 {
+            fan.take(rig::Event::PollDone { tick: tick - 4 });
         }
     }
     assert_eq!(told, 1);
-    assert_eq!(fan.take_slow().expect("told").message, "at 50 of 100 ticks the poll before was still under way");
+    assert_eq!(fan.take_slow().expect("told").message, "at 80 of 100 ticks the poll before was still under way");
     assert_eq!(fan.take_slow(), None);
 }

@@ -87,15 +87,18 @@ impl Mecom {
         })
     }
 
+    /// The script of a job. A poll looks at what was given only while nothing newer was begun and given up.
+    fn script(&self, job: Job) -> VecDeque<Task> {
+        let given = self.found.given.filter(|_| self.found.settled || !matches!(job, Job::Poll(_)));
+        task::script(job, &self.instrument, &self.settings, given)
+    }
+
     fn begin(&mut self, job: Job) {
-        self.tasks = task::script(job, &self.instrument, &self.settings, self.found.given);
-        if let (Job::Poll(tick), true) = (job, self.found.bulk)
-            && let Some(bulk) = task::polled_at_once(&self.instrument, &self.settings, tick)
+        self.tasks = self.script(job);
+        if let (Job::Poll(_), true) = (job, self.found.bulk)
+            && let Some(bulk) = task::at_once(&self.tasks, self.settings.output)
         {
             self.tasks = VecDeque::from([bulk]);
-        }
-        if let Job::Poll(tick) = job {
-            self.tasks.extend(task::in_its_turn(&self.instrument, &self.settings, self.found.given.filter(|_| self.found.settled), tick));
         }
         if let Job::Target(_) | Job::Level(_) = job {
             self.found.settled = false;

@@ -6,6 +6,7 @@ mod others;
 use super::super::*;
 use crate::faults::Scenario;
 use crate::tec_controller::{Sensors, TecConfig, TecController};
+use crate::wired::Ailment;
 use rig::protocol::tetech::Model;
 use rig::config::{Drive, Level, Role, SafeAction};
 use rig::{Connection, DriverKind, Instrument, MecomSettings, Read, Serial, Setpoint};
@@ -178,13 +179,46 @@ fn mecom(scenario: &Scenario, firmware_version: i32) -> Box<dyn Run> {
 
 /// An output of a controller that drives a pump with a fixed current, its watchdog told not to switch that off.
 fn mecom_pump(scenario: &Scenario, firmware_version: i32) -> Box<dyn Run> {
-    let settings = MecomSettings { device_type: Some(1090), serial_number: Some(4242), ..MecomSettings::limited(0.0, 3.0, 12.0) };
+    let limited = MecomSettings::limited(0.0, 3.0, 12.0);
+    let settings = MecomSettings { device_type: Some(1090), serial_number: Some(4242), output: 2, several: true, ..limited };
     let instrument = Instrument {
         setpoint: None,
         drive: Some(pump("output_current", "a", 2.5, 2.0)),
         ..instrument(DriverKind::Mecom(settings), 57_600, "object_temperature", "sink_temperature")
     };
-    Box::new(of(scenario, firmware_version, &instrument, |driver| driver))
+    let device = Second(TecController::new(TecConfig { firmware_version, two_outputs: true, ..TecConfig::default() }));
+    let line = Line::new(scenario, "tec", instrument.serial.wire_s(1));
+    let plant = |device: &mut Second, now_s| _ = device.0.control(now_s, 0.0, AT_25);
+    Box::new(Joined::new(rig::driver_for(&instrument).unwrap(), device, line, Box::new(plant)))
+}
+
+/// A controller whose second output is looked at: the one that the twin can give a fixed current.
+struct Second(TecController);
+
+impl Wired for Second {
+    fn receive(&mut self, wall_s: f64, bytes: &[u8]) -> Vec<u8> {
+        Wired::receive(&mut self.0, wall_s, bytes)
+    }
+
+    fn pass(&mut self, wall_s: f64) {
+        Wired::pass(&mut self.0, wall_s);
+    }
+
+    fn output_on(&self) -> bool {
+        self.0.second_on() == Some(true)
+    }
+
+    fn has_watchdog(&self) -> bool {
+        Wired::has_watchdog(&self.0)
+    }
+
+    fn suffer(&mut self, wall_s: f64, ailment: Ailment) {
+        Wired::suffer(&mut self.0, wall_s, ailment);
+    }
+
+    fn events(&mut self) -> Vec<String> {
+        Wired::events(&mut self.0)
+    }
 }
 
 /// What drives a pump, up to this much, and this much to start with.
@@ -196,17 +230,8 @@ pub(super) fn pump(name: &str, unit: &str, most: f64, start: f64) -> Drive {
 fn join(scenario: &Scenario, firmware_version: i32, around: fn(Box<dyn Driver>) -> Box<dyn Driver>) -> Joined<TecController> {
     let settings = MecomSettings { device_type: Some(1090), serial_number: Some(4242), ..MecomSettings::limited(3.0, 8.0, 16.0) };
     let instrument = instrument(DriverKind::Mecom(settings), 57_600, "object_temperature", "sink_temperature");
-    of(scenario, firmware_version, &instrument, around)
-}
-
-fn of(
-    scenario: &Scenario,
-    firmware_version: i32,
-    instrument: &Instrument,
-    around: fn(Box<dyn Driver>) -> Box<dyn Driver>,
-) -> Joined<TecController> {
     let device = TecController::new(TecConfig { firmware_version, ..TecConfig::default() });
     let line = Line::new(scenario, "tec", instrument.serial.wire_s(1));
     let plant = |device: &mut TecController, now_s| _ = device.control(now_s, 0.0, AT_25);
-    Joined::new(around(rig::driver_for(instrument).unwrap()), device, line, Box::new(plant))
+    Joined::new(around(rig::driver_for(&instrument).unwrap()), device, line, Box::new(plant))
 }
