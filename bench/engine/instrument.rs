@@ -7,10 +7,10 @@ mod sun;
 
 use crate::devices::Sunlight;
 use control::{Commands, Event, Instruments, Thermal};
+use flow::Flow;
 use rig::Command;
 use rig::config::SunRule;
 use signal::{Celsius, Channel, Origin, Quality, Reading, Severity, Snapshot, Tick};
-use flow::Flow;
 use std::collections::BTreeMap;
 pub(crate) use sun::asked;
 use sun::differ;
@@ -301,7 +301,9 @@ impl Known {
             commands.push(command);
             self.given = Some(command);
         }
-        if let Some(level) = self.start_level().filter(|_| on && (self.given.is_none() || (self.output_on != Some(on) && self.patience == 0))) {
+        if let Some(level) =
+            self.start_level().filter(|_| on && (self.given.is_none() || (self.output_on != Some(on) && self.patience == 0)))
+        {
             // Also of an output that is on already: what it gives is somebody else's, until this is written and read back.
             commands.push(level);
             self.given = Some(level);

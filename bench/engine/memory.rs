@@ -197,8 +197,7 @@ impl MemoryBench {
     /// Lets those who share a line have their turns, until everything that was asked for is there.
     fn turns(&mut self) {
         let until_s = self.now_s + POLL_S;
-        let waiting =
-            |bench: &Self| bench.seats.iter().any(|s| bench.wires[s.wire].seats.len() > 1 && s.known.awaited());
+        let waiting = |bench: &Self| bench.seats.iter().any(|s| bench.wires[s.wire].seats.len() > 1 && s.known.awaited());
         while waiting(self)
             && let Some(next) = self.next().filter(|(_, deadline)| *deadline <= until_s)
         {

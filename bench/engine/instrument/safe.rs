@@ -46,7 +46,8 @@ impl Known {
         match self.part {
             // One that was refused is switched off all the same, but not polled: it is taken at its word.
             Part::Servo | Part::Beside => {
-                self.output() == Some(false) && self.flow.as_ref().is_none_or(|flow| flow.agreed() || (!self.ready && flow.contradicts().is_none()))
+                self.output() == Some(false)
+                    && self.flow.as_ref().is_none_or(|flow| flow.agreed() || (!self.ready && flow.contradicts().is_none()))
             }
             // Found on while it was looked for, it may be on at anything.
             Part::Carrier => self.ready && self.output_on == Some(true) && (self.start_level().is_none() || self.given.is_some()),

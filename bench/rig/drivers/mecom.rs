@@ -65,7 +65,7 @@ impl Mecom {
         // 0 is no lease.
         let lease = settings.lease_s.is_finite() && settings.lease_s >= 0.0;
         if !lease || numbers.iter().any(|n| !n.is_finite() || *n <= 0.0) || i.serial.baud == 0 {
-            return Err(refuse("lease, time-out, limits and baud must be above 0"));
+            return Err(refuse("time-out, limits and baud must be above 0, the lease not below"));
         }
         Ok(Self {
             line: Exchange::new(settings.address, i.serial, i.reply_timeout_s),

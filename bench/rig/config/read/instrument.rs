@@ -112,7 +112,8 @@ fn shared_line(section: &Section<'_>) -> Option<String> {
 /// A lease is long enough for a busy host, or 0: then the device's watchdog is switched off, which only what must keep running may have.
 fn check_lease(section: &Section<'_>, lease_s: Option<f64>) {
     if let Some(lease_s) = lease_s.filter(|lease_s| 0.0 < *lease_s && *lease_s < SHORTEST_LEASE_S) {
-        section.problem("lease_s", format_args!("{lease_s} is too short: at least {SHORTEST_LEASE_S} s, or 0 for no lease (a fan or a pump)"));
+        section
+            .problem("lease_s", format_args!("{lease_s} is too short: at least {SHORTEST_LEASE_S} s, or 0 for no lease (a fan or a pump)"));
     }
 }
 

@@ -98,7 +98,8 @@ fn what_must_keep_running_is_on_no_device_that_would_drop_it() {
     let firmware = format!("{}{pump}{}", &homemade[..before], &homemade[after..]);
     let outputs = shipped("two-outputs").replace("[channel.heater]", "[channel.pump]");
     let heater = outputs.find("[channel.pump]").expect("there");
-    let measured = outputs[heater..].replacen("safe = \"off\"", "safe = \"on\"", 1).replacen("reads_v = ", "# ", 1).replacen("reads_a = ", "# ", 1);
+    let measured =
+        outputs[heater..].replacen("safe = \"off\"", "safe = \"on\"", 1).replacen("reads_v = ", "# ", 1).replacen("reads_a = ", "# ", 1);
     let outputs = format!("{}{measured}", &outputs[..heater]);
     let module = shipped("modbus");
     for (text, old, keys) in [

@@ -155,12 +155,7 @@ fn measurements(instrument: &Instrument, tick: Option<Tick>) -> impl Iterator<It
 
 /// Everything that a poll asks for, one by one: what is measured, whether the device still has its lease (one that restarted has
 /// not, nor its limits), the setting whose `turn` it is, what the output does.
-fn polled(
-    instrument: &Instrument,
-    own: &MecomSettings,
-    tick: Option<Tick>,
-    turn: Option<Task>,
-) -> impl Iterator<Item = Task> {
+fn polled(instrument: &Instrument, own: &MecomSettings, tick: Option<Tick>, turn: Option<Task>) -> impl Iterator<Item = Task> {
     let lease = Task::Verify { parameter: id::WATCHDOG, value: Value::Float(own.lease_s as f32) };
     measurements(instrument, tick).chain([lease]).chain(turn).chain([Task::Enabled, Task::Output { want: None, looked: 0 }])
 }

@@ -7,8 +7,8 @@ use super::super::*;
 use crate::faults::Scenario;
 use crate::tec_controller::{Sensors, TecConfig, TecController};
 use crate::wired::Ailment;
-use rig::protocol::tetech::Model;
 use rig::config::{Drive, Level, Role, SafeAction};
+use rig::protocol::tetech::Model;
 use rig::{Connection, DriverKind, Instrument, MecomSettings, Read, Serial, Setpoint};
 use signal::{Celsius, Channel, Limits};
 
