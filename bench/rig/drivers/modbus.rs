@@ -8,7 +8,7 @@ use super::unnumbered::{Dialect, Job, Question, Traits, Unnumbered, Verdict};
 use crate::config::{Instrument, ModbusSettings, Read};
 use crate::driver::{Driver, Event};
 use crate::error::Error;
-use crate::protocol::modbus::{Answer, Exception, Query, Register, Request};
+use crate::protocol::modbus::{Answer, Exception, Kind, Query, Register, Request};
 use signal::{Celsius, Channel, Tick};
 
 /// One question, or what is to be made of it.
@@ -112,9 +112,10 @@ fn request(task: &Task) -> Result<Request, String> {
     }
 }
 
-/// A register holds a value in steps of its scale.
+/// A register holds a value in steps of its scale, or as a number of single precision, which half a step of anything would hide.
 fn same(register: &Register, found: f64, wanted: f64) -> bool {
-    (found - wanted).abs() <= 0.5001 * register.scale.abs().max(1e-6 * wanted.abs())
+    let step = if register.kind == Kind::F32 { 0.0 } else { register.scale.abs() };
+    (found - wanted).abs() <= 0.5001 * step.max(1e-6 * wanted.abs().max(1e-3))
 }
 
 impl Dialect for Modbus {

@@ -86,7 +86,11 @@ fn conversation(family: &Family, scenario: &Scenario) -> Outcome {
     }
     run.pass(2.0 * family.lease_s + 10.0);
     match family.set.filter(|_| family.carries) {
-        Some(set) => [set, Command::Enable].into_iter().for_each(|command| run.command(command)),
+        Some(set) => {
+            // Going safe asks again until it is heard; here, once the line has been found again.
+            run.pass(5.0);
+            [set, Command::Enable].into_iter().for_each(|command| run.command(command));
+        }
         None => run.command(Command::Disable),
     }
     run.pass(2.0 * family.lease_s + 10.0);
