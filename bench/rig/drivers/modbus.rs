@@ -115,7 +115,7 @@ fn request(task: &Task) -> Result<Request, String> {
 /// A register holds a value in steps of its scale, or as a number of single precision, which half a step of anything would hide.
 fn same(register: &Register, found: f64, wanted: f64) -> bool {
     let step = if register.kind == Kind::F32 { 0.0 } else { register.scale.abs() };
-    (found - wanted).abs() <= 0.5001 * step.max(1e-6 * wanted.abs().max(1e-3))
+    (found - wanted).abs() <= 0.5001 * step.max(1e-6 * wanted.abs().max(register.offset.abs()).max(1e-3))
 }
 
 impl Dialect for Modbus {
