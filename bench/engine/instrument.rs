@@ -1,12 +1,19 @@
 //! What the engine knows of one instrument from its driver's events. Shared by the live bench and the one in memory, so that
 //! both believe the same things for the same reasons.
 
-use crate::devices::{Shone, Sunlight};
+mod flow;
+mod safe;
+mod sun;
+
+use crate::devices::Sunlight;
 use control::{Commands, Event, Instruments, Thermal};
+use flow::Flow;
 use rig::Command;
 use rig::config::SunRule;
 use signal::{Celsius, Channel, Origin, Quality, Reading, Severity, Snapshot, Tick};
 use std::collections::BTreeMap;
+pub(crate) use sun::asked;
+use sun::differ;
 
 /// One instrument as its driver tells of it.
 #[derive(Clone, Debug)]
@@ -21,7 +28,7 @@ pub(crate) struct Known {
     start: Option<f64>,
     /// How its output follows sunlight, and the newest of that.
     sun: Option<(SunRule, Option<Sunlight>)>,
-    /// What it was last given for it.
+    /// What it was last given, for sunlight or to start with; nothing since it was last ready.
     given: Option<Command>,
     /// Ticks between two readings of a channel, where that is not 1.
     every: BTreeMap<Channel, u32>,
@@ -39,9 +46,15 @@ pub(crate) struct Known {
     /// Such an error, until acknowledged.
     standing: Option<String>,
     output_on: Option<bool>,
+    /// What it measures of its own output, held against what it says of it.
+    flow: Option<Flow>,
     readings: BTreeMap<Channel, (Tick, f64)>,
-    /// Last tick whose poll is over, and whether it went well.
+    /// Last tick whose poll is over, well or not.
     polled: Option<Tick>,
+    /// The poll that is under way.
+    asked: Option<Tick>,
+    /// How often the one before was still under way.
+    slow: Slow,
     target: Option<Celsius>,
     /// Ticks until an output command is repeated.
     patience: u32,
@@ -59,6 +72,30 @@ enum Part {
     Carrier,
     /// It is only read.
     None,
+}
+
+/// Ticks in a row that a poll takes before a device counts as slow: two may be the machine's own doing.
+const SLOW_TICKS: u64 = 3;
+
+/// A device that takes longer than a tick.
+#[derive(Clone, Copy, Debug, Default)]
+struct Slow {
+    /// Ticks at which a poll was due.
+    due: u64,
+    /// Those at which the one before was still under way.
+    late: u64,
+    in_a_row: u64,
+    told: bool,
+}
+
+impl Slow {
+    /// A poll is due, and the one before is still under way or not. True once, when it is slow.
+    fn late(&mut self, late: bool) -> bool {
+        self.due += 1;
+        self.late += u64::from(late);
+        self.in_a_row = if late { self.in_a_row + 1 } else { 0 };
+        self.in_a_row >= SLOW_TICKS && !std::mem::replace(&mut self.told, true)
+    }
 }
 
 /// Ticks to wait for the confirmation of an output command before repeating it.
@@ -90,50 +127,15 @@ impl Known {
             was_lost: false,
             standing: None,
             output_on: None,
+            flow: Flow::of(instrument),
             readings: BTreeMap::new(),
             polled: None,
+            asked: None,
+            slow: Slow::default(),
             target: None,
             patience: 0,
             identity: None,
         }
-    }
-
-    pub(crate) fn ready(&self) -> bool {
-        self.ready
-    }
-
-    /// What going safe asks of its output, if it has one.
-    pub(crate) fn safe_command(&self) -> Option<Command> {
-        match self.part {
-            Part::Servo | Part::Beside => Some(Command::Disable),
-            Part::Carrier => Some(Command::Enable),
-            Part::None => None,
-        }
-    }
-
-    /// Its output is confirmed to be as safe as it can be.
-    pub(crate) fn is_safe(&self) -> bool {
-        match self.part {
-            Part::Servo | Part::Beside => self.output_on == Some(false),
-            Part::Carrier => self.output_on == Some(true),
-            Part::None => true,
-        }
-    }
-
-    /// Why it is not, in words.
-    pub(crate) fn unsafe_words(&self) -> String {
-        let wanted = if self.part == Part::Carrier { "on" } else { "off" };
-        match &self.newest {
-            Some(why) if self.lost.as_ref() == Some(why) => format!("output UNKNOWN, link lost: {why}"),
-            Some(why) if self.output_on.is_none() => format!("output UNKNOWN: {why}"),
-            Some(why) => format!("its output was not confirmed {wanted}: {why}"),
-            None => format!("its output was not confirmed {wanted}"),
-        }
-    }
-
-    /// Only a confirmation that is still to come counts from now on.
-    pub(crate) fn forget_output(&mut self) {
-        self.output_on = None;
     }
 
     /// What the device said it is, once.
@@ -141,14 +143,47 @@ impl Known {
         self.identity.take()
     }
 
-    /// The poll of `tick` is over, well or not.
-    pub(crate) fn polled(&self, tick: Tick) -> bool {
-        self.polled.is_some_and(|t| t >= tick)
+    /// A poll is under way.
+    pub(crate) fn awaited(&self) -> bool {
+        self.ready && self.asked.is_some()
+    }
+
+    /// The poll of `tick`, if it is ready and the one before is over: a device that takes longer than a tick is asked as often as it can
+    /// answer, and its readings are as old as they are. Says so once, when that is no mishap of a moment.
+    pub(crate) fn poll(&mut self, tick: Tick) -> (Option<Command>, Option<Event>) {
+        if !self.ready {
+            return (None, None);
+        }
+        if self.slow.late(self.asked.is_some()) {
+            let message = "it takes longer than a tick to answer everything it is asked: it is asked as often as it can answer, and what was \
+                           not read anew is stale; the number of such ticks is told at the end";
+            let severity = Severity::Warning;
+            return (None, Some(Event { severity, kind: "poll", who: self.name.clone(), message: message.to_owned() }));
+        }
+        if self.asked.is_some() {
+            return (None, None);
+        }
+        self.asked = Some(tick);
+        (Some(Command::Poll { tick }), None)
+    }
+
+    /// How often it was too slow, once; nothing if it never was.
+    pub(crate) fn take_slow(&mut self) -> Option<Event> {
+        let Slow { late, due, .. } = std::mem::take(&mut self.slow);
+        let message = format!("at {late} of {due} ticks the poll before was still under way");
+        (late > 0).then(|| Event { severity: Severity::Info, kind: "poll", who: self.name.clone(), message })
+    }
+
+    /// The poll of `tick` is over.
+    fn polled(&mut self, tick: Tick) {
+        self.polled = Some(tick);
+        self.asked = self.asked.filter(|asked| *asked > tick);
     }
 
     /// Takes one event of the driver; returns what is worth telling.
     pub(crate) fn take(&mut self, event: rig::Event) -> Option<Event> {
-        let tell = |severity, kind, message| Some(Event { severity, kind, who: self.name.clone(), message });
+        let who = self.name.clone();
+        let tell = |severity, kind, message| Some(Event { severity, kind, who: who.clone(), message });
         match event {
             rig::Event::Identified { device } => {
                 let told = tell(Severity::Info, "identity", device.clone());
@@ -158,6 +193,8 @@ impl Known {
             rig::Event::Ready => {
                 let told = tell(Severity::Info, "link", format!("ready: {}", self.read_back));
                 (self.ready, self.lost, self.target, self.given, self.newest) = (true, None, None, None, None);
+                // Whatever was told of its output before is over: nothing waits for a confirmation.
+                self.patience = 0;
                 told
             }
             rig::Event::Reading { tick, channel, value } => {
@@ -165,11 +202,11 @@ impl Known {
                 None
             }
             rig::Event::PollDone { tick } => {
-                self.polled = Some(tick);
-                None
+                self.polled(tick);
+                self.weigh_flow(tick)
             }
             rig::Event::PollFailed { tick, why } => {
-                self.polled = Some(tick);
+                self.polled(tick);
                 tell(Severity::Warning, "poll", why)
             }
             rig::Event::Retried { why } => tell(Severity::Info, "retry", why),
@@ -185,10 +222,16 @@ impl Known {
                 self.untold = self.identity_seen().then(|| why.clone());
                 self.newest = Some(why.clone());
                 (self.ready, self.output_on, self.lost) = (false, None, Some(why));
+                if let Some(flow) = &mut self.flow {
+                    flow.forget();
+                }
                 self.was_lost = true;
                 told
             }
             rig::Event::OutputConfirmed { on } => {
+                if let Some(flow) = &mut self.flow {
+                    flow.said(on);
+                }
                 let stopped = self.part == Part::Carrier && self.ready && self.output_on == Some(true) && !on;
                 (self.output_on, self.patience) = (Some(on), 0);
                 if stopped {
@@ -258,10 +301,14 @@ impl Known {
             commands.push(command);
             self.given = Some(command);
         }
+        if let Some(level) =
+            self.start_level().filter(|_| on && (self.given.is_none() || (self.output_on != Some(on) && self.patience == 0)))
+        {
+            // Also of an output that is on already: what it gives is somebody else's, until this is written and read back.
+            commands.push(level);
+            self.given = Some(level);
+        }
         if self.output_on != Some(on) {
-            if let Some(start) = self.start.filter(|_| on && self.patience == 0 && self.sun.is_none()) {
-                commands.push(Command::Level(start));
-            }
             if self.patience == 0 {
                 commands.push(if on { Command::Enable } else { Command::Disable });
                 self.patience = REPEAT_TICKS;
@@ -270,64 +317,6 @@ impl Known {
             }
         }
         commands
-    }
-}
-
-impl Known {
-    /// The sunlight of the mission, for what stands for Sun or array.
-    pub(crate) fn sunlight(&mut self, now: Sunlight) {
-        if let Some((_, sun)) = &mut self.sun {
-            *sun = Some(now);
-        }
-    }
-
-    /// What its output shall show of it; `None` in the dark, and where it shows nothing of the Sun.
-    fn shine(&self) -> Option<Command> {
-        let (rule, Some(Sunlight { suns, array_degc })) = self.sun? else { return None };
-        let lit = suns >= DARK_SUNS;
-        match rule {
-            SunRule::Lamp { full } => lit.then_some(Command::Level(full * suns.min(1.0))),
-            SunRule::Array { .. } => rule.curve(suns, array_degc).filter(|_| lit).map(Command::Curve),
-        }
-    }
-}
-
-impl Known {
-    /// What its output is now asked to show of the Sun, into `shone`.
-    pub(crate) fn asked(&self, shone: &mut Shone) {
-        if let Some((rule, Some(sun))) = self.sun {
-            asked(rule, sun, self.given.is_some(), shone);
-        }
-    }
-}
-
-/// What an output that follows the Sun by `rule` is asked to show; before it was first `told`, only the dark counts.
-pub(crate) fn asked(rule: SunRule, Sunlight { suns, array_degc }: Sunlight, told: bool, shone: &mut Shone) {
-    let lit = suns >= DARK_SUNS;
-    if lit && !told {
-        return;
-    }
-    match rule {
-        SunRule::Lamp { .. } => shone.lamp_frac = Some(if lit { suns.min(1.0) } else { 0.0 }),
-        SunRule::Array { .. } => {
-            let curve = rule.curve(suns, array_degc).filter(|_| lit);
-            shone.array = if lit { curve.map(|c| (c.isc_a, Some(c.voc_v))) } else { Some((0.0, None)) };
-        }
-    }
-}
-
-/// Light of which nothing is shown any more: supplies refuse curves of next to no current.
-const DARK_SUNS: f64 = 0.01;
-
-/// What an output shows is given anew once it is off by more than this part.
-const SUN_STEP_FRAC: f64 = 0.005;
-
-fn differ(a: &Command, b: &Command) -> bool {
-    let apart = |a: f64, b: f64| (a - b).abs() > SUN_STEP_FRAC * a.abs().max(b.abs());
-    match (a, b) {
-        (Command::Level(a), Command::Level(b)) => apart(*a, *b),
-        (Command::Curve(a), Command::Curve(b)) => apart(a.isc_a, b.isc_a) || apart(a.voc_v, b.voc_v),
-        _ => true,
     }
 }
 
@@ -345,7 +334,7 @@ pub(crate) fn status<'a>(known: impl Iterator<Item = &'a Known>) -> Instruments 
         if matches!(one.part, Part::Carrier | Part::None) {
             continue;
         }
-        all.output_on = match (all.output_on, one.output_on) {
+        all.output_on = match (all.output_on, one.output()) {
             (Some(true), _) | (_, Some(true)) => Some(true),
             (None, _) | (_, None) => None,
             (Some(false), Some(false)) => Some(false),
@@ -362,34 +351,4 @@ impl Known {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn known() -> Known {
-        let (_, text) = rig::builtin().iter().find(|(name, _)| *name == "lauda").expect("it ships");
-        let (rig, _) = crate::setup::parse_rig("lauda", text).expect("it is sound");
-        Known::new(rig.servo().expect("a bath"))
-    }
-
-    #[test]
-    fn ready_says_what_was_read_back_and_no_more() {
-        let told = known().take(rig::Event::Ready).expect("told");
-        assert_eq!(told.message, "ready: identified, output off, nothing else was read back");
-    }
-
-    /// The port was there, then another device stood behind it: the last word is of now, and what is asked ten times is answered once.
-    #[test]
-    fn the_newest_reason_is_told_once() {
-        let mut bath = known();
-        bath.take(rig::Event::Ready);
-        bath.take(rig::Event::LinkLost { why: "the port hung up".into() });
-        assert_eq!(bath.unsafe_words(), "output UNKNOWN, link lost: the port hung up");
-        let refused = |bath: &mut Known, why: &str| bath.take(rig::Event::Refused { why: why.into() }).is_some();
-        assert!(refused(&mut bath, "another device answers: it says \"ES\", which is no lauda"));
-        let told = (0..10).filter(|_| refused(&mut bath, "switching the output off: another device answers, and is left alone")).count();
-        assert_eq!(told, 1);
-        assert_eq!(bath.unsafe_words(), "output UNKNOWN: switching the output off: another device answers, and is left alone");
-        bath.take(rig::Event::Ready);
-        assert_eq!(bath.unsafe_words(), "its output was not confirmed off");
-    }
-}
+mod tests;

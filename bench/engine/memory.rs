@@ -201,11 +201,10 @@ impl MemoryBench {
         self.drive(at, BusInput::Line(Input::Deadline));
     }
 
-    /// Lets those who share a line have their turns, until everything that was asked for `tick` is there.
-    fn turns(&mut self, tick: Tick) {
+    /// Lets those who share a line have their turns, until everything that was asked for is there.
+    fn turns(&mut self) {
         let until_s = self.now_s + POLL_S;
-        let waiting =
-            |bench: &Self| bench.seats.iter().any(|s| bench.wires[s.wire].seats.len() > 1 && s.known.ready() && !s.known.polled(tick));
+        let waiting = |bench: &Self| bench.seats.iter().any(|s| bench.wires[s.wire].seats.len() > 1 && s.known.awaited());
         while waiting(self)
             && let Some(next) = self.next().filter(|(_, deadline)| *deadline <= until_s)
         {
@@ -227,11 +226,13 @@ impl Devices for MemoryBench {
     fn latest(&mut self, tick: Tick, bench_s: f64) -> Look {
         self.pass(bench_s);
         for seat in 0..self.seats.len() {
-            if self.seats[seat].known.ready() {
-                self.tell(seat, Command::Poll { tick });
+            let (poll, slow) = self.seats[seat].known.poll(tick);
+            self.notes.extend(slow);
+            if let Some(poll) = poll {
+                self.tell(seat, poll);
             }
         }
-        self.turns(tick);
+        self.turns();
         let mut readings = Snapshot::default();
         for seat in &self.seats {
             seat.known.fill(tick, bench_s, &mut readings);
@@ -274,11 +275,11 @@ impl Devices for MemoryBench {
         self.world.set_duty(0.0);
         // Confirmations of the past are not confirmations of this.
         for seat in &mut self.seats {
-            seat.known.forget_output();
+            seat.known.begin_safe();
         }
         for _ in 0..TEARDOWN_STEPS {
             for seat in 0..self.seats.len() {
-                if let Some(command) = self.seats[seat].known.safe_command().filter(|_| !self.seats[seat].known.is_safe()) {
+                for command in self.seats[seat].known.safe_commands() {
                     self.tell(seat, command);
                 }
             }
@@ -288,10 +289,13 @@ impl Devices for MemoryBench {
             self.pass(self.now_s + 1.0);
         }
         let left = self.seats.iter().filter(|seat| !seat.known.is_safe());
-        let unconfirmed = left.map(|seat| Unconfirmed { device: seat.known.name.clone(), why: "output UNKNOWN".into() }).collect();
+        let unconfirmed = left.map(|seat| Unconfirmed { device: seat.known.name.clone(), why: seat.known.unsafe_words() }).collect();
         (unconfirmed, std::mem::take(&mut self.notes))
     }
 }
+
+#[cfg(test)]
+mod tests;
 
 /// What a flight in memory brought.
 #[derive(Debug)]

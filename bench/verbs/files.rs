@@ -115,7 +115,11 @@ fn dryness(rig: &rig::RigFile) -> String {
 fn alone(instrument: &rig::Instrument) -> String {
     match instrument.lease_s() {
         _ if !instrument.switches() => "only read".to_owned(),
-        _ if instrument.safe_is_on() => "stays on".to_owned(),
+        // One with a lease was refused when the file was read.
+        _ if instrument.watchdog_is_off() && instrument.safe_is_on() => {
+            "stays on if the host dies, since its watchdog is told not to switch it off (0, read back)".to_owned()
+        }
+        _ if instrument.safe_is_on() => "stays on if the host dies: it has no lease".to_owned(),
         Some(lease_s) => format!("output off after {lease_s} s of silence"),
         None => "no lease: keeps its output on if the host dies".to_owned(),
     }

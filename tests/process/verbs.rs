@@ -55,6 +55,11 @@ fn what_cannot_be_flown_is_refused() {
         ("run --headless --unattended --uncommissioned", 3, &["not with --unattended"]),
         ("run --headless --rig meerstetter --accelerator cpu --assume-w 60", 3, &["rig commission meerstetter", "--uncommissioned"]),
         ("run --headless --rig meerstetter --accelerator cpu --assume-w 60 --unattended", 3, &["the room's humidity", "[waiver]"]),
+        (
+            "run --headless --rig solar --accelerator cpu --assume-w 60 --unattended",
+            3,
+            &["for 4 reasons", "lease.array", "lease.lamp", "\"dew\"", "rig commission solar"],
+        ),
         ("run --headless --rig reference --accelerator cpu --assume-w 60 --unattended", 3, &["rig commission reference"]),
         ("rig probe /dev/nowhere", 3, &["/dev/nowhere: left alone", "1 of the ports could not be asked"]),
         ("rig probe --out runtime", 3, &["runtime is there already"]),

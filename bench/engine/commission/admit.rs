@@ -81,15 +81,18 @@ pub fn admit(setup: &mut Setup, wanted: &Admission<'_>) -> Result<(), String> {
         setup.uncommissioned = true;
         return Ok(());
     }
-    if wanted.unattended
-        && let Some(why) = setup.rig.refuses_unattended(wanted.now).first()
-    {
-        return Err(format!("not with --unattended: {why}"));
+    let found = find(&setup.rig, &setup.options.rig.from, wanted.file, wanted.now);
+    let found = found.and_then(|found| if found.is_none() && !setup.rig.emulated() { Err(missing(&setup.rig.name)) } else { Ok(found) });
+    let refused = if wanted.unattended { setup.rig.refuses_unattended(wanted.now) } else { Vec::new() };
+    if !refused.is_empty() {
+        // All at once: who mends one and comes back for the next mends a night away.
+        let all: Vec<String> = refused.into_iter().chain(found.err()).collect();
+        return Err(match &all[..] {
+            [why] => format!("not with --unattended: {why}"),
+            several => format!("not with --unattended, for {} reasons:\n  {}", several.len(), several.join("\n  ")),
+        });
     }
-    let found = find(&setup.rig, &setup.options.rig.from, wanted.file, wanted.now)?;
-    let Some((commissioned, record)) = found else {
-        return if setup.rig.emulated() { Ok(()) } else { Err(missing(&setup.rig.name)) };
-    };
+    let Some((commissioned, record)) = found? else { return Ok(()) };
     if setup.coupled && !commissioned.authority.coupled {
         return Err(format!(
             "{} was made without the device under test on the plate: its map says nothing of heat; commission with it",

@@ -8,7 +8,6 @@ use crate::devices::{Devices, Look, Shone, Sunlight, Unconfirmed};
 use crate::instrument::{Known, status};
 use control::{Commands, Event};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use rig::Command;
 use rig::config::{ChannelRule, SafeAction};
 use rig::port::Port;
 use signal::{Channel, Origin, Reading, Severity, Snapshot, Tick};
@@ -61,14 +60,13 @@ pub(crate) struct LiveDevices {
 }
 
 impl LiveDevices {
-    /// Takes driver events until everything polled for `tick` has answered, or `deadline`.
-    fn collect(&mut self, tick: Tick, deadline: Instant) {
+    /// Takes driver events until everything that is polled has answered, or `deadline`.
+    fn collect(&mut self, deadline: Instant) {
         loop {
             while let Ok((id, event)) = self.events.try_recv() {
                 self.take(id, event);
             }
-            let waiting = self.ports.iter().any(|(_, known)| known.ready() && !known.polled(tick));
-            if !waiting {
+            if !self.ports.iter().any(|(_, known)| known.awaited()) {
                 return;
             }
             match self.events.recv_deadline(deadline) {
@@ -165,6 +163,15 @@ impl LiveDevices {
         }
     }
 
+    /// Asks every instrument that is not safe yet for what is left of it.
+    fn ask_safe(&mut self) {
+        for (port, known) in &mut self.ports {
+            for command in known.safe_commands() {
+                port.command(command);
+            }
+        }
+    }
+
     fn note(&mut self, severity: Severity, kind: &'static str, message: String) {
         self.notes.push(Event { severity, kind, who: "engine".into(), message });
     }
@@ -173,15 +180,17 @@ impl LiveDevices {
 impl Devices for LiveDevices {
     fn latest(&mut self, tick: Tick, bench_s: f64) -> Look {
         let deadline = Instant::now() + self.tick_wall.mul_f64(WAIT_FRAC).min(WAIT_MOST);
-        for (port, known) in &self.ports {
-            if known.ready() {
-                port.command(Command::Poll { tick });
+        for (port, known) in &mut self.ports {
+            let (poll, slow) = known.poll(tick);
+            self.notes.extend(slow);
+            if let Some(poll) = poll {
+                port.command(poll);
             }
         }
         if let Some(Source::Virtual(card)) = &mut self.source {
             card.ask();
         }
-        self.collect(tick, deadline);
+        self.collect(deadline);
         let mut readings = Snapshot::default();
         for (_, known) in &self.ports {
             known.fill(tick, bench_s, &mut readings);
@@ -240,12 +249,10 @@ impl Devices for LiveDevices {
             self.take(id, event);
         }
         // Off at once, before anything that can take time.
-        for (port, known) in &mut self.ports {
-            known.forget_output();
-            if let Some(command) = known.safe_command() {
-                port.command(command);
-            }
+        for (_, known) in &mut self.ports {
+            known.begin_safe();
         }
+        self.ask_safe();
         for rule in std::mem::take(&mut self.channels) {
             match rule.safe {
                 SafeAction::Stop => {
@@ -272,18 +279,15 @@ impl Devices for LiveDevices {
             match self.events.recv_deadline(deadline.min(again)) {
                 Ok((id, event)) => self.take(id, event),
                 Err(RecvTimeoutError::Timeout) => {
-                    for (port, known) in self.ports.iter().filter(|(_, known)| !known.is_safe()) {
-                        if let Some(command) = known.safe_command() {
-                            port.command(command);
-                        }
-                    }
+                    self.ask_safe();
                     again = Instant::now() + DISABLE_AGAIN;
                 }
                 // No port thread is left to tell anything.
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        for (port, known) in self.ports.drain(..) {
+        for (port, mut known) in self.ports.drain(..) {
+            self.notes.extend(known.take_slow());
             if !known.is_safe() {
                 unconfirmed.push(Unconfirmed { device: known.name.clone(), why: known.unsafe_words() });
             }

@@ -72,8 +72,19 @@ impl Instrument {
         matches!(&self.driver, DriverKind::Line(line) if line.dialect.name.is_empty())
     }
 
-    /// The device drops its output if the host is silent for this long, wall seconds. `None` for a device that never would.
+    /// The device drops its output if the host is silent for this long, wall seconds. `None` for a device that never would, or is told
+    /// not to.
     pub fn lease_s(&self) -> Option<f64> {
+        self.written_lease_s().filter(|lease_s| *lease_s > 0.0)
+    }
+
+    /// Its watchdog would switch off what must keep running, and is told not to: 0 is written there and read back.
+    pub fn watchdog_is_off(&self) -> bool {
+        self.written_lease_s() == Some(0.0)
+    }
+
+    /// What is written to its watchdog, if it has one that is known.
+    pub(in crate::config) fn written_lease_s(&self) -> Option<f64> {
         match &self.driver {
             DriverKind::Mecom(mecom) => Some(mecom.lease_s),
             DriverKind::Modbus(modbus) => modbus.lease.as_ref().map(|(_, lease_s)| *lease_s),

@@ -31,6 +31,7 @@ pub(super) fn rig(root: &Section<'_>) -> RigFile {
     let mut instruments = instruments(root);
     shared::lines(root, &instruments);
     let channels = channels(root, interface.servo_node.role(), &mut instruments);
+    leases(root, &instruments);
     interface.check(&table, &channels, &instruments, coolant.is_some());
     let accelerator = accelerator(&root.section("accelerator"), &instruments);
     let masses = named(root, "mass", Mass::read);
@@ -88,6 +89,32 @@ fn instruments(root: &Section<'_>) -> Vec<Instrument> {
         }
     }
     all
+}
+
+/// What must keep running is on no device that switches its outputs off when the host falls silent; what must go off is on no device that
+/// was told not to. A device has one watchdog for all its outputs.
+fn leases(root: &Section<'_>, instruments: &[Instrument]) {
+    for (name, section) in root.optional_section("instrument").named_sections() {
+        let Some(device) = instruments.iter().find(|i| i.name == name && i.output_of.is_none()) else { continue };
+        let keeps = instruments.iter().find(|i| i.device() == name && i.safe_is_on());
+        let role = keeps.and_then(|i| i.drive.as_ref()).map_or("", |drive| drive.role.word());
+        match (device.lease_s(), keeps) {
+            (Some(lease_s), Some(output)) => section.problem(
+                "lease_s",
+                format_args!(
+                    "after {lease_s} s of silence the device would switch off {role} (\"{}\"), which must keep running when everything else \
+                     has stopped: drive it by a device of its own without a watchdog, or say lease_s = 0, which is written there and read back",
+                    output.name
+                ),
+            ),
+            (None, None) if device.watchdog_is_off() => section.problem(
+                "lease_s",
+                "0 leaves the output on for good when the host dies: that is for a fan or a pump alone; say how long the device may wait, \
+                 at least 2 s",
+            ),
+            _ => {}
+        }
+    }
 }
 
 /// Reads every `[key.NAME]`.

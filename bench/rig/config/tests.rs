@@ -124,7 +124,7 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ("emulated = true", "emulated = true\nport = \"/dev/ttyS0\"", "has no port of its own"),
     ("emulated = true", "port = \"COM9\"", "no absolute path"),
     ("emulated = true", "port = \"/dev/ttyUSB0\"", "/dev/serial/by-id"),
-    ("lease_s = 3.0", "lease_s = 1.0", "`instrument.tec.lease_s` = 1 is impossible"),
+    ("lease_s = 3.0", "lease_s = 1.0", "`instrument.tec.lease_s`: 1 is too short: at least 2 s"),
     ("lease_s = 3.0", "lease_ms = 3000", "wrong unit"),
     ("current_limit_a = 8.0", "", "missing `current_limit_a`"),
     ("current_limit_a = 8.0", "current_limit_a = nan", "current_limit_a"),

@@ -107,7 +107,7 @@ impl Waiver {
 impl RigFile {
     /// Everything that goes wrong unseen once nobody watches, waived or not.
     pub fn risks(&self) -> Vec<Risk> {
-        // A device that is only read, or whose output must stay on, needs no lease.
+        // A device that is only read, or whose output must stay on, needs no lease; but a watchdog that would switch that off is a risk.
         let off = |i: &&Instrument| i.servoes() || i.drive.as_ref().is_some_and(|d| d.safe == SafeAction::Off);
         let unleased = self.instruments.iter().filter(off).filter(|i| i.lease_s().is_none());
         let lease = |i: &Instrument| Risk {
@@ -117,7 +117,17 @@ impl RigFile {
                 i.name
             ),
         };
-        unleased.map(lease).chain(self.unguarded()).collect()
+        let on = self.instruments.iter().filter(|i| i.safe_is_on() && i.watchdog_is_off());
+        let watchdog = |i: &Instrument| Risk {
+            key: format!("lease.{}", i.name),
+            words: format!(
+                "{} must keep running, and its device has a watchdog that would switch it off and is told not to (0): nobody sees whether it \
+                 heeds that once the host is dead, and after a restart of its own it stays off; drive it by a device without one, or let a \
+                 flow or speed switch cut the heat",
+                i.name
+            ),
+        };
+        unleased.map(lease).chain(on.map(watchdog)).chain(self.unguarded()).collect()
     }
 
     /// What is waived, of what there is.

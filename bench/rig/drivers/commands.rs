@@ -30,6 +30,12 @@ pub(super) fn try_again_s(lease_s: Option<f64>) -> f64 {
     lease_s.map_or(TRY_AGAIN_S, |lease_s| lease_s + BEYOND_LEASE_S)
 }
 
+/// The one of `all` whose turn it is at `tick`: what was written is read back one after the other, a poll each.
+pub(super) fn in_turn<T>(mut all: Vec<T>, tick: Tick) -> Option<T> {
+    let turn = tick.checked_rem(all.len() as u64)?;
+    usize::try_from(turn).ok().map(|turn| all.swap_remove(turn))
+}
+
 /// How it stands with the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Link {

@@ -5,7 +5,8 @@
 //! output does is told only as read back. Commands wait in one slot each, the safest first.
 //!
 //! After silence a device with a lease is left alone for longer than that, since our questions may reach it though its answers do
-//! not reach us. One without is told "off" unseen again and again: it may hear us, and nothing else would switch it off.
+//! not reach us. One without is told "off" unseen again and again: it may hear us, and nothing else would switch it off. Whoever wants
+//! either switched off has it looked for at once.
 
 mod answers;
 mod exchange;
@@ -138,7 +139,7 @@ impl Line {
         let told = self.link == Link::Silent;
         self.forget(&why, fx);
         self.link = Link::Silent;
-        self.open(if told { try_again_s(self.settings.lease_s) } else { 0.0 });
+        self.open(if told { try_again_s(self.instrument.lease_s()) } else { 0.0 });
         if !told {
             fx.events.push(Event::LinkLost { why });
         }
@@ -162,11 +163,10 @@ impl Line {
                 }
                 self.wait_until_s = None;
             }
-            // It may hear us, though we do not hear it.
-            (Told::Off, Link::Silent) if self.known.declared => {
-                if let Some(Step::Tell { line, .. }) = self.writer().off() {
-                    fx.send.extend(self.port.shout(now_s, &line));
-                }
+            // It may hear us, though we do not hear it: it is looked for at once, which begins with "off". An attempt that is under way
+            // did; to begin that anew at each command would be to speak into every answer.
+            (Told::Off, Link::Silent) if self.asked.is_none() && self.again.is_none() && self.port.busy_until_s(now_s).is_none() => {
+                self.open(0.0);
             }
             // Opening switches off by itself, and a closed port must open first.
             _ => {}
@@ -338,7 +338,7 @@ impl Driver for Line {
         let silent_until_s = self.port.busy_until_s(now_s);
         fx.deadline_s = self.port.deadline_s().or(self.wait_until_s).or(silent_until_s);
         fx.waits = self.asked.is_some() || silent_until_s.is_some();
-        fx.leave_until_s = self.wait_until_s.filter(|_| self.link == Link::Silent && self.settings.lease_s.is_some());
+        fx.leave_until_s = self.wait_until_s.filter(|_| self.link == Link::Silent && self.instrument.lease_s().is_some());
         fx
     }
 

@@ -1,7 +1,7 @@
 //! Meerstetter TEC controllers.
 //!
-//! On every opening of the line: identify, refuse another device than the declared one, switch the output off and see it off,
-//! write limits and watchdog and read each back; then it is ready, and never before. What the output does is told only as read
+//! On every opening of the line: identify, refuse another device than the declared one, switch the output off and see it off (one that
+//! drives a fan or a pump is left as it is), write limits and watchdog and read each back; then it is ready, and never before. What the output does is told only as read
 //! back. Commands wait in one slot each, the safest first.
 //!
 //! **The lease**: any valid frame renews the device's watchdog, so nothing is sent that the controller did not ask for in this
@@ -10,7 +10,7 @@
 //!
 //! **Restarts** go unseen between two questions, and take limits and lease along: every poll looks whether the lease is still
 //! what was written, and an output is switched on only after every setting was read back again. What is not as it was written
-//! counts as a lost link.
+//! counts as a lost link. One setting after the other is read back as well, a poll each: a knob may be turned.
 //!
 //! **Bulk reads** are an order of magnitude less traffic, but known from public catalogues only: on opening, model and serial
 //! number are asked for once more that way, and unless both come back as they were, everything is read one by one.
@@ -27,7 +27,7 @@ use super::commands::{Job, Link, Rules, Told, Wanted, try_again_s};
 use crate::config::{Instrument, MecomSettings};
 use crate::driver::{Command, Driver, Effects, Event, Input};
 use crate::error::Error;
-use crate::protocol::mecom::{Value, id};
+use crate::protocol::mecom::id;
 use exchange::{Exchange, Turn};
 use state::Found;
 use std::collections::VecDeque;
@@ -61,15 +61,18 @@ impl Mecom {
     pub fn new(instrument: &Instrument) -> Result<Self, Error> {
         let (i, refuse) = (instrument, |why: &str| Error::Instrument { instrument: instrument.name.clone(), why: why.to_owned() });
         let settings = i.mecom().ok_or_else(|| refuse("it is no MeCom controller"))?.clone();
-        let numbers = [settings.lease_s, i.reply_timeout_s, settings.current_limit_a, settings.voltage_limit_v];
-        if numbers.iter().any(|n| !n.is_finite() || *n <= 0.0) || i.serial.baud == 0 {
-            return Err(refuse("lease, time-out, limits and baud must be above 0"));
+        let numbers = [i.reply_timeout_s, settings.current_limit_a, settings.voltage_limit_v];
+        // 0 is no lease.
+        let lease = settings.lease_s.is_finite() && settings.lease_s >= 0.0;
+        if !lease || numbers.iter().any(|n| !n.is_finite() || *n <= 0.0) || i.serial.baud == 0 {
+            return Err(refuse("time-out, limits and baud must be above 0, the lease not below"));
         }
         Ok(Self {
             line: Exchange::new(settings.address, i.serial, i.reply_timeout_s),
             settings,
             link: Link::Closed,
-            // Whatever the rig does with it, its output is a module bank's: it is switched off on opening, and whenever that is wanted.
+            // Whatever the rig does with it, its output is a module bank's, save where it drives a fan or a pump: it is switched off on
+            // opening, and whenever that is wanted.
             rules: Rules { switches: true, needs_setting: true, ..Rules::of(instrument) },
             wanted: Wanted::default(),
             job: None,
@@ -84,12 +87,21 @@ impl Mecom {
         })
     }
 
+    /// The script of a job. A poll looks at what was given only while nothing newer was begun and given up.
+    fn script(&self, job: Job) -> VecDeque<Task> {
+        let given = self.found.given.filter(|_| self.found.settled || !matches!(job, Job::Poll(_)));
+        task::script(job, &self.instrument, &self.settings, given)
+    }
+
     fn begin(&mut self, job: Job) {
-        self.tasks = task::script(job, &self.instrument, &self.settings, self.found.given);
-        if let (Job::Poll(tick), true) = (job, self.found.bulk)
-            && let Some(bulk) = task::polled_at_once(&self.instrument, &self.settings, tick)
+        self.tasks = self.script(job);
+        if let (Job::Poll(_), true) = (job, self.found.bulk)
+            && let Some(bulk) = task::at_once(&self.tasks, self.settings.output)
         {
             self.tasks = VecDeque::from([bulk]);
+        }
+        if let Job::Target(_) | Job::Level(_) = job {
+            self.found.settled = false;
         }
         self.job = Some(job);
         self.asked = None;
@@ -100,7 +112,7 @@ impl Mecom {
     /// us though we do not hear it.
     fn open(&mut self, after_s: f64) {
         self.begin(Job::Open);
-        if self.found.known {
+        if self.found.known && !self.instrument.safe_is_on() {
             self.tasks.push_front(task::switch(false)[0]);
         }
         if after_s > 0.0 {
@@ -132,7 +144,7 @@ impl Mecom {
         let told = self.link == Link::Silent;
         self.forget(&why, fx);
         self.link = Link::Silent;
-        self.open(if told || self.defied { try_again_s(Some(self.settings.lease_s)) } else { 0.0 });
+        self.open(if told || self.defied { try_again_s(self.instrument.lease_s()) } else { 0.0 });
         if !told {
             fx.events.push(Event::LinkLost { why });
         }
@@ -203,8 +215,8 @@ impl Mecom {
                 self.failed = 0;
                 fx.events.push(Event::PollDone { tick });
             }
-            Some(Job::Target(target)) => self.found.given = Some((id::TARGET_TEMPERATURE, Value::Float(target.0 as f32))),
-            Some(Job::Level(amps)) => self.found.given = Some((id::STATIC_CURRENT, Value::Float(amps as f32))),
+            Some(Job::Target(target)) => self.found.give(id::TARGET_TEMPERATURE, target.0),
+            Some(Job::Level(amps)) => self.found.give(id::STATIC_CURRENT, amps),
             Some(Job::Switch { .. } | Job::Acknowledge | Job::Curve(_)) | None => {}
         }
     }

@@ -8,11 +8,11 @@ use super::unnumbered::{Dialect, Job, Question, Traits, Unnumbered, Verdict};
 use crate::config::{Firmware, Instrument, ModbusFirmware, ModbusSettings, Read};
 use crate::driver::{Driver, Event};
 use crate::error::Error;
-use crate::protocol::modbus::{Answer, Exception, Query, Register, Request, identity};
+use crate::protocol::modbus::{Answer, Exception, Kind, Query, Register, Request, identity};
 use signal::{Celsius, Channel, Tick};
 
 /// One question, or what is to be made of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 enum Task {
     /// Read neighbours, for what is due of them.
     Read(Request),
@@ -144,9 +144,10 @@ fn request(task: &Task) -> Result<Request, String> {
     }
 }
 
-/// A register holds a value in steps of its scale.
+/// A register holds a value in steps of its scale, or as a number of single precision, which half a step of anything would hide.
 fn same(register: &Register, found: f64, wanted: f64) -> bool {
-    (found - wanted).abs() <= 0.5001 * register.scale.abs().max(1e-6 * wanted.abs())
+    let step = if register.kind == Kind::F32 { 0.0 } else { register.scale.abs() };
+    (found - wanted).abs() <= 0.5001 * step.max(1e-6 * wanted.abs().max(register.offset.abs()).max(1e-3))
 }
 
 impl Dialect for Modbus {
@@ -168,7 +169,7 @@ impl Dialect for Modbus {
                 tasks.extend(self.readings(None));
             }
             Job::Poll(tick) => {
-                tasks.extend(self.lease().map(|(register, lease_s)| Task::Verify(register, lease_s)));
+                tasks.extend(self.held());
                 tasks.extend(self.readings(Some(tick)));
                 tasks.extend(self.output().map(Task::Output));
             }
@@ -176,14 +177,14 @@ impl Dialect for Modbus {
                 tasks.extend(self.register(self.settings.target.as_ref()).into_iter().flat_map(|r| Self::set(r, target)));
             }
             Job::Level(level) => tasks.extend(self.register(self.level.as_ref()).into_iter().flat_map(|r| Self::set(r, level))),
-            Job::Switch { on: true, .. } => {
-                tasks.extend(self.lease().map(|(register, lease_s)| Task::Verify(register, lease_s)));
-                tasks.extend(self.switch(true));
-            }
-            Job::Switch { on: false, .. } => tasks.extend(self.switch(false)),
+            Job::Switch { on, .. } => tasks.extend(self.switch(on)),
             Job::Acknowledge | Job::Curve(_) => {}
         }
         tasks
+    }
+
+    fn held(&self) -> Vec<Task> {
+        self.lease().map(|(register, lease_s)| Task::Verify(register, lease_s)).into_iter().collect()
     }
 
     fn question(&self, task: &Task) -> Result<Question, String> {

@@ -78,16 +78,8 @@ impl Neslab {
         declared.chain(self.limits.map(|_| Task::Measure(Quantity::Setpoint, Channel::TecTarget)))
     }
 
-    /// What must be as it was written before the unit is switched on.
-    fn verify(&self) -> Vec<Task> {
-        let own = self.limits.map(|l| (l.min() - LIMIT_MARGIN_K, l.max() + LIMIT_MARGIN_K));
-        let limits =
-            own.into_iter().flat_map(|(low, high)| [Task::Verify(Quantity::LowLimit, low), Task::Verify(Quantity::HighLimit, high)]);
-        std::iter::once(Task::Configured).chain(limits).collect()
-    }
-
     fn configure(&self) -> Vec<Task> {
-        let written = self.verify().into_iter().flat_map(|task| match task {
+        let written = self.held().into_iter().flat_map(|task| match task {
             Task::Verify(quantity, value) => [Task::Write(quantity, value), task],
             _ => [Task::Configure, Task::Configured],
         });
@@ -163,16 +155,19 @@ impl Dialect for Neslab {
             Job::Target(Celsius(target)) => {
                 tasks.extend([Task::Write(Quantity::Setpoint, target), Task::Verify(Quantity::Setpoint, target)]);
             }
-            Job::Switch { on: true, .. } => {
-                tasks.extend(self.verify());
-                tasks.extend(switch(true));
-            }
-            Job::Switch { on: false, .. } => tasks.extend(switch(false)),
+            Job::Switch { on, .. } => tasks.extend(switch(on)),
             // Switching off is what clears its faults.
             Job::Acknowledge => tasks.extend(switch(false).into_iter().take(1)),
             Job::Level(_) | Job::Curve(_) => {}
         }
         tasks
+    }
+
+    fn held(&self) -> Vec<Task> {
+        let own = self.limits.map(|l| (l.min() - LIMIT_MARGIN_K, l.max() + LIMIT_MARGIN_K));
+        let limits =
+            own.into_iter().flat_map(|(low, high)| [Task::Verify(Quantity::LowLimit, low), Task::Verify(Quantity::HighLimit, high)]);
+        std::iter::once(Task::Configured).chain(limits).collect()
     }
 
     fn question(&self, task: &Task) -> Result<Question, String> {

@@ -108,7 +108,7 @@ impl Dialect for Tetech {
                 tasks.extend(self.readings(None));
             }
             Job::Poll(tick) => {
-                tasks.extend(self.settings().map(|(_, read, value)| Task::Verify(read, value)));
+                tasks.extend(self.held());
                 tasks.extend(self.readings(Some(tick)));
                 tasks.push(Task::Alarms(self.codes.alarms));
                 tasks.extend(self.codes.output_read.filter(|_| self.switches).map(Task::Output));
@@ -117,15 +117,15 @@ impl Dialect for Tetech {
                 let counts = self.counts(target);
                 tasks.extend([Task::Write(self.codes.set_write, counts), Task::Verify(self.codes.set_read, counts)]);
             }
-            Job::Switch { on: true, .. } => {
-                tasks.extend(self.settings().map(|(_, read, value)| Task::Verify(read, value)));
-                tasks.extend(self.switch(true));
-            }
-            Job::Switch { on: false, .. } => tasks.extend(self.switch(false)),
+            Job::Switch { on, .. } => tasks.extend(self.switch(on)),
             Job::Acknowledge => tasks.extend(self.codes.clear_write.map(|code| Task::Write(code, 1))),
             Job::Level(_) | Job::Curve(_) => {}
         }
         tasks
+    }
+
+    fn held(&self) -> Vec<Task> {
+        self.settings().map(|(_, read, value)| Task::Verify(read, value)).collect()
     }
 
     fn question(&self, task: &Task) -> Result<Question, String> {

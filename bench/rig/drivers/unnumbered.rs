@@ -15,7 +15,7 @@ mod outcome;
 mod turns;
 
 pub(super) use super::commands::Job;
-use super::commands::{Link, Output, Rules, Told, Wanted, try_again_s};
+use super::commands::{Link, Output, Rules, Told, Wanted, in_turn, try_again_s};
 use crate::driver::{Command, Driver, Effects, Event, Input};
 use signal::Tick;
 use std::collections::VecDeque;
@@ -67,10 +67,14 @@ impl Traits {
 /// What a device speaks, and which questions make up a job.
 pub(super) trait Dialect: Send {
     /// One question, or what is to be made of it.
-    type Task: Clone + Send;
+    type Task: Clone + PartialEq + Send;
 
     /// The questions of a job, in order. Of [`Job::Switch`] the first one switches.
     fn script(&self, job: Job) -> Vec<Self::Task>;
+
+    /// The questions that read back what is written on opening. They are put before the output is switched on, and one after the other
+    /// as it is polled.
+    fn held(&self) -> Vec<Self::Task>;
 
     /// What goes out. `Err` if it cannot be put.
     fn question(&self, task: &Self::Task) -> Result<Question, String>;
@@ -105,8 +109,10 @@ pub(super) struct Unnumbered<D: Dialect> {
     /// It was the declared one when it was last there.
     known: bool,
     output: Output,
-    /// What it must hold before it may be switched on was set.
-    given: bool,
+    /// What last gave it what it must hold before it may be switched on.
+    given: Option<Job>,
+    /// It holds that: nothing newer was begun and given up.
+    settled: bool,
     /// The last setting was answered.
     heard: bool,
     failed: u8,
@@ -127,7 +133,8 @@ impl<D: Dialect> Unnumbered<D> {
             wait_until_s: None,
             known: false,
             output: Output::default(),
-            given: false,
+            given: None,
+            settled: false,
             heard: false,
             failed: 0,
             looked: 0,
@@ -136,7 +143,25 @@ impl<D: Dialect> Unnumbered<D> {
 
     fn begin(&mut self, job: Job) {
         self.tasks = self.dialect.script(job).into();
+        match job {
+            Job::Target(_) | Job::Level(_) | Job::Curve(_) => self.settled = false,
+            // Somebody may have turned a knob.
+            Job::Poll(tick) => {
+                let mut left = self.written(self.given.filter(|_| self.settled));
+                left.retain(|task| !self.tasks.contains(task));
+                self.tasks.extend(in_turn(left, tick));
+            }
+            // A device that restarted since holds neither its settings nor what it was given.
+            Job::Switch { on: true, .. } => self.tasks = self.written(self.given).into_iter().chain(self.tasks.drain(..)).collect(),
+            Job::Open | Job::Switch { .. } | Job::Acknowledge => {}
+        }
         (self.job, self.asked, self.wait_until_s, self.looked) = (Some(job), None, None, 0);
+    }
+
+    /// The questions about everything that was written, and `given` since.
+    fn written(&self, given: Option<Job>) -> Vec<D::Task> {
+        let given = given.into_iter().flat_map(|job| self.dialect.script(job)).filter(|task| !self.dialect.writes(task));
+        self.dialect.held().into_iter().chain(given).collect()
     }
 
     /// Identifies anew after a while. What we knew a moment ago is switched off unseen first: it may hear us though we do not
@@ -165,7 +190,7 @@ impl<D: Dialect> Unnumbered<D> {
         self.drop_job(why, fx);
         self.wanted.forget(why, fx);
         self.output.unknown();
-        (self.failed, self.given) = (0, false);
+        (self.failed, self.given, self.settled) = (0, None, false);
         self.dialect.forget();
     }
 
@@ -196,7 +221,9 @@ impl<D: Dialect> Unnumbered<D> {
                 self.line.last_attempt();
                 self.wait_until_s = None;
             }
-            // Opening switches off by itself; without a lease a silent device is tried often enough.
+            // It is looked for at once, which begins with "off".
+            (Told::Off, Link::Silent) if self.asked.is_none() && self.line.free() => self.open(now_s, 0.0),
+            // Opening switches off by itself.
             _ => {}
         }
     }
@@ -226,7 +253,7 @@ impl<D: Dialect> Unnumbered<D> {
     }
 
     fn next_job(&mut self, fx: &mut Effects) -> bool {
-        let Some(job) = self.wanted.next(self.link, &self.traits.rules, self.given, fx) else { return false };
+        let Some(job) = self.wanted.next(self.link, &self.traits.rules, self.given.is_some(), fx) else { return false };
         if let Job::Switch { .. } = job {
             self.output.unknown();
         }
@@ -244,7 +271,7 @@ impl<D: Dialect> Unnumbered<D> {
                 self.failed = 0;
                 fx.events.push(Event::PollDone { tick });
             }
-            Some(Job::Target(_) | Job::Level(_)) => self.given = true,
+            Some(job @ (Job::Target(_) | Job::Level(_))) => (self.given, self.settled) = (Some(job), true),
             Some(Job::Acknowledge) => {
                 // As after every error: looked at from the beginning.
                 self.link = Link::Opening;

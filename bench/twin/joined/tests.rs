@@ -4,7 +4,7 @@ mod families;
 
 use super::*;
 use crate::faults::{Fault, Kind, Scenario};
-use families::{Family, families};
+use families::{Family, Run, families};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use signal::Channel;
@@ -24,6 +24,8 @@ struct Outcome {
     carried: usize,
     lies: Vec<String>,
     hung: bool,
+    /// Ticks at which the output was off although it must run and had run before.
+    stopped: Vec<u64>,
     /// Ticks at which the output was on although nobody had asked for it since the link was lost, and whoever minds its lease
     /// had had the time.
     unminded: Vec<u64>,
@@ -51,15 +53,19 @@ impl Outcome {
 fn conversation(family: &Family, scenario: &Scenario) -> Outcome {
     let mut run = (family.join)(scenario);
     let (mut lost_s, mut unminded) = (None, Vec::new());
-    let mut seen = 0;
+    let (mut started, mut stopped) = (false, Vec::new());
+    let (mut seen, mut readies) = (0, 0);
     for tick in 1..=TICKS {
         let ready = run.ready();
-        if let Some(set) = family.set.filter(|_| matches!(tick, FIRST_ON | AGAIN_ON) && ready) {
+        // What carries heat away is given its level and switched on whenever it is ready anew, and once more when everything else goes off.
+        let due = if family.carries { run.readies() > readies || tick == OFF } else { matches!(tick, FIRST_ON | AGAIN_ON) };
+        readies = run.readies();
+        if let Some(set) = family.set.filter(|_| due && ready) {
             lost_s = None;
             run.command(set);
             run.command(Command::Enable);
         }
-        if tick >= OFF && family.set.is_some() {
+        if tick >= OFF && family.set.is_some() && !family.carries {
             run.command(Command::Disable);
         }
         run.command(Command::Poll { tick });
@@ -73,9 +79,20 @@ fn conversation(family: &Family, scenario: &Scenario) -> Outcome {
         if family.watchdog && lost_s.is_some_and(|at| run.now_s() > at + patience_s) && run.output_on() {
             unminded.push(tick);
         }
+        started |= run.output_on();
+        if family.carries && started && !run.output_on() {
+            stopped.push(tick);
+        }
     }
     run.pass(2.0 * family.lease_s + 10.0);
-    run.command(Command::Disable);
+    match family.set.filter(|_| family.carries) {
+        Some(set) => {
+            // Going safe asks again until it is heard; here, once the line has been found again.
+            run.pass(5.0);
+            [set, Command::Enable].into_iter().for_each(|command| run.command(command));
+        }
+        None => run.command(Command::Disable),
+    }
     run.pass(2.0 * family.lease_s + 10.0);
     Outcome {
         events: run.events().to_vec(),
@@ -83,6 +100,7 @@ fn conversation(family: &Family, scenario: &Scenario) -> Outcome {
         lies: run.lies().to_vec(),
         hung: run.hangs(),
         unminded,
+        stopped,
         on_at_end: run.output_on(),
         believed_at_end: run.believed(),
     }
@@ -121,10 +139,12 @@ fn nothing_goes_wrong_where_nothing_does() {
         );
         let switches = family.set.is_some();
         let on = outcome.told(|e| *e == Event::OutputConfirmed { on: true });
-        assert_eq!(on, if switches { 2 } else { 0 }, "{}: {outcome:#?}", family.name);
-        assert_eq!((outcome.on_at_end, outcome.believed_at_end), (false, switches.then_some(false)), "{}", family.name);
+        // A pump once when it is ready, once when the rest goes off, once at the end.
+        assert_eq!(on, if family.carries { 3 } else { 2 * usize::from(switches) }, "{}: {outcome:#?}", family.name);
+        let believed = switches.then_some(family.carries);
+        assert_eq!((outcome.on_at_end, outcome.believed_at_end), (family.carries, believed), "{}", family.name);
         let read = outcome.told(|e| matches!(e, Event::Reading { .. }));
-        assert!(read >= 15, "{}: {read} readings: {outcome:#?}", family.name);
+        assert!(read >= 15 || family.carries, "{}: {read} readings: {outcome:#?}", family.name);
     }
 }
 
@@ -143,9 +163,10 @@ fn a_thousand_unplugs_at_any_byte() {
             let what = format!("byte {after} of {whole}, out for {for_s:.3} s");
             check(family, &what, &outcome);
             assert_eq!(outcome.told(|e| matches!(e, Event::LinkLost { .. })), 1, "{}, {what}: told once: {outcome:#?}", family.name);
-            // It is back, and was identified, switched off and read back before anything else.
-            let believed = family.set.is_some().then_some(false);
-            assert_eq!((outcome.on_at_end, outcome.believed_at_end), (false, believed), "{}, {what}: {outcome:#?}", family.name);
+            // It is back, and was identified, switched off and read back before anything else. A pump ran all the while, whoever saw it.
+            let believed = family.set.is_some().then_some(family.carries);
+            assert_eq!((outcome.on_at_end, outcome.believed_at_end), (family.carries, believed), "{}, {what}: {outcome:#?}", family.name);
+            assert_eq!(outcome.stopped, [0; 0], "{}, {what}: {outcome:#?}", family.name);
             // None took another's reply: what stands still reads as it does where nothing happens.
             assert!(outcome.readings().is_subset(&truth), "{}, {what}: {:?} of {truth:?}", family.name, outcome.readings());
             if case % 20 == 0 {
@@ -178,12 +199,16 @@ fn a_bad_line_never_makes_it_lie() {
                 if matches!(kind, Kind::Garble(_) | Kind::HalfFrame(_)) && !family.checked {
                     continue;
                 }
+                // That of a pump's device is told not to.
+                if kind == Kind::Watchdog && family.carries {
+                    continue;
+                }
                 faults.push(fault(name, from_s, for_s, kind));
             }
             let scenario = Scenario { name: "bad".to_owned(), seed, faults };
             let outcome = conversation(family, &scenario);
             check(family, &format!("seed {seed}: {:#?}", scenario.faults), &outcome);
-            assert!(!outcome.on_at_end, "{}, seed {seed}: {outcome:#?}", family.name);
+            assert_eq!(outcome.on_at_end, family.carries, "{}, seed {seed}: {outcome:#?}", family.name);
         }
     }
 }
@@ -198,6 +223,80 @@ fn a_line_that_loses_half_is_borne() {
             let scenario = Scenario { name: "lossy".to_owned(), seed, faults: vec![lossy.clone()] };
             check(family, &format!("seed {seed}"), &conversation(family, &scenario));
         }
+    }
+}
+
+/// The device falls silent, and answers again while it is told "off" each half second, as going safe does: nothing of that may keep it from
+/// being asked what it does.
+#[test]
+fn one_that_comes_back_while_it_is_told_off_is_confirmed() {
+    for family in families().filter(|f| f.set.is_some() && !f.carries) {
+        let silent = Fault { name: "silent".to_owned(), instrument: None, from_s: 5.0, for_s: 25.0, kind: Kind::Drop(1.0) };
+        let scenario = Scenario { name: "silent".to_owned(), seed: 1, faults: vec![silent] };
+        let mut run = (family.join)(&scenario);
+        run.pass(3.0);
+        family.set.into_iter().chain([Command::Enable]).for_each(|command| run.command(command));
+        for tick in 1..=24 {
+            run.command(Command::Poll { tick });
+            run.pass(1.0);
+        }
+        assert!(run.believed().is_none(), "{}: it is silent", family.name);
+        for _ in 0..30 {
+            run.command(Command::Disable);
+            run.pass(0.5);
+        }
+        assert_eq!((run.output_on(), run.believed()), (false, Some(false)), "{}: {:#?}", family.name, run.events());
+    }
+}
+
+/// A knob is turned in mid-run, without a restart: polls go through everything that was written, and find it.
+#[test]
+fn a_setting_that_another_hand_changed_is_found() {
+    let mecom = |parameter, instance, bits| {
+        let request = rig::protocol::mecom::Request::Write { parameter, instance, bits };
+        rig::protocol::mecom::Query { address: 1, sequence: 7, request }.encode()
+    };
+    let modbus = |at, values: &[u16]| {
+        let request = rig::protocol::modbus::Request::WriteRegisters { at, values: values.to_vec() };
+        rig::protocol::modbus::Query::new(7, request).unwrap().encode()
+    };
+    let neslab = |quantity, counts| {
+        let request = rig::protocol::neslab::Request::Set(quantity, counts);
+        rig::protocol::neslab::Query::new(rig::protocol::neslab::RS232_ADDRESS, request).unwrap().encode()
+    };
+    let (low, set) = (rig::protocol::neslab::Quantity::LowLimit, rig::protocol::neslab::Quantity::Setpoint);
+    let float = |value: f32| value.to_bits();
+    let half = [float(20.5).to_be_bytes()[..2].try_into(), float(20.5).to_be_bytes()[2..].try_into()];
+    let words = half.map(|bytes: Result<[u8; 2], _>| u16::from_be_bytes(bytes.unwrap()));
+    for (name, bytes) in [
+        ("mecom", mecom(2030, 1, float(5.0))),
+        ("mecom", mecom(2033, 1, float(18.0))),
+        ("mecom", mecom(3000, 1, float(21.0))),
+        ("mecom with bulk reads", mecom(2030, 1, float(5.0))),
+        ("mecom pump", mecom(2020, 2, float(0.5))),
+        ("mecom pump", mecom(2060, 1, float(3.0))),
+        ("modbus", modbus(10, &words)),
+        ("modbus pump", modbus(10, &words)),
+        ("neslab", neslab(low, -1000)),
+        ("neslab", neslab(set, 2100)),
+    ] {
+        let family = families().find(|f| f.name == name).unwrap();
+        let mut run = (family.join)(&Scenario::calm());
+        run.pass(3.0);
+        family.set.into_iter().chain([Command::Enable]).for_each(|command| run.command(command));
+        run.pass(2.0);
+        let polls = |run: &mut Box<dyn Run>, ticks: std::ops::Range<u64>| {
+            for tick in ticks {
+                run.command(Command::Poll { tick });
+                run.pass(1.0);
+            }
+            run.events().iter().filter(|(_, e)| matches!(e, Event::LinkLost { .. })).count()
+        };
+        assert_eq!((polls(&mut run, 1..17), run.output_on()), (0, true), "{name}, untouched: {:#?}", run.events());
+        run.another_hand(&bytes);
+        assert_eq!(polls(&mut run, 17..33), 1, "{name}: {bytes:02x?} went unseen: {:#?}", run.events());
+        // Set up again; off until somebody wants it on, save the pump, which is left as it is.
+        assert!(run.ready() && run.output_on() == family.carries, "{name}: {:#?}", run.events());
     }
 }
 

@@ -11,8 +11,8 @@ impl Instrument {
             done.push(if self.safe_is_on() { "output looked at" } else { "output off" }.to_owned());
         }
         let written = match &self.driver {
-            DriverKind::Mecom(_) => vec!["limits".to_owned(), "lease".to_owned()],
-            DriverKind::Modbus(modbus) => modbus.lease.iter().map(|_| "lease".to_owned()).collect(),
+            DriverKind::Mecom(_) => vec!["limits".to_owned(), self.lease_word()],
+            DriverKind::Modbus(modbus) => modbus.lease.iter().map(|_| self.lease_word()).collect(),
             DriverKind::Neslab(_) | DriverKind::Tetech(_) => Vec::new(),
             DriverKind::Line(line) => self.setups(line).filter(|s| s.back.is_some()).map(|s| in_words(&s.name)).collect(),
         };
@@ -22,6 +22,10 @@ impl Instrument {
             Some((last, rest)) => done.push(format!("{} and {last} read back", rest.join(", "))),
         }
         done.join(", ")
+    }
+
+    fn lease_word(&self) -> String {
+        if self.watchdog_is_off() { "no lease (0)" } else { "lease" }.to_owned()
     }
 
     /// What neither the device is told nor anybody checks, and is a matter of its menu or of this program alone; empty where nothing is

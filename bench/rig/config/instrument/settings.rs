@@ -27,7 +27,7 @@ pub struct MecomSettings {
     pub output: u8,
     /// The rig uses several of its outputs, each for itself.
     pub several: bool,
-    /// The device drops its output if the host is silent for this long, wall seconds; at least 2.
+    /// The device drops its output if the host is silent for this long, wall seconds; at least 2. 0 switches that off.
     pub lease_s: f64,
     /// Largest current through the output either way, A. Written to the device and read back.
     pub current_limit_a: f64,
@@ -93,7 +93,7 @@ pub struct ModbusSettings {
     pub target: Option<String>,
     /// Name of the register of the temperature that it regulates.
     pub controls: Option<String>,
-    /// Name of the register that holds its watchdog's time, and what is written there, s.
+    /// Name of the register that holds its watchdog's time, and what is written there, s; 0 switches it off.
     pub lease: Option<(String, f64)>,
     /// Name of the register that holds its serial number, and what that must be.
     pub identity: Option<(String, u32)>,
@@ -137,7 +137,7 @@ pub struct LineSettings {
     pub address: u8,
     /// Number of its output, where it has several.
     pub output: u8,
-    /// The device drops its output if the host is silent for this long, wall seconds, where it can be told to.
+    /// The device drops its output if the host is silent for this long, wall seconds, where it can be told to. 0 switches that off.
     pub lease_s: Option<f64>,
     /// Largest current, A. Written and read back where the dialect has a setting for it.
     pub current_limit_a: Option<f64>,

@@ -130,6 +130,14 @@ fn shared_line(section: &Section<'_>) -> Option<String> {
     line
 }
 
+/// A lease is long enough for a busy host, or 0: then the device's watchdog is switched off, which only what must keep running may have.
+fn check_lease(section: &Section<'_>, lease_s: Option<f64>) {
+    if let Some(lease_s) = lease_s.filter(|lease_s| 0.0 < *lease_s && *lease_s < SHORTEST_LEASE_S) {
+        section
+            .problem("lease_s", format_args!("{lease_s} is too short: at least {SHORTEST_LEASE_S} s, or 0 for no lease (a fan or a pump)"));
+    }
+}
+
 /// What a driver's devices are found with where the rig does not say.
 struct Usual {
     serial: Serial,
@@ -138,7 +146,8 @@ struct Usual {
 
 fn mecom(section: &Section<'_>) -> MecomSettings {
     let whole = |key: &str, to: i64| section.optional_number(key, 0.0..=to as f64).map(|_| section.integer(key, 0..=to) as u32);
-    let lease_s = section.number("lease_s", SHORTEST_LEASE_S..=60.0);
+    let lease_s = section.number("lease_s", 0.0..=60.0);
+    check_lease(section, Some(lease_s));
     MecomSettings {
         address: section.integer_or("address", 1..=254, 1) as u8,
         device_type: whole("device_type", 99_999),
@@ -207,7 +216,8 @@ fn modbus(section: &Section<'_>) -> ModbusSettings {
     if target.is_some() != controls.is_some() {
         section.problem("target", "a device that regulates needs both: `target`, and the temperature it `controls`");
     }
-    let lease = named("lease", true).map(|name| (name, section.number("lease_s", SHORTEST_LEASE_S..=3600.0)));
+    let lease = named("lease", true).map(|name| (name, section.number("lease_s", 0.0..=3600.0)));
+    check_lease(section, lease.as_ref().map(|(_, lease_s)| *lease_s));
     let identity = named("serial_register", false).map(|name| (name, section.integer("serial_number", 0..=i64::from(u32::MAX)) as u32));
     let output = named("output", true);
     let told_by = named("firmware_register", false);
@@ -244,8 +254,10 @@ fn line(section: &Section<'_>) -> LineSettings {
         text
     };
     declared("firmware", "firmware", "the version it must report, or \">= VERSION\"");
+    let lease_s = needed(section, &dialect, "lease_s", 0.0..=3600.0);
+    check_lease(section, lease_s);
     LineSettings {
-        lease_s: needed(section, &dialect, "lease_s", SHORTEST_LEASE_S..=3600.0),
+        lease_s,
         address: section.integer_or("address", 0..=254, 1) as u8,
         output: section.integer_or("output", 0..=99, 1) as u8,
         model: declared("model", "model", "the model it must report"),

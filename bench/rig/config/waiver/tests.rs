@@ -85,3 +85,43 @@ fn a_waiver_of_tomorrow_waives_nothing_until_then() {
     let early = refused("2026-11-30");
     assert!(early.len() == open + 2 && early[0].contains("2026-11-30, which has not come yet"), "{early:?}");
 }
+
+/// A pump's lease fails on: where the device would switch it off the file is refused, where its watchdog is told not to that is a risk,
+/// and what must go off cannot be told so.
+#[test]
+fn what_must_keep_running_is_on_no_device_that_would_drop_it() {
+    let shipped = |name: &str| builtin().iter().find(|(known, _)| *known == name).expect("ships").1;
+    let pump = "[channel.pump]\ninstrument = \"heater\"\ndrives = \"power\"\nmin_w = 1.0\nmax_w = 20.0\nsafe = \"on\"\n";
+    let (start, end) = ("[channel.heater]", "[channel.fan]");
+    let homemade = shipped("homemade");
+    let (before, after) = (homemade.find(start).expect("a heater"), homemade.find(end).expect("a fan"));
+    let firmware = format!("{}{pump}{}", &homemade[..before], &homemade[after..]);
+    let outputs = shipped("two-outputs").replace("[channel.heater]", "[channel.pump]");
+    let heater = outputs.find("[channel.pump]").expect("there");
+    let measured =
+        outputs[heater..].replacen("safe = \"off\"", "safe = \"on\"", 1).replacen("reads_v = ", "# ", 1).replacen("reads_a = ", "# ", 1);
+    let outputs = format!("{}{measured}", &outputs[..heater]);
+    let module = shipped("modbus");
+    for (text, old, keys) in [
+        (firmware.as_str(), "lease_s = 5.0", &["lease.heater"][..]),
+        // The bank beside it has no lease then either.
+        (outputs.as_str(), "lease_s = 3.0", &["lease.tec", "lease.tec_heater"]),
+        (module, "lease_s = 0 ", &["lease.io"]),
+    ] {
+        let with = |lease: &str| super::super::tests::read(&text.replacen(old, &format!("lease_s = {lease} "), 1));
+        for lease in ["5.0", "2.0"] {
+            let problems = with(lease).expect_err("refused").join("\n");
+            assert!(problems.contains("must keep running") && problems.contains("lease_s = 0"), "{problems}");
+        }
+        assert!(with("1.0").expect_err("refused").join("\n").contains("too short"));
+        let rig = with("0").unwrap_or_else(|problems| panic!("{}", problems.join("\n")));
+        let risks = rig.risks();
+        let named = |key: &&&str| risks.iter().any(|risk| risk.key == ***key && !rig.waived().contains(risk));
+        assert_eq!(keys.iter().filter(named).count(), keys.len(), "{risks:?}");
+        let refused = rig.refuses_unattended(now());
+        assert!(keys.iter().all(|key| refused.iter().any(|why| why.contains(key))), "{refused:?}");
+    }
+    let heater = homemade.replacen("lease_s = 5.0", "lease_s = 0", 1);
+    let problems = super::super::tests::read(&heater).expect_err("refused").join("\n");
+    assert!(problems.contains("for a fan or a pump alone"), "{problems}");
+}

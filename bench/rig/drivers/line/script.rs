@@ -3,7 +3,7 @@
 use crate::config::{Instrument, LineSettings};
 use crate::dialect::{Ask, Dialect, Setup, Want};
 use crate::driver::ArrayCurve;
-use crate::drivers::commands::{Job, RAMP_MARGIN};
+use crate::drivers::commands::{Job, RAMP_MARGIN, in_turn};
 use signal::{Channel, Tick};
 use std::collections::VecDeque;
 
@@ -129,20 +129,15 @@ impl Writer<'_> {
         self.dialect().setup.iter().flat_map(|setup| self.setup(setup)).filter(Step::is_question)
     }
 
-    /// What of it a poll looks at, so that a restart in mid-run is seen: what makes the device mind its host, or, where nothing does, one
-    /// setting after the other, those `given` after the setup among them.
+    /// What of it a poll looks at, so that a restart in mid-run is seen, and a knob that somebody turned: what makes the device mind its
+    /// host, each time, and of everything else one setting after the other, those `given` after the setup among them.
     fn watch(&self, tick: Tick, given: Option<Job>) -> Vec<Step> {
-        let lease = self.settings.lease_s.and_then(|_| self.dialect().setup.iter().find(|setup| setup.is_lease()));
-        if let Some(lease) = lease {
-            return self.setup(lease).into_iter().filter(Step::is_question).collect();
-        }
+        let asks = |lease: bool| {
+            let setups = self.dialect().setup.iter().filter(move |setup| setup.is_lease() == lease);
+            setups.flat_map(|setup| self.setup(setup)).filter(Step::is_question)
+        };
         let given = given.into_iter().flat_map(|job| self.script(job, None)).filter(Step::is_question);
-        let mut all: Vec<Step> = self.verify().chain(given).collect();
-        if all.is_empty() {
-            return all;
-        }
-        let turn = usize::try_from(tick % all.len() as u64).unwrap_or_default();
-        vec![all.swap_remove(turn)]
+        asks(true).chain(in_turn(asks(false).chain(given).collect(), tick)).collect()
     }
 
     /// What the output does, whatever that is.

@@ -8,6 +8,7 @@ use crate::driver::{Effects, Event};
 use crate::drivers::commands::{AGAIN_S, FAILURES_TO_LOSE, Job, LOOKS, Link, ROUNDS_TO_LEAVE, ROUNDS_TO_LOSE};
 use crate::protocol::mecom::{Answer, Sensor, ServerError, Value, error_name, id, parameter};
 use signal::{Channel, Tick};
+use std::collections::VecDeque;
 
 /// How far apart the status is looked at until the output has followed, s.
 const LOOK_AGAIN_S: f64 = 0.05;
@@ -96,7 +97,7 @@ impl Mecom {
             // One by one it shows which of them cannot be had.
             Some(_) if matches!(task, Task::Bulk(_)) => {
                 self.found.bulk &= not_now;
-                self.tasks = task::polled(&self.instrument, &self.settings, self.polling()).collect();
+                self.tasks = self.polled();
             }
             Some(Job::Open) if not_now => self.silent(why, fx),
             Some(Job::Open) => self.refuse(why, !self.found.known, fx),
@@ -115,6 +116,11 @@ impl Mecom {
     /// The tick that is being polled.
     const fn polling(&self) -> Option<Tick> {
         if let Some(Job::Poll(tick)) = self.job { Some(tick) } else { None }
+    }
+
+    /// Everything that the poll under way asks for, one by one.
+    fn polled(&self) -> VecDeque<Task> {
+        self.job.filter(|job| matches!(job, Job::Poll(_))).map(|job| self.script(job)).unwrap_or_default()
     }
 
     fn restarted(&mut self) {
@@ -142,7 +148,7 @@ impl Mecom {
                 self.found.bulk = values.starts_with(&known);
             }
             (Task::Bulk(_), Answer::Many(values)) => {
-                let tasks: Vec<Task> = task::polled(&self.instrument, &self.settings, self.polling()).collect();
+                let tasks = self.polled();
                 for (task, bits) in tasks.into_iter().zip(values) {
                     self.answered(task, Answer::Bits(bits), fx);
                     if self.polling().is_none() {

@@ -23,9 +23,18 @@ pub(super) struct Found {
     pub(super) enabled: bool,
     /// The parameter that says what its output is to give or hold, and what it was last told.
     pub(super) given: Option<(u16, Value)>,
+    /// It holds that: nothing newer was begun and given up.
+    pub(super) settled: bool,
     pub(super) output: Output,
     pub(super) error: Option<(i32, i32)>,
     pub(super) error_told: bool,
     /// It answers bulk reads, and as we understand them.
     pub(super) bulk: bool,
+}
+
+impl Found {
+    /// It holds this, read back.
+    pub(super) fn give(&mut self, parameter: u16, value: f64) {
+        (self.given, self.settled) = (Some((parameter, Value::Float(value as f32))), true);
+    }
 }

@@ -1,7 +1,7 @@
 //! What the driver does with the device, as short scripts: a job is a list of tasks, a task at most one question.
 
 use crate::config::{Instrument, MecomSettings, OBJECT_TEMPERATURE, OUTPUT_CURRENT, OUTPUT_VOLTAGE};
-use crate::drivers::commands::{Job, RAMP_MARGIN};
+use crate::drivers::commands::{Job, RAMP_MARGIN, in_turn};
 use crate::protocol::mecom::{Bulk, Request, Value, device_wide, id, parameter};
 use signal::{Channel, Tick};
 use std::collections::VecDeque;
@@ -157,46 +157,57 @@ fn measurements(instrument: &Instrument, tick: Option<Tick>) -> impl Iterator<It
 }
 
 /// Everything that a poll asks for, one by one: what is measured, whether the device still has its lease (one that restarted has
-/// not, nor its limits), what the output does.
-pub(super) fn polled(instrument: &Instrument, own: &MecomSettings, tick: Option<Tick>) -> impl Iterator<Item = Task> {
+/// not, nor its limits), the setting whose `turn` it is, what the output does.
+fn polled(instrument: &Instrument, own: &MecomSettings, tick: Option<Tick>, turn: Option<Task>) -> impl Iterator<Item = Task> {
     let lease = Task::Verify { parameter: id::WATCHDOG, value: Value::Float(own.lease_s as f32) };
-    measurements(instrument, tick).chain([lease, Task::Enabled, Task::Output { want: None, looked: 0 }])
+    measurements(instrument, tick).chain([lease]).chain(turn).chain([Task::Enabled, Task::Output { want: None, looked: 0 }])
 }
 
 /// The same in one question, after `first`; `None` if it is too much for one.
-fn bulk(instrument: &Instrument, own: &MecomSettings, tick: Option<Tick>, first: &[u16]) -> Option<Bulk> {
-    let number = |task: Task| match task.question(own.output) {
+fn bulk(tasks: impl IntoIterator<Item = Task>, output: u8, first: &[u16]) -> Option<Bulk> {
+    let number = |task: Task| match task.question(output) {
         Some((Request::Read { parameter, .. }, _)) => Some(parameter),
         _ => None,
     };
-    let all: Vec<(u16, u8)> =
-        first.iter().copied().chain(polled(instrument, own, tick).filter_map(number)).map(|n| (n, instance(n, own.output))).collect();
-    Bulk::new(&all)
+    let numbers = first.iter().copied().chain(tasks.into_iter().filter_map(number));
+    Bulk::new(&numbers.map(|n| (n, instance(n, output))).collect::<Vec<(u16, u8)>>())
 }
 
-/// What a poll begins with where bulk reads can be had.
-pub(super) fn polled_at_once(instrument: &Instrument, own: &MecomSettings, tick: Tick) -> Option<Task> {
-    bulk(instrument, own, Some(tick), &[]).map(Task::Bulk)
+/// The script of a poll in one question, where bulk reads can be had.
+pub(super) fn at_once(poll: &VecDeque<Task>, output: u8) -> Option<Task> {
+    bulk(poll.iter().copied(), output, &[]).map(Task::Bulk)
 }
 
-/// The script of a job; `given` is what the output was last told to give, as it must still be when it is switched on.
+/// The one setting whose turn it is in a poll, so that a knob that somebody turned is seen: everything that was written but for the
+/// lease, which every poll looks at, and what it was `given`.
+fn in_its_turn(instrument: &Instrument, own: &MecomSettings, given: Option<(u16, Value)>, tick: Tick) -> Option<Task> {
+    let written = settings(instrument, own).into_iter().filter(|(parameter, _)| *parameter != id::WATCHDOG).chain(given);
+    in_turn(written.collect(), tick).map(|(parameter, value)| Task::Verify { parameter, value })
+}
+
+/// The script of a job; `given` is what the output was last told to give, as it must still be when it is switched on or polled.
 pub(super) fn script(job: Job, instrument: &Instrument, own: &MecomSettings, given: Option<(u16, Value)>) -> VecDeque<Task> {
     match job {
         Job::Open => {
             // Who it is, before anything is written to it.
             let mut tasks = VecDeque::from([Task::Identify, Task::Model, Task::Serial, Task::Hardware, Task::Firmware]);
             tasks.extend([Task::Polarity, Task::Sensor]);
-            tasks.extend(switch(false));
+            // What carries heat away is left as it is.
+            if instrument.safe_is_on() {
+                tasks.extend([Task::Enabled, Task::Output { want: None, looked: 0 }]);
+            } else {
+                tasks.extend(switch(false));
+            }
             for (parameter, value) in settings(instrument, own) {
                 tasks.push_back(Task::Write { parameter, value, attempts: 2 });
                 tasks.push_back(Task::Verify { parameter, value });
             }
             // A device is ready when what will be polled can be had; until then it would be lost again with every poll.
             tasks.extend(measurements(instrument, None));
-            tasks.extend(bulk(instrument, own, None, &[id::DEVICE_TYPE, id::SERIAL_NUMBER]).map(Task::TryBulk));
+            tasks.extend(bulk(polled(instrument, own, None, None), own.output, &[id::DEVICE_TYPE, id::SERIAL_NUMBER]).map(Task::TryBulk));
             tasks
         }
-        Job::Poll(tick) => polled(instrument, own, Some(tick)).collect(),
+        Job::Poll(tick) => polled(instrument, own, Some(tick), in_its_turn(instrument, own, given, tick)).collect(),
         Job::Target(target) => {
             let (parameter, value) = (id::TARGET_TEMPERATURE, Value::Float(target.0 as f32));
             VecDeque::from([Task::Write { parameter, value, attempts: 2 }, Task::Verify { parameter, value }])

@@ -6,6 +6,8 @@ mod others;
 use super::super::*;
 use crate::faults::Scenario;
 use crate::tec_controller::{Sensors, TecConfig, TecController};
+use crate::wired::Ailment;
+use rig::config::{Drive, Level, Role, SafeAction};
 use rig::protocol::tetech::Model;
 use rig::{Connection, DriverKind, Instrument, MecomSettings, Read, Serial, Setpoint};
 use signal::{Celsius, Channel, Limits};
@@ -24,6 +26,8 @@ pub(super) struct Family {
     pub(super) checked: bool,
     /// What it is given before it is switched on; `None` for what only measures.
     pub(super) set: Option<Command>,
+    /// It drives a pump: on as soon as it is ready and ever after, also when everything else goes off.
+    pub(super) carries: bool,
     pub(super) join: fn(&Scenario) -> Box<dyn Run>,
 }
 
@@ -33,12 +37,17 @@ impl Family {
     /// One whose replies carry a checksum and no number.
     const fn plain(name: &'static str, join: fn(&Scenario) -> Box<dyn Run>) -> Self {
         let (lease_s, set) = (3.0, AT_20);
-        Self { name, lease_s, watchdog: false, tells_answers_apart: false, identifies: false, checked: true, set, join }
+        Self { name, lease_s, watchdog: false, tells_answers_apart: false, identifies: false, checked: true, set, carries: false, join }
     }
 
     /// A line device: nothing tells a damaged reply, or another's, from a right one.
     const fn line(name: &'static str, set: Option<Command>, join: fn(&Scenario) -> Box<dyn Run>) -> Self {
         Self { checked: false, set, ..Self::plain(name, join) }
+    }
+
+    /// It drives a pump, at this level.
+    const fn pump(self, level: f64) -> Self {
+        Self { carries: true, set: Some(Command::Level(level)), ..self }
     }
 
     /// It minds its host.
@@ -60,7 +69,10 @@ pub(super) fn families() -> impl Iterator<Item = &'static Family> {
 const FAMILIES: &[Family] = &[
     Family { tells_answers_apart: true, ..Family::plain("mecom", |scenario| mecom(scenario, 510)).watched().identified() },
     Family { tells_answers_apart: true, ..Family::plain("mecom with bulk reads", |scenario| mecom(scenario, 600)).watched().identified() },
+    Family { tells_answers_apart: true, ..Family::plain("mecom pump", |scenario| mecom_pump(scenario, 510)).identified().pump(2.0) },
+    Family { tells_answers_apart: true, ..Family::plain("mecom pump, bulk", |scenario| mecom_pump(scenario, 600)).identified().pump(2.0) },
     Family::plain("modbus", others::modbus).watched().identified(),
+    Family::plain("modbus pump", others::modbus_pump).identified().pump(2000.0),
     Family::plain("neslab", others::neslab),
     Family::plain("tetech TC-36-25", |scenario| others::tetech(scenario, Model::Tc3625)),
     Family::plain("tetech TC-720", |scenario| others::tetech(scenario, Model::Tc720)),
@@ -77,6 +89,13 @@ pub(super) trait Run {
     fn believed(&self) -> Option<bool>;
     fn output_on(&self) -> bool;
     fn hangs(&self) -> bool;
+    /// Somebody else's bytes reach the device, and its answer nobody: a panel, another program.
+    fn another_hand(&mut self, bytes: &[u8]);
+
+    /// How often it became ready.
+    fn readies(&self) -> usize {
+        self.events().iter().filter(|(_, e)| *e == Event::Ready).count()
+    }
 
     fn ready(&self) -> bool {
         let last = self.events().iter().rev().find(|(_, e)| matches!(e, Event::Ready | Event::LinkLost { .. }));
@@ -117,6 +136,11 @@ impl<D: Wired> Run for Joined<D> {
         self.device.output_on()
     }
 
+    fn another_hand(&mut self, bytes: &[u8]) {
+        let now_s = Self::now_s(self);
+        _ = self.device.receive(now_s, bytes);
+    }
+
     fn hangs(&self) -> bool {
         Self::hangs(self)
     }
@@ -151,6 +175,56 @@ pub(super) fn joined(scenario: &Scenario, around: fn(Box<dyn Driver>) -> Box<dyn
 
 fn mecom(scenario: &Scenario, firmware_version: i32) -> Box<dyn Run> {
     Box::new(join(scenario, firmware_version, |driver| driver))
+}
+
+/// An output of a controller that drives a pump with a fixed current, its watchdog told not to switch that off.
+fn mecom_pump(scenario: &Scenario, firmware_version: i32) -> Box<dyn Run> {
+    let limited = MecomSettings::limited(0.0, 3.0, 12.0);
+    let settings = MecomSettings { device_type: Some(1090), serial_number: Some(4242), output: 2, several: true, ..limited };
+    let instrument = Instrument {
+        setpoint: None,
+        drive: Some(pump("output_current", "a", 2.5, 2.0)),
+        ..instrument(DriverKind::Mecom(settings), 57_600, "object_temperature", "sink_temperature")
+    };
+    let device = Second(TecController::new(TecConfig { firmware_version, two_outputs: true, ..TecConfig::default() }));
+    let line = Line::new(scenario, "tec", instrument.serial.wire_s(1));
+    let plant = |device: &mut Second, now_s| _ = device.0.control(now_s, 0.0, AT_25);
+    Box::new(Joined::new(rig::driver_for(&instrument).unwrap(), device, line, Box::new(plant)))
+}
+
+/// A controller whose second output is looked at: the one that the twin can give a fixed current.
+struct Second(TecController);
+
+impl Wired for Second {
+    fn receive(&mut self, wall_s: f64, bytes: &[u8]) -> Vec<u8> {
+        Wired::receive(&mut self.0, wall_s, bytes)
+    }
+
+    fn pass(&mut self, wall_s: f64) {
+        Wired::pass(&mut self.0, wall_s);
+    }
+
+    fn output_on(&self) -> bool {
+        self.0.second_on() == Some(true)
+    }
+
+    fn has_watchdog(&self) -> bool {
+        Wired::has_watchdog(&self.0)
+    }
+
+    fn suffer(&mut self, wall_s: f64, ailment: Ailment) {
+        Wired::suffer(&mut self.0, wall_s, ailment);
+    }
+
+    fn events(&mut self) -> Vec<String> {
+        Wired::events(&mut self.0)
+    }
+}
+
+/// What drives a pump, up to this much, and this much to start with.
+pub(super) fn pump(name: &str, unit: &str, most: f64, start: f64) -> Drive {
+    let level = Level { name: name.to_owned(), unit: unit.to_owned(), limits: Limits::new(0.0, most).unwrap(), start };
+    Drive { role: Role::Pump, level: Some(level), safe: SafeAction::On, sun: None }
 }
 
 fn join(scenario: &Scenario, firmware_version: i32, around: fn(Box<dyn Driver>) -> Box<dyn Driver>) -> Joined<TecController> {

@@ -15,6 +15,8 @@ pub(super) const FAMILIES: &[Family] = &[
     Family::line("korad", Some(Command::Level(7.5)), |s| heater(s, "korad", "voltage", "v", "current_limit_a = 2.0")),
     Family::line("scpi-supply", Some(Command::Level(12.0)), |s| heater(s, "scpi-supply", "voltage", "v", SUPPLY)).identified(),
     Family::line("homemade", Some(Command::Level(10.0)), |s| heater(s, "homemade", "power", "w", FIRMWARE)).watched().identified(),
+    Family::line("korad pump", None, |s| pump(s, "korad", "voltage", "v", "current_limit_a = 0.5")).pump(12.0),
+    Family::line("homemade pump", None, |s| pump(s, "homemade", "power", "w", UNLEASED)).identified().pump(10.0),
     Family::line("keysight-e4360", CURVE, |s| array(s, "keysight-e4360")).identified(),
     Family::line("chroma-62000h", CURVE, |s| array(s, "chroma-62000h")).identified(),
     Family::line("arroyo", AT_20, |s| plate(s, "arroyo", "object_temperature", "current_limit_a = 4.0\nserial_number = \"4242\""))
@@ -29,6 +31,7 @@ pub(super) const FAMILIES: &[Family] = &[
 
 const SUPPLY: &str = "current_limit_a = 2.0\nserial_number = \"4242\"";
 const FIRMWARE: &str = "lease_s = 3.0\nserial_number = \"4242\"";
+const UNLEASED: &str = "lease_s = 0\nserial_number = \"4242\"";
 const METER: &str = "[channel.board_power]\ninstrument = \"it\"\nreads = \"power\"\nreads_j = \"energy\"\n";
 // The bench has no role for a mass; the flow meter's stands in for this reading.
 const SCALE: &str = "[channel.flow]\ninstrument = \"it\"\nreads = \"mass\"\n";
@@ -37,6 +40,12 @@ fn heater(scenario: &Scenario, dialect: &str, level: &str, unit: &str, own: &str
     let channel = format!(
         "[channel.heater]\ninstrument = \"it\"\nreads_{unit} = \"{level}\"\ndrives = \"{level}\"\nmin_{unit} = 0.0\nmax_{unit} = 20.0\nsafe = \"off\"\n"
     );
+    join(scenario, dialect, own, &channel)
+}
+
+fn pump(scenario: &Scenario, dialect: &str, level: &str, unit: &str, own: &str) -> Box<dyn Run> {
+    let channel =
+        format!("[channel.pump]\ninstrument = \"it\"\ndrives = \"{level}\"\nmin_{unit} = 1.0\nmax_{unit} = 20.0\nsafe = \"on\"\n");
     join(scenario, dialect, own, &channel)
 }
 

@@ -1,6 +1,6 @@
 //! The families whose protocols do not number their replies.
 
-use super::{AT_25, Run, instrument};
+use super::{AT_25, Run, instrument, pump};
 use crate::bath::{Bath, BathConfig, BathSensors};
 use crate::faults::{Line, Scenario};
 use crate::joined::Joined;
@@ -17,6 +17,22 @@ fn join<D: Wired + 'static>(scenario: &Scenario, instrument: &Instrument, device
 }
 
 pub(super) fn modbus(scenario: &Scenario) -> Box<dyn Run> {
+    modbus_of(scenario, 3.0, |settings| {
+        let held = ModbusSettings { target: Some("setpoint".to_owned()), controls: Some("plate".to_owned()), ..settings };
+        instrument(DriverKind::Modbus(held), 19_200, "plate", "sink")
+    })
+}
+
+/// A module that drives a pump's speed, its watchdog told not to switch it off.
+pub(super) fn modbus_pump(scenario: &Scenario) -> Box<dyn Run> {
+    modbus_of(scenario, 0.0, |settings| Instrument {
+        setpoint: None,
+        drive: Some(pump("setpoint", "rpm", 3000.0, 2000.0)),
+        ..instrument(DriverKind::Modbus(settings), 19_200, "plate", "sink")
+    })
+}
+
+fn modbus_of(scenario: &Scenario, lease_s: f64, instrument: fn(ModbusSettings) -> Instrument) -> Box<dyn Run> {
     let register = |name: &str, table, at, writable| Register { writable, ..Register::plain(name, table, at) };
     let tenths = |register: Register| Register { kind: Kind::I16, scale: 0.1, ..register };
     let map = RegisterMap {
@@ -34,9 +50,9 @@ pub(super) fn modbus(scenario: &Scenario) -> Box<dyn Run> {
         address: 7,
         map: map.clone(),
         output: owned("run"),
-        target: owned("setpoint"),
-        controls: owned("plate"),
-        lease: Some(("watchdog".to_owned(), 3.0)),
+        target: None,
+        controls: None,
+        lease: Some(("watchdog".to_owned(), lease_s)),
         identity: Some(("serial".to_owned(), 4242)),
         firmware: None,
     };
@@ -49,7 +65,7 @@ pub(super) fn modbus(scenario: &Scenario) -> Box<dyn Run> {
         serial_number: owned("serial"),
         revision: None,
     });
-    join(scenario, &instrument(DriverKind::Modbus(settings), 19_200, "plate", "sink"), device, |device, _| {
+    join(scenario, &instrument(settings), device, |device, _| {
         device.set("plate", AT_25.object_degc);
         device.set("sink", AT_25.sink_degc);
     })
