@@ -17,7 +17,7 @@ const AT_20: Command = Command::Target(Celsius(20.0));
 
 /// An instrument of every dialect, `it` by name: its own keys, the channels that it has or `plate` for what it reads there, and what it
 /// is given before it is switched on.
-fn rigs() -> Vec<(&'static str, RigFile, Option<Command>)> {
+pub(super) fn rigs() -> Vec<(&'static str, RigFile, Option<Command>)> {
     let array = "[channel.array_simulator]\nfull_isc_a = 2.0\nfull_voc_v = 32.0\ninstrument = \"it\"\nreads_v = \"voltage\"\nreads_a = \"current\"\nsafe = \"off\"\n";
     let supply = "[channel.heater]\ninstrument = \"it\"\nreads_v = \"voltage\"\nreads_a = \"current\"\ndrives = \"voltage\"\nmin_v = 0.0\nmax_v = 20.0\nsafe = \"off\"\n";
     let meter = "[channel.board_power]\ninstrument = \"it\"\nreads = \"power\"\nreads_j = \"energy\"\n";
@@ -56,7 +56,7 @@ fn instrument(rig: &RigFile) -> &Instrument {
     rig.instrument("it").or_else(|| rig.instrument("tec")).unwrap()
 }
 
-fn dialect(rig: &RigFile) -> &Dialect {
+pub(super) fn dialect(rig: &RigFile) -> &Dialect {
     match &instrument(rig).driver {
         DriverKind::Line(line) => &line.dialect,
         _ => panic!("not a line device"),
@@ -64,22 +64,22 @@ fn dialect(rig: &RigFile) -> &Dialect {
 }
 
 /// A driver, a device, and somebody between them who answers some questions in its place.
-struct Bench {
+pub(super) struct Bench {
     driver: Box<dyn Driver>,
-    device: Box<dyn Emulated>,
+    pub(super) device: Box<dyn Emulated>,
     tec: TecController,
     /// Lines that are kept from the device, and what is said to each instead.
-    lies: Vec<(Vec<u8>, Vec<u8>)>,
-    sent: Vec<Vec<u8>>,
+    pub(super) lies: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(super) sent: Vec<Vec<u8>>,
     answered: bool,
     now_s: f64,
     deadline_s: Option<f64>,
-    events: Vec<Event>,
-    believed: Option<bool>,
+    pub(super) events: Vec<Event>,
+    pub(super) believed: Option<bool>,
 }
 
 impl Bench {
-    fn new(driver: &RigFile, device: &RigFile) -> Self {
+    pub(super) fn new(driver: &RigFile, device: &RigFile) -> Self {
         let mut stood_in = stand_in(instrument(device)).unwrap().unwrap();
         stood_in.advance(0.0, 3600.0, &SCENE);
         let mut tec = crate::tec_for(instrument(device));
@@ -99,7 +99,7 @@ impl Bench {
     }
 
     /// Its output is on, and it was given what it needs for that.
-    fn running(rig: &RigFile, given: Option<Command>) -> Self {
+    pub(super) fn running(rig: &RigFile, given: Option<Command>) -> Self {
         let mut bench = Self::new(rig, rig);
         bench.told(Input::Opened, 20.0);
         assert!(bench.events.contains(&Event::Ready), "{:?}", bench.events);
@@ -142,7 +142,7 @@ impl Bench {
         }
     }
 
-    fn told(&mut self, input: Input<'_>, seconds: f64) {
+    pub(super) fn told(&mut self, input: Input<'_>, seconds: f64) {
         self.feed(input);
         let until_s = self.now_s + seconds;
         while let Some(deadline_s) = self.deadline_s.filter(|d| *d <= until_s) {
@@ -152,7 +152,7 @@ impl Bench {
         self.now_s = until_s;
     }
 
-    fn refusals(&self) -> Vec<&str> {
+    pub(super) fn refusals(&self) -> Vec<&str> {
         self.events.iter().filter_map(|e| if let Event::Refused { why } = e { Some(why.as_str()) } else { None }).collect()
     }
 }
