@@ -5,16 +5,19 @@
 //!
 //! Strict where devices are: unknown commands, parameters, instances and values are refused by number. Lenient in one thing,
 //! `?IF` with an instance, because a client in the field (mecompyapi) sends it. A second output, where it has one, gives a fixed current
-//! into a resistor: the plant has one bank of modules, which is the first's. Not here: saving to flash, outputs in parallel, lookup tables. Its error numbers are its own (the parameter that tells of the cause): the vendor's are not public.
+//! into a resistor: the plant has one bank of modules, which is the first's. Not here: saving by command (`SP`), outputs in parallel, lookup tables. Error numbers are the vendor's where a
+//! public source gives one, and else its own (the parameter that tells of the cause).
 
+mod flash;
 mod regulator;
 mod second;
 mod settings;
 
 use crate::wired::Ailment;
+use flash::Flash;
 use regulator::Regulator;
 use rig::protocol::mecom::{Bulk, Decoder, Frame, Reply, Request, RequestError, ServerError, Side, Value, id};
-use rig::{Instrument, Setpoint};
+use rig::{Instrument, MecomSettings, OBJECT_TEMPERATURE, SINK_TEMPERATURE, Setpoint};
 use second::Second;
 use settings::Settings;
 use std::collections::BTreeMap;
@@ -55,6 +58,10 @@ pub struct TecConfig {
     pub object_min_degc: f64,
     /// It goes into error when the object is hotter, °C.
     pub object_max_degc: f64,
+    /// It goes into error when the sink is colder, °C.
+    pub sink_min_degc: f64,
+    /// It goes into error when the sink is hotter, °C.
+    pub sink_max_degc: f64,
     /// Proportional gain, % of the current limit a kelvin.
     pub gain_pct_k: f64,
     /// Integral time, s.
@@ -81,6 +88,8 @@ impl Default for TecConfig {
             ramp_k_s: 0.1,
             object_min_degc: -20.0,
             object_max_degc: 95.0,
+            sink_min_degc: -40.0,
+            sink_max_degc: 110.0,
             gain_pct_k: 125.0,
             integral_s: 20.0,
             derivative_s: 2.0,
@@ -103,7 +112,14 @@ impl TecConfig {
             let voltage_limit_v = default.rated_voltage_v;
             return Self { current_limit_a, voltage_limit_v, ramp_k_s, ..default };
         };
+        let beyond = |trip: Option<f64>, by: f64, otherwise: f64| trip.map_or(otherwise, |trip| trip + by);
+        let (object, sink) = (instrument.trips(OBJECT_TEMPERATURE), instrument.trips(SINK_TEMPERATURE));
+        let margin_k = MecomSettings::TRIP_BEYOND_K;
         Self {
+            object_min_degc: beyond(object.0, -margin_k, default.object_min_degc),
+            object_max_degc: beyond(object.1, margin_k, default.object_max_degc),
+            sink_min_degc: beyond(sink.0, -margin_k, default.sink_min_degc),
+            sink_max_degc: beyond(sink.1, margin_k, default.sink_max_degc),
             device_type: declared(mecom.device_type, default.device_type),
             serial_number: declared(mecom.serial_number, default.serial_number),
             address: mecom.address,
@@ -135,6 +151,7 @@ pub struct TecController {
     config: TecConfig,
     settings: Settings,
     second: Option<Second>,
+    flash: Flash,
     decoder: Decoder,
     sensors: Option<Sensors>,
     current_a: f64,
@@ -156,6 +173,7 @@ impl TecController {
         Self {
             settings: Settings::power_up(&config),
             second: config.two_outputs.then(Second::power_up),
+            flash: Flash::factory(&config),
             config,
             decoder: Decoder::new(Side::Host),
             sensors: None,
@@ -313,8 +331,7 @@ impl TecController {
     }
 
     fn restart(&mut self, wall_s: f64) {
-        self.settings = Settings::power_up(&self.config);
-        self.second = self.config.two_outputs.then(Second::power_up);
+        self.wake();
         self.error = None;
         self.current_a = 0.0;
         self.restart_until_s = Some(wall_s + RESTART_S);
@@ -323,7 +340,7 @@ impl TecController {
 
     pub(crate) fn watch(&mut self, wall_s: f64) {
         if self.restart_until_s.take_if(|until| wall_s >= *until).is_some() {
-            self.events.push("restarted, output off".to_owned());
+            self.events.push(if self.runs() { "restarted, output ON, as its flash has it" } else { "restarted, output off" }.to_owned());
         }
         let limit_s = f64::from(self.settings.watchdog_s);
         let silent_s = wall_s - self.heard_s;
@@ -349,6 +366,10 @@ impl TecController {
             self.fail(id::OBJECT_UPPER_TRIP, &format!("the object at {object_degc:.2} °C is above {high} °C"));
         } else if object_degc < low {
             self.fail(id::OBJECT_LOWER_TRIP, &format!("the object at {object_degc:.2} °C is below {low} °C"));
+        } else if let Some((cause, why)) = self.sink_too_far(sink_degc) {
+            self.fail(cause, &why);
+        } else if let Some((cause, why)) = self.second.as_ref().and_then(|second| second.too_far(sensors)) {
+            self.fail(cause, &why);
         } else if self.current_a.abs() > f64::from(self.settings.current_trip_a) {
             self.fail(id::CURRENT_TRIP, &format!("{:.2} A are above {} A", self.current_a, self.settings.current_trip_a));
         } else if let Some((cause, why)) = self.second.as_ref().and_then(Second::trips).filter(|_| self.second_on() == Some(true)) {
@@ -358,10 +379,31 @@ impl TecController {
         }
     }
 
+    fn sink_too_far(&self, sink_degc: f64) -> Option<(u16, String)> {
+        let (low, high) = (f64::from(self.settings.sink_lower_degc), f64::from(self.settings.sink_upper_degc));
+        if sink_degc > high {
+            return Some((id::SINK_UPPER_TRIP, format!("the sink at {sink_degc:.2} °C is above {high} °C")));
+        }
+        (sink_degc < low).then(|| (id::SINK_LOWER_TRIP, format!("the sink at {sink_degc:.2} °C is below {low} °C")))
+    }
+
+    /// What it calls the error it stands in; 0 for none.
+    fn error_number(&self) -> i32 {
+        match self.error {
+            None => 0,
+            Some(id::OBJECT_LOWER_TRIP | id::OBJECT_UPPER_TRIP) => 138,
+            Some(id::SINK_LOWER_TRIP) => 142,
+            Some(id::SINK_UPPER_TRIP) => 143,
+            Some(id::CURRENT_TRIP) => 107,
+            Some(id::VOLTAGE_TRIP) => 104,
+            Some(other) => i32::from(other),
+        }
+    }
+
     fn fail(&mut self, cause: u16, why: &str) {
         self.error = Some(cause);
         self.current_a = 0.0;
-        self.events.push(format!("{why}: output off, error {cause}"));
+        self.events.push(format!("{why}: output off, error {}", self.error_number()));
     }
 
     fn note_output(&mut self, was: bool) {
@@ -385,6 +427,7 @@ impl TecController {
             Request::Write { parameter, instance: 2, bits } if two => {
                 let was = self.second_on();
                 self.write_second(parameter, bits)?;
+                self.save(parameter);
                 if was != self.second_on() {
                     let now = if self.second_on() == Some(true) { "on" } else { "off" };
                     self.events.push(format!("second output {now}"));
@@ -398,6 +441,7 @@ impl TecController {
             Request::Write { parameter, instance: 1, bits } => {
                 let was = self.output_on();
                 self.settings.write(&self.config, parameter, bits)?;
+                self.save(parameter);
                 self.note_output(was);
                 Ok(Reply::Acknowledge)
             }
@@ -457,7 +501,8 @@ impl TecController {
             id::SERIAL_NUMBER => int(self.config.serial_number),
             id::FIRMWARE_VERSION => int(self.config.firmware_version),
             id::DEVICE_STATUS => int(self.status()),
-            id::ERROR_NUMBER | id::ERROR_PARAMETER => int(self.error.map_or(0, i32::from)),
+            id::ERROR_NUMBER => int(self.error_number()),
+            id::ERROR_PARAMETER => int(self.error.map_or(0, i32::from)),
             id::ERROR_INSTANCE => int(i32::from(self.error.is_some())),
             id::DEVICE_ADDRESS => int(i32::from(self.config.address)),
             id::OBJECT_TEMPERATURE => sensor(|s| s.object_degc),

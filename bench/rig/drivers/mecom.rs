@@ -1,7 +1,7 @@
 //! Meerstetter TEC controllers.
 //!
-//! On every opening of the line: identify, refuse another device than the declared one, switch the output off and see it off,
-//! write limits and watchdog and read each back; then it is ready, and never before. What the output does is told only as read
+//! On every opening of the line: identify, refuse another device than the declared one, keep what follows out of its flash, switch the output
+//! off and see it off, write limits and watchdog and read each back; then it is ready, and never before. What the output does is told only as read
 //! back. Commands wait in one slot each, the safest first.
 //!
 //! **The lease**: any valid frame renews the device's watchdog, so nothing is sent that the controller did not ask for in this
@@ -20,6 +20,7 @@
 
 mod answers;
 mod exchange;
+mod memory;
 mod state;
 mod task;
 

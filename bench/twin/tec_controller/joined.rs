@@ -3,6 +3,8 @@
 mod bench;
 mod bulk;
 mod denials;
+mod flash;
+mod status;
 
 use super::*;
 use bench::{AT_25, Bench, Line, Tamper};
@@ -24,8 +26,10 @@ fn a_whole_conversation_goes_as_it_should() {
     assert_eq!(device, "TEC-1090 serial 4242 firmware 5.10 (orbitbench twin TEC)");
     assert_eq!(bench.events[1..], [Event::OutputConfirmed { on: false }, Event::Ready]);
     let written: Vec<u16> = bench.writes().iter().map(|w| w.0).collect();
-    assert_eq!(written[0], id::OUTPUT_ENABLE, "off before anything else");
-    assert_eq!(written[1..], [2000, 2030, 2031, 2032, 2033, 2060, 3003]);
+    assert_eq!(written[..2], [id::SAVE_TO_FLASH, id::OUTPUT_ENABLE], "kept out of its flash, and off, before anything else");
+    assert_eq!(written[2..], [2000, 2030, 2031, 2032, 2033, 2060, 3003, 4010, 4011, 5011]);
+    let held = &bench.device.settings;
+    assert_eq!((held.object_lower_degc, held.object_upper_degc, held.sink_upper_degc), (1.0, 72.0, 67.0), "2 K beyond the rig's trips");
     assert_eq!((bench.device.settings.current_limit_a, bench.device.settings.watchdog_s), (8.0, 3.0));
 
     bench.events.clear();
@@ -82,6 +86,8 @@ fn a_limit_that_reads_back_otherwise_is_refused() {
     for (name, tamper) in [
         ("Current", (|r| matches!(r, Request::Read { parameter: 2030, .. }).then(|| Reply::Bits(6.0_f32.to_bits()))) as Tamper),
         ("Current Error Threshold", |r| matches!(r, Request::Read { parameter: 2032, .. }).then(|| Reply::Bits(8.0_f32.to_bits()))),
+        ("Object Temperature Upper", |r| matches!(r, Request::Read { parameter: 4011, .. }).then(|| Reply::Bits(90.0_f32.to_bits()))),
+        ("Sink Temperature Upper", |r| matches!(r, Request::Write { parameter: 5011, .. }).then_some(Reply::Refuse(ServerError::Range))),
         ("Voltage Error Threshold", |r| matches!(r, Request::Write { parameter: 2033, .. }).then_some(Reply::Refuse(ServerError::Range))),
         ("Coarse Temperature Ramp", |r| matches!(r, Request::Read { parameter: 3003, .. }).then(|| Reply::Bits(1.0_f32.to_bits()))),
         ("Watchdog", |r| matches!(r, Request::Read { parameter: 2060, .. }).then(|| Reply::Bits(f32::NAN.to_bits()))),
@@ -150,7 +156,11 @@ fn errors_are_told_by_name_where_there_is_one() {
         (|r| matches!(r, Request::Read { parameter: 105, .. }).then_some(Reply::Bits(20)), "error 20, parameter error"),
         (
             |r| matches!(r, Request::Read { parameter: 105, .. }).then_some(Reply::Bits(142)),
-            "error 142, its name is in the vendor's manual",
+            "error 142, the sink temperature is below its limit",
+        ),
+        (
+            |r| matches!(r, Request::Read { parameter: 105, .. }).then_some(Reply::Bits(141)),
+            "error 141, its name is in the vendor's manual",
         ),
     ] {
         let mut bench = Bench::ready();
@@ -347,8 +357,11 @@ fn a_hung_host_loses_its_lease_and_finds_out() {
     for tick in 2..=3 {
         bench.command(Command::Poll { tick });
     }
-    assert_eq!(bench.told(|e| *e == Event::OutputConfirmed { on: false }), 1);
     assert_eq!(bench.told(|e| matches!(e, Event::DeviceError { number: 2060, .. })), 1, "told once: {:?}", bench.events);
+    assert_eq!(bench.told(|e| matches!(e, Event::OutputConfirmed { .. })), 0, "it is enabled still, and only its error keeps it off");
+    bench.command(Command::Disable);
+    assert_eq!(bench.told(|e| *e == Event::OutputConfirmed { on: false }), 1);
+    bench.command(Command::Target(Celsius(20.0)));
 
     bench.command(Command::Enable);
     assert!(bench.refusal().contains("switching the output on"), "an error is not overruled");

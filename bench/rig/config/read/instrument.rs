@@ -7,7 +7,7 @@ use crate::config::{
 use crate::dialect::{self, Dialect};
 use crate::protocol::mecom::Sensor;
 use crate::protocol::modbus::RegisterMap;
-use crate::protocol::tetech::Model;
+use crate::protocol::tetech::{Codes, Model};
 use signal::Section;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -61,7 +61,7 @@ pub(in crate::config) fn instrument(name: String, section: &Section<'_>) -> Inst
 /// Reads `[instrument.NAME]` with `output_of`: another output of a device that is described already.
 pub(super) fn output(name: String, section: &Section<'_>, device: &Instrument) -> Instrument {
     for key in
-        ["driver", "dialect", "port", "usb", "tcp", "emulated", "line", "baud", "address", "lease_s", "serial_number", "reply_timeout_s"]
+        ["driver", "dialect", "port", "usb", "tcp", "emulated", "line", "baud", "address", "lease_s", "serial_number", "reply_timeout_s", "ram_only"]
     {
         if section.has(key) {
             section.problem(key, format_args!("this is said once for the device, in [instrument.{}]; remove it here", device.name));
@@ -72,7 +72,7 @@ pub(super) fn output(name: String, section: &Section<'_>, device: &Instrument) -
             let own = limited(section, first.lease_s);
             let output = section.integer("output", 2..=2) as u8;
             let (address, several, device_type, serial_number) = (first.address, true, first.device_type, first.serial_number);
-            DriverKind::Mecom(MecomSettings { address, output, several, device_type, serial_number, ..own })
+            DriverKind::Mecom(MecomSettings { address, output, several, device_type, serial_number, ram_only: first.ram_only, ..own })
         }
         // A dialect that could not be had is one problem already.
         DriverKind::Line(first) if first.dialect.numbers_outputs() || device.is_unspoken() => {
@@ -122,6 +122,7 @@ fn mecom(section: &Section<'_>) -> MecomSettings {
         address: section.integer_or("address", 1..=254, 1) as u8,
         device_type: whole("device_type", 99_999),
         serial_number: whole("serial_number", i64::from(i32::MAX)),
+        ram_only: section.flag_or("ram_only", true),
         ..limited(section, lease_s)
     }
 }
@@ -176,7 +177,19 @@ fn neslab(section: &Section<'_>) -> NeslabSettings {
 
 fn tetech(section: &Section<'_>) -> TetechSettings {
     let models = [("TC-36-25", Model::Tc3625), ("TC-48-20", Model::Tc4820), ("TC-720", Model::Tc720)];
-    TetechSettings { model: section.choice("model", &models), scale: section.number_or("scale", 1.0..=1000.0, 100.0) }
+    let model = section.choice("model", &models);
+    let codes = Codes::of(model);
+    for (key, there) in [("heats_from", codes.polarity_read.is_some()), ("current_trip_a", codes.trip_write.is_some())] {
+        if section.has(key) && !there {
+            section.problem(key, format_args!("no public source has a code for it on a {}; remove this", model.name()));
+        }
+    }
+    TetechSettings {
+        model,
+        scale: section.number_or("scale", 1.0..=1000.0, 100.0),
+        polarity: section.has("heats_from").then(|| section.choice("heats_from", &[("WP1+", 0), ("WP2+", 1)])),
+        current_trip_a: section.optional_number("current_trip_a", Codes::AMPS_A_COUNT..=100.0),
+    }
 }
 
 fn line(section: &Section<'_>) -> LineSettings {
