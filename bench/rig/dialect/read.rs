@@ -149,7 +149,7 @@ fn firmware(section: &Section<'_>) -> Option<(Template, Pattern)> {
     }
     let text = section.text("match", "what the answer must look like, such as \"I3 A {firmware}\"");
     let pattern = pattern(section, "match", &text);
-    if section.has("match") && (!pattern.names().eq(["firmware"]) || pattern.names().count() != 1) {
+    if section.has("match") && !pattern.names().eq(["firmware"]) {
         section.problem("match", "{firmware} must stand in it once, and no other name but *");
     }
     Some((required(section, "ask", &[]), pattern))

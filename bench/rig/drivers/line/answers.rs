@@ -7,6 +7,7 @@ use crate::dialect::{Ask, number};
 use crate::driver::{Effects, Event};
 use crate::drivers::commands::{AGAIN_S, FAILURES_TO_LOSE, Job, LOOKS, ROUNDS_TO_LEAVE, ROUNDS_TO_LOSE};
 use signal::Channel;
+use std::fmt::Write as _;
 
 /// How far apart the output is looked at until it has followed, s.
 const LOOK_AGAIN_S: f64 = 0.1;
@@ -105,7 +106,8 @@ impl Line {
         self.known.device =
             word("model").map_or_else(|| self.settings.dialect.name.clone(), |model| format!("{} {model}", self.settings.dialect.name));
         if let Some(serial) = word("serial") {
-            self.known.device += &format!(" serial {serial}");
+            // Writing to a String cannot fail.
+            let _ = write!(self.known.device, " serial {serial}");
         }
         if self.settings.dialect.identify.firmware.is_none() {
             self.versioned(word("firmware"), fx);
@@ -123,7 +125,7 @@ impl Line {
             return;
         }
         if let Some(said) = said {
-            self.known.device += &format!(" firmware {said}");
+            let _ = write!(self.known.device, " firmware {said}");
         }
         fx.events.push(Event::Identified { device: self.known.device.clone() });
     }
