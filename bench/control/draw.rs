@@ -36,7 +36,7 @@ impl Draw {
         (!kept.is_empty()).then_some(Self(kept))
     }
 
-    /// Duty that drew `power_w` with the plate at this temperature, 0 to 1: linear between what was measured, the nearest row outside its temperatures, the line of
+    /// Duty that drew `power_w` with what the rig holds (plate, or coolant supply) at this temperature, 0 to 1: linear between what was measured, the nearest row outside its temperatures, the line of
     /// the last two points beyond its powers. Of an unknown temperature the middle row.
     ///
     /// ```

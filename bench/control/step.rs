@@ -311,7 +311,7 @@ fn command(law: &Law, state: &mut State, input: &Input, budget: Watts, heat: Hea
         Actuator::Pacing => {
             let duty = may_work.then(|| {
                 let measured = (heat.held_ticks == 0).then_some(heat.value).flatten();
-                law.governor.duty(&mut state.trim, budget, input.readings.usable(Channel::Plate), measured, law.dt_s * f64::from(ticks))
+                law.governor.duty(&mut state.trim, budget, input.readings.usable(law.servoed()), measured, law.dt_s * f64::from(ticks))
             });
             (duty, None)
         }

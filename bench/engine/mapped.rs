@@ -1,6 +1,7 @@
 //! A setup that goes by a measured work map: its pacing is fed forward by the power that was measured at each duty, and a plan is made of the map instead of
 //! what is believed of the card. How a map is measured is `workmap`'s.
 
+use crate::commission::{Servoed, servoed};
 use crate::policy::{Mapped, Subject, build};
 use crate::setup::{Setup, SetupError, stable, uncarried};
 use crate::workmap::{Actuator, MeasuredMap, WorkMapCard};
@@ -79,7 +80,7 @@ impl Setup {
             accelerator: &self.accelerator,
             card: &self.twin.card,
             trip_degc: self.rig.accelerator.trip_max_degc,
-            map: Some(Mapped { surface: &surface, clamp }),
+            map: Some(Mapped { surface: &surface, over_supply: map.manifest.plan.held == Servoed::CoolantSupply, clamp }),
         };
         let policy = build(choice, &subject)?;
         let governor = Governor { policy, ..base };
@@ -110,6 +111,9 @@ impl Setup {
             () if m.accelerator.coupled != self.coupled => Some("its device sat elsewhere".to_owned()),
             () if m.plan.actuator != actuator.word() => {
                 Some(format!("it was measured by {}, and this run holds the board by {actuator}: the two are never mixed", m.plan.actuator))
+            }
+            () if m.accelerator.coupled && m.plan.held != servoed(&self.rig) => {
+                Some(format!("it was measured over the {}, and this rig holds the {}", m.plan.held.place(), servoed(&self.rig).place()))
             }
             () => None,
         }

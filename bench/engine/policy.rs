@@ -37,6 +37,8 @@ pub(crate) struct Subject<'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct Mapped<'a> {
     pub(crate) surface: &'a Surface,
+    /// It was measured over the coolant's supply, and not over the plate.
+    pub(crate) over_supply: bool,
     /// Outside of it its edge is taken, as was asked for; else that is refused.
     pub(crate) clamp: bool,
 }
@@ -103,7 +105,7 @@ impl<'a> Planner<'a> {
     fn rate(&self, supply: Kelvin, w: f64) -> f64 {
         let degc = Celsius::from(supply).0;
         let (idle, full) = (self.subject.governor.idle.0, self.subject.governor.full.0);
-        let Some(Mapped { surface, .. }) = self.subject.map else {
+        let Some(map) = self.subject.map else {
             // What is believed of the card says what a slowed-down one does.
             let (k_w, duty) = (self.law.fast_k_w(), (w - idle) / (full - idle));
             return self.subject.card.settled_rate(duty, degc + k_w * idle, k_w * (full - idle));
@@ -111,7 +113,12 @@ impl<'a> Planner<'a> {
         // A map ends at its last point below the slowdown: beyond that more power brings nothing.
         // It knows the die's share: it was measured with the die on the plate.
         let w = w.min(self.law.most_now_w(supply).max(idle));
-        surface.rate_clamped(w, degc + self.plate_k_w * w)
+        map.surface.rate_clamped(w, self.asked_degc(map, degc, w))
+    }
+
+    /// Where the map is asked, °C: at the coolant as it is, or at the plate that it and this power lead to.
+    fn asked_degc(&self, map: Mapped<'_>, supply_degc: f64, w: f64) -> f64 {
+        supply_degc + if map.over_supply { 0.0 } else { self.plate_k_w * w }
     }
 
     /// Coolant and budget at the beginning of each of `steps` steps of the orbit that `policy` flies again and again; `None` without a battery.
@@ -143,11 +150,11 @@ impl<'a> Planner<'a> {
 
     /// Everything a plan may look at has to be on the map: between idle and as much as the temperatures allow, at every moment.
     fn within(&self, places: &[(Kelvin, f64)], dt_s: f64) -> Result<(), String> {
-        let Some(Mapped { surface, clamp: false }) = self.subject.map else { return Ok(()) };
+        let Some(map @ Mapped { surface, clamp: false, .. }) = self.subject.map else { return Ok(()) };
         let (idle, full) = (self.subject.governor.idle.0, self.subject.governor.full.0);
         for (k, (supply, _)) in places.iter().enumerate() {
             for w in [idle, full.min(self.law.most_now_w(*supply).max(idle))] {
-                surface.rate(w, Celsius::from(*supply).0 + self.plate_k_w * w).map_err(|outside| {
+                surface.rate(w, self.asked_degc(map, Celsius::from(*supply).0, w)).map_err(|outside| {
                     format!(
                         "{:.0} s into the orbit {outside}; measure a wider map, choose another profile, or take its edge there with --map-clamp",
                         k as f64 * dt_s

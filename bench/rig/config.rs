@@ -19,8 +19,8 @@ pub use channel::{ChannelRule, Kind, Role, SafeAction};
 pub use commissioning::CommissioningRule;
 pub use instrument::{
     Connection, Correction, Drive, DriverKind, EXTERNAL_SENSOR, Firmware, INTERNAL_SENSOR, Instrument, Level, LineSettings, MecomSettings,
-    ModbusSettings, NeslabSettings, OBJECT_TEMPERATURE, OUTPUT_CURRENT, OUTPUT_VOLTAGE, Parity, Read, SINK_TEMPERATURE, SUN_W_M2, Serial,
-    Setpoint, SunRule, TetechSettings, UsbId,
+    ModbusFirmware, ModbusSettings, NeslabSettings, OBJECT_TEMPERATURE, OUTPUT_CURRENT, OUTPUT_VOLTAGE, Parity, Read, SINK_TEMPERATURE,
+    SUN_W_M2, Serial, Setpoint, SunRule, TetechSettings, UsbId,
 };
 pub use interface::{CoolantRule, Fluid, HeatSource, Interface, ServoNode};
 pub use interlock::InterlockRule;
@@ -48,6 +48,8 @@ pub fn builtin() -> &'static [(&'static str, &'static str)] {
         ("modbus", include_str!("../../rigs/modbus.toml")),
         ("neslab", include_str!("../../rigs/neslab.toml")),
         ("two-outputs", include_str!("../../rigs/two-outputs.toml")),
+        ("korad", include_str!("../../rigs/korad.toml")),
+        ("chroma", include_str!("../../rigs/chroma.toml")),
         ("tetech", include_str!("../../rigs/tetech.toml")),
         ("reference", include_str!("../../rigs/reference/rig.toml")),
     ]

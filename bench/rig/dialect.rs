@@ -125,6 +125,7 @@ impl Dialect {
     /// Every line outside `[setup.*]`.
     fn templates(&self) -> Vec<&Template> {
         let mut all = vec![&self.identify.ask];
+        all.extend(self.identify.firmware.iter().map(|(ask, _)| ask));
         all.extend(self.reads.iter().map(|(_, ask)| &ask.ask));
         all.extend(self.target.iter().flat_map(|t| [&t.write, &t.back.ask]));
         all.extend(self.levels.iter().flat_map(|(_, l)| [&l.write, &l.back.ask]));

@@ -113,8 +113,10 @@ figures! {
     PerJoule "units_out_per_j" "1/J" 6;
     /// Units taken in per joule of the board.
     PerJouleIn "units_in_per_j" "1/J" 6;
-    /// Plate under the device, mean: what stands for the coolant.
+    /// Plate under the device, mean: what stands for the coolant where the rig holds the plate.
     Plate "plate_degc" "degC" 3;
+    /// Coolant entering the plate, mean, where that is what the rig holds, and so what the map is over.
+    Supply "supply_degc" "degC" 3;
     /// Its drift over the window.
     PlateDrift "plate_drift_k_min" "K/min" 4;
     /// Die, mean.
@@ -137,6 +139,11 @@ impl Figures {
     /// A figure; `None` where there is none.
     pub fn get(&self, figure: Figure) -> Option<f64> {
         self.0.get(&figure).copied()
+    }
+
+    /// The temperature that was held, °C: the coolant's supply where the rig holds that, else the plate.
+    pub fn held_degc(&self) -> Option<f64> {
+        self.get(Figure::Supply).or_else(|| self.get(Figure::Plate))
     }
 
     /// Sets one; what is missing or no number stays missing.
@@ -188,7 +195,11 @@ const LEAD: [(&str, &str, &str); 10] = [
     ("utc", "RFC 3339", "When it ended; empty on virtual time."),
     ("kind", "word", "`cell`, or `reference`: the point that comes back through the session and shows its drift."),
     ("batch", "count", "Batch size; empty where the work has none to choose."),
-    ("coolant_degc", "degC", "Plate temperature asked for; empty where the device is on no plate of ours."),
+    (
+        "coolant_degc",
+        "degC",
+        "Temperature of plate, or of the coolant's supply where the rig holds that, asked for; empty where the device is on no plate of ours.",
+    ),
     ("budget_w", "W", "Power budget asked for."),
     ("repeat", "count", "Which repeat, from 1; of the reference, which visit."),
     (

@@ -90,8 +90,8 @@ impl Surface {
                 .max_by(|a, b| a.0.total_cmp(&b.0));
             let last = points.last().map_or(f64::NEG_INFINITY, |p| p.0);
             points.extend(edge.filter(|e| e.0 > last));
-            let plates: Vec<f64> = cells.iter().flat_map(|c| &c.measured).filter_map(|p| p.figures.get(Figure::Plate)).collect();
-            let degc = if plates.is_empty() { cells[0].coolant_degc } else { Some(plates.iter().sum::<f64>() / plates.len() as f64) };
+            let held: Vec<f64> = cells.iter().flat_map(|c| &c.measured).filter_map(|p| p.figures.held_degc()).collect();
+            let degc = if held.is_empty() { cells[0].coolant_degc } else { Some(held.iter().sum::<f64>() / held.len() as f64) };
             if points.len() >= 2 {
                 rows.push(Row { degc: degc.unwrap_or(f64::NAN), points });
             }
@@ -105,7 +105,7 @@ impl Surface {
         Ok(Self { rows, as_it_is, edge_w: EDGE_FRAC * (high - low) })
     }
 
-    /// Work rate at this board power and plate temperature, or which edge lies between.
+    /// Work rate at this board power and temperature of what the rig held, or which edge lies between.
     pub fn rate(&self, power_w: f64, degc: f64) -> Result<f64, Outside> {
         let (row, part) = self.between(degc);
         if !self.as_it_is {

@@ -115,14 +115,15 @@ impl Table {
         Self { batch, coolant_degc, budget_w, cells, drift, references: references.len(), counter_gap: Estimate::of(&gaps) }
     }
 
-    /// Power at the level that drew it, by plate temperature (`None` where the device is on no plate of ours): means of the places that were measured.
+    /// Power at the level that drew it, by the temperature that was held (`None` where the device is on no plate of ours): means of the places that were measured.
     pub fn draws(&self) -> Vec<DrawRow> {
         let mean = |figure| move |c: &Cell| Some(c.estimate(figure)?.mean);
         let row = |cells: &Vec<Cell>| {
-            let plates: Vec<f64> = cells.iter().filter_map(mean(Figure::Plate)).collect();
-            let plate = (!plates.is_empty()).then(|| plates.iter().sum::<f64>() / plates.len() as f64);
+            let figure = if cells.iter().any(|c| c.estimate(Figure::Supply).is_some()) { Figure::Supply } else { Figure::Plate };
+            let held: Vec<f64> = cells.iter().filter_map(mean(figure)).collect();
+            let held = (!held.is_empty()).then(|| held.iter().sum::<f64>() / held.len() as f64);
             let points = cells.iter().filter_map(|c| Some((mean(Figure::Level)(c)?, mean(Figure::Power)(c)?))).collect();
-            (plate.or(cells.first().and_then(|c| c.coolant_degc)), points)
+            (held.or(cells.first().and_then(|c| c.coolant_degc)), points)
         };
         self.cells.iter().map(row).collect()
     }

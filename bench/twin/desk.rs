@@ -254,3 +254,5 @@ mod idle;
 mod tests;
 #[cfg(test)]
 mod unplugged;
+#[cfg(test)]
+mod versions;

@@ -4,7 +4,7 @@
 //! out of place are refused by exception. Which plant stands behind it is up to whoever sets and reads its values by name.
 
 use crate::wired::{Ailment, Wired};
-use rig::protocol::modbus::{Decoder, Exception, Heard, Register, RegisterMap, Reply, Request, Table};
+use rig::protocol::modbus::{Decoder, Exception, Heard, Register, RegisterMap, Reply, Request, Table, identity};
 use std::collections::BTreeMap;
 
 /// What one device is.
@@ -22,6 +22,8 @@ pub struct ModbusConfig {
     pub watchdog: Option<String>,
     /// Name of the register that a serial number can be read from.
     pub serial_number: Option<String>,
+    /// What it says to Read Device Identification: its revision; `None` where it does not know the question.
+    pub revision: Option<String>,
 }
 
 /// The device.
@@ -135,6 +137,10 @@ impl Wired for ModbusDevice {
         let mut replies = Vec::new();
         while let Some(heard) = self.decoder.pop() {
             self.heard_s = wall_s;
+            if let Some(revision) = self.config.revision.as_deref().filter(|_| identity::asks(&heard.pdu)) {
+                replies.extend(identity::reply(self.config.address, ["orbitbench", "emulated", revision]));
+                continue;
+            }
             let reply = self.serve(&heard);
             if !heard.broadcast {
                 replies.extend(reply.encode(self.config.address, &heard.pdu));

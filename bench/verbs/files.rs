@@ -35,6 +35,13 @@ pub(crate) fn check_rig(wanted: &str) -> Result<Exit> {
         if let Some(why) = instrument.mistaken_for() {
             say!("    not told apart from another of its kind: {why}");
         }
+        if instrument.output_of.is_none() {
+            match instrument.held_to_firmware() {
+                Ok(words) => say!("    held to {words}"),
+                Err(why) if instrument.switches() => say!("    another firmware goes unnoticed: {why}"),
+                Err(_) => {}
+            }
+        }
     }
     for outputs in several(&rig) {
         say!("  {outputs}");

@@ -229,6 +229,33 @@ fn driven(script: &str, rig: &str, instrument: &str) {
     assert_eq!(output.status.code(), Some(0), "{said}");
 }
 
+/// `PyMeasure` drives the second output of our supply of several, beside a first and a third that keep what is theirs.
+#[test]
+fn pymeasure_drives_the_second_output_of_the_emulated_supply() {
+    driven("pymeasure_outputs.py", "two-outputs", "supply");
+}
+
+/// The negative control: a supply that has one output, whatever is named behind a command, is found out.
+#[test]
+fn pymeasure_finds_out_a_supply_of_one_output() {
+    let Some(mut python) = program("python", "PyMeasure on a supply of one output") else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_, text) = rig::builtin().iter().find(|(name, _)| *name == "two-outputs").expect("shipped");
+    let (head, rest) = text.split_once("[instrument.supply_aux]").expect("there");
+    let (_, rest) = rest.split_once("[channel.plate]").expect("there");
+    let (before, after) = rest.split_once("[channel.aux_supply]").expect("there");
+    let (_, after) = after.split_once("safe = \"off\"").expect("there");
+    let text = format!("{head}[channel.plate]{before}{after}").replace("\"scpi-outputs\"", "\"scpi-supply\"");
+    let file = folder.path().join("one.toml");
+    std::fs::write(&file, text).expect("room");
+    let _emulator = emulated(&folder.path().join("ports"), &file.display().to_string());
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/pymeasure_outputs.py");
+    let output = python.arg("-B").arg(script).arg(folder.path().join("ports/supply")).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stdout));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("MISMATCH  first: its voltage is its own: found 9.0"), "{said}");
+}
+
 /// huber, an asyncio client of PB commands over TCP, drives the emulated Huber through a bridge.
 #[test]
 fn huber_drives_the_emulated_circulator() {

@@ -12,8 +12,8 @@ fn station(seed: u64) -> Station {
     Station::build(Order { rig, accelerator: None, workload: None, dt_s: 1.0, speed: None, seed, quick: true }).expect("the shipped twin")
 }
 
-/// The same bench with a circulator in the bank's place.
-fn circulator(seed: u64) -> Station {
+/// The same bench with a circulator in the bank's place: heater of 500 W, compressor of 250 W.
+pub(crate) fn circulator_rig() -> crate::setup::Source {
     let mut rig = builtin(rig::builtin(), "loop");
     let mecom = "driver = \"mecom\"\nemulated = true\nlease_s = 3.0\ncurrent_limit_a = 8.0\nvoltage_limit_v = 16.0\ndevice_type = 1090\nserial_number = 4242\n";
     let sink = "[channel.sink]\ninstrument = \"tec\"\nreads = \"sink_temperature\"\nsafe = \"on\"\ntrip_max_degc = 70.0\n";
@@ -26,6 +26,11 @@ fn circulator(seed: u64) -> Station {
         assert!(rig.text.contains(from), "no {from:?}");
         rig.text = rig.text.replacen(from, to, 1);
     }
+    rig
+}
+
+fn circulator(seed: u64) -> Station {
+    let rig = circulator_rig();
     Station::build(Order { rig, accelerator: None, workload: None, dt_s: 1.0, speed: None, seed, quick: true })
         .expect("a circulator's bench")
 }

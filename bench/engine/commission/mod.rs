@@ -11,7 +11,7 @@ mod admit;
 mod believed;
 mod conduct;
 #[cfg(test)]
-mod loop_tests;
+pub(crate) mod loop_tests;
 mod map;
 mod operator;
 mod procedure;
@@ -35,6 +35,7 @@ pub use question::{Answer, Kind, Question, Script};
 pub use raw::Offsets;
 pub use record::{Mount, Point, RawLog, Record, Resistance, RigCard, Servoed, StepRecord, Verdict};
 pub(crate) use settle::{COMING_K_MIN, HELD_WITHIN_K, Window};
+pub(crate) use station::servoed;
 pub use station::{Facts, Order, Station};
 pub use store::{Store, StoreError, read};
 pub use strongest::{Standing, Strongest};

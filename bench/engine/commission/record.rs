@@ -68,6 +68,14 @@ impl Servoed {
         }
     }
 
+    /// In full.
+    pub const fn place(self) -> &'static str {
+        match self {
+            Self::Plate => "plate",
+            Self::CoolantSupply => "coolant supply",
+        }
+    }
+
     /// For the operator.
     pub const fn word(self) -> &'static str {
         match self {

@@ -192,7 +192,7 @@ impl Station {
 }
 
 /// What a rig's setpoint holds.
-pub(super) fn servoed(rig: &RigFile) -> Servoed {
+pub(crate) fn servoed(rig: &RigFile) -> Servoed {
     match rig.interface.servo_node {
         ServoNode::Plate => Servoed::Plate,
         ServoNode::CoolantSupply => Servoed::CoolantSupply,

@@ -1,6 +1,7 @@
 //! `map.toml`: everything needed to judge a map, or to go on with it, without the machine it was measured on.
 
 use super::order::Survey;
+use crate::commission::Servoed;
 use crate::manifest::{Host, Program, Source};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -51,6 +52,9 @@ pub struct PlanCard {
     pub seed: u64,
     /// `pacing` or `power-cap`.
     pub actuator: String,
+    /// What the rig holds at the temperatures.
+    #[serde(default)]
+    pub held: Servoed,
     /// Temperatures, °C; empty where the device is on no plate of ours.
     pub coolant_degc: Vec<f64>,
     /// Budgets, W.
@@ -154,6 +158,7 @@ impl Manifest {
             plan: PlanCard {
                 seed: design.seed,
                 actuator: order.actuator.to_string(),
+                held: facts.servoed,
                 coolant_degc: design.coolant_degc.clone(),
                 budget_w: design.budget_w.clone(),
                 batches: design.batches.clone(),

@@ -5,13 +5,11 @@ use crate::commission::{self, Facts, Station, state_of};
 use crate::setup::SetupError;
 use accelerator::nvml::Settings;
 use accelerator::{Gpu, Spec};
-use rig::config::Role;
-use signal::Channel;
 use std::fmt;
 use std::str::FromStr;
 use survey::Design;
 
-/// Temperatures of the coolant unless others are asked for, °C: warm-water cooling from 30 to the edge of what silicon bears, and below it
+/// Temperatures of plate or coolant supply, whichever the rig holds, unless others are asked for, °C: warm-water cooling from 30 to the edge of what silicon bears, and below it
 /// what radiators in sunlight and shade give.
 pub const COOLANT_DEGC: &[f64] = &[10.0, 20.0, 30.0, 43.0, 56.0, 65.0, 73.0, 83.0];
 /// Budgets between idle and full, as parts of the way.
@@ -134,12 +132,6 @@ impl Survey {
             bench.dt_s = (bench.speed.unwrap_or(1.0) * TICK_WALL_S).clamp(1.0, 10.0);
         }
         let station = Station::build(bench)?;
-        if station.facts.servoed != commission::Servoed::Plate {
-            return refused(
-                "this rig holds its coolant's supply, and work maps are measured over the temperature of the plate, which plans ask for: take a rig whose plate is servoed"
-                    .to_owned(),
-            );
-        }
         if station.workload == workload::Spec::None {
             return refused("a work map needs work that is paced and counted: give a --workload (see `orbitbench workload list`)");
         }
@@ -212,7 +204,7 @@ impl Survey {
         if !limits.contains(degc) {
             return Some(format!("the rig's setpoint goes from {} to {} degC", limits.min(), limits.max()));
         }
-        let mut trips = self.facts().trips.iter().filter(|t| t.channel == Channel::Plate);
+        let mut trips = self.facts().trips.iter().filter(|t| t.channel == self.facts().servoed.channel());
         let near = |t: &control::Trip| {
             let high = t.max.filter(|max| degc > max - MARGIN_K);
             let low = t.min.filter(|min| degc < min + MARGIN_K);
@@ -274,7 +266,8 @@ fn design(order: &Order, station: &Station, least_limit_w: f64) -> Result<Design
     if points > MOST_POINTS {
         return refused(format!("{points} points would be measured: at most {MOST_POINTS} make sense"));
     }
-    let setpoint_degc = station.rig.channel(Role::Plate).and_then(|c| c.setpoint).map(|s| (s.limits.min(), s.limits.max()));
+    let held = station.rig.interface.servo_node.role();
+    let setpoint_degc = station.rig.channel(held).and_then(|c| c.setpoint).map(|s| (s.limits.min(), s.limits.max()));
     Ok(Design {
         coolant_degc,
         budget_w,

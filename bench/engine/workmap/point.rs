@@ -2,21 +2,21 @@
 //! energy counter. What comes too near to a limit is backed off until it stands, so that the largest power is known. Pure.
 
 use super::order::{Actuator, MARGIN_K, Survey};
-use crate::commission::{COMING_K_MIN, Facts, HELD_WITHIN_K, Window};
+use crate::commission::{COMING_K_MIN, Facts, HELD_WITHIN_K, Servoed, Window};
 use control::SATURATED_FRAC;
 use signal::{Channel, Snapshot};
 use std::collections::VecDeque;
 use survey::{Energy, Figure, Figures, Status};
 
-/// A plate this near to its target is there, and takes load, K.
+/// What is held this near to its target is there, and takes load, K.
 const NEAR_K: f64 = 1.0;
 /// Time from no load to full load, bench s: long against the lag of a plate, so that it stays near its target.
 const RAMP_S: f64 = 90.0;
 /// Readings that must stand still, bench s.
 const STEADY_S: f64 = 60.0;
-/// Slowest drift that counts as standing, K/min: of the plate as in commissioning; of a die, which is read in whole degrees; of power, as a
+/// Slowest drift that counts as standing, K/min: of plate or supply as in commissioning; of a die, which is read in whole degrees; of power, as a
 /// part of full.
-const PLATE_K_MIN: f64 = 0.1;
+const HELD_K_MIN: f64 = 0.1;
 const DIE_K_MIN: f64 = 1.0;
 const POWER_FRAC_MIN: f64 = 0.02;
 /// How long work may take to begin, bench s: a server loads its model. Work that nobody counts never does, and is measured without it.
@@ -92,7 +92,7 @@ pub(super) struct Measurement {
     counter: Option<(f64, f64)>,
     settle_s: f64,
     approached: VecDeque<(f64, f64)>,
-    /// The plate was near its target once: it does not wait for that again.
+    /// What is held was near its target once: it does not wait for that again.
     arrived: bool,
     /// When load was last taken back.
     backed_s: f64,
@@ -134,12 +134,12 @@ impl Measurement {
         {
             return self.back_off(now, level, words);
         }
-        let plate = now.readings.usable(Channel::Plate);
-        self.arrived |= self.target.zip(plate).is_some_and(|(t, p)| (p - t).abs() <= NEAR_K);
+        let held = now.readings.usable(facts.servoed.channel());
+        self.arrived |= self.target.zip(held).is_some_and(|(t, h)| (h - t).abs() <= NEAR_K);
         if !self.arrived {
             // A load on its way to a hotter or colder place would only be in the way of getting there.
             *level = 0.0;
-            return self.approach(now, plate);
+            return self.approach(now, held);
         }
         *level += (self.level - *level).clamp(-facts.dt_s / RAMP_S, facts.dt_s / RAMP_S);
         if (*level - self.level).abs() > 1e-9 {
@@ -154,8 +154,8 @@ impl Measurement {
 
     /// It comes down from a hotter place, without load: what is too near to a limit was that place's, and is leaving it.
     fn cooling(&self, now: &Now<'_>) -> bool {
-        let plate = now.readings.usable(Channel::Plate);
-        !self.arrived && self.target.zip(plate).is_some_and(|(target, plate)| plate > target + NEAR_K)
+        let held = now.readings.usable(now.survey.facts().servoed.channel());
+        !self.arrived && self.target.zip(held).is_some_and(|(target, held)| held > target + NEAR_K)
     }
 
     /// The counter moved since the last tick.
@@ -165,10 +165,11 @@ impl Measurement {
         before.is_some_and(|b| b.1 != energy.1)
     }
 
-    fn approach(&mut self, now: &Now<'_>, plate: Option<f64>) -> Step {
+    fn approach(&mut self, now: &Now<'_>, held: Option<f64>) -> Step {
         let facts = now.survey.facts();
-        let (Some(target), Some(plate)) = (self.target, plate) else { return Step::Go("no plate to read".into()) };
-        self.approached.push_back((now.t, plate));
+        let what = facts.servoed.place();
+        let (Some(target), Some(held)) = (self.target, held) else { return Step::Go(format!("no {what} to read")) };
+        self.approached.push_back((now.t, held));
         while self.approached.front().is_some_and(|(t, _)| *t < now.t - STEADY_S) {
             self.approached.pop_front();
         }
@@ -177,7 +178,7 @@ impl Measurement {
         let coming = span.is_none_or(|(a, b)| ((b.1 - target).abs() - (a.1 - target).abs()) / (b.0 - a.0) * 60.0 < -COMING_K_MIN);
         if (arrived && !coming) || now.t - self.began > SETTLE_S + patience(facts) {
             let amps = now.readings.usable(Channel::TecCurrent).map_or_else(String::new, |a| format!(" at {a:.1} A"));
-            let why = format!("without load the plate comes to {plate:.1} degC{amps} and no nearer to {target} degC");
+            let why = format!("without load the {what} comes to {held:.1} degC{amps} and no nearer to {target} degC");
             return Step::Done(Box::new(Found { status: Status::NotReachable, energy: None, figures: Figures::default(), why }));
         }
         Step::Go(format!("to {target} degC"))
@@ -219,10 +220,10 @@ impl Measurement {
         }
         window.push(now.t, now.readings);
         let waited = now.t - *began;
-        let off_k = self.target.zip(window.mean(Channel::Plate)).map(|(target, plate)| plate - target);
-        let plate_drift = window.per_min(Channel::Plate);
+        let off_k = self.target.zip(window.mean(facts.servoed.channel())).map(|(target, held)| held - target);
+        let held_drift = window.per_min(facts.servoed.channel());
         let still = |drift: Option<f64>, most: f64, needed: bool| drift.map_or(!needed, |d| d.abs() <= most);
-        let held = off_k.is_none_or(|k| k.abs() <= HELD_WITHIN_K) && still(plate_drift, PLATE_K_MIN, self.target.is_some());
+        let held = off_k.is_none_or(|k| k.abs() <= HELD_WITHIN_K) && still(held_drift, HELD_K_MIN, self.target.is_some());
         let quiet = still(window.per_min(Channel::Die), DIE_K_MIN, false)
             && still(window.per_min(Channel::BoardPower), POWER_FRAC_MIN * facts.full_w, true);
         if *level > 0.0 && !now.worked {
@@ -262,16 +263,18 @@ impl Measurement {
         let amps = window.mean(Channel::TecCurrent);
         let saturated = facts.current_limit_a > 0.0 && amps.is_some_and(|a| a.abs() >= SATURATED_FRAC * facts.current_limit_a);
         let away = off_k.filter(|k| k.abs() > HELD_WITHIN_K);
-        let coming = away.zip(plate_drift).is_some_and(|(off, drift)| drift * off.signum() < -COMING_K_MIN);
+        let coming = away.zip(held_drift).is_some_and(|(off, drift)| drift * off.signum() < -COMING_K_MIN);
         if let Some(off) = away.filter(|_| full && !coming && (saturated || waited > SETTLE_S / 2.0)) {
-            let words = format!("the plate stands {off:+.1} K off at {:.1} A", amps.unwrap_or(f64::NAN));
+            // A circulator tells of no current.
+            let at = amps.map_or_else(String::new, |a| format!(" at {a:.1} A"));
+            let words = format!("the {} stands {off:+.1} K off{at}", facts.servoed.place());
             return self.back_off(now, level, words);
         }
         if waited > SETTLE_S {
             let why = format!("it did not stand still within {:.0} min", SETTLE_S / 60.0);
             return Step::Done(Box::new(Found { status: Status::NotReachable, energy: None, figures: Figures::default(), why }));
         }
-        let drift = plate_drift.map_or_else(String::new, |d| format!(": plate {d:+.2} K/min"));
+        let drift = held_drift.map_or_else(String::new, |d| format!(": {} {d:+.2} K/min", facts.servoed.place()));
         Step::Go(format!("settling {:.0} min{drift}", waited / 60.0))
     }
 
@@ -314,6 +317,7 @@ impl Measurement {
         let Some(at) = self.measuring.take() else {
             return Found { status: Status::NotReachable, energy: None, figures, why: "nothing was measured".into() };
         };
+        let over_supply = now.survey.facts().servoed == Servoed::CoolantSupply;
         let mean = |(sum, n): (f64, u32)| (n > 0).then(|| sum / f64::from(n));
         let integral_w = mean(at.power);
         let counted = start.energy.zip(end.energy).map(|(a, b)| (b.0 - a.0, b.1 - a.1)).filter(|(s, j)| *s > 0.0 && *j > 0.0);
@@ -344,6 +348,7 @@ impl Measurement {
             (Figure::PerJouleIn, per(input, joules)),
             (Figure::Plate, at.window.mean(Channel::Plate).filter(|_| self.target.is_some())),
             (Figure::PlateDrift, at.window.per_min(Channel::Plate).filter(|_| self.target.is_some())),
+            (Figure::Supply, at.window.mean(Channel::CoolantSupply).filter(|_| self.target.is_some() && over_supply)),
             (Figure::Die, at.window.mean(Channel::Die)),
             (Figure::Margin, at.least_margin),
             (Figure::Sink, at.window.mean(Channel::Sink).filter(|_| self.target.is_some())),

@@ -119,7 +119,7 @@ impl<'a> Sitting<'a> {
                 "done".to_owned()
             }
         };
-        self.setpoint = walk(facts, self.setpoint, look.readings.usable(Channel::Plate), planned.coolant_degc, false);
+        self.setpoint = walk(facts, self.setpoint, look.readings.usable(facts.servoed.channel()), planned.coolant_degc, false);
         self.told(points, waiting)
     }
 

@@ -202,13 +202,14 @@ pub(super) fn points_of(folder: &Folder, sheet: &Sheet) -> Result<Vec<Point>, St
 }
 
 /// Figures of a place in `table.csv`, each with the half width of its interval.
-const MEANS: [Figure; 7] = [Figure::PerJoule, Figure::PerJouleIn, Figure::Rate, Figure::RateIn, Figure::Power, Figure::Plate, Figure::Die];
+const MEANS: [Figure; 8] =
+    [Figure::PerJoule, Figure::PerJouleIn, Figure::Rate, Figure::RateIn, Figure::Power, Figure::Plate, Figure::Supply, Figure::Die];
 
 /// The columns of `table.csv`: name, unit, meaning.
 pub fn table_columns() -> Vec<(String, &'static str, String)> {
     let mut columns: Vec<(String, &'static str, String)> = [
         ("batch", "count", "Batch size; empty where the work has none to choose."),
-        ("coolant_degc", "degC", "Plate temperature asked for; empty where the device is on no plate of ours."),
+        ("coolant_degc", "degC", "Temperature of plate, or of the coolant's supply where the rig holds that, asked for; empty where the device is on no plate of ours."),
         ("budget_w", "W", "Power budget asked for."),
         ("status", "word", "`measured`, `not_reachable`, or `open` where it was not tried."),
         ("n", "count", "Repeats that were measured."),

@@ -110,6 +110,76 @@ fn believed_units_per_j(survey: &Survey, duty: f64, plate_degc: f64) -> (f64, f6
     (rate / power_w, power_w)
 }
 
+/// The twin's loop with a circulator in the bank's place, whose set points are then the map's temperatures.
+fn on_a_circulator(text: String, seed: u64) -> Order {
+    let mut order = order(text, seed);
+    order.bench.rig.file = "loop.toml".into();
+    order
+}
+
+fn circulator_text() -> String {
+    crate::commission::loop_tests::circulator_rig().text
+}
+
+/// Where a circulator holds the coolant its set points are the temperatures of the map; work goes by the die on the plate all the same, which is
+/// as much warmer as heat has a way to the coolant.
+#[test]
+fn a_map_over_the_coolant_that_a_circulator_holds() {
+    for (seed, drawn_one) in [(1, false), (2, true)] {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (map, _) = measured(dir.path(), on_a_circulator(circulator_text(), seed), |s| {
+            Box::new(bench(s, if drawn_one { drawn(s) } else { Truth::believed(&s.station.twin.plant) }))
+        });
+        assert_eq!(map.manifest.plan.held, commission::Servoed::CoolantSupply);
+        let survey = Survey::build(on_a_circulator(circulator_text(), seed)).expect("a survey");
+        let circuit = survey.station.twin.plant.circuit.expect("a loop");
+        assert!(map.points.iter().all(|p| p.status == Status::Measured && p.figures.get(Figure::Current).is_none()), "{:?}", map.points);
+        for cell in map.tables[0].all() {
+            let mean = |figure| cell.estimate(figure).expect("measured").mean;
+            let (asked, supply, plate) = (cell.coolant_degc.expect("a temperature"), mean(Figure::Supply), mean(Figure::Plate));
+            assert!((supply - asked).abs() < 0.3, "asked {asked}, held {supply}");
+            if drawn_one {
+                continue;
+            }
+            let (law, power_w) = believed_units_per_j(&survey, (cell.budget_w - 16.0) / 56.0, plate);
+            assert!((mean(Figure::PerJoule) - law).abs() <= 1e-3 * law.max(1.0), "{cell:?}");
+            let (plant, at) = (&survey.station.twin.plant, signal::Celsius(supply).into());
+            let lost = plant.loss_w_k * (plate - plant.room.0);
+            let above = (plant.capture_frac * power_w - lost) / circuit.conductance_w_k(at);
+            assert!((plate - supply - above).abs() < 0.05, "{above} K by the heat balance, {} were", plate - supply);
+        }
+        // What plans and pacing ask it by is what was held, and not the plate.
+        let (surface, _) = map.surface(None).expect("a surface");
+        let (low, high) = surface.span_degc();
+        assert!((low - 20.0).abs() < 0.3 && (high - 45.0).abs() < 0.3, "{low} to {high}");
+        assert!(map.draw(None).expect("sealed").0.is_some());
+    }
+}
+
+/// A circulator whose compressor is too weak for full load: the supply stands off its set point, and the largest power that it held is found.
+#[test]
+fn what_a_circulator_cannot_carry_is_not_reachable_and_the_most_that_was_is_told() {
+    let weak = circulator_text().replace("compressor_w = 250.0", "compressor_w = 50.0");
+    let dir = tempfile::tempdir().expect("a folder");
+    let wanted = || Order { coolant_degc: Some(vec![20.0, 70.0]), repeats: 1, ..on_a_circulator(weak.clone(), 1) };
+    let (map, ear) = measured(dir.path(), wanted(), |s| Box::new(bench(s, Truth::believed(&s.station.twin.plant))));
+    let limits = Survey::build(wanted()).expect("a survey").facts().limits;
+    for point in &map.points {
+        let (asked, at) = (point.coolant_degc.expect("asked"), &point.figures);
+        if !limits.contains(asked) {
+            assert!(point.status == Status::NotReachable && point.why.contains("the rig's setpoint goes from"), "{point:?}");
+        } else if point.budget_w > 70.0 {
+            assert_eq!(point.status, Status::NotReachable, "{point:?}");
+            assert!(point.why.contains("the coolant supply stands +") && !point.why.contains(" A"), "{}", point.why);
+            // Of 50 W the pump and a warm room take some; a tenth of the range is a step.
+            assert!(at.get(Figure::Power).is_some_and(|w| (38.0..54.0).contains(&w)), "{point:?}");
+        } else {
+            assert_eq!(point.status, Status::Measured, "{point:?}");
+        }
+    }
+    assert!(ear.dies.iter().all(|die| *die < 85.0), "the die kept its margin");
+}
+
 #[test]
 fn the_map_of_the_believed_bench_is_the_cards_law() {
     let dir = tempfile::tempdir().expect("a folder");

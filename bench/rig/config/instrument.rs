@@ -13,8 +13,8 @@ pub use bound::{Correction, Drive, Level, Read, SUN_W_M2, Setpoint, SunRule};
 pub use connection::{Connection, Parity, Serial, UsbId};
 pub use firmware::Firmware;
 pub use settings::{
-    EXTERNAL_SENSOR, INTERNAL_SENSOR, LineSettings, MecomSettings, ModbusSettings, NeslabSettings, OBJECT_TEMPERATURE, OUTPUT_CURRENT,
-    OUTPUT_VOLTAGE, SINK_TEMPERATURE, TetechSettings,
+    EXTERNAL_SENSOR, INTERNAL_SENSOR, LineSettings, MecomSettings, ModbusFirmware, ModbusSettings, NeslabSettings, OBJECT_TEMPERATURE,
+    OUTPUT_CURRENT, OUTPUT_VOLTAGE, SINK_TEMPERATURE, TetechSettings,
 };
 
 use super::SafeAction;

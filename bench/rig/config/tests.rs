@@ -81,8 +81,8 @@ fn every_embedded_rig_reads_and_is_named_as_its_file() {
         assert_eq!(
             rig.refuses_unattended(now()).iter().filter(|why| why.contains("has no lease")).count(),
             match *name {
-                "arroyo" | "circulator" | "sinara" | "neslab" | "tetech" => 1,
-                "solar" | "two-outputs" => 2,
+                "arroyo" | "circulator" | "sinara" | "neslab" | "tetech" | "korad" => 1,
+                "solar" | "two-outputs" | "chroma" => 2,
                 _ => 0,
             },
             "{name}: {:?}",
@@ -208,6 +208,24 @@ fn a_rig_that_contradicts_itself_is_refused_with_words() {
     }
 }
 
+/// Whoever has one instrument of a family finds how it is wired, and what it does when its host dies, in a rig to copy.
+#[test]
+fn every_driver_and_every_dialect_has_a_shipped_rig_with_a_wiring_note() {
+    let noted: Vec<RigFile> = builtin()
+        .iter()
+        .filter(|(_, text)| text.contains("\n# Wiring") && text.contains("when the host dies\n"))
+        .map(|(name, text)| read(text).unwrap_or_else(|p| panic!("{name}: {}", p.join("\n"))))
+        .collect();
+    let every = || noted.iter().flat_map(|rig| rig.instruments.iter().chain(rig.scale.iter().map(|scale| &scale.instrument)));
+    for word in ["mecom", "modbus", "neslab", "tetech", "line"] {
+        assert!(every().any(|instrument| instrument.driver.word() == word), "{word}");
+    }
+    for (name, _) in crate::dialect::builtin() {
+        let spoken = |instrument: &Instrument| matches!(&instrument.driver, DriverKind::Line(line) if line.dialect.name == *name);
+        assert!(every().any(spoken), "no shipped rig shows how an instrument of the dialect \"{name}\" is wired");
+    }
+}
+
 #[test]
 fn an_instrument_is_found_in_any_of_four_ways_and_its_line_set() {
     let found = |by: &str| {
@@ -257,6 +275,7 @@ fn what_a_dialect_needs_and_offers_is_held_against_the_rig() {
         ("dialect = \"scpi-supply\"", "dialect = \"scpi\"", "\"scpi\" is not known: expected one of arroyo"),
         ("dialect = \"scpi-supply\"", "dialect = \"no/such.toml\"", "cannot read no/such.toml"),
         ("current_limit_a = 2.0", "current_limit_a = 2.0\nfirmware = \">= beta\"", "\">= beta\" is no version"),
+        ("lease_s = 3.0", "lease_s = 3.0\nfirmware = \"v5.1\"", "\"v5.1\" is no number, as this device tells its version"),
         ("dialect = \"scpi-supply\"", "dialect = \"korad\"\nserial_number = \"1\"", "devices of the dialect \"korad\" do not tell it"),
         ("dialect = \"scpi-supply\"", "", "missing `dialect`"),
         ("reads_v = \"voltage\"", "reads_v = \"volts\"", "instrument \"psu\" reads voltage, current"),

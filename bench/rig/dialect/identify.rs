@@ -12,6 +12,8 @@ pub struct Identify {
     pub matches: Vec<Pattern>,
     /// Shapes of the models that are known to speak the dialect: `#` is a digit, `*` anything. Empty where a pattern tells enough.
     pub models: Vec<String>,
+    /// A question of its own for the firmware, where the answer to the first one has no place for it.
+    pub firmware: Option<(Template, Pattern)>,
 }
 
 impl Identify {
@@ -40,9 +42,18 @@ impl Identify {
         line.trim().eq_ignore_ascii_case(asked.trim())
     }
 
+    /// What the answer to the question for the firmware says of it; `None` where it says that there is no such question.
+    pub fn firmware_in(&self, line: &str) -> Option<String> {
+        let (_, pattern) = self.firmware.as_ref().filter(|_| !is_error(line))?;
+        let found = pattern.find(line)?;
+        // Versions have numbers.
+        found.into_iter().map(|(_, word)| word).find(|word| word.chars().any(|c| c.is_ascii_digit()))
+    }
+
     /// Whether an answer has a place for this name.
     pub fn tells(&self, name: &str) -> bool {
-        self.matches.iter().any(|pattern| pattern.names().any(|known| known == name))
+        let apart = name == "firmware" && self.firmware.is_some();
+        apart || self.matches.iter().any(|pattern| pattern.names().any(|known| known == name))
     }
 
     /// The fewest letters that stand fast in any of its patterns: the more, the more particular.
@@ -54,11 +65,15 @@ impl Identify {
 /// It is what devices of any make say to a line that they do not understand, or a number: MT-SICS' `ES`, `EL` and `ET`, Lauda's
 /// `ERR_3`, `ERROR...`, question marks, a protocol's NAK.
 fn says_nothing(line: &str) -> bool {
+    is_error(line) || !line.chars().any(char::is_alphabetic)
+}
+
+/// The same, but for numbers.
+fn is_error(line: &str) -> bool {
     let line = line.trim();
     let head = |of: &str| line.get(..of.len()).is_some_and(|head| head.eq_ignore_ascii_case(of));
-    let no_word = !line.chars().any(char::is_alphabetic);
     let error = ["ERR", "?ERR", "?SYNTAX", "UNKNOWN ", "INVALID ", "BAD COMMAND"].iter().any(|of| head(of));
-    no_word || error || line.starts_with('?') || ["ES", "EL", "ET", "NAK", "READY", "OK"].iter().any(|word| line.eq_ignore_ascii_case(word))
+    error || line.starts_with('?') || ["ES", "EL", "ET", "NAK", "READY", "OK"].iter().any(|word| line.eq_ignore_ascii_case(word))
 }
 
 /// `text` has the shape: `#` is one digit, `*` anything, letters in either case.

@@ -139,7 +139,20 @@ fn identify(section: &Section<'_>) -> Identify {
     if section.has("match") && matches.iter().any(|p| p.letters() < TELLING && (models.is_empty() || !named(p))) {
         section.problem("match", "any device may answer so: give it words of its own, or {model} and the known ones by `model_is`");
     }
-    Identify { ask: required(section, "ask", &[]), matches, models }
+    Identify { ask: required(section, "ask", &[]), matches, models, firmware: firmware(&section.optional_section("firmware")) }
+}
+
+/// `[identify.firmware]`: the question for the firmware, where it needs one of its own.
+fn firmware(section: &Section<'_>) -> Option<(Template, Pattern)> {
+    if !section.exists() {
+        return None;
+    }
+    let text = section.text("match", "what the answer must look like, such as \"I3 A {firmware}\"");
+    let pattern = pattern(section, "match", &text);
+    if section.has("match") && !pattern.names().eq(["firmware"]) {
+        section.problem("match", "{firmware} must stand in it once, and no other name but *");
+    }
+    Some((required(section, "ask", &[]), pattern))
 }
 
 /// Several words with `|` between them; empty where the key is not there.

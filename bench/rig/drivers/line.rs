@@ -228,6 +228,7 @@ impl Line {
     fn put(&mut self, step: Option<Step>, now_s: f64, fx: &mut Effects) {
         let attempts = match &step {
             Some(Step::Identify) => IDENTIFY_ATTEMPTS,
+            Some(Step::Firmware) => 2,
             Some(Step::Tell { attempts, .. }) => *attempts,
             Some(Step::Ask { ask, .. }) => 1 + u8::from(ask.idempotent),
             _ => return,
@@ -242,6 +243,11 @@ impl Line {
             Step::Identify => {
                 let writer = self.writer();
                 (self.settings.dialect.identify.ask.fill(|name| writer.parameter(name)).unwrap_or_default(), Answer::Line)
+            }
+            Step::Firmware => {
+                let writer = self.writer();
+                let ask = self.settings.dialect.identify.firmware.as_ref();
+                (ask.and_then(|(ask, _)| ask.fill(|name| writer.parameter(name))).unwrap_or_default(), Answer::Line)
             }
             Step::Tell { line, .. } => {
                 let answered = self.settings.dialect.line.acknowledge.is_some();

@@ -5,10 +5,10 @@
 //! register the map does not know.
 
 use super::unnumbered::{Dialect, Job, Question, Traits, Unnumbered, Verdict};
-use crate::config::{Instrument, ModbusSettings, Read};
+use crate::config::{Firmware, Instrument, ModbusFirmware, ModbusSettings, Read};
 use crate::driver::{Driver, Event};
 use crate::error::Error;
-use crate::protocol::modbus::{Answer, Exception, Query, Register, Request};
+use crate::protocol::modbus::{Answer, Exception, Query, Register, Request, identity};
 use signal::{Celsius, Channel, Tick};
 
 /// One question, or what is to be made of it.
@@ -18,6 +18,10 @@ enum Task {
     Read(Request),
     /// Read the register that holds the serial number.
     Identity(Register, u32),
+    /// Read the register that holds the firmware's version.
+    Firmware(Register, Firmware),
+    /// Ask the device for its revision, in words.
+    Revision(Firmware),
     /// Set a register.
     Write(Register, f64),
     /// Read it back.
@@ -35,7 +39,12 @@ struct Modbus {
     switches: bool,
     safe_is_on: bool,
     level: Option<String>,
+    /// What it said of itself since it was opened, in words.
+    said: Vec<String>,
 }
+
+/// Longest answer of a device that says what it is: three short texts (a guess; it only makes the time-out longer).
+const IDENTITY_LEN: usize = 128;
 
 /// The driver of an instrument whose rig file says `driver = "modbus"`.
 pub(crate) fn modbus(instrument: &Instrument) -> Result<Box<dyn Driver>, Error> {
@@ -43,7 +52,8 @@ pub(crate) fn modbus(instrument: &Instrument) -> Result<Box<dyn Driver>, Error> 
     let crate::config::DriverKind::Modbus(settings) = &instrument.driver else { return Err(refuse("it is no Modbus device".to_owned())) };
     let lease = settings.lease.as_ref().map(|(name, _)| name);
     let identity = settings.identity.as_ref().map(|(name, _)| name);
-    for name in [&settings.output, &settings.target].into_iter().flatten().chain(lease).chain(identity) {
+    let firmware = settings.firmware.as_ref().and_then(|told| if let ModbusFirmware::Register(name, _) = told { Some(name) } else { None });
+    for name in [&settings.output, &settings.target].into_iter().flatten().chain(lease).chain(identity).chain(firmware) {
         if settings.map.get(name).is_none() {
             return Err(refuse(format!("its map has no register \"{name}\"")));
         }
@@ -57,6 +67,7 @@ pub(crate) fn modbus(instrument: &Instrument) -> Result<Box<dyn Driver>, Error> 
         switches: instrument.switches(),
         safe_is_on: instrument.safe_is_on(),
         level: instrument.drive.as_ref().and_then(|d| d.level.as_ref()).map(|l| l.name.clone()),
+        said: Vec::new(),
     };
     Ok(Box::new(Unnumbered::new(dialect, Traits::of(instrument))))
 }
@@ -91,6 +102,24 @@ impl Modbus {
         self.output().map(|output| vec![Task::Write(output.clone(), f64::from(u8::from(on))), Task::Output(output)]).unwrap_or_default()
     }
 
+    /// The question for the firmware's version, where one is declared.
+    fn firmware(&self) -> Option<Task> {
+        match self.settings.firmware.clone()? {
+            ModbusFirmware::Register(name, wanted) => Some(Task::Firmware(self.register(Some(&name))?, wanted)),
+            ModbusFirmware::Revision(wanted) => Some(Task::Revision(wanted)),
+        }
+    }
+
+    /// It said this of itself. Told once, with the last of it.
+    fn says(&mut self, part: String, last: bool, told: &mut Vec<Event>) -> Verdict {
+        self.said.push(part);
+        if last {
+            let device = format!("Modbus device {} {}", self.settings.address, self.said.join(" "));
+            told.push(Event::Identified { device });
+        }
+        Verdict::Fine
+    }
+
     fn tell(&self, request: &Request, answer: &Answer, tick: Tick, told: &mut Vec<Event>) {
         let Request::Read { table, at, .. } = request else { return };
         let value = |name: &str| self.settings.map.get(name).filter(|r| r.table == *table).and_then(|r| r.value(answer, *at));
@@ -107,7 +136,10 @@ impl Modbus {
 fn request(task: &Task) -> Result<Request, String> {
     match task {
         Task::Read(request) => Ok(request.clone()),
-        Task::Identity(register, _) | Task::Verify(register, _) | Task::Output(register) => Ok(register.read()),
+        Task::Identity(register, _) | Task::Firmware(register, _) | Task::Verify(register, _) | Task::Output(register) => {
+            Ok(register.read())
+        }
+        Task::Revision(_) => Err("no registers are read for it".to_owned()),
         Task::Write(register, value) => register.write(*value).map_err(|why| why.to_string()),
     }
 }
@@ -126,6 +158,7 @@ impl Dialect for Modbus {
             Job::Open => {
                 let identity = self.settings.identity.as_ref();
                 tasks.extend(identity.and_then(|(name, number)| Some(Task::Identity(self.register(Some(name))?, *number))));
+                tasks.extend(self.firmware());
                 if self.safe_is_on {
                     tasks.extend(self.output().map(Task::Output));
                 } else {
@@ -154,6 +187,9 @@ impl Dialect for Modbus {
     }
 
     fn question(&self, task: &Task) -> Result<Question, String> {
+        if let Task::Revision(_) = task {
+            return Ok(Question { bytes: identity::ask(self.settings.address), reply_len: IDENTITY_LEN, attempts: 2 });
+        }
         let query = Query::new(self.settings.address, request(task)?).map_err(|why| why.to_string())?;
         // An "on" that is not answered is not repeated.
         let on = matches!(task, Task::Write(register, value) if *value != 0.0 && Some(&register.name) == self.settings.output.as_ref());
@@ -161,6 +197,16 @@ impl Dialect for Modbus {
     }
 
     fn take(&mut self, task: &Task, heard: &[u8], tick: Option<Tick>, told: &mut Vec<Event>) -> Option<Verdict> {
+        if let Task::Revision(wanted) = task {
+            let said = match identity::find(self.settings.address, heard)? {
+                identity::Identity { refused: Some(code), .. } => Err(format!("not told (exception {code} to function 43)")),
+                identity::Identity { revision, .. } => revision.ok_or_else(|| "not told".to_owned()),
+            };
+            return Some(match said {
+                Ok(said) if wanted.is_met_by(&said) => self.says(format!("firmware {said}"), true, told),
+                Ok(said) | Err(said) => Verdict::Foreign(format!("its firmware is {said}, the rig file declares {wanted}")),
+            });
+        }
         let query = Query::new(self.settings.address, request(task).ok()?).ok()?;
         let answer = query.find(heard)?;
         if let Answer::Refused(exception) = answer {
@@ -189,11 +235,19 @@ impl Dialect for Modbus {
             },
             Task::Identity(register, declared) => match register.value(&answer, register.at) {
                 Some(found) if same(register, found, f64::from(*declared)) => {
-                    told.push(Event::Identified { device: format!("Modbus device {} serial {declared}", self.settings.address) });
-                    Verdict::Fine
+                    self.says(format!("serial {declared}"), self.settings.firmware.is_none(), told)
                 }
                 found => Verdict::Foreign(format!("its serial number is {found:?}, the rig file declares {declared}")),
             },
+            Task::Firmware(register, wanted) => match register.value(&answer, register.at) {
+                Some(found) if wanted.is_met_by_number(found) => self.says(format!("firmware {found}"), true, told),
+                found => {
+                    let found = found.map_or_else(|| "no number".to_owned(), |found| found.to_string());
+                    Verdict::Foreign(format!("its firmware is {found}, the rig file declares {wanted}"))
+                }
+            },
+            // Answered above.
+            Task::Revision(_) => Verdict::Fine,
         })
     }
 
@@ -204,12 +258,17 @@ impl Dialect for Modbus {
     fn words(&self, task: &Task) -> String {
         match task {
             Task::Read(request) => format!("reading its values ({request:?})"),
-            Task::Identity(register, _) | Task::Verify(register, _) | Task::Output(register) => format!("reading \"{}\"", register.name),
+            Task::Identity(register, _) | Task::Firmware(register, _) | Task::Verify(register, _) | Task::Output(register) => {
+                format!("reading \"{}\"", register.name)
+            }
+            Task::Revision(_) => "asking for its revision (function 43)".to_owned(),
             Task::Write(register, value) => format!("setting \"{}\" to {value}", register.name),
         }
     }
 
-    fn forget(&mut self) {}
+    fn forget(&mut self) {
+        self.said.clear();
+    }
 
     fn describe(&self) -> String {
         format!("\"{}\" at Modbus address {}", self.name, self.settings.address)

@@ -5,7 +5,7 @@
 //! power failure off. Running unattended needs a waiver.
 
 use super::unnumbered::{Dialect, Job, Question, Traits, Unnumbered, Verdict};
-use crate::config::{DriverKind, EXTERNAL_SENSOR, Instrument, Read};
+use crate::config::{DriverKind, EXTERNAL_SENSOR, Firmware, Instrument, Read};
 use crate::driver::{Driver, Event};
 use crate::error::Error;
 use crate::protocol::neslab::{Answer, Measured, Quantity, Query, RS232_ADDRESS, Refusal, Request, Status, Switches};
@@ -35,6 +35,7 @@ enum Task {
 struct Neslab {
     name: String,
     address: u16,
+    firmware: Option<Firmware>,
     reads: Vec<Read>,
     limits: Option<Limits>,
     switches: bool,
@@ -52,6 +53,7 @@ pub(crate) fn neslab(instrument: &Instrument) -> Result<Box<dyn Driver>, Error> 
     let dialect = Neslab {
         name: instrument.name.clone(),
         address: settings.address.unwrap_or(RS232_ADDRESS),
+        firmware: settings.firmware.clone(),
         reads: instrument.reads.clone(),
         limits: instrument.setpoint.map(|s| s.limits),
         switches: instrument.switches(),
@@ -187,6 +189,12 @@ impl Dialect for Neslab {
                 if refusal == Refusal::Checksum { Verdict::NotNow(why) } else { Verdict::Refused(why) }
             }
             (Task::Version, Answer::Version(a, b)) => {
+                let said = format!("{a}.{b}");
+                if let Some(wanted) = self.firmware.as_ref().filter(|wanted| !wanted.is_met_by(&said)) {
+                    return Some(Verdict::Foreign(format!(
+                        "its firmware speaks version {said} of the NC protocol, the rig file declares {wanted}"
+                    )));
+                }
                 told.push(Event::Identified { device: format!("NESLAB bath, NC protocol version {a}.{b} (it tells no serial number)") });
                 Verdict::Fine
             }

@@ -9,8 +9,11 @@ use crate::modbus_device::{ModbusConfig, ModbusDevice};
 use crate::te_controller::{TeConfig, TeController};
 use crate::tec_controller::TecController;
 use crate::wired::{Ailment, Wired};
-use rig::{Instrument, ModbusSettings, TetechSettings};
+use rig::{Instrument, ModbusFirmware, ModbusSettings, TetechSettings};
 use signal::Channel;
+
+/// What an emulated Modbus device says its revision is.
+const REVISION: &str = "V1.2";
 
 /// What a channel reads on the emulated bench; of what the plant does not have, a plausible constant.
 fn reading(channel: Channel, scene: &Scene) -> f64 {
@@ -46,13 +49,19 @@ pub(super) struct Registers {
 impl Registers {
     pub(super) fn of(instrument: &Instrument, settings: &ModbusSettings) -> Self {
         let identity = settings.identity.as_ref();
+        // What it is to be by the rig file, as with its serial number.
+        let told = settings.firmware.as_ref().and_then(|told| match told {
+            ModbusFirmware::Register(name, wanted) => Some((name.clone(), wanted.number()?)),
+            ModbusFirmware::Revision(_) => None,
+        });
         let config = ModbusConfig {
             address: settings.address,
             map: settings.map.clone(),
-            power_up: identity.map(|(name, number)| (name.clone(), f64::from(*number))).into_iter().collect(),
+            power_up: identity.map(|(name, number)| (name.clone(), f64::from(*number))).into_iter().chain(told).collect(),
             output: settings.output.clone(),
             watchdog: settings.lease.as_ref().map(|(name, _)| name.clone()),
             serial_number: identity.map(|(name, _)| name.clone()),
+            revision: Some(REVISION.to_owned()),
         };
         Self {
             device: ModbusDevice::new(config),

@@ -358,6 +358,10 @@ fn what_a_device_is_not_told_is_known() {
     assert!(arroyo.iter().any(|what| what.contains("switch it off")), "{arroyo:?}");
     assert_eq!((of("keysight-e4360").untold(), of("mt-sics").untold()), (vec![], vec![]));
     assert_eq!((of("julabo").mistaken_for(), of("huber").mistaken_for()), (Some("the family tells no serial number"), None));
+    assert_eq!(
+        (of("huber").held_to_firmware(), of("lauda").held_to_firmware()),
+        (Err("the family tells none"), Err("no firmware is declared"))
+    );
     assert_eq!(of("korad").mistaken_for(), Some("the family tells no serial number"));
     assert_eq!(of("scpi-supply").mistaken_for(), Some("no serial number is declared"));
     assert_eq!(of("homemade").read_back(), "identified, output off, watchdog read back");

@@ -69,10 +69,12 @@ fn modbus(address: u8) -> Pair {
         controls: owned("plate"),
         lease: Some(("watchdog".to_owned(), LEASE_S)),
         identity: Some(("serial".to_owned(), u32::from(address))),
+        firmware: None,
     };
     let driver = rig::driver_for(&instrument(DriverKind::Modbus(settings), ["plate", "sink"])).unwrap();
     let power_up = vec![("serial".to_owned(), f64::from(address)), ("plate".to_owned(), f64::from(address)), ("sink".to_owned(), 30.0)];
-    let config = ModbusConfig { address, map, power_up, output: owned("run"), watchdog: owned("watchdog"), serial_number: owned("serial") };
+    let (output, watchdog, serial_number) = (owned("run"), owned("watchdog"), owned("serial"));
+    let config = ModbusConfig { address, map, power_up, output, watchdog, serial_number, revision: None };
     (driver, Box::new(ModbusDevice::new(config)))
 }
 

@@ -23,6 +23,7 @@ fn heater() -> ModbusDevice {
         output: Some("run".to_owned()),
         watchdog: Some("watchdog".to_owned()),
         serial_number: Some("serial".to_owned()),
+        revision: None,
     })
 }
 

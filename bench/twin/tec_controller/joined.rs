@@ -23,7 +23,7 @@ fn a_whole_conversation_goes_as_it_should() {
     bench.device.control(0.0, 0.0, AT_25);
     bench.feed(Input::Opened);
     let Event::Identified { device } = &bench.events[0] else { panic!("{:?}", bench.events) };
-    assert_eq!(device, "TEC-1090 serial 4242 firmware 5.10 (orbitbench twin TEC)");
+    assert_eq!(device, "TEC-1090 serial 4242 firmware 5.10 hardware 1.50 (orbitbench twin TEC)");
     assert_eq!(bench.events[1..], [Event::OutputConfirmed { on: false }, Event::Ready]);
     let written: Vec<u16> = bench.writes().iter().map(|w| w.0).collect();
     assert_eq!(written[..2], [id::SAVE_TO_FLASH, id::OUTPUT_ENABLE], "kept out of its flash, and off, before anything else");
@@ -115,6 +115,48 @@ fn a_limit_that_reads_back_otherwise_is_refused() {
     let mut bench = Bench::new(weak);
     bench.feed(Input::Opened);
     assert!(bench.refusal().contains("out of the parameter's range"), "{:?}", bench.events);
+}
+
+/// Versions are told as numbers: 5.1 is 5.10, and 5.9 comes after it. They are looked at whenever the line opens.
+#[test]
+fn another_version_than_the_declared_one_is_refused_and_nothing_is_written_to_it() {
+    let wanted = |text: &str| rig::Firmware::parse(text);
+    let mute: Tamper = |r| matches!(r, Request::Read { parameter: 101, .. }).then_some(Reply::Refuse(ServerError::Parameter));
+    let plain: Tamper = |_| None;
+    for (firmware, hardware, tamper, refused) in [
+        (wanted("5.1"), wanted(">= 1.5"), plain, None),
+        (None, None, mute, None),
+        (wanted(">= 5.9"), None, plain, Some("its firmware is 5.10, the rig file declares \"5.9\" or later")),
+        (wanted("5.11"), None, plain, Some("its firmware is 5.10, the rig file declares \"5.11\"")),
+        (None, wanted("1.49"), plain, Some("its hardware is 1.50, the rig file declares \"1.49\"")),
+        (None, wanted(">= 1"), mute, Some("its hardware is not told, the rig file declares \"1\" or later")),
+    ] {
+        let mut instrument = bench::instrument();
+        let declares = firmware.is_some();
+        let mecom = instrument.mecom_mut().unwrap();
+        (mecom.firmware, mecom.hardware) = (firmware, hardware);
+        let mut bench = Bench::of(&instrument, TecConfig::default());
+        bench.tamper = tamper;
+        bench.device.control(0.0, 0.0, AT_25);
+        bench.feed(Input::Opened);
+        assert_eq!(bench.told(|e| *e == Event::Ready), usize::from(refused.is_none()), "{:?}", bench.events);
+        if let Some(words) = refused {
+            assert!(bench.refusal().contains(words), "{:?}", bench.events);
+            assert_eq!(bench.told(|e| matches!(e, Event::Identified { .. })), 0);
+            bench.command(Command::Enable);
+            bench.pass(5.0);
+            assert_eq!(bench.writes(), []);
+            continue;
+        }
+        // Somebody changes its firmware while the cable is out.
+        bench.plugged = false;
+        bench.feed(Input::HangUp);
+        bench.device.config.firmware_version = 511;
+        bench.asked.clear();
+        bench.plug();
+        bench.pass(5.0);
+        assert_eq!(bench.writes().is_empty(), declares, "{:?}", bench.events);
+    }
 }
 
 /// The sensor is read and held against the rig file, never written; firmware that does not tell is taken unless one is declared.

@@ -57,7 +57,7 @@ enum MapCommand {
 struct MeasureArgs {
     /// Rig: a name from `rig list` or a TOML file; twin if left out
     rig: Option<String>,
-    /// Plate temperatures in degC; 10,20,30,43,56,65,73,83 if left out
+    /// Temperatures in degC of the plate, or of the coolant's supply where the rig holds that; 10,20,30,43,56,65,73,83 if left out
     #[arg(long, value_name = "DEGC", value_delimiter = ',')]
     coolant: Option<Vec<f64>>,
     /// Power budgets in W; five from idle to full load if left out
@@ -232,7 +232,7 @@ fn begin(args: &MeasureArgs) -> Result<Exit> {
     }
     let options =
         MapOptions { program: std::env::current_exe().context("cannot find this program's own file")?, emulator: args.emulator.clone() };
-    let mut line = Line::new(store.manifest().workload.unit.clone())?;
+    let mut line = Line::new(store.manifest().workload.unit.clone(), survey.facts().servoed)?;
     let outcome = measure(&survey, &options, &mut line, &mut store);
     line.close();
     drop(store);
@@ -276,18 +276,20 @@ struct Line {
     shown: Option<Instant>,
     open: bool,
     unit: String,
+    /// What the rig holds.
+    held: commission::Servoed,
     said: BTreeSet<String>,
 }
 
 impl Line {
-    fn new(unit: String) -> Result<Self> {
+    fn new(unit: String, held: commission::Servoed) -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM, SIGHUP] {
             // A second one ends at once: leases do the rest.
             signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(&stop)).context("cannot listen to signals")?;
             signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot listen to signals")?;
         }
-        Ok(Self { stop, terminal: stderr().is_terminal(), shown: None, open: false, unit, said: BTreeSet::new() })
+        Ok(Self { stop, terminal: stderr().is_terminal(), shown: None, open: false, unit, held, said: BTreeSet::new() })
     }
 
     fn close(&mut self) {
@@ -348,8 +350,9 @@ impl Observer for Line {
             clock(progress.eta_s),
             place(at.batch, at.coolant_degc, at.budget_w)
         );
-        for (channel, name, unit) in [(Channel::Plate, "plate", "degC"), (Channel::BoardPower, "", "W")] {
-            if let Some(value) = progress.readings.usable(channel).filter(|_| channel != Channel::Plate || at.coolant_degc.is_some()) {
+        let held = (self.held.channel(), self.held.word(), "degC");
+        for (channel, name, unit) in [held, (Channel::BoardPower, "", "W")] {
+            if let Some(value) = progress.readings.usable(channel).filter(|_| channel == Channel::BoardPower || at.coolant_degc.is_some()) {
                 let _ = write!(text, ", {name}{}{value:.1} {unit}", if name.is_empty() { "" } else { " " });
             }
         }

@@ -1,5 +1,6 @@
 //! What is drawn of a map: places with their shades and words. The renderers only put it where it belongs.
 
+use engine::commission::Servoed;
 use engine::workmap::MeasuredMap;
 use record::Verdict;
 use std::str::FromStr;
@@ -80,6 +81,8 @@ pub(super) struct Picture {
     pub(super) notes: Vec<String>,
     /// Names of the columns.
     pub(super) across: Vec<String>,
+    /// What the rows are: plate, or coolant supply.
+    pub(super) held: &'static str,
     /// Names of the rows, the hottest first, and their places.
     pub(super) rows: Vec<(String, Vec<Place>)>,
     /// The least and the most, as the scale says them.
@@ -116,6 +119,7 @@ impl Picture {
             title: format!("{} on {}{batch}", manifest.accelerator.name, manifest.rig.name),
             what: shown.words(&manifest.workload.unit),
             simulated: manifest.simulated,
+            held: manifest.plan.held.place(),
             notes: notes(map, table),
             across: table.budget_w.iter().map(|w| format!("{w} W")).collect(),
             reasons: reasons(table),
@@ -132,6 +136,8 @@ fn notes(map: &MeasuredMap, table: &Table) -> Vec<String> {
         |d| format!("drift {:+.2} % ±{:.2} % (n = {})", d.relative * 100.0, d.half_width * 100.0, d.n),
     );
     let at = if plan.coolant_degc.is_empty() { "; the temperature is what the device's own cooling makes of it" } else { "" };
+    let over = if plan.held == Servoed::CoolantSupply { "; degC are of the coolant's supply" } else { "" };
+    let at = format!("{at}{over}");
     let mut notes = vec![format!("{}, {} repeats in random order, 95 % by Student's t with {drift}{at}", plan.actuator, plan.repeats)];
     let seal = match &map.verdict {
         Verdict::Sealed { seal } => format!("; seal {}", seal.get(..16).unwrap_or(seal)),

@@ -85,7 +85,8 @@ fn one(svg: &mut String, picture: &Picture, width: f64) {
     let middle = f64::midpoint(TOP, bottom);
     let _ = writeln!(
         svg,
-        "<text x=\"24\" y=\"{middle:.1}\" text-anchor=\"middle\" fill=\"#222\" transform=\"rotate(-90 24 {middle:.1})\">plate, °C</text>"
+        "<text x=\"24\" y=\"{middle:.1}\" text-anchor=\"middle\" fill=\"#222\" transform=\"rotate(-90 24 {middle:.1})\">{}, °C</text>",
+        picture.held
     );
     scale(svg, picture, bottom + 52.0);
     for (n, line) in words(picture).iter().enumerate() {
@@ -167,7 +168,7 @@ pub(super) fn page(map: &MeasuredMap, pictures: &[Picture]) -> String {
     );
     page += &draw(pictures);
     for picture in pictures {
-        let _ = writeln!(page, "<h2>{}: {}</h2>\n<table><tr><th>plate, °C</th>", escape(&picture.title), escape(&picture.what));
+        let _ = writeln!(page, "<h2>{}: {}</h2>\n<table><tr><th>{}, °C</th>", escape(&picture.title), escape(&picture.what), picture.held);
         for name in &picture.across {
             let _ = write!(page, "<th>{}</th>", escape(name));
         }

@@ -126,6 +126,7 @@ mod tests {
             n: 4,
         };
         Picture {
+            held: "plate",
             title: "virtual L4-class card on twin".into(),
             what: "tokens put out per joule of the board".into(),
             simulated: true,

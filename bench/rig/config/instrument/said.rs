@@ -1,6 +1,6 @@
 //! What is known of an instrument once it is ready, and what is not: told to people, by `rig check` and when it is ready.
 
-use super::{DriverKind, Instrument, LineSettings, OBJECT_TEMPERATURE};
+use super::{DriverKind, Firmware, Instrument, LineSettings, ModbusFirmware, OBJECT_TEMPERATURE};
 use crate::dialect::{Dialect, Setup};
 
 impl Instrument {
@@ -75,6 +75,29 @@ impl Instrument {
             }
         };
         (!declared).then_some("no serial number is declared")
+    }
+
+    /// The firmware that it is held to before anything is switched on, in words; else why another goes unnoticed.
+    pub fn held_to_firmware(&self) -> Result<String, &'static str> {
+        const UNDECLARED: &str = "no firmware is declared";
+        let told = |wanted: &Firmware| format!("firmware {wanted}");
+        match &self.driver {
+            DriverKind::Mecom(mecom) => {
+                let hardware = mecom.hardware.as_ref().map(|wanted| format!("hardware {wanted}"));
+                let words: Vec<String> = mecom.firmware.as_ref().map(told).into_iter().chain(hardware).collect();
+                if words.is_empty() { Err(UNDECLARED) } else { Ok(words.join(", ")) }
+            }
+            DriverKind::Modbus(modbus) => match modbus.firmware.as_ref().ok_or(UNDECLARED)? {
+                ModbusFirmware::Register(name, wanted) => Ok(format!("{} in register \"{name}\"", told(wanted))),
+                ModbusFirmware::Revision(wanted) => Ok(format!("{} by Read Device Identification", told(wanted))),
+            },
+            DriverKind::Neslab(neslab) => {
+                neslab.firmware.as_ref().map(|wanted| format!("version {wanted} of its protocol")).ok_or(UNDECLARED)
+            }
+            DriverKind::Tetech(_) => Err("the family tells none"),
+            DriverKind::Line(line) if !line.dialect.identify.tells("firmware") => Err("the family tells none"),
+            DriverKind::Line(line) => line.firmware.as_ref().map(told).ok_or(UNDECLARED),
+        }
     }
 
     /// The device says who it is: a register map or a measured value is no name.

@@ -45,6 +45,10 @@ pub struct MecomSettings {
     pub device_type: Option<u32>,
     /// Serial number it must report, if declared.
     pub serial_number: Option<u32>,
+    /// Firmware version it must report (103), if declared: a number.
+    pub firmware: Option<Firmware>,
+    /// Hardware version it must report (101), if declared: a number.
+    pub hardware: Option<Firmware>,
 }
 
 impl MecomSettings {
@@ -71,6 +75,8 @@ impl MecomSettings {
             ram_only: true,
             device_type: None,
             serial_number: None,
+            firmware: None,
+            hardware: None,
         }
     }
 }
@@ -98,13 +104,26 @@ pub struct ModbusSettings {
     pub lease: Option<(String, f64)>,
     /// Name of the register that holds its serial number, and what that must be.
     pub identity: Option<(String, u32)>,
+    /// Firmware it must report, if declared.
+    pub firmware: Option<ModbusFirmware>,
+}
+
+/// How a Modbus device tells of its firmware, and what that must be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ModbusFirmware {
+    /// A number in the register of this name.
+    Register(String, Firmware),
+    /// The revision of Read Device Identification (function 43, object 2), in words.
+    Revision(Firmware),
 }
 
 /// What only a NESLAB circulator needs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NeslabSettings {
     /// Address on RS-485, 1 to 100; `None` on RS-232.
     pub address: Option<u16>,
+    /// Version of the protocol that its firmware must speak, if declared: the one version that it tells.
+    pub firmware: Option<Firmware>,
 }
 
 /// What only a TE Technology controller needs.

@@ -1,8 +1,8 @@
 //! What an `[instrument.NAME]` says of itself. What channels make of it is bound later.
 
 use crate::config::{
-    Connection, DriverKind, Firmware, Instrument, LineSettings, MecomSettings, ModbusSettings, NeslabSettings, Parity, Serial,
-    TetechSettings, UsbId,
+    Connection, DriverKind, Firmware, Instrument, LineSettings, MecomSettings, ModbusFirmware, ModbusSettings, NeslabSettings, Parity,
+    Serial, TetechSettings, UsbId,
 };
 use crate::dialect::{self, Dialect};
 use crate::protocol::mecom::Sensor;
@@ -60,9 +60,23 @@ pub(in crate::config) fn instrument(name: String, section: &Section<'_>) -> Inst
 
 /// Reads `[instrument.NAME]` with `output_of`: another output of a device that is described already.
 pub(super) fn output(name: String, section: &Section<'_>, device: &Instrument) -> Instrument {
-    for key in
-        ["driver", "dialect", "port", "usb", "tcp", "emulated", "line", "baud", "address", "lease_s", "serial_number", "reply_timeout_s", "ram_only"]
-    {
+    for key in [
+        "driver",
+        "dialect",
+        "port",
+        "usb",
+        "tcp",
+        "emulated",
+        "line",
+        "baud",
+        "address",
+        "lease_s",
+        "serial_number",
+        "firmware",
+        "hardware",
+        "reply_timeout_s",
+        "ram_only",
+    ] {
         if section.has(key) {
             section.problem(key, format_args!("this is said once for the device, in [instrument.{}]; remove it here", device.name));
         }
@@ -71,8 +85,17 @@ pub(super) fn output(name: String, section: &Section<'_>, device: &Instrument) -
         DriverKind::Mecom(first) => {
             let own = limited(section, first.lease_s);
             let output = section.integer("output", 2..=2) as u8;
-            let (address, several, device_type, serial_number) = (first.address, true, first.device_type, first.serial_number);
-            DriverKind::Mecom(MecomSettings { address, output, several, device_type, serial_number, ram_only: first.ram_only, ..own })
+            DriverKind::Mecom(MecomSettings {
+                address: first.address,
+                output,
+                several: true,
+                device_type: first.device_type,
+                serial_number: first.serial_number,
+                firmware: first.firmware.clone(),
+                hardware: first.hardware.clone(),
+                ram_only: first.ram_only,
+                ..own
+            })
         }
         // A dialect that could not be had is one problem already.
         DriverKind::Line(first) if first.dialect.numbers_outputs() || device.is_unspoken() => {
@@ -123,8 +146,30 @@ fn mecom(section: &Section<'_>) -> MecomSettings {
         device_type: whole("device_type", 99_999),
         serial_number: whole("serial_number", i64::from(i32::MAX)),
         ram_only: section.flag_or("ram_only", true),
+        firmware: version_number(section, "firmware"),
+        hardware: version_number(section, "hardware"),
         ..limited(section, lease_s)
     }
+}
+
+/// The version that a device must report, if the rig says one.
+fn version(section: &Section<'_>, key: &str) -> Option<Firmware> {
+    let text = section.optional_text(key, "the version it must report, or \">= VERSION\"")?;
+    let wanted = Firmware::parse(&text);
+    if wanted.is_none() {
+        section.problem(key, format_args!("\"{text}\" is no version: expected such as \"2.34\" or \">= 2.3\""));
+    }
+    wanted
+}
+
+/// The same of a device that tells it as a number.
+fn version_number(section: &Section<'_>, key: &str) -> Option<Firmware> {
+    let wanted = version(section, key)?;
+    if wanted.number().is_none() {
+        section
+            .problem(key, format_args!("{wanted} is no number, as this device tells its version: expected such as \"5.1\" or \">= 5.1\""));
+    }
+    Some(wanted)
 }
 
 /// What is said of each output.
@@ -168,11 +213,22 @@ fn modbus(section: &Section<'_>) -> ModbusSettings {
     let lease = named("lease", true).map(|name| (name, section.number("lease_s", SHORTEST_LEASE_S..=3600.0)));
     let identity = named("serial_register", false).map(|name| (name, section.integer("serial_number", 0..=i64::from(u32::MAX)) as u32));
     let output = named("output", true);
-    ModbusSettings { address: section.integer("address", 1..=247) as u8, map, output, target, controls, lease, identity }
+    let told_by = named("firmware_register", false);
+    let firmware = match told_by {
+        Some(register) => {
+            if !section.has("firmware") {
+                section.problem("firmware", "missing: say which firmware the register must tell, such as \"2.1\" or \">= 2.1\"");
+            }
+            version_number(section, "firmware").map(|wanted| ModbusFirmware::Register(register, wanted))
+        }
+        None => version(section, "firmware").map(ModbusFirmware::Revision),
+    };
+    ModbusSettings { address: section.integer("address", 1..=247) as u8, map, output, target, controls, lease, identity, firmware }
 }
 
 fn neslab(section: &Section<'_>) -> NeslabSettings {
-    NeslabSettings { address: section.has("address").then(|| section.integer("address", 1..=100) as u16) }
+    let address = section.has("address").then(|| section.integer("address", 1..=100) as u16);
+    NeslabSettings { address, firmware: version(section, "firmware") }
 }
 
 fn tetech(section: &Section<'_>) -> TetechSettings {
@@ -202,20 +258,14 @@ fn line(section: &Section<'_>) -> LineSettings {
         }
         text
     };
-    let firmware = declared("firmware", "firmware", "the firmware it must report, or \">= VERSION\"");
+    declared("firmware", "firmware", "the version it must report, or \">= VERSION\"");
     LineSettings {
         lease_s: needed(section, &dialect, "lease_s", SHORTEST_LEASE_S..=3600.0),
         address: section.integer_or("address", 0..=254, 1) as u8,
         output: section.integer_or("output", 0..=99, 1) as u8,
         model: declared("model", "model", "the model it must report"),
         serial_number: declared("serial_number", "serial", "the serial number it must report, in quotes"),
-        firmware: firmware.and_then(|text| {
-            let wanted = Firmware::parse(&text);
-            if wanted.is_none() {
-                section.problem("firmware", format_args!("\"{text}\" is no version: expected such as \"2.34\" or \">= 2.3\""));
-            }
-            wanted
-        }),
+        firmware: version(section, "firmware"),
         sensor_type: needed(section, &dialect, "sensor_type", 0.0..=99.0),
         off_conditions: needed(section, &dialect, "off_conditions", 0.0..=65_535.0),
         ..line_limits(section, &dialect)

@@ -2,7 +2,7 @@
 
 use super::Line;
 use super::script::{Step, Then};
-use crate::config::LineSettings;
+use crate::config::{Firmware, LineSettings};
 use crate::dialect::{Ask, number};
 use crate::driver::{Effects, Event};
 use crate::drivers::commands::{AGAIN_S, FAILURES_TO_LOSE, Job, LOOKS, ROUNDS_TO_LEAVE, ROUNDS_TO_LOSE};
@@ -16,6 +16,7 @@ const LOOK_AGAIN_S: f64 = 0.1;
 pub(super) fn words(step: &Step, settings: &LineSettings) -> String {
     let line = match step {
         Step::Identify => return format!("the identification of a {}", settings.dialect.name),
+        Step::Firmware => return "the question for its firmware".to_owned(),
         Step::Tell { line, .. } | Step::Ask { line, .. } => line,
         Step::Wait(_) | Step::Reopen => return "a pause".to_owned(),
     };
@@ -35,6 +36,11 @@ impl Line {
         let Some((step, _)) = &self.asked else { return };
         match step.clone() {
             Step::Identify => self.identified(line, now_s, fx),
+            Step::Firmware => {
+                self.asked = None;
+                let said = self.settings.dialect.identify.firmware_in(line);
+                self.versioned(said, fx);
+            }
             step @ Step::Tell { off, .. } => {
                 let fits = self.settings.dialect.line.acknowledge.as_ref().is_none_or(|pattern| pattern.find(line).is_some());
                 self.asked = None;
@@ -97,26 +103,32 @@ impl Line {
                 return;
             }
         }
-        let firmware = word("firmware");
-        if let Some(wanted) =
-            self.settings.firmware.as_ref().filter(|wanted| !firmware.as_deref().is_some_and(|said| wanted.is_met_by(said)))
-        {
-            let said = firmware.map_or_else(|| "not told".to_owned(), |said| format!("\"{said}\""));
+        self.known.declared = true;
+        self.known.device =
+            word("model").map_or_else(|| self.settings.dialect.name.clone(), |model| format!("{} {model}", self.settings.dialect.name));
+        if let Some(serial) = word("serial") {
+            // Writing to a String cannot fail.
+            let _ = write!(self.known.device, " serial {serial}");
+        }
+        if self.settings.dialect.identify.firmware.is_none() {
+            self.versioned(word("firmware"), fx);
+        }
+    }
+
+    /// It told its firmware, or has no way to; with that it has told everything of itself.
+    pub(super) fn versioned(&mut self, said: Option<String>, fx: &mut Effects) {
+        let met = |wanted: &Firmware| said.as_deref().is_some_and(|said| wanted.is_met_by(said));
+        if let Some(wanted) = self.settings.firmware.as_ref().filter(|wanted| !met(wanted)) {
+            let said = said.map_or_else(|| "not told".to_owned(), |said| format!("\"{said}\""));
+            let why = format!("its firmware is {said}, the rig file declares {wanted}");
             self.known.declared = false;
-            self.refuse(format!("its firmware is {said}, the rig file declares {wanted}"), true, fx);
+            self.refuse(why, true, fx);
             return;
         }
-        self.known.declared = true;
-        let mut device =
-            word("model").map_or_else(|| self.settings.dialect.name.clone(), |model| format!("{} {model}", self.settings.dialect.name));
-        for (name, called) in [("serial", "serial"), ("firmware", "firmware")] {
-            if let Some(said) = word(name) {
-                // Writing to a String cannot fail.
-                let _ = write!(device, " {called} {said}");
-            }
+        if let Some(said) = said {
+            let _ = write!(self.known.device, " firmware {said}");
         }
-        self.known.device.clone_from(&device);
-        fx.events.push(Event::Identified { device });
+        fx.events.push(Event::Identified { device: self.known.device.clone() });
     }
 
     fn answered(&mut self, word: &str, ask: &Ask, then: Then, asked: &str, fx: &mut Effects) {
@@ -205,6 +217,8 @@ impl Line {
             (Some(Job::Poll(_)), _) if self.wanted.disable => {}
             // What follows reads back.
             (_, Step::Tell { .. }) | (None, _) => {}
+            // It may not know the question. If it is gone, the next one finds out.
+            (_, Step::Firmware) if self.settings.firmware.is_none() => self.versioned(None, fx),
             (Some(Job::Switch { on: false, round }), _) if round + 1 < ROUNDS_TO_LOSE => {
                 self.begin(Job::Switch { on: false, round: round + 1 });
             }

@@ -15,6 +15,8 @@ pub(super) const IDENTIFY_ATTEMPTS: u8 = 3;
 pub(super) enum Step {
     Wait(f64),
     Identify,
+    /// Ask for the firmware, of a device that does not tell it with the rest.
+    Firmware,
     /// A command. `off` marks the one that switches off.
     Tell {
         line: Vec<u8>,
@@ -212,6 +214,7 @@ impl Writer<'_> {
         match job {
             Job::Open => {
                 steps.push_back(Step::Identify);
+                steps.extend(dialect.identify.firmware.as_ref().map(|_| Step::Firmware));
                 if self.instrument.switches() {
                     if self.instrument.safe_is_on() {
                         steps.extend(self.look());

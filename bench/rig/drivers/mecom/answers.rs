@@ -1,9 +1,10 @@
 //! What the driver makes of an answer, of a refusal, and of silence.
 
 use super::Mecom;
+use super::memory;
 use super::state::{Found, status};
 use super::task::{self, Task};
-use super::memory;
+use crate::config::Firmware;
 use crate::driver::{Effects, Event};
 use crate::drivers::commands::{AGAIN_S, FAILURES_TO_LOSE, Job, LOOKS, Link, ROUNDS_TO_LEAVE, ROUNDS_TO_LOSE};
 use crate::protocol::mecom::{Answer, Sensor, ServerError, Value, error_name, id, parameter};
@@ -13,6 +14,11 @@ use signal::{Channel, Tick};
 const LOOK_AGAIN_S: f64 = 0.05;
 /// Time a device is given to restart, s (assumed; a slower one is simply found later).
 const RESTART_S: f64 = 1.0;
+
+/// A version that is told in hundredths, as the vendor's software shows it.
+fn version(hundredths: i32) -> String {
+    format!("{:.2}", f64::from(hundredths) / 100.0)
+}
 
 impl Mecom {
     pub(super) fn unanswered(&mut self, task: Task, fx: &mut Effects) {
@@ -89,6 +95,7 @@ impl Mecom {
             Some(_) if matches!(task, Task::TryBulk(_)) => {}
             Some(Job::Open) if memory::is_guard(task) && !not_now => {}
             Some(_) if task == Task::Sensor && error == ServerError::Parameter => self.sensor(None, fx),
+            Some(_) if task == Task::Hardware && error == ServerError::Parameter => self.hardware(None, fx),
             // One by one it shows which of them cannot be had.
             Some(_) if matches!(task, Task::Bulk(_)) => {
                 self.found.bulk &= not_now;
@@ -164,12 +171,8 @@ impl Mecom {
                 self.found.serial = number;
                 self.check_declared("serial number", number, self.settings.serial_number, fx);
             }
-            Task::Firmware => {
-                self.found.known = true;
-                let Found { model, serial, identity, .. } = &self.found;
-                let device = format!("TEC-{model} serial {serial} firmware {:.2} ({identity})", f64::from(number) / 100.0);
-                fx.events.push(Event::Identified { device });
-            }
+            Task::Hardware => self.hardware(Some(number), fx),
+            Task::Firmware => self.firmware(number, fx),
             Task::Polarity if (0..=1).contains(&number) => self.found.positive_heats = number == 1,
             Task::Polarity => {
                 self.refuse(format!("cannot tell which way positive current is: parameter 3034 reads {number}"), false, fx);
@@ -186,6 +189,34 @@ impl Mecom {
             Task::RestartIfError => self.reopened(0.0),
             _ => {}
         }
+    }
+
+    /// The version of its electronics, hundredths; `None` if the device does not tell.
+    fn hardware(&mut self, number: Option<i32>, fx: &mut Effects) {
+        self.found.hardware = number;
+        self.check_version("hardware", number, self.settings.hardware.clone(), fx);
+    }
+
+    /// The last of what it says of itself.
+    fn firmware(&mut self, number: i32, fx: &mut Effects) {
+        if !self.check_version("firmware", Some(number), self.settings.firmware.clone(), fx) {
+            return;
+        }
+        self.found.known = true;
+        let Found { model, serial, identity, hardware, .. } = &self.found;
+        let hardware = hardware.map_or_else(String::new, |number| format!(" hardware {}", version(number)));
+        let device = format!("TEC-{model} serial {serial} firmware {}{hardware} ({identity})", version(number));
+        fx.events.push(Event::Identified { device });
+    }
+
+    /// False if it is refused.
+    fn check_version(&mut self, what: &str, found: Option<i32>, declared: Option<Firmware>, fx: &mut Effects) -> bool {
+        let met = |wanted: &Firmware| found.is_some_and(|number| wanted.is_met_by_number(f64::from(number) / 100.0));
+        let Some(wanted) = declared.filter(|wanted| !met(wanted)) else { return true };
+        let said = found.map_or_else(|| "not told".to_owned(), version);
+        self.found.known = false;
+        self.refuse(format!("its {what} is {said}, the rig file declares {wanted}"), true, fx);
+        false
     }
 
     /// The object input is set to this; `None` if the device does not tell.

@@ -29,6 +29,8 @@ pub(super) struct Found {
     pub(super) identity: String,
     pub(super) model: i32,
     pub(super) serial: i32,
+    /// Version of its electronics, hundredths, if it tells that.
+    pub(super) hardware: Option<i32>,
     /// It is the declared one.
     pub(super) known: bool,
     pub(super) positive_heats: bool,

@@ -19,6 +19,8 @@ pub(super) enum Task {
     Identify,
     Model,
     Serial,
+    /// The version of its electronics. Told with the firmware; it may be unknown to a device.
+    Hardware,
     Firmware,
     /// See [`super::memory`].
     Memory,
@@ -75,6 +77,7 @@ impl Task {
             }
             Self::Model => id::DEVICE_TYPE,
             Self::Serial => id::SERIAL_NUMBER,
+            Self::Hardware => id::HARDWARE_VERSION,
             Self::Firmware => id::FIRMWARE_VERSION,
             Self::Memory => id::SAVE_TO_FLASH,
             Self::Polarity => id::POSITIVE_CURRENT_IS,
@@ -205,8 +208,9 @@ fn set(own: &MecomSettings, parameter: u16, value: f64) -> VecDeque<Task> {
 pub(super) fn script(job: Job, instrument: &Instrument, own: &MecomSettings, given: Option<(u16, Value)>) -> VecDeque<Task> {
     match job {
         Job::Open => {
-            let mut tasks = VecDeque::from([Task::Identify, Task::Model, Task::Serial, Task::Firmware]);
-            // Before anything else is written.
+            // Who it is, before anything is written to it.
+            let mut tasks = VecDeque::from([Task::Identify, Task::Model, Task::Serial, Task::Hardware, Task::Firmware]);
+            // Before anything else is.
             tasks.extend(memory::guard());
             tasks.extend([Task::Polarity, Task::Sensor]);
             tasks.extend(switch(false));

@@ -38,6 +38,22 @@ pub fn ask(address: u8) -> Vec<u8> {
     frame(address, &[FUNCTION, MEI, 0x01, 0x00])
 }
 
+/// It is this question, in a request's function and data: for the device's side.
+pub fn asks(pdu: &[u8]) -> bool {
+    matches!(pdu, [FUNCTION, MEI, 0x01, _])
+}
+
+/// The answer of a device at `address` that is this, in the order of its objects.
+pub fn reply(address: u8, [vendor, product, revision]: [&str; 3]) -> Vec<u8> {
+    let mut pdu = vec![FUNCTION, MEI, 0x01, 0x01, 0x00, 0x00, 3];
+    for (id, text) in [(0, vendor), (1, product), (2, revision)] {
+        let bytes = &text.as_bytes()[..text.len().min(60)];
+        pdu.extend([id, bytes.len() as u8]);
+        pdu.extend(bytes);
+    }
+    frame(address, &pdu)
+}
+
 /// The answer in what was heard since, if it is there.
 pub fn find(address: u8, heard: &[u8]) -> Option<Identity> {
     (0..heard.len()).filter(|from| heard[*from] == address).find_map(|from| read(&heard[from..]))
@@ -83,6 +99,8 @@ mod tests {
             pdu.extend(text.bytes());
         }
         let whole = frame(1, &pdu);
+        assert_eq!(reply(1, ["Company identification", "Product code XX", "V2.11"]), whole);
+        assert!(asks(&[0x2B, 0x0E, 0x01, 0x00]) && !asks(&[0x2B, 0x0D, 0x01, 0x00]));
         let found = find(1, &[&[0, 1, 7][..], &whole].concat()).expect("it is there");
         assert_eq!(found.to_string(), "Company identification, Product code XX, V2.11");
         assert_eq!((find(2, &whole), find(1, &whole[..whole.len() - 1])), (None, None));

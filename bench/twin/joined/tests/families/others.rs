@@ -38,6 +38,7 @@ pub(super) fn modbus(scenario: &Scenario) -> Box<dyn Run> {
         controls: owned("plate"),
         lease: Some(("watchdog".to_owned(), 3.0)),
         identity: Some(("serial".to_owned(), 4242)),
+        firmware: None,
     };
     let device = ModbusDevice::new(ModbusConfig {
         address: 7,
@@ -46,6 +47,7 @@ pub(super) fn modbus(scenario: &Scenario) -> Box<dyn Run> {
         output: owned("run"),
         watchdog: owned("watchdog"),
         serial_number: owned("serial"),
+        revision: None,
     });
     join(scenario, &instrument(DriverKind::Modbus(settings), 19_200, "plate", "sink"), device, |device, _| {
         device.set("plate", AT_25.object_degc);
@@ -54,7 +56,7 @@ pub(super) fn modbus(scenario: &Scenario) -> Box<dyn Run> {
 }
 
 pub(super) fn neslab(scenario: &Scenario) -> Box<dyn Run> {
-    let settings = NeslabSettings { address: None };
+    let settings = NeslabSettings::default();
     let instrument = instrument(DriverKind::Neslab(settings), 19_200, "internal_temperature", "external_temperature");
     join(scenario, &instrument, Bath::new(BathConfig::default()), |bath, _| {
         bath.control(0.0, BathSensors { bath_degc: 25.0, external_degc: 30.0, filled: true });
