@@ -225,13 +225,14 @@ impl TecController {
 
     /// The current demanded of its output, A; positive cools.
     pub fn current_a(&self) -> f64 {
-        self.current_a
+        // Its stage is cut off at once, not with the regulator's next step.
+        if self.output_on() { self.current_a } else { 0.0 }
     }
 
     /// The current demanded over the limit that it is set to, -1 to 1; positive cools.
     pub fn drive_frac(&self) -> f64 {
         let limit_a = f64::from(self.settings.current_limit_a);
-        if limit_a > 0.0 { self.current_a / limit_a } else { 0.0 }
+        if limit_a > 0.0 { self.current_a() / limit_a } else { 0.0 }
     }
 
     /// Sets the current limit as [`Self::receive`] would. False if it is refused.
@@ -507,7 +508,7 @@ impl TecController {
             id::DEVICE_ADDRESS => int(i32::from(self.config.address)),
             id::OBJECT_TEMPERATURE => sensor(|s| s.object_degc),
             id::SINK_TEMPERATURE => sensor(|s| s.sink_degc),
-            id::OUTPUT_CURRENT => float(sign * self.current_a),
+            id::OUTPUT_CURRENT => float(sign * self.current_a()),
             // Off, the stage is disconnected: it does not show the modules' Seebeck voltage.
             id::OUTPUT_VOLTAGE if !self.output_on() => float(0.0),
             id::OUTPUT_VOLTAGE => sensor(|s| s.voltage_v).map(|v| Value::Float(sign as f32 * v.number() as f32)),

@@ -203,6 +203,7 @@ impl Mecom {
             Some(Job::Poll(tick)) => {
                 self.failed = 0;
                 fx.events.push(Event::PollDone { tick });
+                self.wanted.disable |= std::mem::take(&mut self.found.armed) && !self.instrument.safe_is_on();
             }
             Some(Job::Target(target)) => self.found.given = Some((id::TARGET_TEMPERATURE, Value::Float(target.0 as f32))),
             Some(Job::Level(amps)) => self.found.given = Some((id::STATIC_CURRENT, Value::Float(amps as f32))),

@@ -45,7 +45,9 @@ impl Line {
                 let fits = self.settings.dialect.line.acknowledge.as_ref().is_none_or(|pattern| pattern.find(line).is_some());
                 self.asked = None;
                 // Of switching off what is read back decides: it may be off for another reason, where the question would show that it is not.
-                self.known.denied_off |= !fits && off;
+                if off {
+                    self.known.denied_off = !fits;
+                }
                 if !fits && !off {
                     self.denied(&step, line, fx);
                 }
@@ -303,7 +305,7 @@ impl Line {
     /// The output is on or off, as far as its device tells.
     fn switched(&mut self, on: bool, want: Option<bool>, looked: u8, fx: &mut Effects) {
         let covered = self.settings.dialect.output.as_ref().is_some_and(|output| !output.idle.is_empty());
-        if want == Some(false) && !on && std::mem::take(&mut self.known.denied_off) && !covered {
+        if want == Some(false) && !on && self.known.denied_off && !covered {
             return self.unclear("it would not be switched off, and says it is off".to_owned(), fx);
         }
         if let Some(Job::Poll(tick)) = self.job

@@ -296,9 +296,9 @@ impl Mecom {
         let Some(want) = want else {
             match (on, self.job) {
                 (Some(on), _) => self.found.output.seen(on, &self.wanted, fx),
-                // What it stands in error for is told at once, and switching off follows from that.
                 (None, Some(job)) if number != status::ERROR => self.fail(job, true, &self.unclear(number), fx),
-                (None, _) => {}
+                // Only its error keeps it off: once that is told, its enable flag is taken down.
+                (None, _) => self.found.armed = true,
             }
             return;
         };

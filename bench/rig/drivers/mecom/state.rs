@@ -35,6 +35,8 @@ pub(super) struct Found {
     pub(super) known: bool,
     pub(super) positive_heats: bool,
     pub(super) enabled: bool,
+    /// It stands in error and is enabled: it would come on again with the error's end.
+    pub(super) armed: bool,
     /// The parameter that says what its output is to give or hold, and what it was last told.
     pub(super) given: Option<(u16, Value)>,
     pub(super) output: Output,

@@ -59,5 +59,7 @@ fn ready_and_enabled_is_neither_on_nor_off() {
         bench.command(Command::Poll { tick });
         bench.pass(0.5);
     }
-    assert_eq!((bench.told(off), bench.told(lost)), (0, 1), "{:?}", bench.events);
+    let (seen, gone) = (bench.events.iter().position(off), bench.events.iter().position(lost));
+    // Looked for anew it was switched off, and then both say so.
+    assert!(gone.is_some_and(|gone| seen.is_some_and(|seen| gone < seen)), "{:?}", bench.events);
 }
