@@ -3,7 +3,8 @@
 //! **They have no watchdog**: a host that dies leaves their output on. Shutting down on alarms is switched on where the model has a
 //! code for it, and what is set is kept out of the EEPROM, which bears a million writes. What makes them hold a set point of ours, in
 //! degrees Celsius, is written and read back; so is the current at which they stop, where the rig file declares one; which way they heat
-//! is read, and may not change. Running unattended needs a waiver. They
+//! is read, and may not change. Their sum of characters misses two flips that cancel: an "off" so damaged is heard as "on" and found with the
+//! next poll. Running unattended needs a waiver. They
 //! tell neither model nor serial number: a TC-720 behind the port of a TC-48-20 is not found out. A TC-48-20 has no known code that
 //! switches its output, so it is only read.
 

@@ -63,6 +63,16 @@ fn codes_are_those_of_the_model() {
     }
 }
 
+/// What the protocol's sum does not catch: one bit in the value and one in the sum, and "off" is "on". Nobody can tell but by asking.
+#[test]
+fn a_damaged_off_may_be_an_on() {
+    let mut device = device(Model::Tc720);
+    for (line, on) in [(&b"*30000023\r"[..], false), (b"*30040023\r", false), (b"*30040027\r", true)] {
+        device.receive(0.0, line);
+        assert_eq!(device.output_on(), on, "{}", String::from_utf8_lossy(line));
+    }
+}
+
 #[test]
 fn an_open_sensor_is_an_alarm_and_shuts_down_if_it_is_told_to() {
     for shutdown in [0, 1] {

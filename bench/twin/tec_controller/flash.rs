@@ -1,5 +1,5 @@
 //! The device's flash: what it wakes with, and how often it was written. While parameter 108 is 0, as it is after every start, whatever a
-//! host sets is saved as it is set (MeComPyAPI, pull request 4), the enable flag too (assumed: nothing public excepts it): an output that
+//! host sets is saved as it is set (`MeComPyAPI`, pull request 4), the enable flag too (assumed: nothing public excepts it): an output that
 //! was on comes back on after a power cut.
 
 use super::second::Second;

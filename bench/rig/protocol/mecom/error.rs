@@ -1,6 +1,6 @@
 //! Names of the numbers that a device gives in parameter 105 when it stands in error.
 //!
-//! Only what public sources say, in words of our own: `MEERSTETTER_ERRORS` of BRADx-API (`utils_meerstetter.py`, TEC family: most of these), a
+//! Only what public sources say, in words of our own: `MEERSTETTER_ERRORS` of `BRADx-API` (`utils_meerstetter.py`, TEC family: most of these), a
 //! list for the LTR-1200 and the TEC family of which the beginning (1 to 21) was to be had and agrees, and the operating notes of a
 //! laboratory that name 108, 138 and 139. The vendor's own list, in the TEC-Family User Manual 5216, was not at hand: what is not here is
 //! told as its number, with where to look it up.

@@ -1,10 +1,10 @@
 //! The parameters that drivers and emulators use: number, type, unit, who may write.
 //!
 //! Numbers and types are those of pyMeCom `mecom/commands.py` and mecompyapi `tec.py`, units of mecompyapi's docstrings; 5010 and 5011 are
-//! BRADx-API's (`utils_meerstetter.py`). The unit of 2060 is said of a sister family only ("0; 0.1 to 60 s", 0 disables: what the
+//! those of `BRADx-API` (`utils_meerstetter.py`). The unit of 2060 is said of a sister family only ("0; 0.1 to 60 s", 0 disables: what the
 //! LDD-1321's protocol document says, in meerstetter-go `pdf_extracted_metadata.json`): to be tried on real hardware.
 //!
-//! **108**: "most TEC parameters are FLASH parameters and updates are written to flash after each execution" (MeComPyAPI, pull request 4)
+//! **108**: "most TEC parameters are FLASH parameters and updates are written to flash after each execution" (`MeComPyAPI`, pull request 4)
 //! while it is 0; with 1 "all parameters are now RAM parameters" (mecompyapi `tec.py`). Firmware of later years lacks it and saves by the
 //! command `SP` only (pyMeCom's notes to its release 1.1).
 
