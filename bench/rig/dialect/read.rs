@@ -1,8 +1,8 @@
 //! Reading of a dialect file: every problem at once, each with its line.
 
 use super::{
-    Ask, Curve, Dialect, ErrorRule, Identify, Idle, IsOn, LevelRule, LineRules, OutputRule, PARAMETERS, Pattern, Reply, Setup, Target, Template,
-    Want, output,
+    Ask, Curve, Dialect, ErrorRule, Identify, Idle, IsOn, LevelRule, LineRules, OutputRule, PARAMETERS, Pattern, Reply, Setup, Target,
+    Template, Want, output,
 };
 use crate::config::{Parity, Serial};
 use signal::Section;

@@ -215,7 +215,8 @@ impl Dialect for Modbus {
             return Some(if not_now { Verdict::NotNow(why) } else { Verdict::Refused(why) });
         }
         Some(match task {
-            Task::Write(..) => Verdict::Fine,
+            // A revision was answered above.
+            Task::Write(..) | Task::Revision(_) => Verdict::Fine,
             Task::Read(request) => {
                 if let Some(tick) = tick {
                     self.tell(request, &answer, tick, told);
@@ -246,8 +247,6 @@ impl Dialect for Modbus {
                     Verdict::Foreign(format!("its firmware is {found}, the rig file declares {wanted}"))
                 }
             },
-            // Answered above.
-            Task::Revision(_) => Verdict::Fine,
         })
     }
 

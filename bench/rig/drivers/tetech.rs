@@ -125,7 +125,9 @@ impl Tetech {
     fn query(&self, task: Task) -> Result<Query, String> {
         match task {
             Task::Probe => Ok(Query::read(self.model, self.codes.temperature)),
-            Task::Verify(code, _) | Task::Output(code) | Task::Measure(code, _) | Task::Alarms(code) | Task::Polarity(code) => Ok(Query::read(self.model, code)),
+            Task::Verify(code, _) | Task::Output(code) | Task::Measure(code, _) | Task::Alarms(code) | Task::Polarity(code) => {
+                Ok(Query::read(self.model, code))
+            }
             Task::Write(code, value) => Query::write(self.model, code, value).map_err(|why| why.to_string()),
         }
     }

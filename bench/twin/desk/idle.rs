@@ -20,11 +20,13 @@ fn lost(bench: &Bench) -> bool {
 }
 
 fn report(engaged: bool, set_a: &str, flows_a: &str) -> Vec<u8> {
-    format!(r#"[{{"channel":0,"temperature":20.0,"pid_engaged":{engaged},"i_set":{set_a},"tec_i":{flows_a},"tec_u_meas":0.1}},{{"channel":1}}]"#)
-        .into_bytes()
-        .into_iter()
-        .chain(*b"\n")
-        .collect()
+    format!(
+        r#"[{{"channel":0,"temperature":20.0,"pid_engaged":{engaged},"i_set":{set_a},"tec_i":{flows_a},"tec_u_meas":0.1}},{{"channel":1}}]"#
+    )
+    .into_bytes()
+    .into_iter()
+    .chain(*b"\n")
+    .collect()
 }
 
 /// The regulator is disengaged and a fixed current flows: a thermostat that would not set it to 0 says so in its report only.
@@ -80,7 +82,7 @@ fn one_byte_is_no_proof() {
         (b"\x11".to_vec(), "0.003", true),
     ] {
         let (rig, mut bench) = running("korad");
-        assert!(dialect(&rig).output.as_ref().is_some_and(|output| output.asks_twice()));
+        assert!(dialect(&rig).output.as_ref().is_some_and(rig::dialect::OutputRule::asks_twice));
         bench.lies.push((b"STATUS?".to_vec(), status.clone()));
         bench.lies.push((b"IOUT1?".to_vec(), amps.as_bytes().to_vec()));
         bench.sent.clear();

@@ -6,11 +6,7 @@ impl Read {
     /// Where the interlock trips, lower and upper, as the instrument would say it.
     pub fn trips_as_said(&self) -> (Option<f64>, Option<f64>) {
         let said = |trip: Option<f64>| trip.map(|trip| self.correction.invert(trip));
-        if self.correction.gain < 0.0 {
-            (said(self.trip_max), said(self.trip_min))
-        } else {
-            (said(self.trip_min), said(self.trip_max))
-        }
+        if self.correction.gain < 0.0 { (said(self.trip_max), said(self.trip_min)) } else { (said(self.trip_min), said(self.trip_max)) }
     }
 }
 

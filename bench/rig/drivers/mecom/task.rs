@@ -226,9 +226,7 @@ pub(super) fn script(job: Job, instrument: &Instrument, own: &MecomSettings, giv
             tasks
         }
         Job::Poll(tick) => polled(instrument, own, Some(tick)).collect(),
-        Job::Target(target) => {
-            set(own, id::TARGET_TEMPERATURE, target.0)
-        }
+        Job::Target(target) => set(own, id::TARGET_TEMPERATURE, target.0),
         Job::Switch { on: false, .. } => VecDeque::from(switch(false)),
         Job::Switch { on: true, .. } => {
             // Read back once more: a device that restarted since it was configured has limits of its own and no lease.
@@ -236,9 +234,7 @@ pub(super) fn script(job: Job, instrument: &Instrument, own: &MecomSettings, giv
             settings(instrument, own).into_iter().chain(given).map(verify).chain(switch(true)).collect()
         }
         Job::Acknowledge => VecDeque::from([Task::RestartIfError]),
-        Job::Level(amps) => {
-            set(own, id::STATIC_CURRENT, amps)
-        }
+        Job::Level(amps) => set(own, id::STATIC_CURRENT, amps),
         // A TEC controller is no solar array: refused when it is told.
         Job::Curve(_) => VecDeque::new(),
     }

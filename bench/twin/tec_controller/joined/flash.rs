@@ -61,9 +61,17 @@ fn a_restart_in_mid_run_costs_one_page_at_most() {
 #[test]
 fn a_device_that_would_save_is_switched_off_and_refused() {
     for (tamper, words) in [
-        ((|r| matches!(r, Request::Read { parameter: 108, .. }).then_some(Reply::Bits(0))) as Tamper, "Save Data to Flash (108) reads back 0"),
-        (|r| matches!(r, Request::Read { parameter: 108, .. } | Request::Write { parameter: 108, .. }).then_some(Reply::Refuse(ServerError::Parameter)),
-            "its firmware has no parameter 108"),
+        (
+            (|r| matches!(r, Request::Read { parameter: 108, .. }).then_some(Reply::Bits(0))) as Tamper,
+            "Save Data to Flash (108) reads back 0",
+        ),
+        (
+            |r| {
+                matches!(r, Request::Read { parameter: 108, .. } | Request::Write { parameter: 108, .. })
+                    .then_some(Reply::Refuse(ServerError::Parameter))
+            },
+            "its firmware has no parameter 108",
+        ),
         (|r| guards(r).then_some(Reply::Refuse(ServerError::ReadOnly)), ""),
     ] {
         let mut bench = Bench::new(TecConfig::default());

@@ -26,7 +26,8 @@ fn a_status_that_is_none_is_never_off() {
         bench.command(Command::Disable);
         bench.pass(20.0);
         assert_eq!((bench.told(off), bench.believed != Some(false)), (0, true), "{number}: {:?}", bench.events);
-        let said = bench.events.iter().any(|e| matches!(e, Event::Refused { why } | Event::LinkLost { why } if why.contains("does not say")));
+        let said =
+            bench.events.iter().any(|e| matches!(e, Event::Refused { why } | Event::LinkLost { why } if why.contains("does not say")));
         assert!(said, "{number}: {:?}", bench.events);
         // It comes to itself.
         bench.tamper = |_| None;
