@@ -126,8 +126,8 @@ impl RigFile {
         self.instruments.iter().filter(saves).map(|i| Risk {
             key: format!("flash.{}", i.name),
             words: format!(
-                "{} may save every setting to its flash (ram_only = false), which wears out in weeks and brings an output that was on back after a power \
-                 cut; use firmware that has parameter 108, or one that saves by command only",
+                "{} may save every setting to its flash (ram_only = false), which wears out, and an output that was on may come back after a power \
+                 cut; use firmware that has parameter 108, or answer for one that saves by command only",
                 i.name
             ),
         })

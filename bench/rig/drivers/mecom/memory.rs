@@ -1,7 +1,7 @@
 //! Keeping the device's flash out of it: parameter 108.
 //!
 //! While that is 0 the device saves what it is told as it is told (see `protocol::mecom::parameter`), and a setpoint a second wears its
-//! flash out in weeks; an output that was on would come back on after a power cut. So 1 is written before anything else and read back.
+//! flash out; an output that was on would come back on after a power cut. So 1 is written before anything else and read back.
 //! A device that will not hold it is switched off like any other, and then refused. One whose firmware lacks the parameter is refused likewise,
 //! unless its rig file says `ram_only = false`, which is a risk that somebody must answer for.
 
