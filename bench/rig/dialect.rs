@@ -10,7 +10,7 @@ mod read;
 
 use crate::config::Serial;
 pub use identify::Identify;
-pub use output::{IsOn, OutputRule};
+pub use output::{Idle, IsOn, OutputRule};
 pub use pattern::{Found, Pattern, Template, number};
 use signal::{Document, Problems};
 

@@ -23,8 +23,8 @@ pub mod protocol;
 
 pub use config::{
     AcceleratorRule, ChannelRule, Connection, CoolantRule, Correction, Drive, DriverKind, Firmware, Fluid, HeatSource, Instrument,
-    Interface, Ledger, Level, LineSettings, Mass, MecomSettings, ModbusFirmware, ModbusSettings, NeslabSettings, Parity, Read, RigFile,
-    Role, SafeAction, Serial, ServoNode, Setpoint, TetechSettings, builtin,
+    Interface, Ledger, Level, LineSettings, Mass, MecomSettings, ModbusFirmware, ModbusSettings, NeslabSettings, OBJECT_TEMPERATURE,
+    Parity, Read, RigFile, Role, SINK_TEMPERATURE, SafeAction, Serial, ServoNode, Setpoint, TetechSettings, builtin,
 };
 pub use driver::{ArrayCurve, Command, Driver, Effects, Event, Input, driver_for};
 pub use error::Error;

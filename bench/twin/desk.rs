@@ -249,6 +249,8 @@ fn speaks(line: &LineSettings, servoes: bool) -> Option<Box<dyn Emulated>> {
 #[cfg(test)]
 mod doubts;
 #[cfg(test)]
+mod idle;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod unplugged;

@@ -9,6 +9,8 @@ use crate::wired::{Ailment, Wired};
 use rig::protocol::tetech::{Alarm, Codes, Decoder, Heard, Model, Reply};
 use std::collections::BTreeMap;
 
+/// The count of its trip as delivered: none that its current comes to (assumed).
+const NO_TRIP: i32 = 40;
 /// The output at 100 %.
 const FULL: f64 = 511.0;
 
@@ -25,12 +27,14 @@ pub struct TeConfig {
     pub band_k: f64,
     /// Integral time, s.
     pub integral_s: f64,
+    /// It is set to heat from WP2+ and not from WP1+.
+    pub heats_from_second: bool,
 }
 
 impl TeConfig {
     /// A model as delivered; figures of its regulator are assumed.
     pub const fn of(model: Model) -> Self {
-        Self { model, scale: 100.0, full_a: 8.0, band_k: 2.0, integral_s: 30.0 }
+        Self { model, scale: 100.0, full_a: 8.0, band_k: 2.0, integral_s: 30.0, heats_from_second: false }
     }
 }
 
@@ -70,9 +74,14 @@ impl TeController {
     fn power_up(&mut self) {
         let codes = self.codes;
         self.settings = BTreeMap::from([(codes.set_read, (25.0 * self.config.scale) as i32)]);
-        for (code, value) in [(codes.output_read, 0), (codes.eeprom_read, 1), (codes.shutdown_read, 0), (codes.polarity_read, 0)] {
+        let from_heating = i32::from(self.config.heats_from_second);
+        let off = [(codes.output_read, 0), (codes.eeprom_read, 1), (codes.shutdown_read, 0), (codes.polarity_read, from_heating)];
+        for (code, value) in off.into_iter().chain([(codes.trip_read, NO_TRIP)]) {
             self.settings.extend(code.map(|code| (code, value)));
         }
+        // As a hand at its display may have left it: of what makes it hold a set point of a host, and stay stopped, nothing is so.
+        self.settings.extend(codes.trip_stays.iter().map(|(_, read, value)| (*read, 1 - value)));
+        self.settings.extend(codes.held.iter().map(|(_, read, value)| (*read, 1 - value)));
         (self.power, self.integral, self.alarms) = (0, 0.0, 0);
     }
 
@@ -94,7 +103,9 @@ impl TeController {
                 self.events.push("shut down by its alarm: output off".to_owned());
             }
         }
-        if !self.output_on() || !sensors.object_degc.is_finite() {
+        // Set at its display, in Fahrenheit or by a table of its own it does something else, of which this plant knows nothing.
+        let held = self.codes.held.iter().all(|(_, read, value)| self.settings.get(read) == Some(value));
+        if !self.output_on() || !held || !sensors.object_degc.is_finite() {
             (self.power, self.integral) = (0, 0.0);
             return 0.0;
         }
@@ -106,7 +117,16 @@ impl TeController {
         }
         // Positive power heats, as the sources have it; positive current cools, as the bench has it.
         self.power = (-power * FULL).round() as i32;
-        power * self.config.full_a
+        let current_a = power * self.config.full_a;
+        let trip = self.codes.trip_read.and_then(|code| self.settings.get(&code)).copied().unwrap_or(NO_TRIP);
+        if current_a.abs() > f64::from(trip) * Codes::AMPS_A_COUNT {
+            self.alarms |= Alarm::OVER_CURRENT;
+            self.power = 0;
+            self.settings.extend(self.codes.output_read.map(|code| (code, 0)));
+            self.events.push(format!("{current_a:.1} A are above its trip: output off"));
+            return 0.0;
+        }
+        current_a
     }
 
     fn read(&self, code: u8) -> Option<i32> {
@@ -133,8 +153,10 @@ impl TeController {
             (codes.output_write, codes.output_read),
             (codes.eeprom_write, codes.eeprom_read),
             (codes.shutdown_write, codes.shutdown_read),
+            (codes.trip_write, codes.trip_read),
         ];
-        let place = pairs.iter().find(|(write, _)| *write == Some(code)).and_then(|(_, read)| *read)?;
+        let fixed = codes.held.iter().chain(codes.trip_stays).map(|(write, read, _)| (Some(*write), Some(*read)));
+        let place = pairs.into_iter().chain(fixed).find(|(write, _)| *write == Some(code)).and_then(|(_, read)| read)?;
         self.settings.insert(place, value);
         if was != self.output_on() {
             let on = format!("output on, set to {:.2} °C", self.set_point_degc());

@@ -5,16 +5,20 @@
 //!
 //! Strict where devices are: unknown commands, parameters, instances and values are refused by number. Lenient in one thing,
 //! `?IF` with an instance, because a client in the field (mecompyapi) sends it. A second output, where it has one, gives a fixed current
-//! into a resistor: the plant has one bank of modules, which is the first's. Not here: saving to flash, outputs in parallel, lookup tables. Its error numbers are its own (the parameter that tells of the cause): the vendor's are not public.
+//! into a resistor: the plant has one bank of modules, which is the first's. Not here: saving by command (`SP`), outputs in parallel, lookup tables. Error numbers are the vendor's where a
+//! public source gives one, and else its own (the parameter that tells of the cause).
 
+mod flash;
+mod protections;
 mod regulator;
 mod second;
 mod settings;
 
 use crate::wired::Ailment;
+use flash::Flash;
 use regulator::Regulator;
 use rig::protocol::mecom::{Bulk, Decoder, Frame, Reply, Request, RequestError, ServerError, Side, Value, id};
-use rig::{Instrument, Setpoint};
+use rig::{Instrument, MecomSettings, OBJECT_TEMPERATURE, SINK_TEMPERATURE, Setpoint};
 use second::Second;
 use settings::Settings;
 use std::collections::BTreeMap;
@@ -55,6 +59,10 @@ pub struct TecConfig {
     pub object_min_degc: f64,
     /// It goes into error when the object is hotter, °C.
     pub object_max_degc: f64,
+    /// It goes into error when the sink is colder, °C.
+    pub sink_min_degc: f64,
+    /// It goes into error when the sink is hotter, °C.
+    pub sink_max_degc: f64,
     /// Proportional gain, % of the current limit a kelvin.
     pub gain_pct_k: f64,
     /// Integral time, s.
@@ -81,6 +89,8 @@ impl Default for TecConfig {
             ramp_k_s: 0.1,
             object_min_degc: -20.0,
             object_max_degc: 95.0,
+            sink_min_degc: -40.0,
+            sink_max_degc: 110.0,
             gain_pct_k: 125.0,
             integral_s: 20.0,
             derivative_s: 2.0,
@@ -103,7 +113,14 @@ impl TecConfig {
             let voltage_limit_v = default.rated_voltage_v;
             return Self { current_limit_a, voltage_limit_v, ramp_k_s, ..default };
         };
+        let beyond = |trip: Option<f64>, by: f64, otherwise: f64| trip.map_or(otherwise, |trip| trip + by);
+        let (object, sink) = (instrument.trips(OBJECT_TEMPERATURE), instrument.trips(SINK_TEMPERATURE));
+        let margin_k = MecomSettings::TRIP_BEYOND_K;
         Self {
+            object_min_degc: beyond(object.0, -margin_k, default.object_min_degc),
+            object_max_degc: beyond(object.1, margin_k, default.object_max_degc),
+            sink_min_degc: beyond(sink.0, -margin_k, default.sink_min_degc),
+            sink_max_degc: beyond(sink.1, margin_k, default.sink_max_degc),
             device_type: declared(mecom.device_type, default.device_type),
             serial_number: declared(mecom.serial_number, default.serial_number),
             address: mecom.address,
@@ -135,6 +152,7 @@ pub struct TecController {
     config: TecConfig,
     settings: Settings,
     second: Option<Second>,
+    flash: Flash,
     decoder: Decoder,
     sensors: Option<Sensors>,
     current_a: f64,
@@ -156,6 +174,7 @@ impl TecController {
         Self {
             settings: Settings::power_up(&config),
             second: config.two_outputs.then(Second::power_up),
+            flash: Flash::factory(&config),
             config,
             decoder: Decoder::new(Side::Host),
             sensors: None,
@@ -207,13 +226,14 @@ impl TecController {
 
     /// The current demanded of its output, A; positive cools.
     pub fn current_a(&self) -> f64 {
-        self.current_a
+        // Its stage is cut off at once, not with the regulator's next step.
+        if self.output_on() { self.current_a } else { 0.0 }
     }
 
     /// The current demanded over the limit that it is set to, -1 to 1; positive cools.
     pub fn drive_frac(&self) -> f64 {
         let limit_a = f64::from(self.settings.current_limit_a);
-        if limit_a > 0.0 { self.current_a / limit_a } else { 0.0 }
+        if limit_a > 0.0 { self.current_a() / limit_a } else { 0.0 }
     }
 
     /// Sets the current limit as [`Self::receive`] would. False if it is refused.
@@ -313,8 +333,7 @@ impl TecController {
     }
 
     fn restart(&mut self, wall_s: f64) {
-        self.settings = Settings::power_up(&self.config);
-        self.second = self.config.two_outputs.then(Second::power_up);
+        self.wake();
         self.error = None;
         self.current_a = 0.0;
         self.restart_until_s = Some(wall_s + RESTART_S);
@@ -323,45 +342,13 @@ impl TecController {
 
     pub(crate) fn watch(&mut self, wall_s: f64) {
         if self.restart_until_s.take_if(|until| wall_s >= *until).is_some() {
-            self.events.push("restarted, output off".to_owned());
+            self.events.push(if self.runs() { "restarted, output ON, as its flash has it" } else { "restarted, output off" }.to_owned());
         }
         let limit_s = f64::from(self.settings.watchdog_s);
         let silent_s = wall_s - self.heard_s;
         if limit_s > 0.0 && silent_s > limit_s && self.runs() {
             self.fail(id::WATCHDOG, &format!("watchdog: no valid frame for {limit_s} s (now {silent_s:.2} s)"));
         }
-    }
-
-    /// The stage gives no more than its limit, whatever the plant's step makes of the current before the regulator has held it back.
-    fn terminal_v(&self, sensors: Sensors) -> f64 {
-        sensors.voltage_v.abs().min(f64::from(self.settings.voltage_limit_v))
-    }
-
-    fn protect(&mut self, sensors: Sensors) {
-        if self.error.is_some() {
-            return;
-        }
-        let Sensors { object_degc, sink_degc, .. } = sensors;
-        let (low, high) = (f64::from(self.settings.object_lower_degc), f64::from(self.settings.object_upper_degc));
-        if !object_degc.is_finite() || !sink_degc.is_finite() {
-            self.fail(id::OBJECT_TEMPERATURE, "a temperature sensor is open or shorted");
-        } else if object_degc > high {
-            self.fail(id::OBJECT_UPPER_TRIP, &format!("the object at {object_degc:.2} °C is above {high} °C"));
-        } else if object_degc < low {
-            self.fail(id::OBJECT_LOWER_TRIP, &format!("the object at {object_degc:.2} °C is below {low} °C"));
-        } else if self.current_a.abs() > f64::from(self.settings.current_trip_a) {
-            self.fail(id::CURRENT_TRIP, &format!("{:.2} A are above {} A", self.current_a, self.settings.current_trip_a));
-        } else if let Some((cause, why)) = self.second.as_ref().and_then(Second::trips).filter(|_| self.second_on() == Some(true)) {
-            self.fail(cause, &why);
-        } else if self.output_on() && self.terminal_v(sensors) > f64::from(self.settings.voltage_trip_v) {
-            self.fail(id::VOLTAGE_TRIP, &format!("{:.2} V are above {} V", sensors.voltage_v, self.settings.voltage_trip_v));
-        }
-    }
-
-    fn fail(&mut self, cause: u16, why: &str) {
-        self.error = Some(cause);
-        self.current_a = 0.0;
-        self.events.push(format!("{why}: output off, error {cause}"));
     }
 
     fn note_output(&mut self, was: bool) {
@@ -385,6 +372,7 @@ impl TecController {
             Request::Write { parameter, instance: 2, bits } if two => {
                 let was = self.second_on();
                 self.write_second(parameter, bits)?;
+                self.save(parameter);
                 if was != self.second_on() {
                     let now = if self.second_on() == Some(true) { "on" } else { "off" };
                     self.events.push(format!("second output {now}"));
@@ -398,6 +386,7 @@ impl TecController {
             Request::Write { parameter, instance: 1, bits } => {
                 let was = self.output_on();
                 self.settings.write(&self.config, parameter, bits)?;
+                self.save(parameter);
                 self.note_output(was);
                 Ok(Reply::Acknowledge)
             }
@@ -457,12 +446,13 @@ impl TecController {
             id::SERIAL_NUMBER => int(self.config.serial_number),
             id::FIRMWARE_VERSION => int(self.config.firmware_version),
             id::DEVICE_STATUS => int(self.status()),
-            id::ERROR_NUMBER | id::ERROR_PARAMETER => int(self.error.map_or(0, i32::from)),
+            id::ERROR_NUMBER => int(self.error_number()),
+            id::ERROR_PARAMETER => int(self.error.map_or(0, i32::from)),
             id::ERROR_INSTANCE => int(i32::from(self.error.is_some())),
             id::DEVICE_ADDRESS => int(i32::from(self.config.address)),
             id::OBJECT_TEMPERATURE => sensor(|s| s.object_degc),
             id::SINK_TEMPERATURE => sensor(|s| s.sink_degc),
-            id::OUTPUT_CURRENT => float(sign * self.current_a),
+            id::OUTPUT_CURRENT => float(sign * self.current_a()),
             // Off, the stage is disconnected: it does not show the modules' Seebeck voltage.
             id::OUTPUT_VOLTAGE if !self.output_on() => float(0.0),
             id::OUTPUT_VOLTAGE => sensor(|s| s.voltage_v).map(|v| Value::Float(sign as f32 * v.number() as f32)),

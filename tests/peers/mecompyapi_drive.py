@@ -79,6 +79,10 @@ def drive(tec, pty, device_type, serial):
         expect_between("object temperature", plate, -20.0, 95.0)
         expect_between("sink temperature", controller.get_sink_temperature(), -20.0, 95.0)
 
+        expect("saves by default", controller.get_automatic_save_to_flash(), tec.SaveToFlashState.ENABLED)
+        controller.set_automatic_save_to_flash(tec.SaveToFlashState.DISABLED)
+        expect("kept in memory", controller.get_automatic_save_to_flash(), tec.SaveToFlashState.DISABLED)
+        expect("its flash", controller.get_flash_status(), tec.FlashStatus.DISABLED)
         for what, write, read, value in [
             ("current limit", controller.set_current_limitation, controller.get_current_limitation, 4.0),
             ("voltage limit", controller.set_voltage_limitation, controller.get_voltage_limitation, 12.0),

@@ -7,6 +7,7 @@ mod connection;
 mod firmware;
 mod said;
 mod settings;
+mod trips;
 
 pub use bound::{Correction, Drive, Level, Read, SUN_W_M2, Setpoint, SunRule};
 pub use connection::{Connection, Parity, Serial, UsbId};

@@ -106,7 +106,10 @@ fn what_a_rig_declares_arrives() {
     let tec = rig.instrument("tec").unwrap();
     assert_eq!((tec.serial, tec.mecom().unwrap().address, tec.lease_s()), (Serial::n81(57_600), 1, Some(3.0)));
     assert_eq!(tec.connection, Connection::Emulated);
-    assert_eq!(tec.reads, [Read::plain(OBJECT_TEMPERATURE, Channel::Plate), Read::plain(SINK_TEMPERATURE, Channel::Sink)]);
+    let (plate, sink) = (Read::plain(OBJECT_TEMPERATURE, Channel::Plate), Read::plain(SINK_TEMPERATURE, Channel::Sink));
+    let plate = Read { trip_min: Some(0.0), trip_max: Some(75.0), ..plate };
+    assert_eq!(tec.reads, [plate, Read { trip_max: Some(70.0), ..sink }]);
+    assert_eq!((tec.trips(OBJECT_TEMPERATURE), tec.trips(SINK_TEMPERATURE)), ((Some(0.0), Some(75.0)), (None, Some(70.0))));
     let setpoint = tec.setpoint.unwrap();
     assert_eq!((setpoint.limits.min(), setpoint.limits.max(), setpoint.rate_k_min), (5.0, 60.0, 8.0));
     assert_eq!(rig.channel(Role::Sink).unwrap().safe, SafeAction::On);

@@ -18,7 +18,7 @@ const REASON_LETTERS: usize = 10;
 /// Something that goes wrong unseen once nobody watches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Risk {
-    /// What `waives` calls it: `lease.INSTRUMENT`, `dew`, `trip.CHANNEL`. The same as long as the rig has that instrument or channel.
+    /// What `waives` calls it: `lease.INSTRUMENT`, `flash.INSTRUMENT`, `dew`, `trip.CHANNEL`. The same as long as the rig has that instrument or channel.
     pub key: String,
     /// What it is, and what to do against it.
     pub words: String,
@@ -127,7 +127,20 @@ impl RigFile {
                 i.name
             ),
         };
-        unleased.map(lease).chain(on.map(watchdog)).chain(self.unguarded()).collect()
+        unleased.map(lease).chain(on.map(watchdog)).chain(self.flash()).chain(self.unguarded()).collect()
+    }
+
+    /// Devices that may write their flash with every setting: it wears out, and what was saved comes back after a power cut.
+    fn flash(&self) -> impl Iterator<Item = Risk> {
+        let saves = |i: &&Instrument| i.output_of.is_none() && i.mecom().is_some_and(|mecom| !mecom.ram_only);
+        self.instruments.iter().filter(saves).map(|i| Risk {
+            key: format!("flash.{}", i.name),
+            words: format!(
+                "{} may save every setting to its flash (ram_only = false), which wears out, and an output that was on may come back after a power \
+                 cut; use firmware that has parameter 108, or answer for one that saves by command only",
+                i.name
+            ),
+        })
     }
 
     /// What is waived, of what there is.

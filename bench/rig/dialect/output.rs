@@ -1,6 +1,6 @@
 //! `[output]` of a dialect: how an output is switched, and how an answer says whether it is on.
 
-use super::{Ask, Template, number};
+use super::{Ask, Reply, Template, number};
 
 /// `[output]`.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,8 +13,37 @@ pub struct OutputRule {
     pub back: Ask,
     /// How the answer says "on", and how "off".
     pub is_on: IsOn,
+    /// What must be nearly 0 as well before "off" is believed.
+    pub idle: Vec<Idle>,
     /// Its current and voltage are positive when they cool.
     pub positive_cools: bool,
+}
+
+/// `[output.idle.NAME]`: a question whose answer is a number near 0 where the output is off. What switches an output and what says that it
+/// is off may both be wrong of a current that flows all the same.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Idle {
+    /// NAME.
+    pub name: String,
+    /// The question.
+    pub ask: Ask,
+    /// The most that its answer may be either way, in its unit.
+    pub at_most: f64,
+}
+
+impl OutputRule {
+    /// Whether `word` says that it is on; `None` if it says neither. A raw byte of 0 says nothing: that is what a broken line reads as.
+    pub fn says(&self, word: &str) -> Option<bool> {
+        if self.asks_twice() && number(word) == Some(0.0) {
+            return None;
+        }
+        self.is_on.says(word)
+    }
+
+    /// Two equal answers one after the other are wanted: one raw byte has nothing by which noise could be told from it.
+    pub fn asks_twice(&self) -> bool {
+        matches!(&self.back.reply, Reply::Pattern(pattern) if pattern.is_raw())
+    }
 }
 
 /// How an answer says whether an output is on. Whatever is in neither list says nothing: an error reply, an echo or half a line is

@@ -161,6 +161,11 @@ impl Pattern {
         named.filter(|name| *name != "*")
     }
 
+    /// It is a raw byte and nothing else.
+    pub fn is_raw(&self) -> bool {
+        matches!(&self.0[..], [Piece::Field(field)] if field.spec == "byte")
+    }
+
     /// How many letters and digits of it stand fast: the more, the more particular.
     pub fn letters(&self) -> usize {
         let text = self.0.iter().filter_map(|piece| if let Piece::Text(text) = piece { Some(text) } else { None });

@@ -1,8 +1,8 @@
 //! Reading of a dialect file: every problem at once, each with its line.
 
 use super::{
-    Ask, Curve, Dialect, ErrorRule, Identify, IsOn, LevelRule, LineRules, OutputRule, PARAMETERS, Pattern, Reply, Setup, Target, Template,
-    Want, output,
+    Ask, Curve, Dialect, ErrorRule, Identify, Idle, IsOn, LevelRule, LineRules, OutputRule, PARAMETERS, Pattern, Reply, Setup, Target,
+    Template, Want, output,
 };
 use crate::config::{Parity, Serial};
 use signal::Section;
@@ -270,8 +270,13 @@ fn switched(section: &Section<'_>) -> OutputRule {
         off: required(section, "off", &[]),
         back: ask(section, "ask", &[]),
         is_on: is_on(section),
+        idle: section.optional_section("idle").named_sections().into_iter().map(|(name, s)| idle(name, &s)).collect(),
         positive_cools: section.choice_or("positive", &[("cools", true), ("heats", false)], true),
     }
+}
+
+fn idle(name: String, section: &Section<'_>) -> Idle {
+    Idle { name, ask: ask(section, "ask", &[]), at_most: section.number("at_most", 0.0..=1e3) }
 }
 
 /// How an answer says "on" and how "off": by a bit, by words, or by 1 and 0.

@@ -105,7 +105,7 @@ fn published_answers_are_understood() {
     assert_eq!(value("sinara-8451", "object_temperature", "[{\"temperature\":null}]"), None);
     let on = |name: &str, line: &str| {
         let output = shipped(name).output.unwrap();
-        output.back.reply.word(line).and_then(|word| output.is_on.says(&word))
+        output.back.reply.word(line).and_then(|word| output.says(&word))
     };
     assert_eq!((on("sinara-8451", report), on("huber", "{S140000")), (Some(true), Some(false)));
     assert_eq!((on("korad", "\u{51}"), on("korad", "\u{11}")), (Some(true), Some(false)), "bit 6 of a raw byte");
@@ -114,6 +114,7 @@ fn published_answers_are_understood() {
         assert_eq!((on("chroma-62000h", word), on("scpi-supply", word)), (says, says), "{word}: makers and drivers disagree");
     }
     assert_eq!((on("korad", "?"), on("korad", "E")), (None, None), "letters, not states");
+    assert_eq!((on("korad", "\0"), on("sinara-8451", "0")), (None, None), "a broken line reads as 0");
     assert_eq!(on("huber", "{S147FFF"), None, "not enabled");
     let known = |name: &str, line: &str| shipped(name).identify.find(line, None).is_some();
     assert!(known("korad", "KORADKA3005PV2.0") && known("julabo", "JULABO FP50_MH Simulator, ISIS"));
@@ -199,7 +200,7 @@ fn nonsense_says_neither_on_nor_off_and_names_nobody() {
     for (name, _) in builtin() {
         let dialect = shipped(name);
         for line in ["ERR_3", "ES", "?", "ERROR", "error 113", "2", "-1", "NAN", "9.91E37", "O", "0N", "-", "[]", "{S147FFF"] {
-            let says = dialect.output.as_ref().and_then(|o| o.back.reply.word(line).and_then(|word| o.is_on.says(&word)));
+            let says = dialect.output.as_ref().and_then(|o| o.back.reply.word(line).and_then(|word| o.says(&word)));
             // A raw byte is any letter: there two letters are no answer, and these are no states.
             if line.len() > 1 || *name != "korad" || line == "?" {
                 assert_eq!(says, None, "{name} {line:?}");
@@ -228,7 +229,7 @@ proptest! {
             for (_, ask) in &dialect.reads {
                 let _ = ask.reply.word(&line);
             }
-            let _ = dialect.output.map(|output| output.back.reply.word(&line).map(|word| output.is_on.says(&word)));
+            let _ = dialect.output.map(|output| output.back.reply.word(&line).map(|word| output.says(&word)));
         }
     }
 }

@@ -31,6 +31,10 @@ struct Known {
     /// It holds that: nothing newer was begun and given up.
     settled: bool,
     output: Output,
+    /// What it said of its output in this job, where that must be said twice.
+    said: Option<String>,
+    /// It answered the command that switches off with something else than it should, and never since as it should.
+    denied_off: bool,
     /// The error that was told.
     error: Option<String>,
 }
@@ -95,6 +99,9 @@ impl Line {
         if let Job::Target(_) | Job::Level(_) | Job::Curve(_) = job {
             self.known.settled = false;
         }
+        self.known.said = None;
+        // Else until it was acknowledged: in a hurry its answer is not waited for.
+        self.known.denied_off &= !matches!(job, Job::Switch { on: true, .. });
         self.steps = self.writer().script(job, self.known.given.filter(|_| self.known.settled));
         if let (Job::Switch { on: true, .. }, Some(given)) = (job, self.known.given) {
             // A device that restarted since holds neither its settings nor what it was given.

@@ -1,7 +1,8 @@
 //! Meerstetter TEC controllers.
 //!
-//! On every opening of the line: identify, refuse another device than the declared one, switch the output off and see it off (one that
-//! drives a fan or a pump is left as it is), write limits and watchdog and read each back; then it is ready, and never before. What the output does is told only as read
+//! On every opening of the line: identify, refuse another device than the declared one, keep what follows out of its flash, switch the output
+//! off and see it off (one that drives a fan or a pump is left as it is), write limits and watchdog and read each back; then it is ready, and
+//! never before. What the output does is told only as read
 //! back. Commands wait in one slot each, the safest first.
 //!
 //! **The lease**: any valid frame renews the device's watchdog, so nothing is sent that the controller did not ask for in this
@@ -20,6 +21,7 @@
 
 mod answers;
 mod exchange;
+mod memory;
 mod state;
 mod task;
 
@@ -214,6 +216,7 @@ impl Mecom {
             Some(Job::Poll(tick)) => {
                 self.failed = 0;
                 fx.events.push(Event::PollDone { tick });
+                self.wanted.disable |= std::mem::take(&mut self.found.armed) && !self.instrument.safe_is_on();
             }
             Some(Job::Target(target)) => self.found.give(id::TARGET_TEMPERATURE, target.0),
             Some(Job::Level(amps)) => self.found.give(id::STATIC_CURRENT, amps),

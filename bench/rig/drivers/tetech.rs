@@ -1,7 +1,10 @@
 //! TE Technology's controllers.
 //!
 //! **They have no watchdog**: a host that dies leaves their output on. Shutting down on alarms is switched on where the model has a
-//! code for it, and what is set is kept out of the EEPROM, which bears a million writes. Running unattended needs a waiver. They
+//! code for it, and what is set is kept out of the EEPROM, which bears a million writes. What makes them hold a set point of ours, in
+//! degrees Celsius, is written and read back; so is the current at which they stop, where the rig file declares one; which way they heat
+//! is read, and may not change. Their sum of characters misses two flips that cancel: an "off" so damaged is heard as "on" and found with the
+//! next poll. Running unattended needs a waiver. They
 //! tell neither model nor serial number: a TC-720 behind the port of a TC-48-20 is not found out. A TC-48-20 has no known code that
 //! switches its output, so it is only read.
 
@@ -22,6 +25,8 @@ enum Task {
     Output(u8),
     Measure(u8, Channel),
     Alarms(u8),
+    /// Read which way it heats.
+    Polarity(u8),
 }
 
 struct Tetech {
@@ -34,6 +39,10 @@ struct Tetech {
     switches: bool,
     safe_is_on: bool,
     alarms: i32,
+    /// What it must read, and the count at which it stops.
+    declared: (Option<i32>, Option<i32>),
+    /// What it read when it was opened.
+    polarity: Option<i32>,
 }
 
 /// The driver of an instrument whose rig file says `driver = "tetech"`.
@@ -54,6 +63,9 @@ pub(crate) fn tetech(instrument: &Instrument) -> Result<Box<dyn Driver>, Error> 
         switches: instrument.switches(),
         safe_is_on: instrument.safe_is_on(),
         alarms: 0,
+        // Never above what is declared.
+        declared: (settings.polarity, settings.current_trip_a.map(|amps| (amps / Codes::AMPS_A_COUNT).floor() as i32)),
+        polarity: None,
     };
     Ok(Box::new(Unnumbered::new(dialect, Traits::of(instrument))))
 }
@@ -74,7 +86,35 @@ impl Tetech {
     fn settings(&self) -> impl Iterator<Item = (u8, u8, i32)> {
         let eeprom = self.codes.eeprom_write.zip(self.codes.eeprom_read).map(|(write, read)| (write, read, 0));
         let shutdown = self.codes.shutdown_write.zip(self.codes.shutdown_read).map(|(write, read)| (write, read, 1));
-        eeprom.into_iter().chain(shutdown).filter(|_| self.switches)
+        let trip = self.codes.trip_write.zip(self.codes.trip_read).zip(self.declared.1).map(|((write, read), count)| (write, read, count));
+        let stays = self.codes.trip_stays.iter().copied().filter(move |_| trip.is_some());
+        let held = self.codes.held.iter().copied();
+        eeprom.into_iter().chain(shutdown).chain(held).chain(trip).chain(stays).filter(|_| self.switches)
+    }
+
+    /// Which way it heats, of an output that is switched.
+    fn which_way(&self) -> Option<Task> {
+        self.codes.polarity_read.filter(|_| self.switches).map(Task::Polarity)
+    }
+
+    /// It reads so; `polling` it may not have changed since it was opened.
+    fn heats(&mut self, value: i32, polling: bool) -> Verdict {
+        let from = |value: i32| if value == 0 { "WP1+" } else { "WP2+" };
+        if !(0..=1).contains(&value) {
+            return Verdict::Refused(format!("cannot tell which way it heats: code 45 reads {value}"));
+        }
+        if polling && self.polarity.is_some_and(|known| known != value) {
+            return Verdict::Mismatch(format!("it heats from {} now", from(value)));
+        }
+        if let Some(declared) = self.declared.0.filter(|declared| *declared != value) {
+            return Verdict::Refused(format!(
+                "it heats from {} (code 45), the rig file declares {}; set what is wired with the vendor's software",
+                from(value),
+                from(declared)
+            ));
+        }
+        self.polarity = Some(value);
+        Verdict::Fine
     }
 
     fn switch(&self, on: bool) -> Vec<Task> {
@@ -85,7 +125,9 @@ impl Tetech {
     fn query(&self, task: Task) -> Result<Query, String> {
         match task {
             Task::Probe => Ok(Query::read(self.model, self.codes.temperature)),
-            Task::Verify(code, _) | Task::Output(code) | Task::Measure(code, _) | Task::Alarms(code) => Ok(Query::read(self.model, code)),
+            Task::Verify(code, _) | Task::Output(code) | Task::Measure(code, _) | Task::Alarms(code) | Task::Polarity(code) => {
+                Ok(Query::read(self.model, code))
+            }
             Task::Write(code, value) => Query::write(self.model, code, value).map_err(|why| why.to_string()),
         }
     }
@@ -104,6 +146,7 @@ impl Dialect for Tetech {
                 } else {
                     tasks.extend(self.switch(false));
                 }
+                tasks.extend(self.which_way());
                 tasks.extend(self.settings().flat_map(|(write, read, value)| [Task::Write(write, value), Task::Verify(read, value)]));
                 tasks.extend(self.readings(None));
             }
@@ -111,6 +154,7 @@ impl Dialect for Tetech {
                 tasks.extend(self.held());
                 tasks.extend(self.readings(Some(tick)));
                 tasks.push(Task::Alarms(self.codes.alarms));
+                tasks.extend(self.which_way());
                 tasks.extend(self.codes.output_read.filter(|_| self.switches).map(Task::Output));
             }
             Job::Target(Celsius(target)) => {
@@ -148,6 +192,7 @@ impl Dialect for Tetech {
                 Verdict::Mismatch(format!("code {code:02x} reads back {value} after {wanted} was written"))
             }
             Task::Write(..) | Task::Verify(..) => Verdict::Fine,
+            Task::Polarity(_) => self.heats(value, tick.is_some()),
             Task::Measure(_, channel) => {
                 // An open input reads at the end of the range.
                 let usable = value.abs() < i32::from(i16::MAX);
@@ -183,11 +228,12 @@ impl Dialect for Tetech {
             Task::Verify(code, _) | Task::Measure(code, _) => format!("reading code {code:02x}"),
             Task::Output(_) => "reading whether its output is on".to_owned(),
             Task::Alarms(_) => "reading its alarms".to_owned(),
+            Task::Polarity(_) => "reading which way it heats".to_owned(),
         }
     }
 
     fn forget(&mut self) {
-        self.alarms = 0;
+        (self.alarms, self.polarity) = (0, None);
     }
 
     fn describe(&self) -> String {

@@ -178,7 +178,8 @@ pub(super) struct TeFace {
 
 impl TeFace {
     pub(super) fn of(instrument: &Instrument, settings: TetechSettings) -> Self {
-        let config = TeConfig { scale: settings.scale, ..TeConfig::of(settings.model) };
+        let heats_from_second = settings.polarity == Some(1);
+        let config = TeConfig { scale: settings.scale, heats_from_second, ..TeConfig::of(settings.model) };
         Self { device: TeController::new(config), servoes: instrument.servoes() }
     }
 

@@ -17,7 +17,7 @@ const AT_20: Command = Command::Target(Celsius(20.0));
 
 /// An instrument of every dialect, `it` by name: its own keys, the channels that it has or `plate` for what it reads there, and what it
 /// is given before it is switched on.
-fn rigs() -> Vec<(&'static str, RigFile, Option<Command>)> {
+pub(super) fn rigs() -> Vec<(&'static str, RigFile, Option<Command>)> {
     let array = "[channel.array_simulator]\nfull_isc_a = 2.0\nfull_voc_v = 32.0\ninstrument = \"it\"\nreads_v = \"voltage\"\nreads_a = \"current\"\nsafe = \"off\"\n";
     let supply = "[channel.heater]\ninstrument = \"it\"\nreads_v = \"voltage\"\nreads_a = \"current\"\ndrives = \"voltage\"\nmin_v = 0.0\nmax_v = 20.0\nsafe = \"off\"\n";
     let meter = "[channel.board_power]\ninstrument = \"it\"\nreads = \"power\"\nreads_j = \"energy\"\n";
@@ -56,7 +56,7 @@ fn instrument(rig: &RigFile) -> &Instrument {
     rig.instrument("it").or_else(|| rig.instrument("tec")).unwrap()
 }
 
-fn dialect(rig: &RigFile) -> &Dialect {
+pub(super) fn dialect(rig: &RigFile) -> &Dialect {
     match &instrument(rig).driver {
         DriverKind::Line(line) => &line.dialect,
         _ => panic!("not a line device"),
@@ -75,7 +75,7 @@ pub(super) struct Bench {
     now_s: f64,
     deadline_s: Option<f64>,
     pub(super) events: Vec<Event>,
-    believed: Option<bool>,
+    pub(super) believed: Option<bool>,
 }
 
 impl Bench {
@@ -99,7 +99,7 @@ impl Bench {
     }
 
     /// Its output is on, and it was given what it needs for that.
-    fn running(rig: &RigFile, given: Option<Command>) -> Self {
+    pub(super) fn running(rig: &RigFile, given: Option<Command>) -> Self {
         let mut bench = Self::new(rig, rig);
         bench.told(Input::Opened, 20.0);
         assert!(bench.events.contains(&Event::Ready), "{:?}", bench.events);

@@ -203,6 +203,10 @@ fn a_bad_line_never_makes_it_lie() {
                 if kind == Kind::Watchdog && family.carries {
                     continue;
                 }
+                // Two flips cancel in a sum of characters, and then no device can tell either: see `a_damaged_off_may_be_an_on`.
+                if matches!(kind, Kind::Garble(_)) && family.name.starts_with("tetech") {
+                    continue;
+                }
                 faults.push(fault(name, from_s, for_s, kind));
             }
             let scenario = Scenario { name: "bad".to_owned(), seed, faults };

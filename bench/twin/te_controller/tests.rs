@@ -22,6 +22,15 @@ fn write(device: &mut TeController, code: u8, value: i32) -> Option<Answer> {
     query.find(&device.receive(0.0, &query.encode()))
 }
 
+/// The same, holding the set point of a host.
+fn held(model: Model) -> TeController {
+    let mut device = device(model);
+    for (code, _, value) in Codes::of(model).held {
+        write(&mut device, *code, *value);
+    }
+    device
+}
+
 #[test]
 fn published_conversations_come_out_byte_for_byte() {
     for (model, asked, replied) in [
@@ -54,10 +63,20 @@ fn codes_are_those_of_the_model() {
     }
 }
 
+/// What the protocol's sum does not catch: one bit in the value and one in the sum, and "off" is "on". Nobody can tell but by asking.
+#[test]
+fn a_damaged_off_may_be_an_on() {
+    let mut device = device(Model::Tc720);
+    for (line, on) in [(&b"*30000023\r"[..], false), (b"*30040023\r", false), (b"*30040027\r", true)] {
+        device.receive(0.0, line);
+        assert_eq!(device.output_on(), on, "{}", String::from_utf8_lossy(line));
+    }
+}
+
 #[test]
 fn an_open_sensor_is_an_alarm_and_shuts_down_if_it_is_told_to() {
     for shutdown in [0, 1] {
-        let mut device = device(Model::Tc3625);
+        let mut device = held(Model::Tc3625);
         write(&mut device, 0x2E, shutdown);
         write(&mut device, 0x1C, 1500);
         write(&mut device, 0x2D, 1);
@@ -70,9 +89,36 @@ fn an_open_sensor_is_an_alarm_and_shuts_down_if_it_is_told_to() {
     }
 }
 
+/// In a mode of its own it does not follow the set point.
+#[test]
+fn only_in_normal_mode_it_holds_the_set_point() {
+    for (mode, cools) in [(0, true), (1, false)] {
+        let mut device = device(Model::Tc720);
+        write(&mut device, 0x3D, mode);
+        assert_eq!(read(&mut device, 0x71), Some(Answer::Value(mode)));
+        write(&mut device, 0x1C, 1500);
+        write(&mut device, 0x30, 1);
+        assert_eq!(device.control(0.1, AT_25) > 0.0, cools, "mode {mode}");
+    }
+}
+
+#[test]
+fn a_current_above_its_trip_switches_off() {
+    for (count, on) in [(2, false), (4, true)] {
+        let mut device = held(Model::Tc3625);
+        write(&mut device, 0x0E, count);
+        assert_eq!(read(&mut device, 0x5E), Some(Answer::Value(count)));
+        write(&mut device, 0x1C, 1500);
+        write(&mut device, 0x2D, 1);
+        device.control(0.1, AT_25);
+        assert_eq!(device.output_on(), on, "8 A at {count} counts of 2.5 A");
+        assert_eq!(read(&mut device, 0x05), Some(Answer::Value(if on { 0 } else { Alarm::OVER_CURRENT })));
+    }
+}
+
 #[test]
 fn it_brings_a_plate_to_its_set_point() {
-    let mut device = device(Model::Tc720);
+    let mut device = held(Model::Tc720);
     write(&mut device, 0x1C, 1500);
     write(&mut device, 0x30, 1);
     let mut degc = 25.0;

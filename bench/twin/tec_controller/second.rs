@@ -25,6 +25,19 @@ pub(super) struct Second {
     /// 2 until somebody asks for a fixed current.
     selection: i32,
     positive_heats: bool,
+    /// Error thresholds of its own inputs: object lower and upper, sink lower and upper, °C.
+    trips_degc: [f32; 4],
+}
+
+/// Which of [`Second::trips_degc`] a parameter is.
+const fn trip_at(number: u16) -> Option<usize> {
+    match number {
+        id::OBJECT_LOWER_TRIP => Some(0),
+        id::OBJECT_UPPER_TRIP => Some(1),
+        id::SINK_LOWER_TRIP => Some(2),
+        id::SINK_UPPER_TRIP => Some(3),
+        _ => None,
+    }
 }
 
 impl Second {
@@ -39,6 +52,7 @@ impl Second {
             static_v: 0.0,
             selection: 2,
             positive_heats: false,
+            trips_degc: [-100.0, 200.0, -100.0, 200.0],
         }
     }
 
@@ -52,6 +66,20 @@ impl Second {
         let amps = f64::from(self.static_a).clamp(-f64::from(self.current_limit_a), f64::from(self.current_limit_a));
         let amps = amps.clamp(-volts / LOAD_OHM, volts / LOAD_OHM);
         (amps, amps * LOAD_OHM)
+    }
+
+    /// A temperature beyond its thresholds, whether it is on or not. Both inputs are in the plate and heat sink of the first.
+    pub(super) fn too_far(&self, sensors: Sensors) -> Option<(u16, String)> {
+        let [low, high, sink_low, sink_high] = self.trips_degc.map(f64::from);
+        let Sensors { object_degc, sink_degc, .. } = sensors;
+        let beyond = [
+            (object_degc < low, id::OBJECT_LOWER_TRIP),
+            (object_degc > high, id::OBJECT_UPPER_TRIP),
+            (sink_degc < sink_low, id::SINK_LOWER_TRIP),
+            (sink_degc > sink_high, id::SINK_UPPER_TRIP),
+        ];
+        let which = beyond.into_iter().find(|(is, _)| *is).map(|(_, cause)| cause)?;
+        Some((which, format!("second output: object at {object_degc:.2} °C, sink at {sink_degc:.2} °C, beyond threshold {which}")))
     }
 
     pub(super) fn trips(&self) -> Option<(u16, String)> {
@@ -80,6 +108,7 @@ impl Second {
             id::VOLTAGE_LIMIT => self.voltage_limit_v = float(0.0, RATED_V)?,
             id::CURRENT_TRIP => self.current_trip_a = float(0.0, TRIP_A)?,
             id::VOLTAGE_TRIP => self.voltage_trip_v = float(0.0, TRIP_V)?,
+            other if trip_at(other).is_some() => self.trips_degc[trip_at(other).unwrap_or_default()] = float(-100.0, 200.0)?,
             _ => return Err(ServerError::Parameter),
         }
         Ok(())
@@ -107,6 +136,7 @@ impl TecController {
             id::VOLTAGE_LIMIT => Value::Float(second.voltage_limit_v),
             id::CURRENT_TRIP => Value::Float(second.current_trip_a),
             id::VOLTAGE_TRIP => Value::Float(second.voltage_trip_v),
+            other if trip_at(other).is_some() => Value::Float(second.trips_degc[trip_at(other).unwrap_or_default()]),
             _ => return Err(ServerError::Parameter),
         })
     }

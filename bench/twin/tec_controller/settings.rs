@@ -1,4 +1,4 @@
-//! The parameters a host may set: their ranges, and what they power up with. Everything here is volatile.
+//! The parameters a host may set: their ranges, and what they leave the factory with. They outlast a power cut only as `flash` keeps them.
 
 use super::TecConfig;
 use rig::protocol::mecom::{Sensor, ServerError, Value, id, parameter};
@@ -22,6 +22,10 @@ pub(super) struct Settings {
     pub(super) positive_heats: bool,
     pub(super) object_lower_degc: f32,
     pub(super) object_upper_degc: f32,
+    pub(super) sink_lower_degc: f32,
+    pub(super) sink_upper_degc: f32,
+    /// What is set goes to the flash as it is set.
+    pub(super) saves: bool,
 }
 
 impl Settings {
@@ -41,6 +45,9 @@ impl Settings {
             positive_heats: false,
             object_lower_degc: config.object_min_degc as f32,
             object_upper_degc: config.object_max_degc as f32,
+            sink_lower_degc: config.sink_min_degc as f32,
+            sink_upper_degc: config.sink_max_degc as f32,
+            saves: true,
         }
     }
 
@@ -64,6 +71,10 @@ impl Settings {
             id::DERIVATIVE_TIME => Value::Float(self.derivative_s),
             id::OBJECT_LOWER_TRIP => Value::Float(self.object_lower_degc),
             id::OBJECT_UPPER_TRIP => Value::Float(self.object_upper_degc),
+            id::SINK_LOWER_TRIP => Value::Float(self.sink_lower_degc),
+            id::SINK_UPPER_TRIP => Value::Float(self.sink_upper_degc),
+            id::SAVE_TO_FLASH => Value::Int(i32::from(!self.saves)),
+            id::FLASH_STATUS => Value::Int(if self.saves { 0 } else { 2 }),
             _ => return None,
         })
     }
@@ -103,6 +114,9 @@ impl Settings {
             id::DERIVATIVE_TIME => float(0.0, 1000.0).map(|v| self.derivative_s = v),
             id::OBJECT_LOWER_TRIP => float(-100.0, 200.0).map(|v| self.object_lower_degc = v),
             id::OBJECT_UPPER_TRIP => float(-100.0, 200.0).map(|v| self.object_upper_degc = v),
+            id::SINK_LOWER_TRIP => float(-100.0, 200.0).map(|v| self.sink_lower_degc = v),
+            id::SINK_UPPER_TRIP => float(-100.0, 200.0).map(|v| self.sink_upper_degc = v),
+            id::SAVE_TO_FLASH => int(0..=1).map(|v| self.saves = v == 0),
             _ => Err(ServerError::Parameter),
         }
     }

@@ -33,6 +33,10 @@ fn enable(device: &mut TecController, wall_s: f64) {
     assert_eq!(write(device, wall_s, id::OUTPUT_ENABLE, Value::Int(1)), Some(Answer::Acknowledged));
 }
 
+fn keep_in_memory(device: &mut TecController, wall_s: f64) {
+    assert_eq!(write(device, wall_s, id::SAVE_TO_FLASH, Value::Int(1)), Some(Answer::Acknowledged));
+}
+
 fn int(value: i32) -> Answer {
     Answer::Bits(value.cast_unsigned())
 }
@@ -90,7 +94,7 @@ fn what_it_does_not_know_is_refused_by_number() {
 /// Its own trips, apart from its limits: they end in error, with the output off.
 #[test]
 fn a_current_or_voltage_beyond_its_trip_switches_off() {
-    for (trip, sensors) in [(id::CURRENT_TRIP, AT_25), (id::VOLTAGE_TRIP, Sensors { voltage_v: 4.5, ..AT_25 })] {
+    for (trip, number, sensors) in [(id::CURRENT_TRIP, 107, AT_25), (id::VOLTAGE_TRIP, 104, Sensors { voltage_v: 4.5, ..AT_25 })] {
         let mut device = TecController::new(TecConfig::default());
         for (parameter, value) in [(id::CURRENT_LIMIT, 8.0), (id::TARGET_TEMPERATURE, 5.0), (id::TARGET_RAMP, 100.0), (trip, 4.2)] {
             set(&mut device, 0.0, parameter, value);
@@ -99,7 +103,7 @@ fn a_current_or_voltage_beyond_its_trip_switches_off() {
         let amps = device.control(0.1, 1.0, AT_25);
         assert!(amps > 4.2 && device.output_on(), "{amps} A");
         device.control(0.2, 0.1, sensors);
-        assert_eq!((device.output_on(), read(&mut device, 0.2, id::ERROR_NUMBER)), (false, Some(int(i32::from(trip)))));
+        assert_eq!((device.output_on(), read(&mut device, 0.2, id::ERROR_NUMBER)), (false, Some(int(number))));
     }
 }
 
@@ -162,10 +166,11 @@ fn a_frame_after_the_lease_does_not_revive_the_output() {
 #[test]
 fn a_restart_clears_errors_and_everything_set() {
     let mut device = TecController::new(TecConfig::default());
+    keep_in_memory(&mut device, 0.0);
     set(&mut device, 0.0, id::CURRENT_LIMIT, 8.0);
     enable(&mut device, 0.0);
     device.control(0.0, 0.1, Sensors { object_degc: 120.0, ..AT_25 });
-    assert_eq!(read(&mut device, 0.0, id::ERROR_NUMBER), Some(int(4011)));
+    assert_eq!(read(&mut device, 0.0, id::ERROR_NUMBER), Some(int(138)));
     assert_eq!(ask(&mut device, 1.0, Request::Reset), Some(Answer::Acknowledged));
     assert_eq!(read(&mut device, 1.1, id::DEVICE_STATUS), None, "restarting");
     device.control(1.5, 0.1, AT_25);
@@ -176,13 +181,45 @@ fn a_restart_clears_errors_and_everything_set() {
 
 #[test]
 fn a_temperature_out_of_range_or_unreadable_switches_off() {
-    for (object_degc, cause) in [(96.0, 4011), (-21.0, 4010), (f64::NAN, 1000), (f64::INFINITY, 1000)] {
+    for (object_degc, cause) in [(96.0, 138), (-21.0, 138), (f64::NAN, 1000), (f64::INFINITY, 1000)] {
         let mut device = TecController::new(TecConfig::default());
         enable(&mut device, 0.0);
         assert_ne!(device.control(0.0, 0.1, Sensors { object_degc: 60.0, ..AT_25 }), 0.0);
         assert_eq!(device.control(0.1, 0.1, Sensors { object_degc, ..AT_25 }), 0.0);
         assert_eq!(read(&mut device, 0.1, id::ERROR_NUMBER), Some(int(cause)));
         assert_eq!(device.events().iter().filter(|e| e.contains("error")).count(), 1, "told once");
+    }
+}
+
+#[test]
+fn a_sink_beyond_its_thresholds_switches_off() {
+    for (sink_degc, number) in [(61.0, Some(143)), (9.0, Some(142)), (59.0, None)] {
+        let mut device = TecController::new(TecConfig::default());
+        set(&mut device, 0.0, id::SINK_UPPER_TRIP, 60.0);
+        set(&mut device, 0.0, id::SINK_LOWER_TRIP, 10.0);
+        enable(&mut device, 0.0);
+        device.control(0.1, 0.1, Sensors { sink_degc, ..AT_25 });
+        assert_eq!((device.output_on(), read(&mut device, 0.1, id::ERROR_NUMBER)), (number.is_none(), Some(int(number.unwrap_or(0)))));
+    }
+}
+
+/// What is set while 108 is 0 outlasts a restart, and an output that was on comes back on.
+#[test]
+fn settings_are_saved_unless_they_are_kept_in_memory() {
+    for (kept, limit_a) in [(false, 8.0_f32), (true, 1.0)] {
+        let mut device = TecController::new(TecConfig::default());
+        if kept {
+            keep_in_memory(&mut device, 0.0);
+            assert_eq!(read(&mut device, 0.0, id::FLASH_STATUS), Some(int(2)));
+        }
+        set(&mut device, 0.0, id::CURRENT_LIMIT, 8.0);
+        enable(&mut device, 0.0);
+        assert_eq!(device.flash_writes(), if kept { 0 } else { 2 });
+        device.befall(1.0, Ailment::PowerCycle);
+        device.control(2.0, 0.1, AT_25);
+        assert_eq!(read(&mut device, 2.0, id::CURRENT_LIMIT), Some(Answer::Bits(limit_a.to_bits())));
+        assert_eq!(device.output_on(), !kept);
+        assert_eq!(read(&mut device, 2.0, id::SAVE_TO_FLASH), Some(int(0)), "saving is what it wakes to");
     }
 }
 

@@ -15,12 +15,16 @@ pub struct Read {
     pub correction: Correction,
     /// It is read every so many ticks, from 1.
     pub every: u32,
+    /// The interlock trips below this, in the unit of the channel.
+    pub trip_min: Option<f64>,
+    /// The interlock trips above this.
+    pub trip_max: Option<f64>,
 }
 
 impl Read {
     /// Read at every tick, taken as the instrument says it.
     pub fn plain(name: &str, channel: Channel) -> Self {
-        Self { name: name.to_owned(), channel, correction: Correction::NONE, every: 1 }
+        Self { name: name.to_owned(), channel, correction: Correction::NONE, every: 1, trip_min: None, trip_max: None }
     }
 
     /// True if it is due at `tick`.

@@ -1,6 +1,6 @@
 //! What is known of an instrument once it is ready, and what is not: told to people, by `rig check` and when it is ready.
 
-use super::{DriverKind, Firmware, Instrument, LineSettings, ModbusFirmware};
+use super::{DriverKind, Firmware, Instrument, LineSettings, ModbusFirmware, OBJECT_TEMPERATURE};
 use crate::dialect::{Dialect, Setup};
 
 impl Instrument {
@@ -47,11 +47,14 @@ impl Instrument {
         let mecom = self.mecom();
         // Whether a line of the dialect writes or checks it, with what this rig gives.
         let by_line = |name: &str| line.is_some_and(|line| self.setups(line).any(|s| s.uses(name)));
-        note(mecom.is_some() || by_line("current_limit_a"), "largest current");
+        let trips = matches!(&self.driver, DriverKind::Tetech(tetech) if tetech.current_trip_a.is_some());
+        note(mecom.is_some() || trips || by_line("current_limit_a"), "largest current");
         note(mecom.is_some() || by_line("voltage_limit_v"), "largest voltage");
         if self.servoes() {
-            note(by_line("min_degc"), "lowest temperature");
-            note(by_line("max_degc"), "highest temperature");
+            // A controller of MeCom holds the trips of what it reads itself.
+            let (low, high) = if mecom.is_some() { self.trips(OBJECT_TEMPERATURE) } else { (None, None) };
+            note(low.is_some() || by_line("min_degc"), "lowest temperature");
+            note(high.is_some() || by_line("max_degc"), "highest temperature");
             note(mecom.is_some() || by_line("rate_k_min"), "ramp");
             let sensor = mecom.is_some_and(|mecom| mecom.object_sensor.is_some());
             note(sensor || by_line("sensor_type"), "sensor type");

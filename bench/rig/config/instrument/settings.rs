@@ -39,6 +39,8 @@ pub struct MecomSettings {
     pub voltage_trip_v: f64,
     /// The sensor that its object input must be set to, if declared. Read, never written: it says what is wired.
     pub object_sensor: Option<crate::protocol::mecom::Sensor>,
+    /// Ready only if it keeps what it is told in memory, out of its flash (parameter 108).
+    pub ram_only: bool,
     /// Model number it must report, if declared.
     pub device_type: Option<u32>,
     /// Serial number it must report, if declared.
@@ -54,6 +56,10 @@ impl MecomSettings {
     /// not trip (assumed: the vendor only says that a threshold must lie above its limit).
     pub const TRIP_MARGIN: f64 = 1.2;
 
+    /// A device's own temperature thresholds lie this far beyond the trips of the rig's channels, K (assumed): a run ends by its trip, in the
+    /// rig's words, and the device's is for when nobody looks.
+    pub const TRIP_BEYOND_K: f64 = 2.0;
+
     /// A controller of any model with these limits, at address 1.
     pub const fn limited(lease_s: f64, current_limit_a: f64, voltage_limit_v: f64) -> Self {
         Self {
@@ -66,6 +72,7 @@ impl MecomSettings {
             current_trip_a: Self::TRIP_MARGIN * current_limit_a,
             voltage_trip_v: Self::TRIP_MARGIN * voltage_limit_v,
             object_sensor: None,
+            ram_only: true,
             device_type: None,
             serial_number: None,
             firmware: None,
@@ -126,6 +133,17 @@ pub struct TetechSettings {
     pub model: Model,
     /// Counts a kelvin: 100, or 10 in some firmware of the TC-48-20.
     pub scale: f64,
+    /// What its polarity must read, if declared: 0 heats from WP1+ to WP2-, 1 the other way. Read, never written: it says what is wired.
+    pub polarity: Option<i32>,
+    /// Beyond this current it switches its output off and stays so, A. Written and read back.
+    pub current_trip_a: Option<f64>,
+}
+
+impl TetechSettings {
+    /// A model of which nothing else is declared.
+    pub const fn of(model: Model) -> Self {
+        Self { model, scale: 100.0, polarity: None, current_trip_a: None }
+    }
 }
 
 /// What only a device that speaks in lines needs.

@@ -242,8 +242,13 @@ fn bind_reads(section: &Section<'_>, rule: &ChannelRule, instrument: &mut Instru
             section.problem(key, format_args!("instrument \"{}\" already reads its {name} for {:?}", instrument.name, other.channel));
             continue;
         }
-        let correction = if Some(*channel) == rule.role.channel() { correction } else { Correction::NONE };
-        instrument.reads.push(Read { name: name.clone(), channel: *channel, correction, every });
+        // Calibration and trips are of what the role is about, not of what else is read for it.
+        let (correction, (trip_min, trip_max)) = if Some(*channel) == rule.role.channel() {
+            (correction, (rule.trip_min, rule.trip_max))
+        } else {
+            (Correction::NONE, (None, None))
+        };
+        instrument.reads.push(Read { name: name.clone(), channel: *channel, correction, every, trip_min, trip_max });
     }
     if rule.setpoint.is_none() {
         return;

@@ -7,7 +7,7 @@ use crate::config::{
 use crate::dialect::{self, Dialect};
 use crate::protocol::mecom::Sensor;
 use crate::protocol::modbus::RegisterMap;
-use crate::protocol::tetech::Model;
+use crate::protocol::tetech::{Codes, Model};
 use signal::Section;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -75,6 +75,7 @@ pub(super) fn output(name: String, section: &Section<'_>, device: &Instrument) -
         "firmware",
         "hardware",
         "reply_timeout_s",
+        "ram_only",
     ] {
         if section.has(key) {
             section.problem(key, format_args!("this is said once for the device, in [instrument.{}]; remove it here", device.name));
@@ -92,6 +93,7 @@ pub(super) fn output(name: String, section: &Section<'_>, device: &Instrument) -
                 serial_number: first.serial_number,
                 firmware: first.firmware.clone(),
                 hardware: first.hardware.clone(),
+                ram_only: first.ram_only,
                 ..own
             })
         }
@@ -152,6 +154,7 @@ fn mecom(section: &Section<'_>) -> MecomSettings {
         address: section.integer_or("address", 1..=254, 1) as u8,
         device_type: whole("device_type", 99_999),
         serial_number: whole("serial_number", i64::from(i32::MAX)),
+        ram_only: section.flag_or("ram_only", true),
         firmware: version_number(section, "firmware"),
         hardware: version_number(section, "hardware"),
         ..limited(section, lease_s)
@@ -240,7 +243,19 @@ fn neslab(section: &Section<'_>) -> NeslabSettings {
 
 fn tetech(section: &Section<'_>) -> TetechSettings {
     let models = [("TC-36-25", Model::Tc3625), ("TC-48-20", Model::Tc4820), ("TC-720", Model::Tc720)];
-    TetechSettings { model: section.choice("model", &models), scale: section.number_or("scale", 1.0..=1000.0, 100.0) }
+    let model = section.choice("model", &models);
+    let codes = Codes::of(model);
+    for (key, there) in [("heats_from", codes.polarity_read.is_some()), ("current_trip_a", codes.trip_write.is_some())] {
+        if section.has(key) && !there {
+            section.problem(key, format_args!("no public source has a code for it on a {}; remove this", model.name()));
+        }
+    }
+    TetechSettings {
+        model,
+        scale: section.number_or("scale", 1.0..=1000.0, 100.0),
+        polarity: section.has("heats_from").then(|| section.choice("heats_from", &[("WP1+", 0), ("WP2+", 1)])),
+        current_trip_a: section.optional_number("current_trip_a", Codes::AMPS_A_COUNT..=100.0),
+    }
 }
 
 fn line(section: &Section<'_>) -> LineSettings {

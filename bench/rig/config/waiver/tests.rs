@@ -41,6 +41,18 @@ fn only_what_is_named_is_waived() {
     );
 }
 
+/// A controller that may save what it is told is a risk of its own.
+#[test]
+fn firmware_that_may_wear_its_flash_out_is_answered_for() {
+    let (_, text) = builtin().iter().find(|(name, _)| *name == "meerstetter").expect("ships");
+    let read = |text: &str| super::super::tests::read(text).expect("sound");
+    let flash = |rig: &RigFile| rig.risks().into_iter().find(|risk| risk.key == "flash.tec").map(|risk| risk.words);
+    assert_eq!(flash(&read(text)), None);
+    let rig = read(&text.replacen("device_type = 1090", "ram_only = false\ndevice_type = 1090", 1));
+    assert!(flash(&rig).is_some_and(|words| words.contains("wears out")));
+    assert!(rig.refuses_unattended(now()).iter().any(|words| words.contains("waives = [\"flash.tec\"]")));
+}
+
 /// What was signed for one instrument says nothing of another.
 #[test]
 fn an_instrument_that_comes_later_is_not_covered() {

@@ -44,7 +44,10 @@ impl Line {
             step @ Step::Tell { off, .. } => {
                 let fits = self.settings.dialect.line.acknowledge.as_ref().is_none_or(|pattern| pattern.find(line).is_some());
                 self.asked = None;
-                // Of switching off what is read back decides: it may be off for another reason.
+                // Of switching off what is read back decides: it may be off for another reason, where the question would show that it is not.
+                if off {
+                    self.known.denied_off = !fits;
+                }
                 if !fits && !off {
                     self.denied(&step, line, fx);
                 }
@@ -156,6 +159,7 @@ impl Line {
                 }
             }
             Then::Output { want, looked } => self.output(want, looked, word, fx),
+            Then::Idle { at, want, looked } => self.idle(at, want, looked, (word, value), asked, fx),
             Then::Error => self.error(word, fx),
         }
     }
@@ -240,24 +244,70 @@ impl Line {
         }
     }
 
+    /// The device answers, and nobody can tell what its output does: as good as nothing.
+    fn unclear(&mut self, why: String, fx: &mut Effects) {
+        self.doubted = true;
+        match self.job {
+            Some(Job::Switch { on: false, round }) if round + 1 < ROUNDS_TO_LOSE => {
+                fx.events.push(Event::Retried { why });
+                self.begin(Job::Switch { on: false, round: round + 1 });
+            }
+            Some(Job::Open | Job::Switch { on: false, .. }) => self.silent(why, fx),
+            Some(job) => self.fail(job, &why, fx),
+            None => {}
+        }
+    }
+
     fn output(&mut self, want: Option<bool>, looked: u8, word: &str, fx: &mut Effects) {
         let Some(rule) = &self.settings.dialect.output else { return };
-        let (says, back) = (rule.is_on.says(word), rule.back.clone());
+        let (says, twice) = (rule.says(word), rule.asks_twice());
         let Some(on) = says else {
-            // It answers, and nobody can tell what: as good as nothing.
-            self.doubted = true;
-            let why = format!("\"{word}\" does not say whether the output is on");
-            match self.job {
-                Some(Job::Switch { on: false, round }) if round + 1 < ROUNDS_TO_LOSE => {
-                    fx.events.push(Event::Retried { why });
-                    self.begin(Job::Switch { on: false, round: round + 1 });
-                }
-                Some(Job::Open | Job::Switch { on: false, .. }) => self.silent(why, fx),
-                Some(job) => self.fail(job, &why, fx),
-                None => {}
-            }
-            return;
+            return self.unclear(format!("\"{word}\" does not say whether the output is on"), fx);
         };
+        if twice && self.known.said.replace(word.to_owned()).as_deref() != Some(word) {
+            if looked >= LOOKS {
+                return self.unclear(format!("no two answers were alike, the last was \"{word}\""), fx);
+            }
+            let again = self.writer().whether_on(want, looked + 1);
+            return again.into_iter().for_each(|step| self.steps.push_front(step));
+        }
+        self.known.said = None;
+        match self.writer().whether_idle(0, want, looked).filter(|_| !on) {
+            Some(step) => self.steps.push_front(step),
+            None => self.switched(on, want, looked, fx),
+        }
+    }
+
+    /// How much flows of an output that says it is off.
+    fn idle(&mut self, at: usize, want: Option<bool>, looked: u8, said: (&str, Option<f64>), asked: &str, fx: &mut Effects) {
+        let Some(rule) = self.settings.dialect.output.as_ref().and_then(|output| output.idle.get(at)) else { return };
+        if said.1.is_some_and(|value| value.abs() <= rule.at_most) {
+            return match self.writer().whether_idle(at + 1, want, looked) {
+                Some(step) => self.steps.push_front(step),
+                None => self.switched(false, want, looked, fx),
+            };
+        }
+        let why = format!("the output says it is off, but {} is \"{}\" ({asked})", rule.name.replace('_', " "), said.0.escape_debug());
+        // What was just switched off may take a moment.
+        if want == Some(false) && looked < LOOKS {
+            return self.look_again(want, looked);
+        }
+        self.unclear(why, fx);
+    }
+
+    fn look_again(&mut self, want: Option<bool>, looked: u8) {
+        if let Some(step) = self.writer().whether_on(want, looked + 1) {
+            self.steps.push_front(step);
+            self.steps.push_front(Step::Wait(LOOK_AGAIN_S));
+        }
+    }
+
+    /// The output is on or off, as far as its device tells.
+    fn switched(&mut self, on: bool, want: Option<bool>, looked: u8, fx: &mut Effects) {
+        let covered = self.settings.dialect.output.as_ref().is_some_and(|output| !output.idle.is_empty());
+        if want == Some(false) && !on && self.known.denied_off && !covered {
+            return self.unclear("it would not be switched off, and says it is off".to_owned(), fx);
+        }
         if let Some(Job::Poll(tick)) = self.job
             && self.instrument.servoes()
         {
@@ -272,10 +322,7 @@ impl Line {
             return;
         }
         if looked < LOOKS {
-            let line = back.ask.fill(|name| self.writer().parameter(name)).unwrap_or_default();
-            self.steps.push_front(Step::Ask { line, ask: back, then: Then::Output { want: Some(want), looked: looked + 1 } });
-            self.steps.push_front(Step::Wait(LOOK_AGAIN_S));
-            return;
+            return self.look_again(Some(want), looked);
         }
         let why = if want { "switching the output on: it stays off" } else { "switching the output off: it stays on" };
         match self.job {

@@ -51,6 +51,8 @@ pub(super) enum Then {
     Measure { channel: Channel, turned: bool },
     /// It says whether the output is on; with `want`, it must have come to that.
     Output { want: Option<bool>, looked: u8 },
+    /// It says how much flows or is set of an output that says it is off: number `at` of the dialect's list.
+    Idle { at: usize, want: Option<bool>, looked: u8 },
     /// It is the device's error.
     Error,
 }
@@ -58,7 +60,7 @@ pub(super) enum Then {
 impl Then {
     /// Only a number can be its answer.
     pub(super) const fn is_number(&self) -> bool {
-        matches!(self, Self::Equal { .. } | Self::Measure { .. })
+        matches!(self, Self::Equal { .. } | Self::Measure { .. } | Self::Idle { .. })
     }
 }
 
@@ -138,6 +140,17 @@ impl Writer<'_> {
         };
         let given = given.into_iter().flat_map(|job| self.script(job, None)).filter(Step::is_question);
         asks(true).chain(in_turn(asks(false).chain(given).collect(), tick)).collect()
+    }
+
+    /// The question whether the output is on.
+    pub(super) fn whether_on(&self, want: Option<bool>, looked: u8) -> Option<Step> {
+        self.dialect().output.as_ref().map(|output| self.ask(&output.back, Then::Output { want, looked }))
+    }
+
+    /// What must be nearly 0 as well of an output that says it is off, by its place in the dialect's list.
+    pub(super) fn whether_idle(&self, at: usize, want: Option<bool>, looked: u8) -> Option<Step> {
+        let idle = self.dialect().output.as_ref()?.idle.get(at)?;
+        Some(self.ask(&idle.ask, Then::Idle { at, want, looked }))
     }
 
     /// What the output does, whatever that is.

@@ -1,6 +1,7 @@
 //! What the driver makes of an answer, of a refusal, and of silence.
 
 use super::Mecom;
+use super::memory;
 use super::state::{Found, status};
 use super::task::{self, Task};
 use crate::config::Firmware;
@@ -82,7 +83,8 @@ impl Mecom {
 
     fn denied(&mut self, task: Task, error: ServerError, fx: &mut Effects) {
         let question = task.question(self.settings.output).map_or_else(String::new, |(request, _)| task::words(request));
-        let why = format!("{question}: {error}");
+        let concerns = if let Task::Verify { parameter, .. } = task { parameter } else { 0 };
+        let why = format!("{question}: {error}{}", memory::advice(concerns, Some(error)));
         // It would not now, which is no more a refusal than silence is.
         let not_now = matches!(error, ServerError::Busy | ServerError::Communication);
         self.heard |= !not_now && matches!(task, Task::Write { .. });
@@ -92,6 +94,7 @@ impl Mecom {
             // What follows reads back: it may be off for another reason, such as its lease.
             Some(Job::Open | Job::Switch { .. }) if task.switches_off() => {}
             Some(_) if matches!(task, Task::TryBulk(_)) => {}
+            Some(Job::Open) if memory::is_guard(task) && !not_now => {}
             Some(_) if task == Task::Sensor && error == ServerError::Parameter => self.sensor(None, fx),
             Some(_) if task == Task::Hardware && error == ServerError::Parameter => self.hardware(None, fx),
             // One by one it shows which of them cannot be had.
@@ -180,6 +183,7 @@ impl Mecom {
             Task::Polarity => {
                 self.refuse(format!("cannot tell which way positive current is: parameter 3034 reads {number}"), false, fx);
             }
+            Task::Memory => self.memory(number, fx),
             Task::Sensor => self.sensor(Some(number), fx),
             Task::Enabled => self.found.enabled = number != 0,
             Task::Output { want, looked } => self.output(want, looked, number, fx),
@@ -253,9 +257,12 @@ impl Mecom {
             return;
         }
         let name = parameter(number).map_or("parameter", |p| p.name);
-        let why = format!("{name} ({number}) reads back {found} after {wanted} was written");
+        let why = format!("{name} ({number}) reads back {found} after {wanted} was written{}", memory::advice(number, None));
         match self.job {
-            Some(Job::Poll(_) | Job::Switch { .. }) => self.silent(format!("the controller lost its settings as if restarted, {why}"), fx),
+            // Written and read back a while ago.
+            job if job != Some(Job::Open) && (number == id::SAVE_TO_FLASH || matches!(job, Some(Job::Poll(_) | Job::Switch { .. }))) => {
+                self.silent(format!("the controller lost its settings as if restarted, {why}"), fx);
+            }
             // It may never have arrived.
             Some(Job::Open) if !self.heard => self.silent(why, fx),
             Some(Job::Open) => self.refuse(why, false, fx),
@@ -279,8 +286,7 @@ impl Mecom {
     }
 
     fn output(&mut self, want: Option<bool>, looked: u8, number: i32, fx: &mut Effects) {
-        // The status is the device's: of several outputs it says no more than that one of them runs.
-        let on = number == status::RUN && (self.found.enabled || !self.settings.several);
+        let on = status::is_on(number, self.found.enabled, self.settings.several);
         if number == status::ERROR {
             if !self.found.error_told {
                 self.tasks.extend([Task::ErrorNumber, Task::ErrorInstance, Task::ErrorParameter]);
@@ -288,17 +294,22 @@ impl Mecom {
         } else {
             self.found.error_told = false;
         }
-        if let Some(Job::Poll(tick)) = self.job
+        if let (Some(Job::Poll(tick)), Some(on)) = (self.job, on)
             && self.instrument.servoes()
         {
             fx.events.push(Event::Reading { tick, channel: Channel::TecOutput, value: f64::from(u8::from(on)) });
         }
         let Some(want) = want else {
-            self.found.output.seen(on, &self.wanted, fx);
+            match (on, self.job) {
+                (Some(on), _) => self.found.output.seen(on, &self.wanted, fx),
+                (None, Some(job)) if number != status::ERROR => self.fail(job, true, &self.unclear(number), fx),
+                // Only its error keeps it off: once that is told, its enable flag is taken down.
+                (None, _) => self.found.armed = true,
+            }
             return;
         };
-        if on == want && self.found.enabled == want {
-            self.confirm(on, fx);
+        if on == Some(want) && self.found.enabled == want {
+            self.confirm(want, fx);
             return;
         }
         if self.found.enabled == want && number != status::ERROR && looked < LOOKS {
@@ -307,16 +318,21 @@ impl Mecom {
             }
             return;
         }
-        let state = if on { "on" } else { "off" };
         let what = if want { "switching the output on" } else { "switching the output off" };
-        let why = format!("{what}: it stays {state} (enabled {}, status {number})", self.found.enabled);
+        let why = match on {
+            Some(on) => format!("{what}: it stays {} (enabled {}, status {number})", if on { "on" } else { "off" }, self.found.enabled),
+            None => format!("{what}: {}", self.unclear(number)),
+        };
         let job = self.job;
         if let Some(Job::Switch { on: false, round }) = job
             && self.switch_off_again(round, &why, fx)
         {
             return;
         }
-        self.confirm(on, fx);
+        match on {
+            Some(on) => self.confirm(on, fx),
+            None => self.found.output.unknown(),
+        }
         match job {
             // It may never have arrived.
             Some(Job::Open | Job::Switch { on: false, .. }) if !self.heard => self.silent(why, fx),
@@ -325,6 +341,11 @@ impl Mecom {
             Some(job) if !self.heard => self.fail(job, false, &why, fx),
             _ => fx.events.push(Event::Refused { why }),
         }
+    }
+
+    /// Why nobody can tell what the output does.
+    fn unclear(&self, number: i32) -> String {
+        format!("status {number} does not say whether the output is on (2010 is {})", if self.found.enabled { "not 0" } else { "0" })
     }
 
     fn confirm(&mut self, on: bool, fx: &mut Effects) {

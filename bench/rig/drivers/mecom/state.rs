@@ -5,8 +5,22 @@ use crate::protocol::mecom::Value;
 
 /// Status numbers of parameter 104.
 pub(super) mod status {
+    /// Nothing runs, and nothing is wrong.
+    pub(in crate::drivers) const READY: i32 = 1;
     pub(in crate::drivers) const RUN: i32 = 2;
+    /// It has dropped its outputs.
     pub(in crate::drivers) const ERROR: i32 = 3;
+
+    /// Whether an output is on, by the device's status and its own enable flag (not 0); `None` if nobody can tell. The status is the
+    /// device's: of `several` outputs it says no more than that one of them runs. Whatever the vendor's list does not name, and what it names of a
+    /// device that starts (0, 4, 5), says nothing; nor does one that does not run and is enabled.
+    pub(in crate::drivers) const fn is_on(number: i32, enabled: bool, several: bool) -> Option<bool> {
+        match number {
+            RUN => Some(enabled || !several),
+            READY | ERROR if !enabled => Some(false),
+            _ => None,
+        }
+    }
 }
 
 /// What the device said of itself since the line was opened.
@@ -21,6 +35,8 @@ pub(super) struct Found {
     pub(super) known: bool,
     pub(super) positive_heats: bool,
     pub(super) enabled: bool,
+    /// It stands in error and is enabled: it would come on again with the error's end.
+    pub(super) armed: bool,
     /// The parameter that says what its output is to give or hold, and what it was last told.
     pub(super) given: Option<(u16, Value)>,
     /// It holds that: nothing newer was begun and given up.

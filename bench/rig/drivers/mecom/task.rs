@@ -1,6 +1,7 @@
 //! What the driver does with the device, as short scripts: a job is a list of tasks, a task at most one question.
 
-use crate::config::{Instrument, MecomSettings, OBJECT_TEMPERATURE, OUTPUT_CURRENT, OUTPUT_VOLTAGE};
+use super::memory;
+use crate::config::{Instrument, MecomSettings, OBJECT_TEMPERATURE, OUTPUT_CURRENT, OUTPUT_VOLTAGE, SINK_TEMPERATURE};
 use crate::drivers::commands::{Job, RAMP_MARGIN, in_turn};
 use crate::protocol::mecom::{Bulk, Request, Value, device_wide, id, parameter};
 use signal::{Channel, Tick};
@@ -21,6 +22,8 @@ pub(super) enum Task {
     /// The version of its electronics. Told with the firmware; it may be unknown to a device.
     Hardware,
     Firmware,
+    /// See [`super::memory`].
+    Memory,
     Polarity,
     /// What the object input is set to. Older firmware may not tell.
     Sensor,
@@ -76,6 +79,7 @@ impl Task {
             Self::Serial => id::SERIAL_NUMBER,
             Self::Hardware => id::HARDWARE_VERSION,
             Self::Firmware => id::FIRMWARE_VERSION,
+            Self::Memory => id::SAVE_TO_FLASH,
             Self::Polarity => id::POSITIVE_CURRENT_IS,
             Self::Sensor => id::OBJECT_SENSOR,
             Self::Verify { parameter, .. } | Self::Measure(parameter, _) => parameter,
@@ -116,8 +120,9 @@ pub(super) fn switch(on: bool) -> [Task; 3] {
 
 /// Everything the device must hold before it may be enabled, each written and read back.
 fn settings(instrument: &Instrument, own: &MecomSettings) -> Vec<(u16, Value)> {
+    let mut settings: Vec<(u16, Value)> = memory::kept(own).collect();
     // 2: the temperature controller drives the output, 0: a fixed current does.
-    let mut settings = vec![(id::INPUT_SELECTION, Value::Int(if instrument.drive.is_some() { 0 } else { 2 }))];
+    settings.push((id::INPUT_SELECTION, Value::Int(if instrument.drive.is_some() { 0 } else { 2 })));
     // 0: no output follows another.
     settings.extend(own.several.then_some((id::OPERATING_MODE, Value::Int(0))));
     let mut float = |parameter, value: f64| settings.push((parameter, Value::Float(value as f32)));
@@ -132,7 +137,20 @@ fn settings(instrument: &Instrument, own: &MecomSettings) -> Vec<(u16, Value)> {
     if let Some(setpoint) = &instrument.setpoint {
         float(id::TARGET_RAMP, setpoint.rate_k_min / 60.0 * RAMP_MARGIN);
     }
+    settings.extend(temperature_trips(instrument));
     settings
+}
+
+/// Where the device is to stop by itself, of the temperatures that the rig's channels trip on.
+fn temperature_trips(instrument: &Instrument) -> impl Iterator<Item = (u16, Value)> {
+    let of = |reading: &str, lower: u16, upper: u16| {
+        let (low, high) = instrument.trips(reading);
+        let beyond = |by: f64| move |trip: f64| Value::Float((trip + by) as f32);
+        [(lower, low.map(beyond(-MecomSettings::TRIP_BEYOND_K))), (upper, high.map(beyond(MecomSettings::TRIP_BEYOND_K)))]
+    };
+    let object = of(OBJECT_TEMPERATURE, id::OBJECT_LOWER_TRIP, id::OBJECT_UPPER_TRIP);
+    let sink = of(SINK_TEMPERATURE, id::SINK_LOWER_TRIP, id::SINK_UPPER_TRIP);
+    object.into_iter().chain(sink).filter_map(|(parameter, value)| Some((parameter, value?)))
 }
 
 /// Everything that is measured for a tick, or everything that ever is. Only the controller that holds the servoed temperature tells
@@ -178,6 +196,13 @@ pub(super) fn at_once(poll: &VecDeque<Task>, output: u8) -> Option<Task> {
     bulk(poll.iter().copied(), output, &[]).map(Task::Bulk)
 }
 
+/// Setting what is set often: first whether it still goes to memory alone, which a restart undoes.
+fn set(own: &MecomSettings, parameter: u16, value: f64) -> VecDeque<Task> {
+    let value = Value::Float(value as f32);
+    let kept = memory::kept(own).map(|(parameter, value)| Task::Verify { parameter, value });
+    kept.chain([Task::Write { parameter, value, attempts: 2 }, Task::Verify { parameter, value }]).collect()
+}
+
 /// The one setting whose turn it is in a poll, so that a knob that somebody turned is seen: everything that was written but for the
 /// lease, which every poll looks at, and what it was `given`.
 fn in_its_turn(instrument: &Instrument, own: &MecomSettings, given: Option<(u16, Value)>, tick: Tick) -> Option<Task> {
@@ -191,6 +216,8 @@ pub(super) fn script(job: Job, instrument: &Instrument, own: &MecomSettings, giv
         Job::Open => {
             // Who it is, before anything is written to it.
             let mut tasks = VecDeque::from([Task::Identify, Task::Model, Task::Serial, Task::Hardware, Task::Firmware]);
+            // Before anything else is.
+            tasks.extend(memory::guard());
             tasks.extend([Task::Polarity, Task::Sensor]);
             // What carries heat away is left as it is.
             if instrument.safe_is_on() {
@@ -199,7 +226,9 @@ pub(super) fn script(job: Job, instrument: &Instrument, own: &MecomSettings, giv
                 tasks.extend(switch(false));
             }
             for (parameter, value) in settings(instrument, own) {
-                tasks.push_back(Task::Write { parameter, value, attempts: 2 });
+                if parameter != id::SAVE_TO_FLASH {
+                    tasks.push_back(Task::Write { parameter, value, attempts: 2 });
+                }
                 tasks.push_back(Task::Verify { parameter, value });
             }
             // A device is ready when what will be polled can be had; until then it would be lost again with every poll.
@@ -208,10 +237,7 @@ pub(super) fn script(job: Job, instrument: &Instrument, own: &MecomSettings, giv
             tasks
         }
         Job::Poll(tick) => polled(instrument, own, Some(tick), in_its_turn(instrument, own, given, tick)).collect(),
-        Job::Target(target) => {
-            let (parameter, value) = (id::TARGET_TEMPERATURE, Value::Float(target.0 as f32));
-            VecDeque::from([Task::Write { parameter, value, attempts: 2 }, Task::Verify { parameter, value }])
-        }
+        Job::Target(target) => set(own, id::TARGET_TEMPERATURE, target.0),
         Job::Switch { on: false, .. } => VecDeque::from(switch(false)),
         Job::Switch { on: true, .. } => {
             // Read back once more: a device that restarted since it was configured has limits of its own and no lease.
@@ -219,10 +245,7 @@ pub(super) fn script(job: Job, instrument: &Instrument, own: &MecomSettings, giv
             settings(instrument, own).into_iter().chain(given).map(verify).chain(switch(true)).collect()
         }
         Job::Acknowledge => VecDeque::from([Task::RestartIfError]),
-        Job::Level(amps) => {
-            let (parameter, value) = (id::STATIC_CURRENT, Value::Float(amps as f32));
-            VecDeque::from([Task::Write { parameter, value, attempts: 2 }, Task::Verify { parameter, value }])
-        }
+        Job::Level(amps) => set(own, id::STATIC_CURRENT, amps),
         // A TEC controller is no solar array: refused when it is told.
         Job::Curve(_) => VecDeque::new(),
     }

@@ -19,7 +19,7 @@ pub(crate) fn check(bytes: &[u8]) {
             assert!(number(&word).is_none_or(f64::is_finite), "{word:?}");
         }
         if let Some(output) = &dialect.output {
-            let _ = output.back.reply.word(line).map(|word| output.is_on.says(&word));
+            let _ = output.back.reply.word(line).map(|word| output.says(&word));
         }
     }
     if let Ok(text) = std::str::from_utf8(bytes) {

@@ -1,7 +1,12 @@
 //! The parameters that drivers and emulators use: number, type, unit, who may write.
 //!
-//! Numbers and types are those of pyMeCom `mecom/commands.py` and mecompyapi `tec.py`, units of mecompyapi's docstrings. The
-//! unit of 2060 is nowhere said; seconds, like every other time of the device, is our reading and to be tried on real hardware.
+//! Numbers and types are those of pyMeCom `mecom/commands.py` and mecompyapi `tec.py`, units of mecompyapi's docstrings; 5010 and 5011 are
+//! those of `BRADx-API` (`utils_meerstetter.py`). The unit of 2060 is said of a sister family only ("0; 0.1 to 60 s", 0 disables: what the
+//! LDD-1321's protocol document says, in meerstetter-go `pdf_extracted_metadata.json`): to be tried on real hardware.
+//!
+//! **108**: "most TEC parameters are FLASH parameters and updates are written to flash after each execution" (`MeComPyAPI`, pull request 4)
+//! while it is 0; with 1 "all parameters are now RAM parameters" (mecompyapi `tec.py`). Firmware of later years lacks it and saves by the
+//! command `SP` only (pyMeCom's notes to its release 1.1).
 
 use std::fmt;
 
@@ -144,6 +149,8 @@ parameters! {
     ERROR_NUMBER = 105, Int32, read, "Error Number", "0 none";
     ERROR_INSTANCE = 106, Int32, read, "Error Instance", "channel the error belongs to";
     ERROR_PARAMETER = 107, Int32, read, "Error Parameter", "detail of the error";
+    SAVE_TO_FLASH = 108, Int32, write, "Save Data to Flash", "0 every setting is saved as it is written, 1 settings stay in memory";
+    FLASH_STATUS = 109, Int32, read, "Flash Status", "0 all is saved, 1 saving, 2 saving is disabled";
     OBJECT_TEMPERATURE = 1000, Float32, read, "Object Temperature", "°C";
     SINK_TEMPERATURE = 1001, Float32, read, "Sink Temperature", "°C";
     TARGET_NOW = 1010, Float32, read, "Target Object Temperature", "°C";
@@ -171,6 +178,8 @@ parameters! {
     OBJECT_LOWER_TRIP = 4010, Float32, write, "Object Temperature Lower Error Threshold", "°C";
     OBJECT_UPPER_TRIP = 4011, Float32, write, "Object Temperature Upper Error Threshold", "°C";
     OBJECT_SENSOR = 4034, Int32, read, "Object Sensor Type", "see Sensor";
+    SINK_LOWER_TRIP = 5010, Float32, write, "Sink Temperature Lower Error Threshold", "°C";
+    SINK_UPPER_TRIP = 5011, Float32, write, "Sink Temperature Upper Error Threshold", "°C";
 }
 
 /// The device has one of this parameter, and not one for each output: then its instance is 1 (what a two-channel model told of its

@@ -33,9 +33,21 @@ pub struct Codes {
     pub shutdown_read: Option<u8>,
     /// Clears latched alarms.
     pub clear_write: Option<u8>,
+    /// Writes the count of its current at which it stops, see [`Codes::AMPS_A_COUNT`].
+    pub trip_write: Option<u8>,
+    /// Reads that.
+    pub trip_read: Option<u8>,
+    /// Written with a trip, so that it stays stopped: no retries.
+    pub trip_stays: &'static [(u8, u8, i32)],
+    /// What a device must be set to for its fixed set point to be what it holds, in the unit it is given in: written by the first code, read by
+    /// the second.
+    pub held: &'static [(u8, u8, i32)],
 }
 
 impl Codes {
+    /// Amperes a count of [`Self::trip_write`] ("approximately 2.5 per count", `tc3625_serial.py`).
+    pub const AMPS_A_COUNT: f64 = 2.5;
+
     /// Those of a model.
     pub const fn of(model: Model) -> Self {
         let shared = Self {
@@ -53,6 +65,10 @@ impl Codes {
             shutdown_write: None,
             shutdown_read: None,
             clear_write: None,
+            trip_write: None,
+            trip_read: None,
+            trip_stays: &[],
+            held: &[],
         };
         match model {
             Model::Tc3625 => Self {
@@ -66,10 +82,23 @@ impl Codes {
                 shutdown_write: Some(0x2E),
                 shutdown_read: Some(0x47),
                 clear_write: Some(0x33),
+                trip_write: Some(0x0E),
+                trip_read: Some(0x5E),
+                // Over-current: not continuously, and no attempts.
+                trip_stays: &[(0x35, 0x4D, 0), (0x0F, 0x5F, 0)],
+                // Celsius, set by computer, PID.
+                held: &[(0x32, 0x4B, 1), (0x29, 0x42, 0), (0x2B, 0x44, 1)],
                 ..shared
             },
             Model::Tc4820 => shared,
-            Model::Tc720 => Self { second: Some(0x04), output_write: Some(0x30), output_read: Some(0x64), ..shared },
+            Model::Tc720 => Self {
+                second: Some(0x04),
+                output_write: Some(0x30),
+                output_read: Some(0x64),
+                // Mode "normal set": in ramp/soak it follows its own table and leaves the set point alone (`Py_TC720.py`, get_mode).
+                held: &[(0x3D, 0x71, 0)],
+                ..shared
+            },
         }
     }
 }
@@ -89,6 +118,8 @@ const NAMES: [&str; 7] = [
 ];
 
 impl Alarm {
+    /// Bit of a current above its trip.
+    pub const OVER_CURRENT: i32 = 1 << 3;
     /// Bit of the open first sensor.
     pub const SENSOR_OPEN: i32 = 1 << 4;
 

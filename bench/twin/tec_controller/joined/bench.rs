@@ -22,7 +22,10 @@ pub(super) fn instrument() -> Instrument {
         output_of: None,
         serial: Serial::n81(57_600),
         reply_timeout_s: 0.1,
-        reads: vec![Read::plain("object_temperature", Channel::Plate), Read::plain("sink_temperature", Channel::Sink)],
+        reads: vec![
+            Read { trip_min: Some(3.0), trip_max: Some(70.0), ..Read::plain("object_temperature", Channel::Plate) },
+            Read { trip_max: Some(65.0), ..Read::plain("sink_temperature", Channel::Sink) },
+        ],
         drive: None,
         setpoint: Some(Setpoint { channel: Channel::Plate, limits: Limits::new(5.0, 60.0).unwrap(), rate_k_min: 8.0 }),
     }

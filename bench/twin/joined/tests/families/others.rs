@@ -80,7 +80,7 @@ pub(super) fn neslab(scenario: &Scenario) -> Box<dyn Run> {
 }
 
 pub(super) fn tetech(scenario: &Scenario, model: Model) -> Box<dyn Run> {
-    let settings = TetechSettings { model, scale: 100.0 };
+    let settings = TetechSettings::of(model);
     let instrument = instrument(DriverKind::Tetech(settings), model.baud(), "object_temperature", "sink_temperature");
     join(scenario, &instrument, TeController::new(TeConfig::of(model)), |device, _| {
         device.control(0.0, AT_25);
