@@ -9,6 +9,7 @@ pub mod calibrated;
 mod card;
 pub mod characterise;
 pub mod commission;
+mod contradiction;
 pub mod devices;
 pub mod folder;
 mod instrument;
