@@ -127,7 +127,10 @@ impl fmt::Display for Summary {
             writeln!(f, "            {doubt}")?;
         }
         let what = if figures.lost_any() { " of useful work" } else { "" };
-        writeln!(f, "efficiency  {} {unit}s/J{what}{}", said(figures.units_per_j, 3), predicted(|p| p.units_per_j, 3))?;
+        // Work and energy may be known, and no figure be made of them: why stands above.
+        let known = figures.work_units.and(energy.total_j).is_some() && !energy.doubts().is_empty();
+        let per_j = if figures.units_per_j.is_none() && known { "no figure:".to_owned() } else { said(figures.units_per_j, 3) };
+        writeln!(f, "efficiency  {per_j} {unit}s/J{what}{}", predicted(|p| p.units_per_j, 3))?;
         if figures.lost_any() {
             let (useful, counted) = (said(figures.useful_units, 0), said(figures.counted_units_per_j, 3));
             writeln!(f, "            useful: {useful} {unit}s; with what was lost and done again {counted} {unit}s/J")?;

@@ -193,7 +193,7 @@ impl Accelerator for Card {
         if sample.is_empty()
             && let Some(why) = self.gave.then(|| self.device.temperature(TemperatureSensor::Gpu).err()).flatten()
         {
-            return Err(self.lost("any reading", &why));
+            return Err(self.lost("values (not one is given)", &why));
         }
         self.gave |= !sample.is_empty();
         if let Some(alerts) = &mut self.alerts {
