@@ -78,11 +78,12 @@ impl Sample {
     }
 
     /// Every value with the channel it belongs to. Board power is not among them: what stands for a tick is made of several samples.
-    pub fn readings(&self) -> [(Channel, Option<f64>); 11] {
+    pub fn readings(&self) -> [(Channel, Option<f64>); 12] {
         [
             (Channel::AveragePower, self.power_w),
             (Channel::InstantPower, self.power_instant_w),
             (Channel::BoardEnergy, self.energy_j),
+            (Channel::EnergyEpoch, self.energy_j.map(|_| f64::from(self.energy_epoch))),
             (Channel::Die, self.die_degc),
             (Channel::Memory, self.memory_degc),
             (Channel::DieMargin, self.die_margin_k),

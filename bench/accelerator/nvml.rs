@@ -115,7 +115,7 @@ fn hint_for(error: &NvmlError) -> &'static str {
         NvmlError::GpuLost => {
             "it fell off the bus: look for `Xid` in the kernel log, check its power and seating; mostly only a reboot helps"
         }
-        NvmlError::ResetRequired => "look for `Xid` in the kernel log, then reset it (`nvidia-smi -r`) or reboot",
+        NvmlError::ResetRequired | NvmlError::Unknown => "look for `Xid` in the kernel log, then reset it (`nvidia-smi -r`) or reboot",
         NvmlError::DriverNotLoaded => "load the NVIDIA kernel driver (`modprobe nvidia`); in a container, start it with its GPUs",
         NvmlError::LibRmVersionMismatch => "kernel driver and library differ: reboot after a driver update",
         NvmlError::NoPermission | NvmlError::OperatingSystem => {

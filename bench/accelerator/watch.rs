@@ -92,7 +92,8 @@ impl Watch {
         }
         let before = self.epoch.replace(now.energy_epoch);
         if before.is_some_and(|b| b != now.energy_epoch) {
-            let message = "the energy counter started anew (was the driver reloaded?): no energy is counted across it".to_owned();
+            let message =
+                "the energy counter started anew (was the driver reloaded?): across it energy goes by integrated power".to_owned();
             self.say(Severity::Warning, "counter", message);
         }
     }

@@ -10,6 +10,7 @@ mod card;
 pub mod characterise;
 pub mod claim;
 pub mod commission;
+mod contradiction;
 pub mod devices;
 pub mod folder;
 mod instrument;

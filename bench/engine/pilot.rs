@@ -1,5 +1,6 @@
 //! Flies the control law on some devices, tick by tick, and makes the rows. Knows no wall clock: the caller says when a tick is.
 
+use crate::contradiction::Contradiction;
 use crate::devices::{Devices, Sunlight};
 use crate::ledger::Ledger;
 use crate::row::{RowMaker, Stamp};
@@ -14,6 +15,7 @@ pub struct Pilot {
     maker: RowMaker,
     tick: Tick,
     ledger: Ledger,
+    contradiction: Contradiction,
 }
 
 /// What one tick brought.
@@ -31,7 +33,7 @@ impl Pilot {
     pub fn new(law: Law, maker: RowMaker) -> Self {
         let state = State::new(&law);
         let ledger = Ledger::new(maker.split());
-        Self { law, state, maker, tick: 0, ledger }
+        Self { law, state, maker, tick: 0, ledger, contradiction: Contradiction::default() }
     }
 
     /// The law being flown.
@@ -67,7 +69,9 @@ impl Pilot {
         self.tick += Tick::from(missed);
         let now = stamp(self.tick);
         let mut look = devices.latest(self.tick, now.bench_s);
-        self.ledger.update(&look.readings, self.law.dt_s * f64::from(missed + 1));
+        let passed_s = self.law.dt_s * f64::from(missed + 1);
+        self.ledger.update(&look.readings, passed_s);
+        look.events.extend(self.contradiction.look(&look.readings, passed_s));
         let input = Input {
             tick: self.tick,
             missed,

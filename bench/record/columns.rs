@@ -173,6 +173,7 @@ columns! {
     RigCalorimetricGapW "rig_calorimetric_gap_w" "W" 4 Derived - "Calorimetric heat less electrical board power (the meters', or else the accelerator's): the closure of the heat balance.";
     AccelPowerW "accel_power_w" "W" 4 Predicted BoardPower "Board power of the accelerator over the tick; of several the sum, as every figure here that adds up.";
     AccelEnergyJ "accel_energy_j" "J" 3 Bookkeeping BoardEnergy "The accelerator's own energy counter; of several the sum, which starts anew with any of them.";
+    AccelEnergyEpochCount "accel_energy_epoch_count" "count" 0 Bookkeeping EnergyEpoch "How often the energy counter began anew, by the driver or by a wrap that cannot be told: no step spans two of them.";
     AccelIntegralJ "accel_integral_j" "J" 3 Derived - "Board power integrated since the run began.";
     AccelDieDegc "accel_die_degc" "°C" 4 Predicted Die "Accelerator die; of several the hottest.";
     AccelMemoryDegc "accel_memory_degc" "°C" 3 Predicted Memory "Accelerator memory.";

@@ -288,6 +288,7 @@ pub(crate) fn compare_unsealed(folder: &Folder, facts: &Facts, preset: &Preset) 
             facts.plan.heat_source, facts.plan.energy_source
         ));
     }
+    comparison.notes.extend(merit(folder, SAMPLES, facts)?.figures(None).energy.doubts());
     if facts.plan.puts_away() {
         comparison.notes.push(taxed(folder, facts)?);
     }

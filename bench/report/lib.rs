@@ -3,8 +3,10 @@
 //!
 //! Not here: physics, devices, how rows are written (`record`), exit codes (the program's).
 
+mod accounts;
 mod band;
 mod compare;
+mod energy;
 mod error;
 mod facts;
 pub mod gates;
@@ -16,12 +18,14 @@ mod stats;
 mod summary;
 mod tax;
 
+pub use accounts::Energy;
 pub use band::{COVERAGE, InBand};
 pub use compare::{Channel, Comparison, Gates, Rows, Status, compare_files, compare_run, parse_map};
+pub use energy::plausible;
 pub use error::Error;
 pub use facts::Facts;
 pub use gates::{Check, Gate, Of, PRESETS, Preset, Quantity, preset};
-pub use merit::{Completeness, Energy, Figures, Merit, Range, Shown};
+pub use merit::{Completeness, Figures, Merit, Range, Shown};
 pub use stats::Stats;
 pub use summary::{Ended, Summary, summarise};
 pub use tax::Tax;

@@ -1,6 +1,7 @@
 //! Figures of merit of a run, summed up row by row: what was done, on which energy, per kilogram of flight cooling, and how complete
 //! the record is. What was never measured stays absent.
 
+use crate::accounts::{Accounts, Energy};
 use crate::tax::{Tax, TaxMeter, Whole};
 use record::{Column, Row};
 use serde::{Deserialize, Serialize};
@@ -13,38 +14,6 @@ pub struct Range {
     pub min: f64,
     /// Largest.
     pub max: f64,
-}
-
-/// Energy of the accelerator's board over the mission, every way it is known: they check each other and are never mixed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Energy {
-    /// By the accelerator's own counter, J.
-    pub counter_j: Option<f64>,
-    /// By summed-up power, J.
-    pub integral_j: Option<f64>,
-    /// Integral over counter, less one.
-    pub gap_frac: Option<f64>,
-    /// By external meters, J.
-    #[serde(default)]
-    pub meter_j: Option<f64>,
-    /// Those over the accelerator's own (counter, or else integral), less one.
-    #[serde(default)]
-    pub meter_gap_frac: Option<f64>,
-    /// What figures go by.
-    #[serde(default)]
-    pub source: Source,
-}
-
-impl Energy {
-    /// By the source that figures go by and no other: meters that said nothing are not stood in for.
-    pub fn best_j(&self) -> Option<f64> {
-        if self.source == Source::Meter { self.meter_j } else { self.own_j() }
-    }
-
-    /// The accelerator's own: its counter's, or else the integral.
-    pub fn own_j(&self) -> Option<f64> {
-        self.counter_j.or(self.integral_j)
-    }
 }
 
 /// What was asked of something that stands for the Sun or the array, and what it gave, over the rows that have both.
@@ -94,11 +63,14 @@ pub struct Figures {
     pub suspended_s: f64,
     /// Part of mission time in sunlight, penumbra in proportion.
     pub sunlit_frac: Option<f64>,
-    /// Work done over the mission.
+    /// Work done over the mission as it was counted: what was lost with dropped memory and done again is in it twice.
     pub work_units: Option<f64>,
     /// Work taken in over the mission, such as tokens of prompts; apart from what is put out.
     pub work_input_units: Option<f64>,
-    /// Its mean rate over the mission, units/s; of what is put out.
+    /// Of that, useful: less what was lost and done again. The same where work keeps its memory.
+    #[serde(default)]
+    pub useful_units: Option<f64>,
+    /// Mean rate over the mission, units/s; of what is put out and counted.
     pub work_units_per_s: Option<f64>,
     /// Mean rate of what is taken in, units/s.
     pub input_units_per_s: Option<f64>,
@@ -108,15 +80,18 @@ pub struct Figures {
     pub eclipsed_units_per_s: Option<f64>,
     /// Energy of the accelerator's board.
     pub energy: Energy,
-    /// Mean board power, W: energy over mission time.
+    /// Mean board power, W: energy over the time it is of; absent where that is less than 95 % of the mission.
     pub power_w: Option<f64>,
-    /// Work per joule of the board.
+    /// Useful work per joule of the board, over the time in which both are known; absent where that is less than 95 % of the mission, or energy is in dispute.
     pub units_per_j: Option<f64>,
-    /// Work taken in per energy, units/J. The same energy as in `units_per_j`: the two are not to be added up as if each had its own.
+    /// The same of all that was counted, what was lost and done again included.
+    #[serde(default)]
+    pub counted_units_per_j: Option<f64>,
+    /// Useful work taken in per energy, units/J. The same energy as in `units_per_j`: the two are not to be added up as if each had its own.
     pub input_units_per_j: Option<f64>,
     /// Mass of what flies to cool one accelerator, kg.
     pub flight_cooling_kg: Option<f64>,
-    /// Mean work rate over that mass, units/(s kg).
+    /// Mean rate of useful work over that mass, units/(s kg).
     pub units_per_s_per_cooling_kg: Option<f64>,
     /// Mean board power over that mass, W/kg.
     pub w_per_cooling_kg: Option<f64>,
@@ -137,6 +112,13 @@ pub struct Figures {
     pub restart_tax: Option<Tax>,
     /// Energy into the Peltier bank, J: test support, in no figure above.
     pub test_support_j: Option<f64>,
+}
+
+impl Figures {
+    /// Some work was lost with dropped memory and done again: counted and useful work differ.
+    pub fn lost_any(&self) -> bool {
+        self.work_units.zip(self.useful_units).is_some_and(|(counted, useful)| useful < counted)
+    }
 }
 
 /// A counter that may restart, summed over mission time only.
@@ -194,9 +176,8 @@ pub struct Merit {
     mission_s: Option<f64>,
     work: Meter,
     work_input: Meter,
-    counter: Meter,
-    integral: Meter,
-    meter: Meter,
+    lost: Meter,
+    energy: Accounts,
     sunlight: Mean,
     rate_sunlit: Mean,
     rate_eclipsed: Mean,
@@ -260,9 +241,8 @@ impl Merit {
             mission_s: None,
             work: METER,
             work_input: METER,
-            counter: METER,
-            integral: METER,
-            meter: METER,
+            lost: METER,
+            energy: Accounts::default(),
             sunlight: MEAN,
             rate_sunlit: MEAN,
             rate_eclipsed: MEAN,
@@ -297,8 +277,8 @@ impl Merit {
         self.ticks = Some((first, row.tick));
         if self.segment.replace(row.segment).is_some_and(|before| before != row.segment) {
             // What counters did while no engine watched is not the mission's.
-            (self.work.last, self.counter.last, self.integral.last, self.meter.last) = (None, None, None, None);
-            self.work_input.last = None;
+            (self.work.last, self.work_input.last, self.lost.last) = (None, None, None);
+            self.energy.interrupt();
         }
         match row.state {
             RunState::Staging if self.mission_s.is_none() => self.staging += 1,
@@ -307,19 +287,17 @@ impl Merit {
             RunState::Staging | RunState::Running | RunState::Stopping | RunState::Safe => {}
         }
         // The tick that ends at a row was flown if it moved mission time.
-        let flown = row.mission_s.is_some_and(|now| self.mission_s.is_some_and(|before| now > before));
+        let flown_s = row.mission_s.zip(self.mission_s).map(|(now, before)| now - before).filter(|s| *s > 0.0);
+        let flown = flown_s.is_some();
         self.mission_s = row.mission_s.or(self.mission_s);
         self.work.push(row.get(Column::WorkUnits), flown);
         self.work_input.push(row.get(Column::WorkInputUnits), flown);
-        self.counter.push(row.get(Column::AccelEnergyJ), flown);
-        self.integral.push(row.get(Column::AccelIntegralJ), flown);
-        self.meter.push(row.get(Column::RigBoardJ), flown);
-        let energy = if self.source == Source::Meter {
-            row.get(Column::RigBoardJ)
-        } else {
-            row.get(Column::AccelEnergyJ).or_else(|| row.get(Column::AccelIntegralJ))
-        };
-        self.tax.push(row, flown, energy);
+        self.lost.push(row.get(Column::WorkLostUnits), flown);
+        let moving = self.tax.push(row, flown);
+        // In a gap nothing is known, mission time neither: the next row's interval is of all of it.
+        if !row.is_gap() || row.get(Column::AccelIntegralJ).is_some() {
+            self.energy.push(row, flown_s, moving);
+        }
         if row.state.is_running() {
             self.running(row);
         }
@@ -365,19 +343,12 @@ impl Merit {
     /// What it comes to, with the mass of what flies to cool one accelerator.
     pub fn figures(&self, flight_cooling_kg: Option<f64>) -> Figures {
         let over = |what: Option<f64>, by: Option<f64>| what.zip(by).filter(|(_, by)| *by > 0.0).map(|(what, by)| what / by);
-        let (counter_j, integral_j) = (self.counter.total, self.integral.total);
-        let own_j = counter_j.or(integral_j);
-        let energy = Energy {
-            counter_j,
-            integral_j,
-            gap_frac: over(integral_j, counter_j).map(|ratio| ratio - 1.0),
-            meter_j: self.meter.total,
-            meter_gap_frac: over(self.meter.total, own_j).map(|ratio| ratio - 1.0),
-            source: self.source,
-        };
+        let sums = self.energy.by(self.source);
+        let energy = self.energy.energy(self.source);
         let work = self.work.total;
-        let rate = over(work, self.mission_s);
-        let power_w = over(energy.best_j(), self.mission_s);
+        let useful = work.map(|work| work - self.lost.total.unwrap_or(0.0));
+        let power_w = sums.enough().then_some(()).and_then(|()| over(Some(sums.known.j), Some(sums.known.s)));
+        let per_j = |units: Option<f64>| over(units.filter(|_| sums.enough_for_work()), Some(sums.joint.j));
         Figures {
             staging_s: self.mission_s.map(|_| self.staging as f64 * self.dt_s),
             mission_s: self.mission_s,
@@ -386,23 +357,25 @@ impl Merit {
             sunlit_frac: self.sunlight.value(),
             work_units: work,
             work_input_units: self.work_input.total,
-            work_units_per_s: rate,
+            useful_units: useful,
+            work_units_per_s: over(work, self.mission_s),
             input_units_per_s: over(self.work_input.total, self.mission_s),
             sunlit_units_per_s: self.rate_sunlit.value(),
             eclipsed_units_per_s: self.rate_eclipsed.value(),
             energy,
             power_w,
-            units_per_j: over(work, energy.best_j()),
-            input_units_per_j: over(self.work_input.total, energy.best_j()),
+            units_per_j: per_j(sums.useful()),
+            counted_units_per_j: per_j(sums.work[0]),
+            input_units_per_j: per_j(sums.useful_input()),
             flight_cooling_kg,
-            units_per_s_per_cooling_kg: over(rate, flight_cooling_kg),
+            units_per_s_per_cooling_kg: over(over(useful, self.mission_s), flight_cooling_kg),
             w_per_cooling_kg: over(power_w, flight_cooling_kg),
             supply_degc: self.supply,
             die_degc: self.die,
             worst_tracking_k: self.worst_tracking_k,
             array: self.array.shown(),
             lamp: self.lamp.shown(),
-            restart_tax: self.tax.tax(Whole { work, energy_j: energy.best_j(), orbits: over(self.mission_s, self.period_s) }),
+            restart_tax: self.tax.tax(&Whole { work, sums, orbits: over(self.mission_s, self.period_s) }),
             test_support_j: self.support_w.value().map(|w| w * self.running as f64 * self.dt_s),
         }
     }
@@ -497,6 +470,9 @@ mod tests {
             row.state = RunState::Held;
             row.mission_s = Some(2.0);
         }
+        for row in &mut held[8..] {
+            row.mission_s = row.mission_s.map(|s| s - 2.0);
+        }
         // The counter restarts at tick 10.
         for row in &mut held[10..] {
             let restarted = row.get(Column::AccelEnergyJ).map_or(0.0, |j| j - 5e6 - 707.0);
@@ -504,9 +480,56 @@ mod tests {
         }
         let (f, _) = figures(&held);
         close(Some(f.held_s), 2.0);
-        // Flown: ticks 4, 5, 8, 9, 11, 12, 13; 10 is lost with the reset.
+        // Flown: ticks 4, 5, 8, 9, 11, 12, 13; 10 is lost with the reset, and power is there.
         close(f.energy.counter_j, 7.0 * 70.7);
         close(f.energy.integral_j, 8.0 * 70.0);
+        close(f.energy.total_j, 7.0 * 70.7 + 70.0);
+        close(f.energy.counter_anew_frac, 1.0 / 8.0);
+        close(f.power_w, (7.0 * 70.7 + 70.0) / 8.0);
+        assert!(
+            f.energy.doubts()[0].contains("12.5 % of the mission: the counter fell or began anew for 12.5 %"),
+            "{:?}",
+            f.energy.doubts()
+        );
+    }
+
+    /// What was lost and done again is in the work that was counted, and not in the figures.
+    #[test]
+    fn useful_work_per_joule_leaves_out_what_was_done_again() {
+        let mut lost = rows();
+        for (tick, row) in lost.iter_mut().enumerate() {
+            row.set(Column::WorkParkState, 0.0);
+            row.set(Column::WorkLostUnits, if tick > 8 { 100.0 } else { 0.0 });
+        }
+        let (f, _) = figures(&lost);
+        close(f.work_units, 1000.0);
+        close(f.useful_units, 900.0);
+        close(f.units_per_j, 900.0 / 707.0);
+        close(f.counted_units_per_j, 1000.0 / 707.0);
+        close(f.units_per_s_per_cooling_kg, 45.0);
+        assert!(f.lost_any() && !figures(&rows()).0.lost_any());
+    }
+
+    /// The counter is not given from tick 8 on: what was +77 % in a run.
+    #[test]
+    fn a_counter_that_goes_leaves_the_figures_right() {
+        let mut gone = rows();
+        for row in &mut gone[8..] {
+            row.set_reading(Channel::BoardEnergy, &Reading::gap(0.0, Origin::Simulated));
+        }
+        let (f, _) = figures(&gone);
+        assert!((f.units_per_j.expect("power is there") - 1000.0 / 703.0).abs() < 0.005, "{:?}", f.units_per_j);
+        assert!((f.power_w.expect("likewise") - 70.35).abs() < 0.4);
+        close(f.energy.coverage_frac, 1.0);
+        assert!(f.energy.filled_frac.is_some_and(|filled| filled >= 0.5), "{:?}", f.energy);
+        // Nor power: energy is known over four of ten seconds, and no figure is made of it.
+        for row in &mut gone[8..] {
+            row.set(Column::AccelIntegralJ, 7.0 * 70.0);
+        }
+        let (f, _) = figures(&gone);
+        assert_eq!((f.units_per_j, f.power_w), (None, None));
+        close(f.energy.total_j, 4.0 * 70.7);
+        assert!(f.energy.doubts()[0].starts_with("energy is known over 40.0 % of the mission: no mean power"), "{:?}", f.energy.doubts());
     }
 
     #[test]

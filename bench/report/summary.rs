@@ -114,16 +114,27 @@ impl fmt::Display for Summary {
             )?;
         }
         let energy = &figures.energy;
-        writeln!(f, "energy      {} J{}, by the {}", said(energy.best_j(), 0), predicted(|p| p.energy.best_j(), 0), energy.source.word())?;
+        writeln!(f, "energy      {} J{}, by the {}", said(energy.total_j, 0), predicted(|p| p.energy.total_j, 0), energy.source.word())?;
         if let Some((meter_j, gap)) = energy.meter_j.zip(energy.meter_gap_frac) {
             writeln!(
                 f,
-                "            {meter_j:.0} J by external meters, {:+.2} % of the accelerator's own {} J",
+                "            {meter_j:.0} J by external meters, {:+.2} % in mean power beside the accelerator's own {} J",
                 gap * 100.0,
-                said(energy.own_j(), 0)
+                said(energy.counter_j.or(energy.integral_j), 0)
             )?;
         }
-        writeln!(f, "efficiency  {} {unit}s/J{}", said(figures.units_per_j, 3), predicted(|p| p.units_per_j, 3))?;
+        for doubt in energy.doubts() {
+            writeln!(f, "            {doubt}")?;
+        }
+        let what = if figures.lost_any() { " of useful work" } else { "" };
+        // Work and energy may be known, and no figure be made of them: why stands above.
+        let known = figures.work_units.and(energy.total_j).is_some() && !energy.doubts().is_empty();
+        let per_j = if figures.units_per_j.is_none() && known { "no figure:".to_owned() } else { said(figures.units_per_j, 3) };
+        writeln!(f, "efficiency  {per_j} {unit}s/J{what}{}", predicted(|p| p.units_per_j, 3))?;
+        if figures.lost_any() {
+            let (useful, counted) = (said(figures.useful_units, 0), said(figures.counted_units_per_j, 3));
+            writeln!(f, "            useful: {useful} {unit}s; with what was lost and done again {counted} {unit}s/J")?;
+        }
         if let Some(tax) = &figures.restart_tax {
             write!(f, "{}", tax.told(unit, self.predicted.as_ref().and_then(|p| p.restart_tax.as_ref())))?;
         }

@@ -3,6 +3,7 @@
 //!
 //! What pausing itself costs (the dark) is no part of it. F3 of the claims, `1 - W / (f_sun W_full)`, is the same share where nothing else takes work away.
 
+use crate::energy::{ENOUGH_FRAC, Sums};
 use record::{Column, Row};
 use serde::{Deserialize, Serialize};
 use signal::Place;
@@ -88,9 +89,6 @@ pub(crate) struct TaxMeter {
     lost: Grown,
     lost_input: Grown,
     mib: Option<f64>,
-    /// Board energy of rows that end on the way out or back, J.
-    moving_j: f64,
-    energy: Grown,
     rate: (f64, u64),
 }
 
@@ -98,17 +96,15 @@ pub(crate) struct TaxMeter {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Whole {
     pub(crate) work: Option<f64>,
-    pub(crate) energy_j: Option<f64>,
+    pub(crate) sums: Sums,
     /// Orbits flown.
     pub(crate) orbits: Option<f64>,
 }
 
 impl TaxMeter {
-    /// `energy_j` is the counter that figures go by; `flown` says whether mission time ran over the tick that ends here.
-    pub(crate) fn push(&mut self, row: &Row, flown: bool, energy_j: Option<f64>) {
-        let before = self.energy.total.unwrap_or(0.0);
-        self.energy.push(energy_j, flown);
-        let Some(place) = row.get(Column::WorkParkState).and_then(Place::of_number) else { return };
+    /// `flown` says whether mission time ran over the tick that ends here. True if work was on its way out or back at either end of it: its energy is the tax's.
+    pub(crate) fn push(&mut self, row: &Row, flown: bool) -> bool {
+        let Some(place) = row.get(Column::WorkParkState).and_then(Place::of_number) else { return false };
         self.checkpoint.push(row.get(Column::WorkCheckpointS), flown);
         self.restore.push(row.get(Column::WorkRestoreS), flown);
         self.lost.push(row.get(Column::WorkLostUnits), flown);
@@ -118,14 +114,10 @@ impl TaxMeter {
         }
         let was = self.place.replace(place);
         if !flown {
-            return;
+            return false;
         }
         // It may have left within a tick.
         self.pauses += u64::from(was == Some(Place::Memory) && place != Place::Memory);
-        let moving = |p: Option<Place>| matches!(p, Some(Place::Leaving | Place::Coming));
-        if moving(was) || moving(Some(place)) {
-            self.moving_j += self.energy.total.unwrap_or(0.0) - before;
-        }
         if place == Place::Memory
             && was == Some(Place::Memory)
             && row.get(Column::EnvIlluminationFrac) == Some(1.0)
@@ -133,10 +125,12 @@ impl TaxMeter {
         {
             self.rate = (self.rate.0 + rate, self.rate.1 + 1);
         }
+        let moving = |p: Option<Place>| matches!(p, Some(Place::Leaving | Place::Coming));
+        moving(was) || moving(Some(place))
     }
 
     /// `None` where work kept its memory.
-    pub(crate) fn tax(&self, whole: Whole) -> Option<Tax> {
+    pub(crate) fn tax(&self, whole: &Whole) -> Option<Tax> {
         self.place?;
         let over = |what: Option<f64>, by: Option<f64>| what.zip(by).filter(|(_, by)| *by > 0.0).map(|(what, by)| what / by);
         let lost_units = self.lost.total.unwrap_or(0.0);
@@ -145,8 +139,12 @@ impl TaxMeter {
         let taxed = missed_units.map(|missed| missed + lost_units);
         // What was lost is in the work that was counted, what was missed is not.
         let without = whole.work.zip(missed_units).map(|(work, missed)| work + missed);
-        let again_j = over(whole.energy_j, whole.work).map(|each| each * lost_units);
-        let energy_j = again_j.map(|again| again + self.moving_j);
+        let sums = &whole.sums;
+        let again_j = over(Some(sums.joint.j), sums.work[0]).filter(|_| sums.enough_for_work()).map(|each| each * lost_units);
+        // Energy of the way out and back where it is known over enough of it; none is known of no way.
+        let (moved, moving_s) = sums.moving;
+        let moving_j = (moved.s >= ENOUGH_FRAC * moving_s).then_some(moved.j);
+        let energy_j = again_j.zip(moving_j).map(|(again, moving)| again + moving);
         Some(Tax {
             pauses: self.pauses,
             checkpoint_s: self.checkpoint.total.unwrap_or(0.0),
@@ -157,7 +155,7 @@ impl TaxMeter {
             missed_units,
             work_frac: over(taxed, without),
             energy_j,
-            energy_frac: over(energy_j, whole.energy_j),
+            energy_frac: over(energy_j, sums.enough().then_some(sums.known.j)),
             units_per_orbit: over(taxed, whole.orbits),
             energy_j_per_orbit: over(energy_j, whole.orbits),
         })
@@ -170,8 +168,8 @@ mod tests {
     use signal::RunState;
 
     /// 100 s of light at 10 units/s and 50 W, of which 20 s are spent coming back from a dark before, in which 5 s were spent writing; 30 units were lost.
-    fn meter(lost: f64) -> TaxMeter {
-        let mut meter = TaxMeter::default();
+    fn meter(lost: f64) -> (TaxMeter, Sums) {
+        let (mut meter, mut account) = (TaxMeter::default(), crate::energy::Account::default());
         let (mut energy, mut restore, mut write) = (0.0, 0.0, 0.0);
         for tick in 0..=150_u32 {
             let mut row = Row::new(0, u64::from(tick), f64::from(tick), RunState::Running);
@@ -190,15 +188,26 @@ mod tests {
             row.set(Column::WorkCheckpointS, write);
             row.set(Column::WorkRestoreS, restore);
             row.set(Column::WorkLostUnits, if tick > 35 { lost } else { 0.0 });
-            meter.push(&row, tick > 0, Some(energy));
+            let moving = meter.push(&row, tick > 0);
+            account.push(crate::energy::Look {
+                dt_s: 1.0,
+                flown: tick > 0,
+                moving,
+                counter_j: Some(energy),
+                work: crate::energy::Work { out: Some(f64::from(tick)), ..Default::default() },
+                ..Default::default()
+            });
         }
-        meter
+        (meter, account.sums())
     }
 
     #[test]
     fn a_dark_by_hand() {
-        let whole = Whole { work: Some(1000.0), energy_j: Some(6000.0), orbits: Some(0.5) };
-        let tax = meter(30.0).tax(whole).expect("it was put away");
+        let (meter, mut sums) = meter(30.0);
+        // 6 J a unit.
+        sums.joint.j = 6.0 * sums.work[0].expect("counted");
+        let whole = Whole { work: Some(1000.0), sums, orbits: Some(0.5) };
+        let tax = meter.tax(&whole).expect("it was put away");
         assert_eq!((tax.pauses, tax.checkpoint_s, tax.restore_s, tax.lost_units), (1, 5.0, 20.0, 30.0));
         assert_eq!((tax.missed_units, tax.checkpoint_mib, tax.lost_input_units), (Some(200.0), None, None));
         assert_eq!(tax.work_frac, Some(230.0 / 1200.0));
@@ -210,9 +219,9 @@ mod tests {
     #[test]
     fn work_that_stays_pays_none_and_what_is_unknown_is_absent() {
         let mut stays = TaxMeter::default();
-        stays.push(&Row::new(0, 0, 0.0, RunState::Running), true, Some(1.0));
-        assert_eq!(stays.tax(Whole::default()), None);
-        let tax = meter(0.0).tax(Whole::default()).expect("it was put away");
+        assert!(!stays.push(&Row::new(0, 0, 0.0, RunState::Running), true));
+        assert_eq!(stays.tax(&Whole::default()), None);
+        let tax = meter(0.0).0.tax(&Whole::default()).expect("it was put away");
         assert_eq!((tax.work_frac, tax.energy_j, tax.energy_frac, tax.units_per_orbit), (None, None, None, None));
     }
 }

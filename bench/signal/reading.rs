@@ -295,6 +295,8 @@ channels! {
     Processes,
     /// Code of the last critical error (Xid) seen.
     Xid,
+    /// How often the accelerator's energy counter began anew: counters of different epochs are different counters.
+    EnergyEpoch,
     /// Accelerator 1 of several: power over the last tick, W.
     Board1Power,
     /// Accelerator 1 of several: energy counter, J since some moment before the run.

@@ -272,6 +272,39 @@ impl Point {
         })
     }
 
+    /// What of a row contradicts the rest of it, if anything does: figures that are made of others in the same row, to the digits of a file.
+    pub fn contradiction(&self) -> Option<String> {
+        use Figure as F;
+        let get = |figure: Figure| self.figures.get(figure);
+        let digits = |figure: Figure| 0.5001 * 10.0_f64.powi(-i32::try_from(figure.decimals()).unwrap_or(0));
+        // `made` should be `of` over `by`; each of them is rounded.
+        let quotient = |made: Figure, of: Figure, by: Figure| {
+            let (made_is, of_is, by_is) = (get(made)?, get(of)?, get(by).filter(|by| *by > 0.0)?);
+            let expected = of_is / by_is;
+            let off = digits(made) + (digits(of) + expected.abs() * digits(by)) / by_is + 1e-9 * expected.abs();
+            ((made_is - expected).abs() > off).then(|| {
+                format!("`{}` is {made_is}, but `{}` {of_is} over `{}` {by_is} is {expected:.6}", made.name(), of.name(), by.name())
+            })
+        };
+        // Work is counted between looks of its own, nearly the window's.
+        let about = |rate: Figure, of: Figure| {
+            let (rate_is, of_is, window) = (get(rate)?, get(of)?, get(F::Window).filter(|s| *s > 0.0)?);
+            let off = rate_is * (0.25 * window + 5.0) + digits(of) + digits(rate) * window;
+            ((rate_is * window - of_is).abs() > off)
+                .then(|| format!("`{}` is {rate_is}, but `{}` {of_is} came in `{}` {window}", rate.name(), of.name(), F::Window.name()))
+        };
+        let negative = [F::EnergyJ, F::Power, F::Window, F::UnitsOut, F::UnitsIn, F::Rate, F::RateIn].into_iter().find_map(|figure| {
+            let value = get(figure).filter(|v| *v < 0.0)?;
+            Some(format!("`{}` is {value}", figure.name()))
+        });
+        negative
+            .or_else(|| quotient(F::Power, F::EnergyJ, F::Window))
+            .or_else(|| quotient(F::PerJoule, F::UnitsOut, F::EnergyJ))
+            .or_else(|| quotient(F::PerJouleIn, F::UnitsIn, F::EnergyJ))
+            .or_else(|| about(F::Rate, F::UnitsOut))
+            .or_else(|| about(F::RateIn, F::UnitsIn))
+    }
+
     /// The columns as a Markdown table.
     pub fn markdown() -> String {
         let mut page = "| column | unit | meaning |\n| --- | --- | --- |\n".to_owned();
@@ -352,7 +385,53 @@ mod tests {
         }
     }
 
+    /// A row as it would be written: 60.02 s at 73.1 W, 10 units a joule.
+    fn measured(window: f64, power: f64, per_j: f64) -> Point {
+        let mut one = Point { status: Status::Measured, ..point() };
+        let (joules, units) = (power * window, per_j * power * window);
+        for (figure, value) in [
+            (Figure::Window, window),
+            (Figure::EnergyJ, joules),
+            (Figure::Power, power),
+            (Figure::UnitsOut, units),
+            (Figure::Rate, units / (window - 0.4)),
+            (Figure::PerJoule, per_j),
+        ] {
+            one.figures.set(figure, Some(value));
+        }
+        Point::of_fields(&one.fields()).expect("our own")
+    }
+
+    #[test]
+    fn a_row_that_was_changed_contradicts_itself() {
+        let sound = measured(60.02, 73.1, 10.0);
+        assert_eq!(sound.contradiction(), None);
+        assert_eq!(point().contradiction(), None, "what is missing contradicts nothing");
+        for (figure, value) in [
+            (Figure::PerJoule, 99.9),
+            (Figure::UnitsOut, 1.0),
+            (Figure::EnergyJ, 4000.0),
+            (Figure::Power, 70.0),
+            (Figure::Window, 50.0),
+            (Figure::Rate, 2000.0),
+            (Figure::UnitsOut, -5.0),
+        ] {
+            let mut changed = sound.clone();
+            changed.figures.set(figure, Some(value));
+            let why = changed.contradiction().unwrap_or_else(|| panic!("{}: {value} passes", figure.name()));
+            assert!(why.contains('`'), "{why}");
+        }
+        let mut changed = sound;
+        changed.figures.set(Figure::PerJoule, Some(99.9));
+        assert!(changed.contradiction().is_some_and(|why| why.starts_with("`units_out_per_j` is 99.9, but `units_out_count` 43874.6")));
+    }
+
     proptest! {
+        #[test]
+        fn no_sound_row_is_refused(window in 1.0..4000.0_f64, power in 0.5..20_000.0_f64, per_j in 0.0..1e5_f64) {
+            prop_assert_eq!(measured(window.max(3.0), power, per_j).contradiction(), None);
+        }
+
         #[test]
         fn what_is_written_is_read(value in -1e4..1e6_f64, which in 0..20_usize, coolant in proptest::option::of(-20.0..90.0_f64)) {
             let mut one = point();

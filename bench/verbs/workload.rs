@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::io::BufReader;
 use std::time::{Duration, Instant};
 use workload::transformer::Preset;
-use workload::{Keeping, Spec, Start, Workload};
+use workload::{Keeping, Scratch, Spec, Start, Workload};
 
 /// How often the duty is renewed and the counters are read.
 const LOOK: Duration = Duration::from_millis(250);
@@ -149,8 +149,10 @@ fn bench(args: &BenchArgs) -> Result<Exit> {
         return Err(BadInput(format!("the workload `{spec}` does nothing here: choose cpu, openai:… or command:…")).into());
     }
     let program = std::env::current_exe().context("cannot find the program itself, which guards the work")?;
-    let files = std::env::temp_dir().join(format!("orbitbench-checkpoints-{}", std::process::id()));
-    let keeping = Keeping { crossing: args.eclipse, folder: files.clone() };
+    // Gone with this bench however it ends; what a killed one left goes with the next.
+    let files = args.eclipse.drops().then(|| Scratch::new("orbitbench-checkpoints")).transpose();
+    let files = files.with_context(|| format!("cannot make a folder for checkpoints in {}", std::env::temp_dir().display()))?;
+    let keeping = Keeping { crossing: args.eclipse, folder: files.as_ref().map_or_else(Default::default, |files| files.path().to_owned()) };
     let start = Start { seed: args.seed, program: Some(&program), keeping: Some(&keeping), ..Start::default() };
     let mut work = spec.start(&start).map_err(|why| BadInput(why.to_string()))?;
     let begun = Instant::now();
@@ -204,7 +206,7 @@ fn bench(args: &BenchArgs) -> Result<Exit> {
     let (unit, what, figures) = (work.unit().to_owned(), work.describe(), work.figures());
     let kept = work.kept();
     let ended = work.stop(END);
-    let _ = std::fs::remove_dir_all(&files);
+    drop(files);
     if args.json {
         let report = json!({"workload": what, "unit": unit, "duty": args.duty, "seconds": look.at.duration_since(since.at).as_secs_f64(),
                             "output_units_per_s": output, "input_units_per_s": input, "figures": figures, "kept": kept});

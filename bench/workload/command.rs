@@ -98,6 +98,8 @@ struct State {
     fault: Option<String>,
     /// Process group of a guarded command.
     guarded: Option<Pid>,
+    /// The guard was ended by a signal and has seen to nothing: the command is ours to kill.
+    orphaned: bool,
     /// Its standard output has ended: nobody holds the other end any more.
     silent: bool,
     /// How it ended, if it has.
@@ -106,6 +108,23 @@ struct State {
 }
 
 impl State {
+    /// The guard, or an unguarded command, has ended. A guard that ended by itself saw to the command; one that was killed (by the system that ran out of memory, by hand) did not.
+    fn end(&mut self, end: End, guarded: bool) {
+        if guarded && end.by_signal {
+            self.orphaned = true;
+            self.remark("the command's guard was killed: the command is killed after it".to_owned());
+            self.kill_orphans();
+        }
+        self.ended = Some(end.words);
+    }
+
+    fn kill_orphans(&self) {
+        if let Some(group) = self.guarded.filter(|_| self.orphaned) {
+            // It fails if nobody is left, which is what was wanted.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+
     fn remark(&mut self, text: String) {
         if self.remarks.len() < MOST_REMARKS {
             self.remarks.push_back(text);
@@ -130,6 +149,8 @@ impl State {
                 self.absence.came(&answer, Instant::now());
             }
             self.guarded = self.guarded.or(note.group.and_then(Pid::from_raw));
+            // It came late: the guard is gone already.
+            self.kill_orphans();
             // One line may be both.
             if serde_json::from_str::<serde_json::Value>(line).is_ok_and(|v| v.get("units").is_none()) {
                 return;
@@ -219,9 +240,10 @@ impl Command {
             });
         })
         .map_err(Error::Thread)?;
+        let guarded = options.guard.is_some();
         spawn("workload-end", &shared, move |shared| {
-            let how = await_end(group);
-            shared.update(|state| state.ended = Some(how));
+            let end = await_end(group);
+            shared.update(|state| state.end(end, guarded));
         })
         .map_err(Error::Thread)?;
         Ok(started)
@@ -239,9 +261,9 @@ impl Command {
 
     fn signal(&self, signal: Signal) {
         let state = self.shared.state();
-        // A guard passes a polite signal on, and has seen to the command before it ended itself.
+        // A guard passes a polite signal on, and has seen to the command before it ended by itself.
         if signal == Signal::KILL
-            && state.ended.is_none()
+            && (state.ended.is_none() || state.orphaned)
             && let Some(guarded) = state.guarded
         {
             let _ = kill_process_group(guarded, signal);
@@ -265,7 +287,29 @@ impl Command {
         self.shared.update(|state| state.closing = true);
         self.signal(Signal::KILL);
         self.over = true;
-        self.shared.wait_until(deadline, |state| state.ended.is_some()) && matches!(self.child.try_wait(), Ok(Some(_)))
+        let ended = self.shared.wait_until(deadline, |state| state.ended.is_some()) && matches!(self.child.try_wait(), Ok(Some(_)));
+        ended && self.nobody_left(deadline)
+    }
+
+    /// After a guard that was killed: true once nobody of the command's group runs any more, by the process table. What left the group (`setsid`) had only the guard to find it.
+    fn nobody_left(&self, deadline: Instant) -> bool {
+        let (orphaned, group) = {
+            let state = self.shared.state();
+            (state.orphaned, state.guarded)
+        };
+        if !orphaned {
+            return true;
+        }
+        // The guard was killed before it said whom it guards: nobody can tell.
+        let Some(group) = group else { return false };
+        while any_of(group) {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            let _ = kill_process_group(group, Signal::KILL);
+            thread::sleep(Duration::from_millis(5));
+        }
+        true
     }
 }
 
@@ -306,21 +350,42 @@ fn each_line(pipe: impl Read, mut take: impl FnMut(&str)) {
     }
 }
 
-/// Blocks until the command ends, and leaves it to be reaped. How it ended, in words.
-fn await_end(pid: Pid) -> String {
+/// How a process ended.
+struct End {
+    words: String,
+    by_signal: bool,
+}
+
+/// Blocks until the command ends, and leaves it to be reaped.
+fn await_end(pid: Pid) -> End {
+    let end = |words, by_signal| End { words, by_signal };
     loop {
         match waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {
             Ok(Some(status)) => {
                 return match (status.exit_status(), status.terminating_signal()) {
-                    (Some(code), _) => format!("it ended with exit status {code}"),
-                    (None, Some(signal)) => format!("it was ended by signal {signal}"),
-                    (None, None) => "it ended".to_owned(),
+                    (Some(code), _) => end(format!("it ended with exit status {code}"), false),
+                    (None, Some(signal)) => end(format!("it was ended by signal {signal}"), true),
+                    (None, None) => end("it ended".to_owned(), false),
                 };
             }
             Ok(None) | Err(rustix::io::Errno::INTR) => {}
-            Err(e) => return format!("it can no longer be watched ({e})"),
+            // Whoever it was may live on.
+            Err(e) => return end(format!("it can no longer be watched ({e})"), true),
         }
     }
+}
+
+/// True if a process of this group runs. One that has ended and waits to be reaped (by an init that is slow, or does not) runs no more.
+fn any_of(group: Pid) -> bool {
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let mut stats = processes.filter_map(|process| std::fs::read_to_string(process.path().join("stat")).ok());
+    stats.any(|stat| {
+        // `pid (name) state parent group ...`, and a name may hold anything.
+        let mut fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_ascii_whitespace();
+        let state = fields.next();
+        let of = fields.nth(1).and_then(|n| n.parse::<i32>().ok());
+        of == Some(group.as_raw_nonzero().get()) && !matches!(state, Some("Z" | "X"))
+    })
 }
 
 impl Workload for Command {

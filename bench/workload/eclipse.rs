@@ -7,10 +7,12 @@
 //! Written to `NAME.part` beside it, flushed to the disk, renamed, and the folder flushed: whatever ends the writer, what bears the name is the
 //! newest whole one. Not here: what the state is (`job`), when (`worker`).
 
+use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -164,7 +166,9 @@ fn write_part(part: &Path, header: &Header, state: impl FnOnce(&mut dyn Write) -
     let header = serde_json::to_vec(header)?;
     let length = u32::try_from(header.len()).ok().filter(|n| *n <= LONGEST_HEADER);
     let length = length.ok_or_else(|| io::Error::other("the work's description is too long for a checkpoint"))?;
-    let mut out = BufWriter::with_capacity(PIECE, Summed::new(File::create(part)?));
+    // A new file, whatever was left under that name.
+    let _ = fs::remove_file(part);
+    let mut out = BufWriter::with_capacity(PIECE, Summed::new(File::create_new(part)?));
     out.write_all(MAGIC)?;
     out.write_all(&length.to_le_bytes())?;
     out.write_all(&header)?;
@@ -181,8 +185,13 @@ pub fn read(path: &Path, identity: &Identity, state: impl FnOnce(&mut dyn Read) 
     let file = || path.display().to_string();
     let unread = |why| Refused::Unread { file: file(), why };
     let torn = |why: String| Refused::Torn { file: file(), why };
-    let open = File::open(path).map_err(unread)?;
-    let size = open.metadata().map_err(unread)?.len();
+    // Whatever has its name by now: opening a pipe would wait for somebody to write into it.
+    let open = OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path).map_err(unread)?;
+    let about = open.metadata().map_err(unread)?;
+    if !about.is_file() {
+        return Err(torn("it is no file any more".to_owned()));
+    }
+    let size = about.len();
     let whole = size.checked_sub(DIGEST).ok_or_else(|| torn(format!("it has {size} bytes")))?;
     let mut reader = BufReader::with_capacity(PIECE, open);
     let mut summed = Summed::new((&mut reader).take(whole));

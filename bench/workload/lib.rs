@@ -25,6 +25,7 @@ mod product;
 mod reference;
 mod replicas;
 mod safetensors;
+mod scratch;
 pub mod serve;
 mod spec;
 pub mod train;
@@ -32,6 +33,7 @@ pub mod transformer;
 pub mod worker;
 
 pub use parking::Keeping;
+pub use scratch::Scratch;
 pub use spec::{Spec, Start};
 
 use signal::Kept;

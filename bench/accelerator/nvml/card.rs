@@ -67,6 +67,8 @@ pub struct Card {
     alerts: Option<Alerts>,
     buffer: Buffer,
     watch: Watch,
+    /// It gave a reading at least once.
+    gave: bool,
 }
 
 impl Card {
@@ -82,8 +84,10 @@ impl Card {
             counter: Counter::default(),
             buffer: Buffer::default(),
             watch: Watch::default(),
+            gave: false,
         };
         let (first, averaged) = card.read().map_err(|(_, e)| e)?;
+        card.gave = !first.is_empty();
         card.identity.notes.extend(notes(&first, averaged));
         Ok(card)
     }
@@ -190,6 +194,14 @@ impl Accelerator for Card {
 
     fn sample(&mut self) -> Result<Sample, Error> {
         let (sample, _) = self.read().map_err(|(what, e)| self.lost(what, &e))?;
+        // One value that is not to be had is missing; none at all, of a device that gave some, is a device that is gone, whatever the driver calls it (`NVML_ERROR_UNKNOWN`
+        // after an internal driver error).
+        if sample.is_empty()
+            && let Some(why) = self.gave.then(|| self.device.temperature(TemperatureSensor::Gpu).err()).flatten()
+        {
+            return Err(self.lost("values (not one is given)", &why));
+        }
+        self.gave |= !sample.is_empty();
         if let Some(alerts) = &mut self.alerts {
             alerts.take(&mut self.watch);
         }

@@ -109,7 +109,8 @@ fn symbols_an_old_driver_lacks_are_missing_values() {
 
 #[test]
 fn a_lost_gpu_is_an_error_in_words() {
-    for (code, words) in [("15", "fell off the bus"), ("16", "reset")] {
+    // 999 is `NVML_ERROR_UNKNOWN`: of one value it is a value that is not to be had, of all of them the driver's own end.
+    for (code, words) in [("15", "fell off the bus"), ("16", "reset"), ("999", "not one is given")] {
         // Opening asks about some dozens of things; the GPU survives that and a sample or two.
         let Some(mut card) = first(&["LOST_AFTER=80", &format!("LOST_CODE={code}")]) else { return };
         let outcome = (0..10).map(|_| card.sample()).find(Result::is_err).expect("it is lost within ten samples");

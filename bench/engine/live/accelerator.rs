@@ -18,6 +18,8 @@ use twin::{CardCommand, CardLink, CardReading};
 const POLL: Duration = Duration::from_millis(100);
 /// An exchange with the virtual card fails after this.
 const CARD_TIMEOUT: Duration = Duration::from_secs(2);
+/// A device library that has not answered for so long hangs: 30 polls, twice what a reading stays fresh for. What slow drivers take at worst is tenths of a second.
+const HANGS: Duration = Duration::from_secs(3);
 /// Polls between two looks at what changes slowly: a second, for some of it takes the driver 20 ms.
 const SLOW_EVERY: u64 = 10;
 
@@ -144,6 +146,31 @@ struct Shared {
     gathered: Gathered,
     remarks: Vec<Remark>,
     lost: Option<String>,
+    waiting: Waiting,
+}
+
+/// Whether the library still answers at all: one that hangs says nothing, not even that it is lost.
+#[derive(Clone, Copy, Debug, Default)]
+struct Waiting {
+    /// When it last answered, with whatever.
+    answered: Option<Instant>,
+    /// When we last asked this.
+    asked: Option<Instant>,
+}
+
+impl Waiting {
+    fn answered(&mut self, now: Instant) {
+        self.answered = Some(now);
+    }
+
+    /// True if it has not answered for [`HANGS`]. We may have been stopped ourselves, and the library with us: then it gets its time again.
+    fn hangs(&mut self, now: Instant) -> bool {
+        let since = |t: Option<Instant>| t.map(|t| now.saturating_duration_since(t));
+        if since(self.asked.replace(now)).is_none_or(|s| s >= HANGS) {
+            self.answered = Some(now);
+        }
+        since(self.answered).is_some_and(|s| s >= HANGS)
+    }
 }
 
 /// A real accelerator on its polling thread.
@@ -168,6 +195,7 @@ impl RealAccelerator {
                 {
                     let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
                     shared.remarks.extend(remarks);
+                    shared.waiting.answered(Instant::now());
                     match sampled.and_then(|(at, sample)| Ok((at, sample, health?))) {
                         Ok((at, sample, health)) => {
                             shared.gathered.sample(at, &sample);
@@ -190,6 +218,12 @@ impl RealAccelerator {
     /// What was gathered since the last call; `bench_of` turns a moment into bench seconds.
     fn hear(&self, bench_of: impl Fn(Instant) -> f64) -> Heard {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        if shared.waiting.hangs(Instant::now()) {
+            let s = HANGS.as_secs();
+            return Heard::Lost(format!(
+                "its driver has not answered for {s} s: it hangs; look for `Xid` in the kernel log, mostly only a reboot helps"
+            ));
+        }
         if let Some(why) = &shared.lost {
             return Heard::Lost(why.clone());
         }
@@ -249,5 +283,23 @@ impl RealAccelerators {
             });
         }
         (self.together.merge(readings), remarks)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_library_that_does_not_answer_hangs_and_one_that_slept_with_us_does_not() {
+        let start = Instant::now();
+        let at = |s: f64| start + Duration::from_secs_f64(s);
+        let mut waiting = Waiting::default();
+        assert!(!waiting.hangs(at(0.0)), "it gets its time from the first question on");
+        assert!(!waiting.hangs(at(2.0)) && waiting.hangs(at(3.5)) && waiting.hangs(at(4.0)));
+        waiting.answered(at(4.5));
+        assert!(!waiting.hangs(at(5.0)) && !waiting.hangs(at(7.0)));
+        // Stopped for an hour: neither asked nor answered.
+        assert!(!waiting.hangs(at(3607.0)) && !waiting.hangs(at(3609.0)) && waiting.hangs(at(3610.5)));
     }
 }

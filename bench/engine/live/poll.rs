@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 /// A reading that was confirmed this long ago is no reading of this tick.
 const FRESH: Duration = Duration::from_millis(1500);
+/// A counter that is older is not the tick's: power has gone on meanwhile and would be set against a counter that stood still. Three polls.
+const FRESH_COUNTER: Duration = Duration::from_millis(300);
 /// What is read once a second keeps longer.
 const FRESH_SLOW: Duration = Duration::from_secs(4);
 
@@ -96,7 +98,8 @@ impl Gathered {
             self.power.see(power, at, sample.power_age_s.and_then(|s| Duration::try_from_secs_f64(s).ok()));
         }
         for (channel, value) in sample.readings() {
-            self.see(channel, value, at, FRESH);
+            let keeps = if matches!(channel, Channel::BoardEnergy | Channel::EnergyEpoch) { FRESH_COUNTER } else { FRESH };
+            self.see(channel, value, at, keeps);
         }
         // Bits are a state, not a sample: no bit is a reading too.
         self.see(Channel::ThrottleReasons, sample.throttle_bits.map(|b| b as f64), at, FRESH);
@@ -257,6 +260,19 @@ mod tests {
         assert!(gathered.take(start + Duration::from_secs(5), |_| 0.0).is_none());
     }
 
+    /// A board lost just after a poll: its power holds a while longer, its counter would stand still beside it.
+    #[test]
+    fn a_counter_that_is_not_confirmed_near_the_tick_is_not_the_ticks() {
+        let start = Instant::now();
+        for (ms, there) in [(200, true), (299, true), (301, false), (1000, false)] {
+            let mut gathered = Gathered::default();
+            gathered.sample(start, &Sample { energy_j: Some(5.0), power_w: Some(70.0), ..Sample::default() });
+            let readings = gathered.take(start + Duration::from_millis(ms), |_| 0.0).expect("fresh");
+            assert_eq!(get(&readings, Channel::BoardEnergy).is_some(), there, "{ms} ms");
+            assert!(get(&readings, Channel::BoardPower).is_some());
+        }
+    }
+
     #[test]
     fn a_counter_of_another_epoch_is_another_counter() {
         let start = Instant::now();
@@ -265,5 +281,6 @@ mod tests {
         gathered.sample(start + Duration::from_millis(100), &Sample { energy_j: Some(5.0), energy_epoch: 1, ..Sample::default() });
         let readings = gathered.take(start + Duration::from_millis(200), |t| t.duration_since(start).as_secs_f64()).expect("fresh");
         assert_eq!(get(&readings, Channel::BoardEnergy), Some((5.0, 0.1)));
+        assert_eq!(get(&readings, Channel::EnergyEpoch).map(|r| r.0), Some(1.0), "told to whoever makes steps");
     }
 }

@@ -60,8 +60,10 @@ fn how(channel: Channel) -> Option<How> {
 /// Adds up counters that each may start anew.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Together {
-    /// The counters as they were last read.
-    last: Vec<Option<f64>>,
+    /// The counters as they were last read, with their epochs.
+    last: Vec<Option<(f64, Option<f64>)>>,
+    /// How often the sum began anew.
+    epoch: u32,
     /// What the sum of the counters was when one of them last started anew: the sum begins again there, as a single counter would.
     base: f64,
 }
@@ -88,28 +90,31 @@ impl Together {
         if let Some(xid) = (0..each.len()).rev().find_map(|k| get(k, Channel::Xid)) {
             merged.push((Channel::Xid, xid));
         }
-        let counters: Vec<Option<Reading>> = (0..each.len()).map(|k| get(k, Channel::BoardEnergy)).collect();
+        let counters: Vec<Option<(Reading, Option<f64>)>> =
+            (0..each.len()).map(|k| Some((get(k, Channel::BoardEnergy)?, get(k, Channel::EnergyEpoch).and_then(|r| r.value)))).collect();
         if let Some(energy) = self.energy(&counters) {
             merged.push((Channel::BoardEnergy, energy));
+            merged.push((Channel::EnergyEpoch, Reading { value: Some(f64::from(self.epoch)), ..energy }));
         }
         merged
     }
 
     /// The sum of the counters since one of them last started anew, at the mean of the times at which they ticked.
-    fn energy(&mut self, counters: &[Option<Reading>]) -> Option<Reading> {
+    fn energy(&mut self, counters: &[Option<(Reading, Option<f64>)>]) -> Option<Reading> {
         self.last.resize(counters.len(), None);
         let mut anew = false;
         for (last, now) in self.last.iter_mut().zip(counters) {
-            if let Some(now) = now.and_then(|r| r.value) {
-                anew |= last.is_some_and(|before| now < before);
-                *last = Some(now);
+            if let Some((now, epoch)) = now.and_then(|(r, epoch)| Some((r.value?, epoch))) {
+                anew |= last.is_some_and(|(before, of)| now < before || epoch != of);
+                *last = Some((now, epoch));
             }
         }
-        let sum: Option<f64> = self.last.iter().copied().sum();
+        let sum: Option<f64> = self.last.iter().map(|l| l.map(|(j, _)| j)).sum();
         if anew {
             self.base = sum.unwrap_or(0.0);
+            self.epoch += 1;
         }
-        let readings: Vec<Reading> = counters.iter().copied().collect::<Option<_>>()?;
+        let readings: Vec<Reading> = counters.iter().map(|c| c.map(|(r, _)| r)).collect::<Option<_>>()?;
         let at_s = readings.iter().map(|r| r.at_s).sum::<f64>() / readings.len() as f64;
         Some(Reading::good(sum? - self.base, at_s, Origin::Measured))
     }
@@ -201,6 +206,21 @@ mod tests {
         assert_eq!(value(&merged, Channel::BoardEnergy), Some(0.0), "less than before, so that no difference is made");
         let merged = together.merge(vec![device(1.0, 40.0, 60.0), device(1.0, 7310.0, 60.0)]);
         assert_eq!(value(&merged, Channel::BoardEnergy), Some(50.0));
+    }
+
+    /// A counter that began anew and is past its old value again by the next tick: only its epoch tells.
+    #[test]
+    fn a_new_epoch_of_one_is_a_new_epoch_of_the_sum() {
+        let mut together = Together::default();
+        let of = |epoch: f64, energy| {
+            let mut one = device(1.0, energy, 60.0);
+            one.push((Channel::EnergyEpoch, good(epoch)));
+            vec![one, device(1.0, 7000.0, 60.0)]
+        };
+        for (epoch, energy, expected) in [(0.0, 5.0, (7005.0, 0.0)), (1.0, 6.0, (0.0, 1.0)), (1.0, 16.0, (10.0, 1.0))] {
+            let merged = together.merge(of(epoch, energy));
+            assert_eq!((value(&merged, Channel::BoardEnergy), value(&merged, Channel::EnergyEpoch)), (Some(expected.0), Some(expected.1)));
+        }
     }
 
     #[test]

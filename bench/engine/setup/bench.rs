@@ -148,7 +148,7 @@ pub(super) fn channels(spec: &Spec, rig: &RigFile, crossing: Crossing) -> Vec<Ch
             channels.sort_unstable();
             channels.dedup();
         }
-        Spec::Cpu => {}
+        Spec::Cpu => channels.push(Channel::EnergyEpoch),
     }
     // The virtual card's work is its output; real workloads may take prompts in.
     channels.extend(spec.is_real().then_some(Channel::WorkInputUnits));

@@ -75,8 +75,12 @@ struct Measuring {
     began: f64,
     start: Option<Mark>,
     power: (f64, u32),
+    most_w: f64,
     clock: (f64, u32),
     least_margin: Option<f64>,
+    /// The counter as it was last read within the window, with its epoch, and whether it fell or began anew: then its two ends are not one counter's.
+    counter: Option<(f64, Option<f64>)>,
+    broken: bool,
 }
 
 /// One point under way.
@@ -254,8 +258,11 @@ impl Measurement {
                 began: now.t,
                 start: None,
                 power: (0.0, 0),
+                most_w: 0.0,
                 clock: (0.0, 0),
                 least_margin: None,
+                counter: None,
+                broken: false,
             });
             self.settling = None;
             return Step::Go("it stands".into());
@@ -285,6 +292,11 @@ impl Measurement {
         let gave_up = now.t - at.began > COUNTER_PATIENCE * window_s;
         let mark =
             Mark { energy: counted, out: timed(now.readings, Channel::WorkUnits), input: timed(now.readings, Channel::WorkInputUnits) };
+        if let Some((_, j)) = counted {
+            let epoch = now.readings.usable(Channel::EnergyEpoch);
+            let before = at.counter.replace((j, epoch));
+            at.broken |= at.start.is_some() && before.is_some_and(|(before, of)| j < before || epoch != of);
+        }
         let Some(start) = at.start else {
             // From a tick of the counter on; without one there is nothing to wait for.
             if ticked || counted.is_none() || gave_up {
@@ -296,6 +308,7 @@ impl Measurement {
         at.window.push(now.t, now.readings);
         if let Some(w) = now.readings.usable(Channel::BoardPower) {
             at.power = (at.power.0 + w, at.power.1 + 1);
+            at.most_w = at.most_w.max(w);
         }
         if let Some(mhz) = now.readings.usable(Channel::CoreClock) {
             at.clock = (at.clock.0 + mhz, at.clock.1 + 1);
@@ -321,6 +334,14 @@ impl Measurement {
         let mean = |(sum, n): (f64, u32)| (n > 0).then(|| sum / f64::from(n));
         let integral_w = mean(at.power);
         let counted = start.energy.zip(end.energy).map(|(a, b)| (b.0 - a.0, b.1 - a.1)).filter(|(s, j)| *s > 0.0 && *j > 0.0);
+        // What a run's figures would not be made of, a map's are not either.
+        let (counted, wrong) = match counted {
+            Some(_) if at.broken => (None, "the energy counter fell or began anew within the window"),
+            Some((s, j)) if !report::plausible(j, integral_w.map(|w| w * s), s, at.most_w) => {
+                (None, "the energy counter moved by what power readings rule out")
+            }
+            counted => (counted, ""),
+        };
         let (energy, window_s, joules) = match counted {
             Some((s, j)) => (Some(Energy::Counter), s, Some(j)),
             None => (integral_w.map(|_| Energy::Integral), now.t - at.began, integral_w.map(|w| w * (now.t - at.began))),
@@ -358,7 +379,8 @@ impl Measurement {
             figures.set(figure, value);
         }
         let status = if self.limited.is_some() { Status::NotReachable } else { Status::Measured };
-        Found { status, energy, figures, why: self.limited.clone().unwrap_or_default() }
+        let told = if wrong.is_empty() { String::new() } else { format!("{wrong}: energy is by integrated power") };
+        Found { status, energy, figures, why: self.limited.clone().unwrap_or(told) }
     }
 }
 

@@ -192,6 +192,10 @@ pub(super) fn points_of(folder: &Folder, sheet: &Sheet) -> Result<Vec<Point>, St
     for (n, row) in sheet.rows.iter().enumerate() {
         let line = sheet.head.len() + 2 + n;
         let point = Point::of_fields(row).map_err(|why| other(format!("line {line}: {why}")))?;
+        if let Some(why) = point.contradiction() {
+            let hint = "it was changed or damaged; bring the file back from a copy, or measure a new map";
+            return Err(other(format!("line {line} contradicts itself: {why}; {hint}")));
+        }
         if points.iter().any(|p| p.index == point.index) {
             return Err(other(format!("line {line}: point {} is there twice", point.index)));
         }

@@ -259,3 +259,25 @@ fn faults_and_figures_are_taken_from_lines() {
     wait_for(&ill, "a fault", |s| s.fault.is_some());
     assert_eq!(ill.healthy(), Err("too hot".into()));
 }
+
+/// A guard that is killed has seen to nothing; whoever killed it, the command does not live on. The guard here is a shell that speaks as ours does.
+#[test]
+fn a_killed_guard_takes_its_command_along() {
+    let folder = tempfile::tempdir().expect("a temp folder");
+    let guard = folder.path().join("guard");
+    // `setsid` makes a group of the command as the guard does, and its number is told before anything else is.
+    let script = "#!/bin/sh\nsetsid sh -c 'echo \"{\\\"t\\\":0,\\\"group\\\":$$}\"; trap \"\" TERM; echo ready; while :; do sleep 60; done' </dev/null &\nwait\n";
+    std::fs::write(&guard, script).expect("room");
+    std::fs::set_permissions(&guard, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("ours");
+    let command = start_with("ignored", &Options { lease: PATIENCE, guard: Some(guard), ..Options::default() });
+    wait_for(&command, "the command", |s| s.books.malformed == 1 && s.guarded.is_some());
+    let group = command.shared.state().guarded.expect("told");
+    assert!(any_of(group), "it runs");
+    rustix::process::kill_process(command.group, Signal::KILL).expect("our child");
+    wait_for(&command, "its end", |s| s.ended.is_some());
+    // Killed at once, not only at the end of the run: its output closes.
+    wait_for(&command, "silence", |s| s.silent);
+    assert!(command.shared.state().remarks.iter().any(|r| r.contains("guard was killed")));
+    assert!(stop(command, PATIENCE), "nobody is left");
+    assert!(!any_of(group));
+}

@@ -68,6 +68,23 @@ fn a_write_that_fails_leaves_the_older_one_and_nothing_else() {
     assert_eq!(fs::read_dir(folder.path()).expect("there").count(), 1);
 }
 
+/// Nobody writes into the pipe: reading it would wait for ever.
+#[test]
+fn what_is_no_file_is_refused_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.checkpoint");
+    let made = Command::new("mkfifo").arg(&path).arg(part_of(&path)).status().expect("POSIX has it");
+    assert!(made.success());
+    let refused = load(&path, "tiny", 5).expect_err("a pipe");
+    assert!(refused.contains("it is no file any more"), "{refused}");
+    // Nor does a pipe in the place of the part hold a writer up.
+    save(&path, b"newer");
+    assert_eq!(load(&path, "tiny", 5).expect("whole").2, b"newer");
+    fs::remove_file(&path).expect("ours");
+    fs::create_dir(&path).expect("room");
+    assert!(load(&path, "tiny", 5).expect_err("a folder").contains("it is no file any more"));
+}
+
 /// This test again, in a process of its own that writes to the file in the environment.
 const WRITES_TO: &str = "ORBITBENCH_TEST_WRITES_TO";
 

@@ -8,7 +8,7 @@ use super::prompt::{prompt, words};
 use crate::command::line::read_line;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::io::{BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::time::{Duration, Instant};
 use ureq::Agent;
 use ureq::http::Response;
@@ -62,6 +62,8 @@ impl Failure {
 pub(crate) fn agent(config: &Config) -> Agent {
     Agent::config_builder()
         .timeout_connect(Some(CONNECT))
+        // A trickle of bytes is no answer either: its head has one time in all.
+        .timeout_recv_response(Some(Duration::from_secs_f64(config.timeout_s)))
         .timeout_per_read(Some(Duration::from_secs_f64(config.timeout_s)))
         .timeout_per_write(Some(Duration::from_secs_f64(config.timeout_s)))
         // A connection a request: servers (llama.cpp) close idle ones whenever they like, and a request on one of those fails.
@@ -169,6 +171,24 @@ impl Delta {
     }
 }
 
+/// Ends an answer in which nothing comes that is part of it: comments, and a line without an end, keep a connection alive for ever.
+struct Patient<R> {
+    inner: R,
+    patience: Duration,
+    since: Instant,
+}
+
+impl<R: Read> Read for Patient<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(into)?;
+        if n > 0 && self.since.elapsed() > self.patience {
+            let words = format!("for {:.1} s nothing came that is part of an answer", self.patience.as_secs_f64());
+            return Err(io::Error::new(io::ErrorKind::TimedOut, words));
+        }
+        Ok(n)
+    }
+}
+
 /// Asks and reads the answer to its end. `count` hears of every usage that the server states and that is believed, each the total of this request so far.
 pub(crate) fn complete(
     agent: &Agent,
@@ -183,9 +203,11 @@ pub(crate) fn complete(
     let request = with_key(agent.post(&url), key).header("Content-Type", "application/json").header("Accept", "text/event-stream");
     let response = request.send(body.to_string()).map_err(|why| passing(&why))?;
     let response = accepted(&url, response)?;
-    let mut input = BufReader::new(response.into_body().into_with_config().limit(u64::MAX).reader());
+    let inner = response.into_body().into_with_config().limit(u64::MAX).reader();
+    let mut input = BufReader::new(Patient { inner, patience: Duration::from_secs_f64(config.timeout_s), since: Instant::now() });
     let refused = |why: String| Failure::Refused(format!("{url}: {why}"));
-    let mut account = Account::new(body, (!config.extra.contains_key("messages")).then(|| words(config.prompt_words)));
+    let mut account =
+        Account::new(body, (!config.extra.contains_key("messages")).then(|| words(config.prompt_words)), config.template_tokens);
     let (mut first, mut last, mut done) = (None, asked, false);
     while let Some(line) = read_line(&mut input).map_err(|why| passing(&why))? {
         // Comments, event names and empty lines are none of ours.
@@ -200,10 +222,11 @@ pub(crate) fn complete(
             return Err(passing(&format_args!("an error within the answer: {error}")));
         }
         let bytes = chunk.choices.iter().map(|c| c.delta.text_bytes()).sum();
-        account.text(bytes);
+        account.chunk(bytes).map_err(refused)?;
         if bytes > 0 {
             last = Instant::now();
             first.get_or_insert(last);
+            input.get_mut().since = last;
         }
         if let Some(stated) = chunk.usage
             && let Some(usage) = account.state(stated).map_err(refused)?

@@ -41,6 +41,8 @@ pub struct Config {
     pub max_tokens: u32,
     /// Words of a prompt; a word of these is one to two tokens.
     pub prompt_words: usize,
+    /// Most tokens that the server's chat template and system prompt add to a prompt; more in its usage is not believed.
+    pub template_tokens: u64,
     /// 0 is greedy.
     pub temperature: f64,
     /// How duty becomes load.
@@ -99,6 +101,7 @@ impl Config {
             concurrency: whole("concurrency", 1, MOST_STREAMS, 4) as usize,
             max_tokens: whole("max_tokens", 1, 1_000_000, 128) as u32,
             prompt_words: whole("prompt_words", 1, 1_000_000, 64) as usize,
+            template_tokens: whole("template_tokens", 0, 1_000_000, 256) as u64,
             temperature: root.number_or("temperature", 0.0..=2.0, 0.0),
             actuator: root.choice_or("actuator", &[("pacing", Actuator::Pacing), ("concurrency", Actuator::Concurrency)], Actuator::Pacing),
             timeout_s: root.number_or("timeout_s", 0.1..=3600.0, 120.0),

@@ -16,6 +16,9 @@ const MOST_REMARKS: usize = 16;
 /// From so many refused answers on they end the work where they are more than a tenth of all.
 const MOST_REFUSED: u64 = 10;
 
+/// From so many odd answers on they end the work where they are more than half of all: once a while a model says nothing but special tokens, not always.
+const MOST_DOUBTED: u64 = 4;
+
 /// The shares told of latencies.
 const SHARES: [(&str, f64); 3] = [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)];
 
@@ -64,8 +67,8 @@ pub(super) struct State {
     failed: u64,
     /// Answers whose usage cannot be, of all and since the last that can.
     refused: (u64, u32),
-    /// An odd usage was remarked.
-    doubted: bool,
+    /// Answers with an odd usage.
+    doubted: u64,
     first: Latency,
     between: Latency,
     pub(super) remarks: VecDeque<String>,
@@ -105,7 +108,7 @@ impl Shared {
             cancelled: 0,
             failed: 0,
             refused: (0, 0),
-            doubted: false,
+            doubted: 0,
             first: Latency::default(),
             between: Latency::default(),
             remarks: VecDeque::new(),
@@ -228,8 +231,19 @@ impl State {
         match outcome {
             Ok(timing) => {
                 (self.failures, self.refused.1, self.fault) = (0, 0, None);
-                if let Some(doubt) = timing.doubt.filter(|_| !std::mem::replace(&mut self.doubted, true)) {
-                    self.remark(format!("an answer looks odd, told once: {doubt}"));
+                if let Some(doubt) = timing.doubt {
+                    self.doubted += 1;
+                    if self.doubted == 1 {
+                        self.remark(format!("an answer looks odd, told once: {doubt}"));
+                    }
+                    if self.doubted >= MOST_DOUBTED && self.doubted * 2 > self.requests + 1 {
+                        let words = format!(
+                            "what the server says that it did is not believed ({} odd answers of {}): {doubt}",
+                            self.doubted,
+                            self.requests + 1
+                        );
+                        self.hopeless.get_or_insert(words);
+                    }
                 }
                 if !permit.warmup {
                     self.requests += 1;
@@ -289,6 +303,7 @@ impl State {
             ("requests_cancelled".to_owned(), self.cancelled as f64),
             ("requests_failed".to_owned(), self.failed as f64),
             ("requests_refused".to_owned(), self.refused.0 as f64),
+            ("requests_odd".to_owned(), self.doubted as f64),
             ("input_tokens".to_owned(), self.counted.input as f64),
             ("output_tokens".to_owned(), self.counted.output as f64),
             ("warmup_input_tokens".to_owned(), self.warmup.input as f64),

@@ -30,6 +30,14 @@ enum Act {
     Mute(u64, u64),
     /// Stops in the midst of the answer.
     HangUp,
+    /// A chunk of text again and again, for ever.
+    Endless,
+    /// Comments for ever.
+    Comments,
+    /// A line that never ends.
+    Line,
+    /// Header after header, for ever.
+    Headers,
     /// One chunk, then silence until the client hangs up; told on the channel.
     Stall,
 }
@@ -103,7 +111,33 @@ fn request(stream: &TcpStream, script: &[Act], state: &Served, tell: &Sender<&'s
     if let Act::Refuse(status) = act {
         return out.write_all(whole(&format!("{status} Refused"), r#"{"error":"no such thing"}"#).as_bytes()).ok();
     }
+    // Each ends when the client hangs up: its writes fail then.
+    let for_ever = |out: &mut dyn Write, text: &str| {
+        while out.write_all(text.as_bytes()).is_ok() {
+            thread::yield_now();
+        }
+    };
+    if act == Act::Headers {
+        out.write_all(b"HTTP/1.1 200 OK\r\n").ok()?;
+        while out.write_all(b"X").is_ok() {
+            // A byte at a time, so that no limit of a header's length comes first.
+            thread::park_timeout(Duration::from_millis(1));
+        }
+        let _ = tell.send("hung up");
+        return None;
+    }
     out.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n").ok()?;
+    let text = match act {
+        Act::Endless => Some("data: {\"choices\":[{\"delta\":{\"content\":\"word \"}}]}\n\n"),
+        Act::Comments => Some(": ping\n\n"),
+        Act::Line => Some("data: {"),
+        _ => None,
+    };
+    if let Some(text) = text {
+        for_ever(&mut out, &format!("{:x}\r\n{text}\r\n", text.len()));
+        let _ = tell.send("hung up");
+        return None;
+    }
     let mut say = |data: &str| {
         let text = format!("data: {data}\n\n");
         out.write_all(format!("{:x}\r\n{text}\r\n", text.len()).as_bytes()).ok()
@@ -311,6 +345,8 @@ fn a_server_that_lies_is_not_believed() {
         (&[Act::Mute(16, 64)], "no text came"),
         (&[Act::Claim(0, 3)], "0 prompt_tokens"),
         (&[Act::Claim(900_000, 3)], "900000 prompt_tokens"),
+        // 16 words: 48 tokens at most, and 256 of the template.
+        (&[Act::Claim(4048, 1)], "at most 304"),
     ] {
         let fake = serve(script, 0);
         let mut load = start(Config { retries: 2, concurrency: 1, ..config(&fake.url, "") });
@@ -360,6 +396,40 @@ fn a_silent_server_is_given_up_after_its_time() {
     load.set_duty(1.0);
     fake.hears("hung up", 1);
     wait_for(&load, "requests", |s| s.requests >= 1);
+    stop(load);
+}
+
+/// A connection that is kept alive is no answer.
+#[test]
+fn what_never_ends_is_given_up() {
+    for (script, refused) in [
+        (&[Act::Endless, Act::Answer], true),
+        (&[Act::Comments, Act::Answer], false),
+        (&[Act::Line, Act::Answer], false),
+        (&[Act::Headers, Act::Answer], false),
+    ] {
+        let fake = serve(script, 0);
+        let mut load = start(Config { timeout_s: 0.3, concurrency: 1, ..config(&fake.url, "") });
+        load.set_duty(1.0);
+        fake.hears("hung up", 1);
+        wait_for(&load, "requests", |s| s.requests >= 1);
+        let figures = load.figures();
+        assert_eq!((figures["requests_failed"], figures["requests_refused"] > 0.0), (1.0, refused), "{script:?}: {figures:?}");
+        assert_eq!(load.healthy(), Ok(()));
+        stop(load);
+    }
+}
+
+/// One odd answer is told, nothing but odd ones is no work.
+#[test]
+fn a_server_whose_answers_are_all_odd_is_not_believed() {
+    let fake = serve(&[Act::Claim(16, 32)], 0);
+    let mut load = start(Config { concurrency: 1, ..config(&fake.url, "") });
+    load.set_duty(1.0);
+    wait_for(&load, "its end", |s| s.hopeless.is_some());
+    let why = load.healthy().expect_err("hopeless");
+    assert!(why.contains("4 odd answers of 4") && why.contains("32 completion_tokens for 1 bytes"), "{why}");
+    assert_eq!((load.figures()["requests_odd"], load.units()), (4.0, Some(4.0)), "a token of text has a byte: no more counts");
     stop(load);
 }
 
