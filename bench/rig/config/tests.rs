@@ -116,6 +116,8 @@ fn what_a_rig_declares_arrives() {
 
 /// One change to a sound rig, and what must be said about it.
 const BROKEN: &[(&str, &str, &str)] = &[
+    ("emulated = true", "port = \"/tmp\"", "\"/tmp\" is there and is no serial port"),
+    ("emulated = true", "port = \"/etc/hostname\"", "\"/etc/hostname\" is there and is no serial port"),
     ("schema = 1", "schema = 2", "reads rig files of schema 1"),
     ("servo_node = \"plate\"", "servo_node = \"coolant_supply\"", "missing [channel.coolant_supply]"),
     ("servo_node = \"plate\"", "servo_node = \"radiator\"", "expected one of `plate`, `coolant_supply`"),
