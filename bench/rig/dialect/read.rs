@@ -61,7 +61,8 @@ fn agree(root: &Section<'_>, dialect: &Dialect) {
         root.section("output").problem("off", "the same line switches on and off");
     }
     if dialect.line.send.is_empty() && !dialect.line.receive.is_empty() {
-        root.section("line").problem("send", "nothing ends a line that is sent, though `receive` ends one that comes: give both, or \"\" for both");
+        root.section("line")
+            .problem("send", "nothing ends a line that is sent, though `receive` ends one that comes: give both, or \"\" for both");
     }
     if dialect.line.receive.is_empty() && dialect.line.quiet_s <= 0.0 {
         root.section("line").problem("quiet_ms", "missing: without `receive` only silence can end a line");

@@ -77,8 +77,7 @@ fn shipped(name: &str, reads: &[(&str, Channel)], drive: Option<Drive>) -> Instr
     let dialect = Arc::new(Dialect::parse(name, text).unwrap());
     let plain = instrument(SafeAction::Off);
     let DriverKind::Line(settings) = plain.driver else { unreachable!() };
-    let settings =
-        LineSettings { dialect, lease_s: None, current_limit_a: Some(1.0), serial_number: None, firmware: None, ..settings };
+    let settings = LineSettings { dialect, lease_s: None, current_limit_a: Some(1.0), serial_number: None, firmware: None, ..settings };
     let reads = reads.iter().map(|(name, channel)| Read::plain(name, *channel)).collect();
     Instrument { driver: DriverKind::Line(settings), reads, drive, ..instrument(SafeAction::Off) }
 }
