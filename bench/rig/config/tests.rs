@@ -340,7 +340,7 @@ fn a_dialect_beside_the_rig_file_is_read_and_its_problems_told_with_their_lines(
     };
     assert!(told("mine.toml").is_ok());
     let problems = told("broken.toml").unwrap_err();
-    assert!(problems.contains("broken.toml:23:7: `setup.current_limit.ask`: {x} is not known here"), "{problems}");
+    assert!(problems.contains("broken.toml:29:7: `setup.current_limit.ask`: {x} is not known here"), "{problems}");
     assert!(problems.contains("\"kg\" is not known: expected one of `v`"), "both at once:\n{problems}");
 }
 
