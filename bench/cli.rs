@@ -52,7 +52,7 @@ pub(crate) enum Command {
     Profile(ProfileCommand),
     /// Vary profile and rig over many points and say what matters
     Sweep(crate::verbs::sweep::SweepArgs),
-    /// Rigs: list, check, emulate
+    /// Rigs: list, check, probe, weigh, size, calibrate, commission, emulate
     #[command(subcommand)]
     Rig(RigCommand),
     /// The device under test
@@ -250,8 +250,8 @@ pub(crate) enum RigCommand {
         rig: String,
     },
     /// Find out what answers on serial ports or at addresses, by harmless questions only: `?IF`, `*IDN?`, `VERSION`, `TYPE`, `{M1B****`,
-    /// `I4`, `ID?`, NESLAB's version, TE Technology's temperature; over the network `hwrev`, too. All are asked, and the most particular
-    /// answer counts. Exit code 0, also if nothing answers; 3 if a port could not be asked
+    /// `I4`, `ID?`, NESLAB's version, TE Technology's temperature; over the network `hwrev`, too. All are asked, twice where nothing known
+    /// answers, each after an empty line that ends what the one before left; the most particular answer counts. Exit code 0, also if nothing answers; 3 if a port could not be asked
     Probe {
         /// Ports, or HOST:PORT; every USB adapter if left out
         ports: Vec<String>,

@@ -126,6 +126,7 @@ impl Dialect {
     fn templates(&self) -> Vec<&Template> {
         let mut all = vec![&self.identify.ask];
         all.extend(self.identify.firmware.iter().map(|(ask, _)| ask));
+        all.extend(self.identify.remote.iter().map(|(line, _)| line));
         all.extend(self.reads.iter().map(|(_, ask)| &ask.ask));
         all.extend(self.target.iter().flat_map(|t| [&t.write, &t.back.ask]));
         all.extend(self.levels.iter().flat_map(|(_, l)| [&l.write, &l.back.ask]));
@@ -176,6 +177,16 @@ pub struct Ask {
     pub bytes: Option<usize>,
     /// Asking twice does no harm: only then it is asked again.
     pub idempotent: bool,
+    /// Words, or numbers before they are scaled, by which the device says that it has no value.
+    pub missing: Vec<String>,
+}
+
+impl Ask {
+    /// The number that a word of the answer is, in the unit of the name; `None` where it is none, or stands for none.
+    pub fn value(&self, word: &str) -> Option<f64> {
+        let there = !self.missing.iter().any(|none| output::same(none, word));
+        number(word).filter(|_| there).map(|n| n * self.scale).filter(|n| n.is_finite())
+    }
 }
 
 /// Where in an answer something stands.
@@ -224,6 +235,10 @@ pub struct Setup {
     pub tolerance: f64,
     /// Left out where the rig file does not give what it needs.
     pub optional: bool,
+    /// Left out unless this reading is asked for.
+    pub for_read: Option<String>,
+    /// Asked for before it is written, and written only where it is not so already: what may not be set twice.
+    pub ask_first: bool,
 }
 
 impl Setup {
@@ -255,7 +270,7 @@ pub enum Want {
     Parameter(String),
     /// This number.
     Number(f64),
-    /// This word.
+    /// This word; several with `|`.
     Word(String),
 }
 
@@ -301,7 +316,9 @@ pub struct ErrorRule {
     pub ask: Ask,
     /// What it answers when there is none.
     pub none: Vec<String>,
-    /// What its answers mean.
+    /// Only a number tells of an error: words alone are its state.
+    pub numbers: bool,
+    /// What its answers mean, by their code: what stands before the first comma.
     pub words: Vec<(String, String)>,
     /// Clears it, for an operator who saw to it.
     pub clear: Option<Template>,

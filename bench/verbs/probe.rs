@@ -37,7 +37,13 @@ pub(crate) fn run(wanted: &[String], modbus: Option<u8>, out: Option<&Path>) -> 
                     Tongue::Line => format!("dialect {}", answered.question.whom),
                     _ => format!("driver {}", answered.question.whom),
                 };
-                let guess = if answered.particular == 0 { ", a guess: any words would have done" } else { "" };
+                let guess = if answered.particular > 0 {
+                    ""
+                } else if answered.known_model {
+                    ", by its model alone: other makers may have one of that name"
+                } else {
+                    ", a guess: any words would have done"
+                };
                 let others = if answered.others.is_empty() { String::new() } else { format!(", or {}", answered.others.join(", ")) };
                 let serial = answered.serial_number.as_ref().map_or_else(String::new, |number| format!(", serial number {number}"));
                 say!("{place}: {whom}{others}{guess}, says \"{}\"{serial}", answered.said.escape_debug());

@@ -119,6 +119,8 @@ fn what_a_rig_declares_arrives() {
 
 /// One change to a sound rig, and what must be said about it.
 const BROKEN: &[(&str, &str, &str)] = &[
+    ("emulated = true", "port = \"/tmp\"", "\"/tmp\" is there and is no serial port"),
+    ("emulated = true", "port = \"/etc/hostname\"", "\"/etc/hostname\" is there and is no serial port"),
     ("schema = 1", "schema = 2", "reads rig files of schema 1"),
     ("servo_node = \"plate\"", "servo_node = \"coolant_supply\"", "missing [channel.coolant_supply]"),
     ("servo_node = \"plate\"", "servo_node = \"radiator\"", "expected one of `plate`, `coolant_supply`"),
@@ -341,7 +343,7 @@ fn a_dialect_beside_the_rig_file_is_read_and_its_problems_told_with_their_lines(
     };
     assert!(told("mine.toml").is_ok());
     let problems = told("broken.toml").unwrap_err();
-    assert!(problems.contains("broken.toml:23:7: `setup.current_limit.ask`: {x} is not known here"), "{problems}");
+    assert!(problems.contains("broken.toml:29:7: `setup.current_limit.ask`: {x} is not known here"), "{problems}");
     assert!(problems.contains("\"kg\" is not known: expected one of `v`"), "both at once:\n{problems}");
 }
 

@@ -14,6 +14,8 @@ pub struct Identify {
     pub models: Vec<String>,
     /// A question of its own for the firmware, where the answer to the first one has no place for it.
     pub firmware: Option<(Template, Pattern)>,
+    /// What takes the device over from its own panel, and shapes of the models that need it; empty where all do.
+    pub remote: Option<(Template, Vec<String>)>,
 }
 
 impl Identify {
@@ -32,8 +34,14 @@ impl Identify {
         })
     }
 
+    /// What a device of this model must be told before it takes any command.
+    pub fn remote_of(&self, model: Option<&str>) -> Option<&Template> {
+        let (line, models) = self.remote.as_ref()?;
+        (models.is_empty() || model.is_some_and(|model| among(models, model))).then_some(line)
+    }
+
     fn knows(&self, model: &str) -> bool {
-        self.models.iter().any(|shape| fits(shape.as_bytes(), model.as_bytes()))
+        among(&self.models, model)
     }
 
     fn is_echo(&self, line: &str) -> bool {
@@ -74,6 +82,10 @@ fn is_error(line: &str) -> bool {
     let head = |of: &str| line.get(..of.len()).is_some_and(|head| head.eq_ignore_ascii_case(of));
     let error = ["ERR", "?ERR", "?SYNTAX", "UNKNOWN ", "INVALID ", "BAD COMMAND"].iter().any(|of| head(of));
     error || line.starts_with('?') || ["ES", "EL", "ET", "NAK", "READY", "OK"].iter().any(|word| line.eq_ignore_ascii_case(word))
+}
+
+fn among(shapes: &[String], model: &str) -> bool {
+    shapes.iter().any(|shape| fits(shape.as_bytes(), model.as_bytes()))
 }
 
 /// `text` has the shape: `#` is one digit, `*` anything, letters in either case.

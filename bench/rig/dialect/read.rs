@@ -51,6 +51,19 @@ fn agree(root: &Section<'_>, dialect: &Dialect) {
     if switched && dialect.output.is_none() {
         root.problem("output", "missing [output]: what can be set must be switched, and its state read back");
     }
+    for (setup, read) in dialect.setup.iter().filter_map(|setup| Some((setup, setup.for_read.as_ref()?))) {
+        if !dialect.reads.iter().any(|(known, _)| known == read) {
+            let table = root.section("setup").section(&setup.name);
+            table.problem("for_read", format_args!("\"{read}\" is no [read.{read}] of this dialect"));
+        }
+    }
+    if dialect.output.as_ref().is_some_and(|output| output.on == output.off) {
+        root.section("output").problem("off", "the same line switches on and off");
+    }
+    if dialect.line.send.is_empty() && !dialect.line.receive.is_empty() {
+        root.section("line")
+            .problem("send", "nothing ends a line that is sent, though `receive` ends one that comes: give both, or \"\" for both");
+    }
     if dialect.line.receive.is_empty() && dialect.line.quiet_s <= 0.0 {
         root.section("line").problem("quiet_ms", "missing: without `receive` only silence can end a line");
     }
@@ -95,6 +108,9 @@ fn line(section: &Section<'_>) -> LineRules {
 }
 
 fn template(section: &Section<'_>, key: &str, text: &str, own: &[&str]) -> Template {
+    if text.contains(['\r', '\n']) {
+        section.problem(key, "a line holds no line end: `send` in [line] ends it");
+    }
     match Template::parse(text) {
         Ok(template) => {
             let known = |name: &&str| !PARAMETERS.contains(name) && !own.contains(name);
@@ -123,8 +139,12 @@ fn pattern(section: &Section<'_>, key: &str, text: &str) -> Pattern {
     })
 }
 
-/// Letters that a pattern must have of its own to tell a family from others.
+/// Letters that a pattern, or the shape of a model, must have of its own to tell a family from others.
 const TELLING: usize = 2;
+/// How far what is read back may be off what was written, at most: more would be another value. In the setting's own unit.
+const WIDEST: f64 = 1.0;
+/// The same of a target, K.
+const WIDEST_K: f64 = 1.0;
 
 fn identify(section: &Section<'_>) -> Identify {
     let matches =
@@ -139,7 +159,17 @@ fn identify(section: &Section<'_>) -> Identify {
     if section.has("match") && matches.iter().any(|p| p.letters() < TELLING && (models.is_empty() || !named(p))) {
         section.problem("match", "any device may answer so: give it words of its own, or {model} and the known ones by `model_is`");
     }
-    Identify { ask: required(section, "ask", &[]), matches, models, firmware: firmware(&section.optional_section("firmware")) }
+    let bare = |shape: &&String| shape.chars().filter(|c| *c != '*').count() < TELLING;
+    if let Some(shape) = models.iter().find(bare).filter(|_| matches.iter().any(|p| p.letters() < TELLING)) {
+        section.problem("model_is", format_args!("any model has the shape \"{shape}\": say more of its letters and digits"));
+    }
+    let remote = section.optional_text("remote", "the line that takes the device over from its own panel, such as \"SYST:REM\"");
+    let remote_is = words(section, "remote_is", "shapes of the models that must be told so");
+    if remote.is_none() && !remote_is.is_empty() {
+        section.problem("remote_is", "missing `remote` beside it: the line that these models are told");
+    }
+    let remote = remote.map(|text| (template(section, "remote", &text, &[]), remote_is));
+    Identify { ask: required(section, "ask", &[]), matches, models, firmware: firmware(&section.optional_section("firmware")), remote }
 }
 
 /// `[identify.firmware]`: the question for the firmware, where it needs one of its own.
@@ -187,6 +217,7 @@ fn ask(section: &Section<'_>, key: &str, own: &[&str]) -> Ask {
         scale,
         bytes: section.optional_number("bytes", 1.0..=255.0).map(|_| section.integer("bytes", 1..=255) as usize),
         idempotent: section.flag_or("idempotent", true),
+        missing: words(section, "missing", "what it answers where it has no value, such as \"32767\"; several with `|`"),
     }
 }
 
@@ -224,8 +255,13 @@ fn setup(name: String, section: &Section<'_>) -> Setup {
             Want::Word(word)
         }
     };
-    let (tolerance, optional) = (section.number_or("tolerance", 0.0..=1e6, 1e-3), section.flag_or("optional", false));
-    Setup { name, write, back, want, tolerance, optional }
+    let (tolerance, optional) = (section.number_or("tolerance", 0.0..=WIDEST, 1e-3), section.flag_or("optional", false));
+    let for_read = section.optional_text("for_read", "the reading without which this is left out");
+    let ask_first = section.flag_or("ask_first", false);
+    if ask_first && (back.is_none() || write.is_none()) {
+        section.problem("ask_first", "what is asked before it is written needs both, `ask` and `write`");
+    }
+    Setup { name, write, back, want, tolerance, optional, for_read, ask_first }
 }
 
 fn target(section: &Section<'_>) -> Target {
@@ -234,16 +270,19 @@ fn target(section: &Section<'_>) -> Target {
         controls: controls.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect(),
         write: required(section, "write", &["value"]),
         back: ask(section, "ask", &[]),
-        tolerance: section.number_or("tolerance", 0.0..=5.0, 0.01),
+        tolerance: section.number_or("tolerance", 0.0..=WIDEST_K, 0.01),
     }
 }
 
 fn level(section: &Section<'_>) -> LevelRule {
+    let unit = section.choice("unit", &UNITS.map(|unit| (unit, unit)));
+    // A fan's speed is never quite what it was told.
+    let widest = if unit == "rpm" { 200.0 * WIDEST } else { WIDEST };
     LevelRule {
-        unit: section.choice("unit", &UNITS.map(|unit| (unit, unit))).to_owned(),
+        unit: unit.to_owned(),
         write: required(section, "write", &["value"]),
         back: ask(section, "ask", &[]),
-        tolerance: section.number_or("tolerance", 0.0..=1e6, 0.01),
+        tolerance: section.number_or("tolerance", 0.0..=widest, 0.01),
     }
 }
 
@@ -255,7 +294,7 @@ fn curve(section: &Section<'_>) -> Curve {
     }
     let back = CURVE.iter().filter_map(|name| {
         let table = section.optional_section(name);
-        table.exists().then(|| ((*name).to_owned(), ask(&table, "ask", &[]), table.number_or("tolerance", 0.0..=1e3, 0.01)))
+        table.exists().then(|| ((*name).to_owned(), ask(&table, "ask", &[]), table.number_or("tolerance", 0.0..=WIDEST, 0.01)))
     });
     let back: Vec<_> = back.collect();
     for name in CURVE.iter().filter(|name| !back.iter().any(|(known, ..)| known == *name)) {
@@ -265,6 +304,9 @@ fn curve(section: &Section<'_>) -> Curve {
 }
 
 fn switched(section: &Section<'_>) -> OutputRule {
+    if section.has("scale") {
+        section.problem("scale", "whether an output is on has no scale; remove this");
+    }
     OutputRule {
         on: required(section, "on", &[]),
         off: required(section, "off", &[]),
@@ -320,6 +362,7 @@ fn error(section: &Section<'_>) -> ErrorRule {
     ErrorRule {
         words: pairs.collect(),
         none: none.split('|').map(|word| word.trim().to_owned()).collect(),
+        numbers: section.flag_or("numbers", false),
         clear: clear.map(|text| template(section, "clear", &text, &[])),
         ask: ask(section, "ask", &[]),
     }

@@ -83,7 +83,7 @@ fn published_answers_are_understood() {
     let value = |name: &str, read: &str, line: &str| {
         let dialect = shipped(name);
         let (_, ask) = dialect.reads.iter().find(|(known, _)| known == read).unwrap();
-        ask.reply.word(line).and_then(|word| number(&word)).map(|n| n * ask.scale)
+        ask.reply.word(line).and_then(|word| ask.value(&word))
     };
     assert_eq!(value("mt-sics", "mass", "S S       0.00 kg"), Some(0.0));
     assert_eq!(value("mt-sics", "mass", "S D       0.12 kg"), None, "the pan moves");
@@ -96,6 +96,7 @@ fn published_answers_are_understood() {
     assert_eq!(value("huber", "bath_temperature", "{S0109C4"), Some(25.0));
     assert_eq!(value("huber", "bath_temperature", "{S01FC18"), Some(-10.0));
     assert_eq!(value("huber", "bath_temperature", "{S0009C4"), None, "another address");
+    assert_eq!(value("huber", "bath_temperature", "{S017FFF"), None, "not enabled, and not 327.67 degC");
     assert_eq!(value("korad", "voltage", "07.50"), Some(7.5));
     assert_eq!(value("arroyo", "object_temperature", "25.003"), Some(25.003));
     assert_eq!(value("yokogawa-wt", "energy", "1.5E+00"), Some(5400.0));
@@ -126,6 +127,34 @@ fn published_answers_are_understood() {
     assert!(known("arroyo", "ILX Lightwave,LDT-5910C,59101111,1.00-1.00") && !known("arroyo", "ID bench-heater 0007 1.2"));
     assert!(!known("scpi-supply", "YOKOGAWA,WT310,C2,F1.03") && !known("chroma-62000h", "CHROMA,66202,1,1"));
     assert!(known("scpi-supply", "HEWLETT-PACKARD,E3634A,0,1.4-5.0-1.0") && !known("scpi-supply", "JULABO FP50"));
+}
+
+/// Of models that a dialect would switch otherwise than it says, none is taken; one that the rig file declares is its owner's affair.
+#[test]
+fn models_that_would_not_understand_are_not_taken() {
+    for (dialect, model) in [
+        ("scpi-outputs", "DP832"),
+        ("scpi-outputs", "DP2031"),
+        ("scpi-select", "E3631A"),
+        ("scpi-select", "E3648A"),
+        ("scpi-select", "2230-30-1"),
+        ("scpi-supply", "E3646A"),
+        ("scpi-supply", "IT6322A"),
+        ("scpi-supply", "9130"),
+        ("scpi-supply", "2280S-32-6"),
+    ] {
+        let line = format!("SOMEBODY,{model},1,1.0");
+        assert!(shipped(dialect).identify.find(&line, None).is_none(), "{dialect} {model}");
+        assert!(shipped(dialect).identify.find(&line, Some(model)).is_some(), "{dialect} {model}");
+    }
+    let told = |model: &str| shipped("scpi-supply").identify.remote_of(Some(model)).is_some();
+    for model in ["E3632A", "E3634A", "E3645A", "IT6722", "9123A", "9205"] {
+        assert!(told(model), "{model} takes nothing before SYST:REM");
+    }
+    for model in ["E36103A", "N5744A", "DP811A", "HMC8041"] {
+        assert!(!told(model) && shipped("scpi-supply").identify.find(&format!("X,{model},1,1"), None).is_some(), "{model}");
+    }
+    assert!(shipped("scpi-outputs").identify.remote_of(Some("E36312A")).is_none());
 }
 
 const SOUND: &str = r#"schema = 1
@@ -178,6 +207,17 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ("ask = \"ON?\"", "ask = \"ON?\"\non_bit = 3\nnever_bits = 8", "whose `on_bit` is another"),
     ("ID {serial}", "{model}", "any device may answer so"),
     ("ID {serial}", "{*},{serial}\"\nmodel_is = \"X#", "any device may answer so"),
+    ("off = \"OFF\"", "off = \"ON\"", "x.toml:22:7: `output.off`: the same line switches on and off"),
+    ("ID {serial}", "{*},{model}\"\nmodel_is = \"E36#|*", "any model has the shape \"*\""),
+    ("ID {serial}", "{*},{model}\"\nmodel_is = \"E36#|A*", "any model has the shape \"A*\""),
+    ("ID {serial}", "ID {serial}\"\nremote_is = \"E36#", "missing `remote` beside it"),
+    ("ask = \"LIM?\"", "ask = \"LIM?\"\ntolerance = 1000", "`setup.limit.tolerance` = 1000 is impossible here: expected a number from 0 to 1"),
+    ("ask = \"SET?\"", "ask = \"SET?\"\ntolerance = 5", "`target.tolerance`"),
+    ("ask = \"LIM?\"", "ask = \"LIM?\"\nfor_read = \"power\"", "no [read.power] of this dialect"),
+    ("ask = \"LIM?\"", "no_read_back = \"lazy\"\nask_first = true", "needs both, `ask` and `write`"),
+    ("LIM {current_limit_a}", "LIM {current_limit_a}\\nON", "a line holds no line end"),
+    ("ask = \"ON?\"", "ask = \"ON?\"\nscale = 2", "whether an output is on has no scale"),
+    ("send = \"\\n\"", "send = \"\"", "nothing ends a line that is sent"),
     ("write = \"LIM {current_limit_a}\"", "parameter = \"current_limit\"", "\"current_limit\" is not known here"),
     ("[output]", "[curve]\nwrite = \"C {isc_a} {imp_a} {vmp_v} {voc_v}\"\n[curve.isc_a]\nask = \"I?\"\n[output]", "missing [curve.imp_a]"),
 ];

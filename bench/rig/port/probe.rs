@@ -1,7 +1,9 @@
 //! Finds out what answers on a port, by harmless questions alone: nothing is ever set. Every question that a port may be asked is asked, and the most
 //! particular answer counts: a device that knows none of the others may say anything to them.
 //!
-//! A device that a question was not meant for sees a line it does not know. What was found is for a person to look at: no probe is proof.
+//! A device that a question was not meant for sees a line it does not know, at another speed noise, and keeps both as the beginning of the
+//! next line. So each question in text comes after the end of a line, of its own kind; all of one speed are asked together, what nothing ends
+//! last, and whatever was not understood is asked once more. What was found is for a person to look at: no probe is proof.
 //!
 //! Not here: what a rig file makes of it (`skeleton`).
 
@@ -20,6 +22,8 @@ use std::time::{Duration, Instant};
 
 /// Longest wait for an answer.
 const PATIENCE: Duration = Duration::from_millis(400);
+/// Silence after which a device has said what it had to say to the end of a line that was none.
+const SETTLE: Duration = Duration::from_millis(120);
 /// Pieces in which it is waited for.
 const SLICE: Duration = Duration::from_millis(20);
 /// What a dialect gives as its baud rate where it is spoken over a network only: no serial adapter has it.
@@ -49,6 +53,8 @@ pub struct Question {
     pub whom: String,
     /// How the line is set for it.
     pub serial: Serial,
+    /// What ends a line in this language, and goes before: whatever came until then is no part of the question.
+    pub end: Vec<u8>,
     /// The bytes.
     pub bytes: Vec<u8>,
 }
@@ -68,6 +74,8 @@ pub struct Answered {
     pub others: Vec<String>,
     /// How much of the answer stood fast, in characters; 0 where any words would do, and then it is a guess.
     pub particular: usize,
+    /// Its model is one that the dialect knows.
+    pub known_model: bool,
 }
 
 fn identify() -> mecom::Query {
@@ -93,14 +101,15 @@ fn dialects() -> impl Iterator<Item = Dialect> {
 /// where an address is given: its frames are no text, and could mean something to another device.
 pub fn questions(place: &Place, modbus_address: Option<u8>) -> Vec<Question> {
     let network = matches!(place, Place::Tcp(_));
-    let question = |tongue, whom: &str, serial, bytes| Question { tongue, whom: whom.to_owned(), serial, bytes };
+    let question = |tongue, whom: &str, serial, bytes| Question { tongue, whom: whom.to_owned(), serial, end: Vec::new(), bytes };
     let mut all = vec![question(Tongue::Mecom, "mecom", Serial::n81(57_600), identify().encode())];
     for dialect in dialects().filter(|dialect| network || dialect.line.serial.baud < NETWORK_BAUD) {
         let Some(mut bytes) = dialect.identify.ask.fill(|_| None) else { continue };
         bytes.extend_from_slice(&dialect.line.send);
         let asked = |q: &Question| q.bytes == bytes && (network || q.serial == dialect.line.serial);
         if !all.iter().any(asked) {
-            all.push(question(Tongue::Line, &dialect.name, dialect.line.serial, bytes));
+            let end = dialect.line.send.clone();
+            all.push(Question { end, ..question(Tongue::Line, &dialect.name, dialect.line.serial, bytes) });
         }
     }
     if !network {
@@ -114,7 +123,25 @@ pub fn questions(place: &Place, modbus_address: Option<u8>) -> Vec<Question> {
             all.extend(settings.map(|serial| question(Tongue::Modbus(address), "modbus", serial, modbus::identity::ask(address))));
         }
     }
+    in_order(all)
+}
+
+/// All of one setting of the line together, in the order in which it first appears; what nothing ends after what something does, and
+/// Modbus, which is no text, at the very end.
+fn in_order(mut all: Vec<Question>) -> Vec<Question> {
+    let settings: Vec<Serial> = all.iter().map(|question| question.serial).collect();
+    all.sort_by_key(|question| {
+        let first = settings.iter().position(|serial| *serial == question.serial);
+        (matches!(question.tongue, Tongue::Modbus(_)), first, question.is_endless())
+    });
     all
+}
+
+impl Question {
+    /// Nothing ends its line: it runs into the next one.
+    fn is_endless(&self) -> bool {
+        self.tongue == Tongue::Line && self.end.is_empty()
+    }
 }
 
 /// What is not asked at a place, and why, in words.
@@ -132,16 +159,40 @@ pub fn not_asked(place: &Place, modbus_address: Option<u8>) -> Vec<String> {
 
 /// Asks everything at one place. A port that another program holds is an error, and left alone.
 pub fn probe(place: &Place, modbus_address: Option<u8>) -> io::Result<Option<Answered>> {
+    ask_all(&mut Held { place, link: None }, questions(place, modbus_address))
+}
+
+/// The line, as a probe uses it.
+trait Wire {
+    /// Says this with the line set so, and hears what comes within this long; until the end of a line, unless all of it is waited for.
+    fn say(&mut self, serial: Serial, bytes: &[u8], patience: Duration, all: bool) -> io::Result<Vec<u8>>;
+}
+
+fn ask_all(wire: &mut dyn Wire, questions: Vec<Question>) -> io::Result<Option<Answered>> {
     let mut heard = Vec::new();
-    for question in questions(place, modbus_address) {
-        let bytes = ask(place, question.serial, &question.bytes)?;
+    for question in questions {
+        let mut bytes = Vec::new();
+        // Once more: the first may have drowned in what was under way.
+        for _ in 0..2 {
+            if !question.end.is_empty() {
+                wire.say(question.serial, &question.end, SETTLE, true)?;
+            }
+            bytes = wire.say(question.serial, &question.bytes, PATIENCE, false)?;
+            if recognise::recognise(&question, &bytes).is_some() {
+                break;
+            }
+        }
+        if question.is_endless() && recognise::recognise(&question, &bytes).is_none() {
+            // Whoever it was not meant for is not left with half a line.
+            wire.say(question.serial, b"\r\n", SETTLE, true)?;
+        }
         heard.push((question, bytes));
     }
     let mut found = best(&heard);
     if let Some(found) = found.as_mut().filter(|found| found.question.tongue == Tongue::Mecom) {
-        let read = |parameter| -> io::Result<Option<u32>> {
+        let mut read = |parameter| -> io::Result<Option<u32>> {
             let query = mecom::Query { address: 0, sequence: 2, request: Request::Read { parameter, instance: 1 } };
-            Ok(recognise::mecom_number(&query, &ask(place, found.question.serial, &query.encode())?))
+            Ok(recognise::mecom_number(&query, &wire.say(found.question.serial, &query.encode(), PATIENCE, false)?))
         };
         (found.model, found.serial_number) =
             (read(id::DEVICE_TYPE)?.map(|n| n.to_string()), read(id::SERIAL_NUMBER)?.map(|n| n.to_string()));
@@ -149,17 +200,37 @@ pub fn probe(place: &Place, modbus_address: Option<u8>) -> io::Result<Option<Ans
     Ok(found)
 }
 
-fn ask(place: &Place, serial: Serial, bytes: &[u8]) -> io::Result<Vec<u8>> {
-    let mut link = Link::open(place, serial)?;
-    link.wait_to_write(PATIENCE)?;
-    link.write_all(bytes)?;
-    listen(&mut link)
+/// A place, opened once for each setting of the line: some boards start anew whenever their port is opened.
+struct Held<'a> {
+    place: &'a Place,
+    link: Option<(Serial, Link)>,
 }
 
-fn listen(link: &mut Link) -> io::Result<Vec<u8>> {
-    let (deadline, mut heard, mut buffer) = (Instant::now() + PATIENCE, Vec::new(), [0_u8; 256]);
+impl Held<'_> {
+    fn link(&mut self, serial: Serial) -> io::Result<&mut Link> {
+        // Over a network nothing is set, and a peer that hung up on a line it did not know must be called again.
+        let kept = self.link.take().filter(|(set, _)| *set == serial && !matches!(self.place, Place::Tcp(_)));
+        let link = match kept {
+            Some((_, link)) => link,
+            None => Link::open(self.place, serial)?,
+        };
+        Ok(&mut self.link.insert((serial, link)).1)
+    }
+}
+
+impl Wire for Held<'_> {
+    fn say(&mut self, serial: Serial, bytes: &[u8], patience: Duration, all: bool) -> io::Result<Vec<u8>> {
+        let link = self.link(serial)?;
+        link.wait_to_write(PATIENCE)?;
+        link.write_all(bytes)?;
+        listen(link, patience, all)
+    }
+}
+
+fn listen(link: &mut Link, patience: Duration, all: bool) -> io::Result<Vec<u8>> {
+    let (deadline, mut heard, mut buffer) = (Instant::now() + patience, Vec::new(), [0_u8; 256]);
     link.wait_to_read(SLICE)?;
-    while Instant::now() < deadline && !heard.ends_with(b"\n") && !heard.ends_with(b"\r") {
+    while Instant::now() < deadline && (all || !heard.ends_with(b"\n") && !heard.ends_with(b"\r")) {
         match link.read(&mut buffer) {
             Ok(0) => break,
             Ok(n) => heard.extend_from_slice(&buffer[..n]),

@@ -40,7 +40,11 @@ fn instrument(place: &Place, found: &Answered) -> String {
     let mut text = String::new();
     let _ = writeln!(text, "# It says \"{}\".", found.said.escape_debug());
     if found.particular == 0 {
-        text.push_str("# Any words would have done: this is a guess.\n");
+        text.push_str(if found.known_model {
+            "# By its model alone: other makers may have one of that name.\n"
+        } else {
+            "# Any words would have done: this is a guess.\n"
+        });
     }
     if !found.others.is_empty() {
         let _ = writeln!(text, "# The same may be said by {}: look which it is.", found.others.join(", "));
@@ -202,6 +206,7 @@ mod tests {
             serial_number: Some("4242".into()),
             others: vec![],
             particular: 1,
+            known_model: false,
         }
     }
 

@@ -230,7 +230,7 @@ fn a_model_that_nobody_listed_passes_where_the_rig_declares_it() {
     for (model, passes) in [("XYZ-30", true), ("XYZ-31", false)] {
         let own = format!("current_limit_a = 2.0\nmodel = \"{model}\"");
         let channel = "[channel.heater]\ninstrument = \"it\"\nreads_v = \"voltage\"\ndrives = \"voltage\"\nmin_v = 0.0\nmax_v = 20.0\nsafe = \"off\"\n";
-        let rig = bench("scpi-supply", &own, channel, "");
+        let rig = bench("scpi-outputs", &own, channel, "");
         let mut bench = Bench::new(&rig, &rig);
         bench.lie(&dialect(&rig).identify.ask, "ACME,XYZ-30,1,2", &rig);
         bench.told(Input::Opened, 30.0);
@@ -247,6 +247,10 @@ fn a_reading_that_is_no_number_keeps_it_from_being_ready() {
         for read in reads {
             let (_, ask) = asks.iter().find(|(known, _)| *known == read.name).unwrap();
             for word in NONSENSE.into_iter().chain(["NAN", "9.91E37"]) {
+                // A counter that was never started has nothing to show: one reading less.
+                if read.name == "energy" && ["NAN", "9.91E37", "-"].contains(&word) {
+                    continue;
+                }
                 let mut bench = Bench::new(&rig, &rig);
                 bench.lie(&ask.ask, word, &rig);
                 bench.told(Input::Opened, 60.0);

@@ -24,6 +24,8 @@ pub(super) struct Other {
     lines: Lines,
     scene: Option<Scene>,
     energy_wh: f64,
+    integrates: bool,
+    rate_s: f64,
     on: bool,
     power_w: f64,
     watchdog_s: f64,
@@ -41,6 +43,8 @@ impl Other {
             lines: Lines::default(),
             scene: None,
             energy_wh: 0.0,
+            integrates: false,
+            rate_s: 0.25,
             on: false,
             power_w: 0.0,
             watchdog_s: 0.0,
@@ -88,13 +92,24 @@ impl Other {
         if let Some(number) = upper.strip_prefix(":NUM:NORM:VAL? ") {
             return Some(match self.items[item(number)?].as_str() {
                 "P,1" => format!("{:.4E}", self.scene?.board_w),
-                "WH,1" => format!("{:.6E}", self.energy_wh),
+                // Reset, it counts nothing and has nothing to show.
+                "WH,1" if self.integrates => format!("{:.6E}", self.energy_wh),
                 _ => "NAN".to_owned(),
             });
         }
         match upper.as_str() {
             "*IDN?" => Some(format!("YOKOGAWA,WT310,{},F1.03", self.serial)),
             ":STAT:ERR?" => Some("0,\"No error\"".to_owned()),
+            ":RATE?" => Some(format!(":RATE {:.1}E-03", self.rate_s * 1e3)),
+            ":RATE 100MS" if !self.integrates => {
+                self.rate_s = 0.1;
+                None
+            }
+            ":INTEG:STAT?" => Some(format!(":INTEG:STAT {}", if self.integrates { "STAR" } else { "RES" })),
+            ":INTEG:STAR" => {
+                self.integrates = true;
+                None
+            }
             _ => None,
         }
     }
@@ -145,7 +160,9 @@ impl Emulated for Other {
     fn advance(&mut self, wall_s: f64, dt_bench_s: f64, scene: &Scene) {
         self.watch(wall_s);
         self.scene = Some(*scene);
-        self.energy_wh += scene.board_w * dt_bench_s / 3600.0;
+        if self.integrates {
+            self.energy_wh += scene.board_w * dt_bench_s / 3600.0;
+        }
     }
 
     fn output_on(&self) -> Option<bool> {

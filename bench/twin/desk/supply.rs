@@ -55,6 +55,8 @@ pub(super) struct Supply {
     /// Given and not yet triggered.
     pending: Array,
     is_array: bool,
+    /// It was taken over from its panel.
+    remote: bool,
     errors: VecDeque<(i32, &'static str)>,
     events: Vec<String>,
 }
@@ -74,6 +76,7 @@ impl Supply {
             array: Array::default(),
             pending: Array::default(),
             is_array: false,
+            remote: false,
             errors: VecDeque::new(),
             events: Vec::new(),
         }
@@ -141,6 +144,9 @@ impl Supply {
         let (volts, amps) = self.measure(at);
         let output = self.outputs[at];
         let shown = |value: f64| Some(format!("{value:+.5E}").replace("E0", "E+0"));
+        if self.make == Make::Scpi && !self.remote && !query && !matches!(header, "SYST:REM" | "*CLS") {
+            return self.fail(550, "Command not allowed in local");
+        }
         match (header, query, number) {
             ("*IDN", true, _) => {
                 let who = match self.make {
@@ -184,6 +190,11 @@ impl Supply {
                     "OFF" | "0" => self.switch(at, false),
                     _ => return self.fail(-224, "Illegal parameter value"),
                 }
+                None
+            }
+            // Over RS-232 an E3634A takes nothing before this from whoever asks; one never told otherwise takes it from the panel.
+            ("SYST:REM", false, _) if self.make == Make::Scpi => {
+                self.remote = true;
                 None
             }
             ("SYST:ERR", true, _) => {
@@ -278,7 +289,7 @@ impl Supply {
 
 /// The short form of a SCPI keyword, as every device must take the long one too.
 fn short(keyword: &str) -> &str {
-    let long = ["MEASURE", "VOLTAGE", "CURRENT", "OUTPUT", "SYSTEM", "ERROR", "CONFIGURE", "INSTRUMENT", "NSELECT"];
+    let long = ["MEASURE", "VOLTAGE", "CURRENT", "OUTPUT", "SYSTEM", "ERROR", "REMOTE", "CONFIGURE", "INSTRUMENT", "NSELECT"];
     // Four letters, or three where the fourth is a vowel.
     match long.iter().find(|known| **known == keyword) {
         Some(&"ERROR") => "ERR",

@@ -206,6 +206,9 @@ fn a_meter_reads_the_board() {
     let channel = "[channel.board_power]\ninstrument = \"meter\"\nreads = \"power\"\nreads_j = \"energy\"\n";
     let mut pair = Pair::of(&rig(&meter, "object_temperature", channel), "meter");
     assert_eq!(pair.reads(Channel::MeterPower), Some(66.0));
+    // It counts from when the driver started its integrator, and not the hour before.
+    assert_eq!(pair.reads(Channel::MeterEnergy), Some(0.0));
+    pair.device.advance(pair.now_s, 3600.0, &SCENE);
     let joules = pair.reads(Channel::MeterEnergy).unwrap();
     assert!((joules - 66.0 * 3600.0).abs() < 1.0, "{joules}");
 }

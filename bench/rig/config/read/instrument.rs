@@ -387,6 +387,9 @@ fn connection(section: &Section<'_>) -> Connection {
 fn path(section: &Section<'_>, port: String) -> PathBuf {
     if !port.starts_with('/') {
         section.problem("port", format_args!("\"{port}\" is no absolute path"));
+    } else if Path::new(&port).is_dir() || std::fs::metadata(&port).is_ok_and(|there| there.is_file()) {
+        let what = "is there and is no serial port: name a device, such as a link under /dev/serial/by-id";
+        section.problem("port", format_args!("\"{port}\" {what}"));
     } else if ["/dev/ttyUSB", "/dev/ttyACM"].iter().any(|p| port.starts_with(p)) {
         section.problem(
             "port",

@@ -30,6 +30,11 @@ fn means_a_number(word: &str) -> bool {
     none || number(word).is_some() || word.parse::<f64>().is_ok()
 }
 
+/// The device's word for "no value", which may be of the moment: dashes, NAN, a number that stands for none.
+fn means_none(word: &str) -> bool {
+    word.chars().all(|c| c == '-') || word.parse::<f64>().is_ok()
+}
+
 impl Line {
     /// A line came while a message was out.
     pub(super) fn heard(&mut self, line: &str, now_s: f64, fx: &mut Effects) {
@@ -61,7 +66,11 @@ impl Line {
                     self.asked = None;
                     self.doubted = false;
                     let asked = words(&step, &self.settings);
-                    self.answered(&word, &ask, then, &asked, fx);
+                    if then == Then::Error {
+                        self.error(&word, line, fx);
+                    } else {
+                        self.answered(&word, &ask, then, &asked, fx);
+                    }
                     if self.doubted {
                         self.port.resync(now_s);
                     }
@@ -112,6 +121,10 @@ impl Line {
             // Writing to a String cannot fail.
             let _ = write!(self.known.device, " serial {serial}");
         }
+        let remote = self.settings.dialect.identify.remote_of(word("model").as_deref());
+        if let Some(line) = remote.and_then(|line| line.fill(|name| self.writer().parameter(name))) {
+            self.steps.push_front(Step::Tell { line, off: false, attempts: 2 });
+        }
         if self.settings.dialect.identify.firmware.is_none() {
             self.versioned(word("firmware"), fx);
         }
@@ -134,10 +147,12 @@ impl Line {
     }
 
     fn answered(&mut self, word: &str, ask: &Ask, then: Then, asked: &str, fx: &mut Effects) {
-        let value = number(word).map(|n| n * ask.scale).filter(|n| n.is_finite());
+        let value = ask.value(word);
+        let met = then.is_met_by(word, value);
         match then {
-            Then::Measure { .. } if self.job == Some(Job::Open) => {
-                if value.is_none() {
+            Then::Measure { channel, .. } if self.job == Some(Job::Open) => {
+                // A counter that was not started, or was reset, has no count: that is one reading less and no reason to be without the others.
+                if value.is_none() && !(channel == Channel::MeterEnergy && means_none(word)) {
                     self.measures_nothing(word, asked, fx);
                 }
             }
@@ -148,19 +163,24 @@ impl Line {
                     fx.events.push(Event::Reading { tick, channel, value: if turned { -value } else { value } });
                 }
             }
-            Then::Equal { what, wanted, tolerance } => {
-                if value.is_none_or(|value| (value - wanted).abs() > tolerance.max(1e-9 * wanted.abs())) {
+            Then::Equal { what, wanted, .. } => {
+                if !met {
                     self.mismatch(&format!("{what} reads back \"{word}\" after {wanted} was written"), fx);
                 }
             }
             Then::Same { what, wanted } => {
-                if !word.eq_ignore_ascii_case(&wanted) {
+                if !met {
                     self.mismatch(&format!("{what} reads back \"{word}\" and not \"{wanted}\""), fx);
                 }
             }
             Then::Output { want, looked } => self.output(want, looked, word, fx),
             Then::Idle { at, want, looked } => self.idle(at, want, looked, (word, value), asked, fx),
-            Then::Error => self.error(word, fx),
+            Then::Unless { met, write } => {
+                if !met.is_met_by(word, value) {
+                    self.steps.push_front(*write);
+                }
+            }
+            Then::Error => {}
         }
     }
 
@@ -168,7 +188,7 @@ impl Line {
     /// be of the moment, and it is looked at again; anything else is an error of its own.
     fn measures_nothing(&mut self, word: &str, asked: &str, fx: &mut Effects) {
         let why = format!("{asked} was answered \"{}\", which is no number", word.escape_debug());
-        if word.chars().all(|c| c == '-') || word.parse::<f64>().is_ok() {
+        if means_none(word) {
             self.silent(why, fx);
         } else {
             self.refuse(why, false, fx);
@@ -346,19 +366,26 @@ impl Line {
         self.known.output.confirm(on, self.job, &mut self.wanted, fx);
     }
 
-    fn error(&mut self, word: &str, fx: &mut Effects) {
+    /// What the device says of errors: `word` with its code, of the whole answer `line`.
+    fn error(&mut self, word: &str, line: &str, fx: &mut Effects) {
         let Some(rule) = &self.settings.dialect.error else { return };
-        let same = |known: &str| known == word || number(known).is_some_and(|known| number(word) == Some(known));
-        if rule.none.iter().any(|none| same(none)) {
+        // 407,"temperature limit": makers put words of their own behind the code.
+        let code = word.split(',').next().unwrap_or_default().trim();
+        let same = |known: &str| known == word || known == code || number(known).is_some_and(|known| number(code) == Some(known));
+        if rule.none.iter().any(|none| same(none)) || (rule.numbers && number(code).is_none()) {
             self.known.error = None;
             return;
         }
         if self.known.error.as_deref() == Some(word) {
             return;
         }
-        let meaning = rule.words.iter().find(|(code, _)| same(code)).map_or("not in the dialect's list", |(_, words)| words.as_str());
-        let words = format!("the instrument says \"{word}\": {meaning}");
+        let meaning = rule.words.iter().find(|(code, _)| same(code)).map(|(_, words)| words.as_str());
+        // Where it says it in words of its own, these tell more than that nobody knows the code.
+        let meaning = meaning.or_else(|| (line == code).then_some("not in the dialect's list"));
+        let meaning = meaning.map_or_else(String::new, |meaning| format!(": {meaning}"));
+        let words = format!("the instrument says \"{}\"{meaning}", line.escape_debug());
+        let number = number(code).map_or(-1, |n| n as i32);
         self.known.error = Some(word.to_owned());
-        fx.events.push(Event::DeviceError { number: number(word).map_or(-1, |n| n as i32), words });
+        fx.events.push(Event::DeviceError { number, words });
     }
 }

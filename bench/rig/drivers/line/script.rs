@@ -36,7 +36,7 @@ pub(super) enum Step {
 impl Step {
     /// A question about what was written.
     pub(super) const fn is_question(&self) -> bool {
-        matches!(self, Self::Ask { .. })
+        matches!(self, Self::Ask { then, .. } if !matches!(then, Then::Unless { .. }))
     }
 }
 
@@ -55,12 +55,29 @@ pub(super) enum Then {
     Idle { at: usize, want: Option<bool>, looked: u8 },
     /// It is the device's error.
     Error,
+    /// Where it is not what it must be, that is written.
+    Unless { met: Box<Then>, write: Box<Step> },
 }
 
 impl Then {
     /// Only a number can be its answer.
-    pub(super) const fn is_number(&self) -> bool {
-        matches!(self, Self::Equal { .. } | Self::Measure { .. } | Self::Idle { .. })
+    pub(super) fn is_number(&self) -> bool {
+        match self {
+            Self::Equal { .. } | Self::Measure { .. } | Self::Idle { .. } => true,
+            Self::Unless { met, .. } => met.is_number(),
+            Self::Same { .. } | Self::Output { .. } | Self::Error => false,
+        }
+    }
+
+    /// An answer of this `word`, which is this `value`, is what must be read back.
+    pub(super) fn is_met_by(&self, word: &str, value: Option<f64>) -> bool {
+        match self {
+            Self::Equal { wanted, tolerance, .. } => {
+                value.is_some_and(|value| (value - wanted).abs() <= tolerance.max(1e-9 * wanted.abs()))
+            }
+            Self::Same { wanted, .. } => wanted.split('|').any(|wanted| word.eq_ignore_ascii_case(wanted.trim())),
+            Self::Measure { .. } | Self::Output { .. } | Self::Idle { .. } | Self::Error | Self::Unless { .. } => false,
+        }
     }
 }
 
@@ -165,7 +182,8 @@ impl Writer<'_> {
             Want::Number(number) => Some(Wanted::Number(*number)),
             Want::Word(word) => Some(Wanted::Word(word.clone())),
         };
-        let there = setup.names().all(|name| self.parameter(name).is_some());
+        let read = |name: &String| self.instrument.reads.iter().any(|read| read.name == *name);
+        let there = setup.names().all(|name| self.parameter(name).is_some()) && setup.for_read.as_ref().is_none_or(read);
         // What the rig file cannot give was refused when it was read, or is optional, or is of a setpoint that this one has not.
         let Some(wanted) = wanted.filter(|_| there) else { return Vec::new() };
         let mut steps: Vec<Step> = setup.write.iter().map(|write| self.tell(write, |_| None, 2)).collect();
@@ -175,6 +193,11 @@ impl Writer<'_> {
                 Wanted::Number(wanted) => Then::Equal { what, wanted, tolerance: setup.tolerance },
                 Wanted::Word(wanted) => Then::Same { what, wanted },
             };
+            if setup.ask_first
+                && let Some(write) = steps.pop()
+            {
+                steps.push(self.ask(back, Then::Unless { met: Box::new(then.clone()), write: Box::new(write) }));
+            }
             steps.push(self.ask(back, then));
         }
         steps

@@ -1,5 +1,7 @@
 //! The driver on a line in memory, against a device of a dozen lines that speaks the home-made dialect.
 
+mod shipped;
+
 use super::*;
 use crate::config::{Connection, Drive, Level, Read, Role, SafeAction, Serial};
 use crate::dialect::Dialect;

@@ -34,6 +34,7 @@ pub(super) fn recognise(question: &Question, bytes: &[u8]) -> Option<Answered> {
         serial_number: None,
         others: Vec::new(),
         particular,
+        known_model: false,
     };
     match question.tongue {
         Tongue::Mecom => match mecom(&identify(), bytes)? {
@@ -75,6 +76,7 @@ fn text(question: &Question, said: &str) -> Option<Answered> {
         serial_number: named("serial"),
         others: fits[1..].iter().filter(|d| d.identify.letters() == particular).map(|d| d.name.clone()).collect(),
         particular,
+        known_model: !first.identify.models.is_empty() && first.identify.tells("model"),
     })
 }
 

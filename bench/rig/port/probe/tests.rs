@@ -96,11 +96,90 @@ fn a_device_on_a_pty_is_found() {
             }
         }
     });
-    let found = probe(&place, None).unwrap().expect("it answers");
+    // Two languages are enough to see the port opened, set and heard.
+    let asked = questions(&place, None).into_iter().filter(|q| ["mecom", "julabo"].contains(&&*q.whom)).collect();
+    let found = ask_all(&mut Held { place: &place, link: None }, asked).unwrap().expect("it answers");
     assert_eq!((found.question.whom.as_str(), found.said.as_str()), ("julabo", "JULABO FP50_MH Simulator, ISIS"));
     drop(stop);
     device.join().unwrap();
     assert!(probe(&serial(), None).is_err(), "nothing is there");
+}
+
+/// A device behind a real line: what is said at another speed reaches it as noise, and stays with it until a line ends.
+struct Behind {
+    serial: Serial,
+    end: &'static [u8],
+    noisy: bool,
+    knows: (&'static str, &'static str),
+    otherwise: &'static str,
+    buffer: Vec<u8>,
+}
+
+impl Wire for Behind {
+    fn say(&mut self, serial: Serial, bytes: &[u8], _: Duration, _: bool) -> io::Result<Vec<u8>> {
+        let length = bytes.len() * self.serial.baud as usize / serial.baud as usize;
+        if serial == self.serial {
+            self.buffer.extend_from_slice(bytes);
+        } else if self.noisy {
+            self.buffer.extend(std::iter::repeat_n(0xE6, length.max(1)));
+        }
+        let mut said = Vec::new();
+        // Silence ends a line where nothing else does.
+        while !self.buffer.is_empty() {
+            let line = if self.end.is_empty() {
+                std::mem::take(&mut self.buffer)
+            } else {
+                let Some(at) = self.buffer.windows(self.end.len()).position(|window| window == self.end) else { break };
+                self.buffer.drain(..at + self.end.len()).collect()
+            };
+            let line = String::from_utf8_lossy(&line).trim().to_owned();
+            let answer = if line == self.knows.0 { self.knows.1 } else { self.otherwise };
+            if !line.is_empty() && !answer.is_empty() {
+                said.extend_from_slice(answer.as_bytes());
+                said.extend_from_slice(if self.end.is_empty() { b"" } else { b"\r\n" });
+            }
+        }
+        Ok(said)
+    }
+}
+
+/// The dialect, its speed, what ends its lines, its name for itself, and what it says to what it does not know.
+const DEVICES: [(&str, u32, &[u8], (&str, &str), &str); 10] = [
+    ("scpi-supply", 9600, b"\n", ("*IDN?", "KEYSIGHT,E3634A,MY1,1.0"), ""),
+    ("chroma-62000h", 115_200, b"\n", ("*IDN?", "CHROMA,62150H-600S,123,1.0"), ""),
+    ("arroyo", 38_400, b"\n", ("*IDN?", "Arroyo 5240 1234567 v2.34"), ""),
+    ("homemade", 115_200, b"\n", ("ID?", "ID bench-heater 0007 1.2"), ""),
+    ("yokogawa-wt", 38_400, b"\n", ("*IDN?", "YOKOGAWA,WT310E,C2UA,F1.03"), ""),
+    ("julabo", 9600, b"\r", ("VERSION", "JULABO F25-ED VERSION 5.0"), ""),
+    ("lauda", 9600, b"\r\n", ("TYPE", "ECO"), "ERR_3"),
+    ("huber", 9600, b"\r\n", ("{M1B****", "{S1B0444"), ""),
+    ("korad", 9600, b"", ("*IDN?", "KORADKA3005PV2.0"), ""),
+    ("mt-sics", 9600, b"\r\n", ("I4", "I4 A \"B021002593\""), "ES"),
+];
+
+#[test]
+fn every_device_is_found_behind_a_real_line() {
+    for noisy in [false, true] {
+        for (name, baud, end, knows, otherwise) in DEVICES {
+            let mut device = Behind { serial: Serial::n81(baud), end, noisy, knows, otherwise, buffer: Vec::new() };
+            let found = ask_all(&mut device, questions(&serial(), None)).unwrap();
+            let found = found.unwrap_or_else(|| panic!("{name} is not found, noisy {noisy}"));
+            assert_eq!((found.question.whom.as_str(), found.said.as_str()), (name, knows.1), "noisy {noisy}");
+            assert!(found.question.is_endless() || !device.buffer.windows(5).any(|w| w == b"*IDN?"), "{name} is left with half a line");
+        }
+    }
+}
+
+#[test]
+fn questions_of_one_speed_are_asked_together_and_what_nothing_ends_last() {
+    let all = questions(&serial(), Some(1));
+    let mut settings: Vec<Serial> = all.iter().filter(|q| !matches!(q.tongue, Tongue::Modbus(_))).map(|q| q.serial).collect();
+    settings.dedup();
+    let once = settings.iter().enumerate().all(|(at, serial)| !settings[..at].contains(serial));
+    assert!(once, "{settings:?}");
+    let korad = all.iter().position(|q| q.whom == "korad").unwrap();
+    assert!(all[korad + 1..].iter().all(|q| q.serial != all[korad].serial || matches!(q.tongue, Tongue::Modbus(_))));
+    assert!(all[all.len() - 3..].iter().all(|q| q.tongue == Tongue::Modbus(1)), "no text, and last");
 }
 
 proptest! {
