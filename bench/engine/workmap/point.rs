@@ -23,6 +23,8 @@ const POWER_FRAC_MIN: f64 = 0.02;
 const BEGIN_S: f64 = 300.0;
 /// Longest wait for it, bench s.
 const SETTLE_S: f64 = 1800.0;
+/// Patience with what is on its way back, bench s: a bath that was overloaded gives its heat away slowly.
+const COMING_S: f64 = 4.0 * SETTLE_S;
 /// Part of the range of power that is taken back where a limit is in the way.
 const BACK_FRAC: f64 = 0.1;
 /// After load was taken back temperatures get this long before more is taken, bench s; unless something is nearer than [`HARD_K`].
@@ -99,6 +101,8 @@ pub(super) struct Measurement {
     /// What is held was near its target once: it does not wait for that again.
     arrived: bool,
     /// When load was last taken back.
+    /// When what is held was last on its way back.
+    came_s: f64,
     backed_s: f64,
     /// Level that was planned, 0 to 1.
     planned: f64,
@@ -120,6 +124,7 @@ impl Measurement {
             settle_s: 0.0,
             approached: VecDeque::new(),
             arrived: target.is_none(),
+            came_s: f64::NEG_INFINITY,
             backed_s: f64::NEG_INFINITY,
             planned: level,
             stood: None,
@@ -227,7 +232,9 @@ impl Measurement {
         let off_k = self.target.zip(window.mean(facts.servoed.channel())).map(|(target, held)| held - target);
         let held_drift = window.per_min(facts.servoed.channel());
         let still = |drift: Option<f64>, most: f64, needed: bool| drift.map_or(!needed, |d| d.abs() <= most);
-        let held = off_k.is_none_or(|k| k.abs() <= HELD_WITHIN_K) && still(held_drift, HELD_K_MIN, self.target.is_some());
+        // Where the coolant is held the plate follows in its own time.
+        let plate_stands = facts.servoed == Servoed::Plate || still(window.per_min(Channel::Plate), HELD_K_MIN, false);
+        let held = off_k.is_none_or(|k| k.abs() <= HELD_WITHIN_K) && still(held_drift, HELD_K_MIN, self.target.is_some()) && plate_stands;
         let quiet = still(window.per_min(Channel::Die), DIE_K_MIN, false)
             && still(window.per_min(Channel::BoardPower), POWER_FRAC_MIN * facts.full_w, true);
         if *level > 0.0 && !now.worked {
@@ -277,8 +284,12 @@ impl Measurement {
             let words = format!("the {} stands {off:+.1} K off{at}", facts.servoed.place());
             return self.back_off(now, level, words);
         }
-        if waited > SETTLE_S {
-            let why = format!("it did not stand still within {:.0} min", SETTLE_S / 60.0);
+        if coming {
+            self.came_s = now.t;
+        }
+        if waited.min(now.t - self.came_s) > SETTLE_S || waited > COMING_S {
+            let first = self.limited.as_ref().map_or_else(String::new, |first| format!("{first}; at {:.0} % ", self.level * 100.0));
+            let why = format!("{first}it did not stand still within {:.0} min", waited / 60.0);
             return Step::Done(Box::new(Found { status: Status::NotReachable, energy: None, figures: Figures::default(), why }));
         }
         let drift = held_drift.map_or_else(String::new, |d| format!(": {} {d:+.2} K/min", facts.servoed.place()));
