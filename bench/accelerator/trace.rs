@@ -175,9 +175,8 @@ mod tests {
 
     #[test]
     fn stamps_tell_the_period_of_a_reading_that_repeats() {
-        let looks = |stamp: &dyn Fn(f64) -> f64| -> Vec<(f64, f64)> {
-            (0..400).map(|i| f64::from(i) * 0.005).map(|t| (t, stamp(t))).collect()
-        };
+        let looks =
+            |stamp: &dyn Fn(f64) -> f64| -> Vec<(f64, f64)> { (0..400).map(|i| f64::from(i) * 0.005).map(|t| (t, stamp(t))).collect() };
         for period in [0.02, 0.1] {
             // An age is wrong by the time of the look.
             let found = stamped_period_s(&looks(&|t| (t / period + 1e-9).floor() * period + (t * 977.0).sin() * 4e-4)).expect("stamps");

@@ -56,8 +56,7 @@ fn apart(tensors: &HashMap<String, Tensor>, base: u64, length: u64) -> Result<()
 }
 
 /// Of a layer, what is computed with.
-const PARTS: [&str; 9] =
-    ["attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down", "attn_norm", "ffn_norm"];
+const PARTS: [&str; 9] = ["attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down", "attn_norm", "ffn_norm"];
 
 /// How numbers are stored: so many in a block of so many bytes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -202,7 +201,11 @@ impl Header {
             Some(_) => return Err(format!("its {key} is no real number")),
         };
         let sound = x.is_finite() && (x > 0.0 || or_least && x == 0.0);
-        if sound { Ok(x) } else { Err(format!("its {key} is {x}: a positive number is needed; the file is damaged, or was converted wrongly")) }
+        if sound {
+            Ok(x)
+        } else {
+            Err(format!("its {key} is {x}: a positive number is needed; the file is damaged, or was converted wrongly"))
+        }
     }
 
     /// Refuses what is said of rotation beyond its base, in whichever way llama.cpp's converters have put it: it would change every answer.
@@ -238,7 +241,9 @@ impl Header {
         let mut unknown: Vec<&String> = self.tensors.keys().filter(|name| !own(name)).collect();
         unknown.sort_unstable();
         unknown.first().map_or(Ok(()), |name| {
-            Err(format!("it has {name}, which is no part of the model that it describes and is computed: biases, further norms and layers are not"))
+            Err(format!(
+                "it has {name}, which is no part of the model that it describes and is computed: biases, further norms and layers are not"
+            ))
         })
     }
 

@@ -217,7 +217,10 @@ impl Described {
                 ("rope_theta", Some(theta), _) => {
                     let theta = theta as f32;
                     if base.is_some_and(|other| other != theta) {
-                        return Err(format!("rope_theta is {} and, in rope_parameters, {theta}: one of them is wrong", base.unwrap_or(theta)));
+                        return Err(format!(
+                            "rope_theta is {} and, in rope_parameters, {theta}: one of them is wrong",
+                            base.unwrap_or(theta)
+                        ));
                     }
                     base = Some(theta);
                 }
@@ -241,7 +244,15 @@ fn expected(config: &Config) -> HashSet<String> {
     // Tied, it is the embedding once more.
     all.insert("lm_head.weight".to_owned());
     for n in 0..config.layers {
-        let parts = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"];
+        let parts = [
+            "self_attn.q_proj",
+            "self_attn.k_proj",
+            "self_attn.v_proj",
+            "self_attn.o_proj",
+            "mlp.gate_proj",
+            "mlp.up_proj",
+            "mlp.down_proj",
+        ];
         let norms = ["input_layernorm", "post_attention_layernorm"];
         all.extend(parts.iter().chain(&norms).map(|part| format!("model.layers.{n}.{part}.weight")));
         // What rotation follows from anyway; old writers kept it.
@@ -286,7 +297,13 @@ impl Model {
             Some((name, tensor)) => {
                 let more = if unknown.len() > 1 { format!(" (and {} more like it)", unknown.len() - 1) } else { String::new() };
                 let file = &model.shards[tensor.shard].0;
-                Err(at(file, tensor.at, format!("{name}{more} is no part of the model that config.json describes and is computed: biases, further norms and layers are not")))
+                Err(at(
+                    file,
+                    tensor.at,
+                    format!(
+                        "{name}{more} is no part of the model that config.json describes and is computed: biases, further norms and layers are not"
+                    ),
+                ))
             }
             None => Ok(model),
         }

@@ -419,7 +419,13 @@ fn the_script_for_a_real_gpu_runs() {
     assert!(found["load_w"].as_float().is_some_and(|w| w > 400.0), "{found}");
     let period = found["update_period_s"].as_float().expect("a period");
     assert!((0.05..0.25).contains(&period), "{period}");
-    assert!(found.contains_key("own_gap_frac") && found.contains_key("window_s") && found.contains_key("aliased_frac") && found.contains_key("polling_cost_frac"), "{found}");
+    assert!(
+        found.contains_key("own_gap_frac")
+            && found.contains_key("window_s")
+            && found.contains_key("aliased_frac")
+            && found.contains_key("polling_cost_frac"),
+        "{found}"
+    );
     assert_eq!(stub.read("log"), "", "neither a check nor this run sets anything");
 }
 
@@ -437,7 +443,9 @@ fn a_run_that_did_not_fly_is_no_run_that_worked() {
     "units_per_j": 3.0"#;
     let judged = |own: &str| {
         // The prediction's figures have the same names, and are not what was flown.
-        let all = format!("{{\n  \"schema\": 1,\n  \"figures\": {{\n{own}\n  }},\n  \"predicted\": {{\n    \"mission_s\": 40.0,\n    \"integral_j\": 1.0\n  }}\n}}\n");
+        let all = format!(
+            "{{\n  \"schema\": 1,\n  \"figures\": {{\n{own}\n  }},\n  \"predicted\": {{\n    \"mission_s\": 40.0,\n    \"integral_j\": 1.0\n  }}\n}}\n"
+        );
         bench.write("summary.json", &all);
         let ended = Command::new("awk").arg("-f").arg(&script).arg(bench.path("summary.json")).output().expect("awk");
         (ended.status.success(), String::from_utf8_lossy(&ended.stdout).into_owned())

@@ -158,7 +158,9 @@ fn doubted(doubt: Doubt) -> String {
 
 fn counter_verdict(found: &Findings) -> Option<String> {
     if found.counter_fell {
-        return Some("UNUSABLE: the counter fell back meanwhile (it wraps, or was reset); energy is to be taken from integrated power".to_owned());
+        return Some(
+            "UNUSABLE: the counter fell back meanwhile (it wraps, or was reset); energy is to be taken from integrated power".to_owned(),
+        );
     }
     found.counter_gap.map(|gap| {
         if gap.abs() <= COUNTER_MOST_FRAC {
@@ -241,11 +243,14 @@ impl Checked {
             ("power limit", plain(self.limit_w, 1.0, "W", "not given: this board or driver does not say it".to_owned())),
             ("idle power", figure(self.idle_w, 1.0, "W", self.why(&[NO_POWER], false, "no look brought any"))),
             ("power under load", plain(self.load_w, 1.0, "W", self.why(&[NO_POWER], true, "no look brought any"))),
-            ("power is updated every", match (self.update_period_s, &self.update_doubt) {
-                (None, Some(doubt)) => doubt.clone(),
-                (Some(_), Some(doubt)) => format!("{} ({doubt})", plain(self.update_period_s, 1e3, "ms", String::new())),
-                (_, None) => plain(self.update_period_s, 1e3, "ms", self.why(&[NO_POWER], false, seldom)),
-            }),
+            (
+                "power is updated every",
+                match (self.update_period_s, &self.update_doubt) {
+                    (None, Some(doubt)) => doubt.clone(),
+                    (Some(_), Some(doubt)) => format!("{} ({doubt})", plain(self.update_period_s, 1e3, "ms", String::new())),
+                    (_, None) => plain(self.update_period_s, 1e3, "ms", self.why(&[NO_POWER], false, seldom)),
+                },
+            ),
             ("and looks for at most", {
                 let blind = if self.update_doubt.is_some() { "its update period is not resolved" } else { "no step was seen" };
                 figure(self.window_s, 1e3, "ms", self.why(&[NO_POWER], true, blind))
