@@ -11,8 +11,10 @@ inside && match($0, /"[a-z_]+": [^ ,{]+/) {
 END {
     if (!any) { print "no figures in the summary, or no summary"; exit 1 }
     for (n = 1; n in wanted; n++) {
+        # Asked for by value first, a name would be there from then on.
+        if (!(wanted[n] in value)) value[wanted[n]] = "absent"
         if (value[wanted[n]] + 0 > 0) continue
-        missing = missing " " wanted[n] "=" (wanted[n] in value ? value[wanted[n]] : "absent")
+        missing = missing " " wanted[n] "=" value[wanted[n]]
     }
     if (missing) { print "it did not fly, or not all was measured:" missing; exit 1 }
 }
