@@ -117,7 +117,7 @@ pub(crate) struct FlightArgs {
     /// out
     #[arg(long, value_name = "FOLDER")]
     pub(crate) map: Option<PathBuf>,
-    /// Where the plan leaves the map, take the map's edge instead of refusing; the manifest says so
+    /// Where the plan leaves the map, take the map's edge instead of refusing, and below its least power a straight line to no work at idle; the manifest says so
     #[arg(long, requires = "map")]
     pub(crate) map_clamp: bool,
 }

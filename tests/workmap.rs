@@ -28,6 +28,11 @@ impl Observer for Deaf {
 
 /// A map of the bench that `seed` draws, in a folder under `root`.
 fn map(root: &Path, setup: &Setup, seed: u64, coolant_degc: &[f64]) -> PathBuf {
+    map_at(root, setup, seed, coolant_degc, None)
+}
+
+/// The same at these powers.
+fn map_at(root: &Path, setup: &Setup, seed: u64, coolant_degc: &[f64], budget_w: Option<Vec<f64>>) -> PathBuf {
     let survey = Survey::build(Order {
         bench: commission::Order {
             rig: setup.options.rig.clone(),
@@ -39,7 +44,7 @@ fn map(root: &Path, setup: &Setup, seed: u64, coolant_degc: &[f64]) -> PathBuf {
             quick: false,
         },
         coolant_degc: Some(coolant_degc.to_vec()),
-        budget_w: None,
+        budget_w,
         batches: Vec::new(),
         repeats: 2,
         reference_every: 2,
@@ -123,6 +128,20 @@ fn pacing_fed_forward_by_the_map_follows_its_budget_closer() {
         (all_declared, all_measured) = (all_declared + declared, all_measured + measured);
     }
     assert!(all_measured < 0.75 * all_declared, "{all_declared} {all_measured}");
+}
+
+/// A map that does not reach down to idle has no work for nothing there: a plan by it does as much as one by a whole map, and idles no more.
+#[test]
+fn a_plan_by_a_map_of_high_powers_only_does_not_idle_for_its_edge() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let seed = 2;
+    let setup = |policy| setup_of("dawn-dusk-650", &[], Some(policy));
+    let high = map_at(dir.path(), &setup(PolicyChoice::Plan), seed, &[10.0, 30.0, 50.0], Some(vec![30.0, 72.0]));
+    let planned = setup(PolicyChoice::Plan).by_map(Some(&high), true).expect("as was asked for");
+    // Both keep to their budgets by what the map measured.
+    let battery = setup(PolicyChoice::Battery).by_map(Some(&high), false).expect("fed forward");
+    let (plan, battery) = (flown(planned, seed), flown(battery, seed));
+    assert!(plan > 0.998 * battery, "{plan} units by a map without low powers, {battery} as battery");
 }
 
 /// An unattended run needs no flag: the rig file names its map, and a map that is gone or another's is refused with the place to change.

@@ -6,6 +6,9 @@
 /// A share of a step below which a reading still shows the level before, and above the complement the one after.
 const EDGE: f64 = 0.05;
 
+/// Stamps nearer than this, s, are one: an age is known to the time that a look takes.
+const STAMP_S: f64 = 0.002;
+
 /// A mean with its 95 % interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
@@ -60,6 +63,29 @@ pub fn update_period_s(trace: &[(f64, f64)]) -> Option<f64> {
     }
     intervals.sort_by(f64::total_cmp);
     Some(intervals[intervals.len() / 2])
+}
+
+/// The update period by the driver's own stamps, s: the median time between two of them. `trace` is of (s of the look, s of the stamp, by any clock). `None` of fewer
+/// than five, and where the stamps are those of the looks.
+pub fn stamped_period_s(trace: &[(f64, f64)]) -> Option<f64> {
+    let mut stamps: Vec<f64> = Vec::new();
+    for (_, stamp) in trace {
+        if stamps.last().is_none_or(|last| (stamp - last).abs() > STAMP_S) {
+            stamps.push(*stamp);
+        }
+    }
+    let median = |mut steps: Vec<f64>| {
+        steps.sort_by(f64::total_cmp);
+        (steps.len() >= 4).then(|| steps[steps.len() / 2])
+    };
+    let looks = median(trace.windows(2).map(|w| w[1].0 - w[0].0).collect())?;
+    let period = median(stamps.windows(2).map(|w| w[1] - w[0]).collect())?;
+    (period > 1.5 * looks).then_some(period)
+}
+
+/// True if a counter was lower than before: it wrapped, or began anew.
+pub fn fell(trace: &[(f64, f64)]) -> bool {
+    trace.windows(2).any(|w| w[1].1 < w[0].1)
 }
 
 /// What a step of the load looked like.
@@ -145,6 +171,20 @@ mod tests {
             let estimate = window_s(&looked, period).expect("steps");
             assert!(looked.len() > 55 && estimate.holds(window), "{estimate:?} for {window}");
         }
+    }
+
+    #[test]
+    fn stamps_tell_the_period_of_a_reading_that_repeats() {
+        let looks =
+            |stamp: &dyn Fn(f64) -> f64| -> Vec<(f64, f64)> { (0..400).map(|i| f64::from(i) * 0.005).map(|t| (t, stamp(t))).collect() };
+        for period in [0.02, 0.1] {
+            // An age is wrong by the time of the look.
+            let found = stamped_period_s(&looks(&|t| (t / period + 1e-9).floor() * period + (t * 977.0).sin() * 4e-4)).expect("stamps");
+            assert!((found / period - 1.0).abs() < 0.05, "{found} for {period}");
+        }
+        assert_eq!(stamped_period_s(&looks(&|t| t)), None, "it stamps the look");
+        assert_eq!(stamped_period_s(&looks(&|_| 3.0)), None, "one stamp");
+        assert!(fell(&[(0.0, 5.0), (1.0, 4.0)]) && !fell(&[(0.0, 5.0), (1.0, 5.0), (2.0, 6.0)]));
     }
 
     #[test]

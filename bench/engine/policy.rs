@@ -45,7 +45,8 @@ pub(crate) struct Mapped<'a> {
     pub(crate) surface: &'a Surface,
     /// It was measured over the coolant's supply, and not over the plate.
     pub(crate) over_supply: bool,
-    /// Outside of it its edge is taken, as was asked for; else that is refused.
+    /// Outside of it its edge is taken, as was asked for; else that is refused. Downwards in power it is never the edge: from there the work goes straight to
+    /// none at idle.
     pub(crate) clamp: bool,
 }
 
@@ -119,7 +120,7 @@ impl<'a> Planner<'a> {
         // A map ends at its last point below the slowdown: beyond that more power brings nothing.
         // It knows the die's share: it was measured with the die on the plate.
         let w = w.min(self.law.most_now_w(supply).max(idle));
-        map.surface.rate_clamped(w, self.asked_degc(map, degc, w))
+        map.surface.rate_from_idle(w, self.asked_degc(map, degc, w), idle)
     }
 
     /// Where the map is asked, °C: at the coolant as it is, or at the plate that it and this power lead to.

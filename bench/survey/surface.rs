@@ -141,6 +141,14 @@ impl Surface {
         if part == 0.0 { low } else { low + part * (self.rows[row + 1].rate(power_w) - low) }
     }
 
+    /// The same for whoever decides by it: below a row's least power the rate goes straight down to none at `idle_w`, for work that was never measured is not had
+    /// for nothing. More power than the most brings no more work, and beyond the temperatures their edge stands.
+    pub fn rate_from_idle(&self, power_w: f64, degc: f64, idle_w: f64) -> f64 {
+        let (row, part) = self.between(degc);
+        let low = self.rows[row].rate_from_idle(power_w, idle_w);
+        if part == 0.0 { low } else { low + part * (self.rows[row + 1].rate_from_idle(power_w, idle_w) - low) }
+    }
+
     /// Least and most temperature of its rows, °C.
     pub fn span_degc(&self) -> (f64, f64) {
         (self.rows[0].degc, self.rows[self.rows.len() - 1].degc)
@@ -163,6 +171,15 @@ impl Row {
         let (a, b) = (self.points[k], self.points[k + 1]);
         let part = ((power_w - a.0) / (b.0 - a.0)).clamp(0.0, 1.0);
         a.1 + part * (b.1 - a.1)
+    }
+
+    fn rate_from_idle(&self, power_w: f64, idle_w: f64) -> f64 {
+        let (least_w, rate) = self.points[0];
+        if power_w >= least_w {
+            return self.rate(power_w);
+        }
+        // A map that reaches down to idle, and below it by the scatter of its powers, has nothing in between.
+        if least_w <= idle_w { 0.0 } else { rate * ((power_w - idle_w) / (least_w - idle_w)).clamp(0.0, 1.0) }
     }
 }
 
@@ -197,6 +214,21 @@ mod tests {
             let clamped = surface.rate_clamped(w, t);
             prop_assert!(clamped >= surface.rate_clamped(20.0, 60.0) * 0.99 && clamped <= surface.rate_clamped(60.0, 20.0) * 1.01);
         }
+    }
+
+    #[test]
+    fn below_its_least_power_a_map_has_no_free_work() {
+        let surface = surface();
+        let edge = surface.rate_clamped(20.0, 40.0);
+        for (w, part) in [(8.0, 0.0), (5.0, 0.0), (14.0, 0.5), (20.0, 1.0)] {
+            let found = surface.rate_from_idle(w, 40.0, 8.0);
+            assert!((found - part * edge).abs() < 1e-9 * edge, "{w} W: {found}, of {edge}");
+        }
+        // Inside, above and beside, it is the map; and one that begins at idle has nothing below.
+        for (w, t) in [(33.0, 30.0), (90.0, 40.0), (33.0, -40.0), (33.0, 99.0)] {
+            assert_eq!(surface.rate_from_idle(w, t, 8.0), surface.rate_clamped(w, t));
+        }
+        assert_eq!(surface.rate_from_idle(10.0, 40.0, 25.0), 0.0);
     }
 
     #[test]

@@ -16,7 +16,8 @@ pub(crate) struct CheckArgs {
     /// Device: nvml:INDEX, nvml:UUID, several after commas (one after the other), or cpu
     #[arg(default_value = "nvml:0")]
     accelerator: String,
-    /// Work that loads it, such as `command:PROGRAM ARGS`; without, only what an idle device shows is found
+    /// Work that loads it, such as `cuda:0:1b:prefill:batch=4` (the built-in engine, in steps of some milliseconds) or `command:PROGRAM ARGS`; without, only what an idle
+    /// device shows is found
     #[arg(long, default_value = "none")]
     workload: String,
     /// Half a minute instead of ten: to see that it works, not to quote, nor to resolve what polling costs

@@ -5,23 +5,14 @@
 
 use crate::product::Matrix;
 use crate::transformer::{Config, Layer, Weights};
+use reader::{MOST_ITEMS, Reader, Value};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
-/// Longest text or list that a sound header has.
-const MOST_ITEMS: u64 = 1 << 24;
 /// Longest context that is kept room for; files declare far more than a CPU can fill.
 const MOST_CONTEXT: usize = 1024;
-
-/// A value of the header, as far as it is of use.
-enum Value {
-    Whole(u64),
-    Real(f64),
-    Text(String),
-    Other,
-}
 
 /// Where a tensor is.
 struct Tensor {
@@ -30,6 +21,42 @@ struct Tensor {
     kind: Kind,
     at: u64,
 }
+
+impl Tensor {
+    /// Where its bytes begin in a file of `length` whose numbers begin at `base`, and how many they are; `None` if they are not all there.
+    fn span(&self, base: u64, length: u64) -> Option<(u64, u64)> {
+        let (numbers, bytes) = self.kind.block();
+        let count = self.sizes.iter().try_fold(1_usize, |all, n| all.checked_mul(*n))?;
+        if !self.sizes.first().copied().unwrap_or(1).is_multiple_of(numbers) {
+            return None;
+        }
+        let size = (count / numbers).checked_mul(bytes)? as u64;
+        let at = base.checked_add(self.at)?;
+        (at.checked_add(size)? <= length).then_some((at, size))
+    }
+}
+
+/// Every tensor must lie in the file, and no two in one place.
+fn apart(tensors: &HashMap<String, Tensor>, base: u64, length: u64) -> Result<(), String> {
+    let mut spans = Vec::with_capacity(tensors.len());
+    for (name, tensor) in tensors {
+        let (at, size) = tensor.span(base, length).ok_or_else(|| {
+            format!("{name} does not fit into the file: it would begin {} bytes after offset {base}, of {length} in all", tensor.at)
+        })?;
+        spans.push((at, size, name));
+    }
+    spans.sort_unstable();
+    for pair in spans.windows(2) {
+        let ((before, size, first), (at, _, second)) = (pair[0], pair[1]);
+        if at < before + size {
+            return Err(format!("{second} begins at offset {at}, inside of {first}, which ends at {}: the file is damaged", before + size));
+        }
+    }
+    Ok(())
+}
+
+/// Of a layer, what is computed with.
+const PARTS: [&str; 9] = ["attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down", "attn_norm", "ffn_norm"];
 
 /// How numbers are stored: so many in a block of so many bytes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -106,62 +133,6 @@ pub(crate) fn f16(bits: u16) -> f32 {
     }
 }
 
-struct Reader {
-    input: BufReader<File>,
-    length: u64,
-}
-
-impl Reader {
-    fn bytes<const N: usize>(&mut self) -> Result<[u8; N], String> {
-        let mut bytes = [0; N];
-        self.input.read_exact(&mut bytes).map_err(|why| format!("the file breaks off in its header ({why})"))?;
-        Ok(bytes)
-    }
-
-    fn u32(&mut self) -> Result<u32, String> {
-        self.bytes().map(u32::from_le_bytes)
-    }
-
-    fn u64(&mut self) -> Result<u64, String> {
-        self.bytes().map(u64::from_le_bytes)
-    }
-
-    /// A number of things, of which none is smaller than a byte.
-    fn count(&mut self) -> Result<u64, String> {
-        let n = self.u64()?;
-        if n > MOST_ITEMS || n > self.length { Err(format!("its header speaks of {n} items, more than there can be")) } else { Ok(n) }
-    }
-
-    fn text(&mut self) -> Result<String, String> {
-        let mut bytes = vec![0; self.count()? as usize];
-        self.input.read_exact(&mut bytes).map_err(|why| format!("the file breaks off in its header ({why})"))?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
-    }
-
-    fn value(&mut self, kind: u32) -> Result<Value, String> {
-        Ok(match kind {
-            0 | 1 | 7 => Value::Whole(u64::from(self.bytes::<1>()?[0])),
-            2 | 3 => Value::Whole(u64::from(u16::from_le_bytes(self.bytes()?))),
-            4 | 5 => Value::Whole(u64::from(self.u32()?)),
-            6 => Value::Real(f64::from(f32::from_le_bytes(self.bytes()?))),
-            8 => Value::Text(self.text()?),
-            9 => {
-                let (kind, n) = (self.u32()?, self.count()?);
-                if kind == 9 {
-                    return Err("its header has lists of lists, which nobody writes".to_owned());
-                }
-                for _ in 0..n {
-                    self.value(kind)?;
-                }
-                Value::Other
-            }
-            10 | 11 => Value::Whole(self.u64()?),
-            12 => Value::Real(f64::from_le_bytes(self.bytes()?)),
-            other => return Err(format!("its header has a value of type {other}, which is none")),
-        })
-    }
-}
-
 /// Everything of a file but its numbers.
 struct Header {
     reader: Reader,
@@ -199,7 +170,9 @@ impl Header {
             let sizes: Result<Vec<usize>, String> = (0..dimensions).map(|_| Ok(reader.u64()? as usize)).collect();
             let kind = reader.u32()?;
             let tensor = Tensor { sizes: sizes?, kind: Kind::of(kind).map_err(|why| format!("{name} holds {why}"))?, at: reader.u64()? };
-            places.insert(name, tensor);
+            if places.insert(name.clone(), tensor).is_some() {
+                return Err(format!("it has {name} twice"));
+            }
         }
         let align = match header.get("general.alignment") {
             Some(Value::Whole(n)) if n.is_power_of_two() && *n <= 1 << 20 => *n,
@@ -207,7 +180,9 @@ impl Header {
             None => 32,
         };
         let end = reader.input.stream_position().map_err(|why| why.to_string())?;
-        Ok(Self { reader, values: header, tensors: places, base: end.next_multiple_of(align) })
+        let base = end.next_multiple_of(align);
+        apart(&places, base, length)?;
+        Ok(Self { reader, values: header, tensors: places, base })
     }
 
     fn whole(&self, key: &str) -> Result<usize, String> {
@@ -218,8 +193,58 @@ impl Header {
         }
     }
 
-    fn real_or(&self, key: &str, default: f32) -> f32 {
-        if let Some(Value::Real(x)) = self.values.get(key) { *x as f32 } else { default }
+    /// A number that must lie above `least`, or be it where `or_least`.
+    fn real_or(&self, key: &str, default: f32, or_least: bool) -> Result<f32, String> {
+        let x = match self.values.get(key) {
+            None => return Ok(default),
+            Some(Value::Real(x)) => *x as f32,
+            Some(_) => return Err(format!("its {key} is no real number")),
+        };
+        let sound = x.is_finite() && (x > 0.0 || or_least && x == 0.0);
+        if sound {
+            Ok(x)
+        } else {
+            Err(format!("its {key} is {x}: a positive number is needed; the file is damaged, or was converted wrongly"))
+        }
+    }
+
+    /// Refuses what is said of rotation beyond its base, in whichever way llama.cpp's converters have put it: it would change every answer.
+    fn plain_rotation(&self) -> Result<(), String> {
+        let mut keys: Vec<&String> = self.values.keys().filter(|key| key.starts_with("llama.rope.scal")).collect();
+        keys.sort_unstable();
+        // Of what is scaled, `type` is the most telling; where it is none the rest says nothing.
+        if matches!(self.values.get("llama.rope.scaling.type"), Some(Value::Text(kind)) if kind == "none") {
+            keys.retain(|key| !key.starts_with("llama.rope.scaling."));
+        }
+        for key in keys {
+            let said = match &self.values[key] {
+                Value::Real(x) if *x == 1.0 => continue,
+                Value::Real(x) => x.to_string(),
+                Value::Whole(n) => n.to_string(),
+                Value::Text(text) => text.clone(),
+                Value::Other => "a list".to_owned(),
+            };
+            return Err(format!("its {key} is {said}: scaled rotation (a stretched context) is not computed"));
+        }
+        Ok(())
+    }
+
+    /// Refuses tensors that nobody would compute with: biases above all, whose absence would give another model's answers.
+    fn nothing_else(&self, config: &Config) -> Result<(), String> {
+        let own = |name: &str| -> bool {
+            let Some((layer, part)) = name.strip_prefix("blk.").and_then(|rest| rest.split_once('.')) else {
+                return matches!(name, "token_embd.weight" | "output_norm.weight" | "output.weight");
+            };
+            let part = part.strip_suffix(".weight").unwrap_or("");
+            layer.parse().is_ok_and(|n: usize| n < config.layers) && PARTS.contains(&part)
+        };
+        let mut unknown: Vec<&String> = self.tensors.keys().filter(|name| !own(name)).collect();
+        unknown.sort_unstable();
+        unknown.first().map_or(Ok(()), |name| {
+            Err(format!(
+                "it has {name}, which is no part of the model that it describes and is computed: biases, further norms and layers are not"
+            ))
+        })
     }
 
     fn config(&self) -> Result<Config, String> {
@@ -237,8 +262,8 @@ impl Header {
             vocabulary: self.tensors.get("token_embd.weight").and_then(|t| t.sizes.get(1).copied()).ok_or("it has no token_embd.weight")?,
             context: self.whole("llama.context_length")?.min(MOST_CONTEXT),
             tied: !self.tensors.contains_key("output.weight"),
-            rotary_base: self.real_or("llama.rope.freq_base", crate::transformer::ROTARY_BASE),
-            epsilon: self.real_or("llama.attention.layer_norm_rms_epsilon", crate::transformer::NORM_EPSILON),
+            rotary_base: self.real_or("llama.rope.freq_base", crate::transformer::ROTARY_BASE, false)?,
+            epsilon: self.real_or("llama.attention.layer_norm_rms_epsilon", crate::transformer::NORM_EPSILON, true)?,
         };
         config.check()?;
         if let Some(Value::Whole(n)) = self.values.get("llama.rope.dimension_count")
@@ -249,6 +274,8 @@ impl Header {
         if self.tensors.contains_key("rope_freqs.weight") {
             return Err("it scales its rotary frequencies one by one (Llama 3.1's long context), which is not computed".to_owned());
         }
+        self.plain_rotation()?;
+        self.nothing_else(&config)?;
         Ok(config)
     }
 
@@ -260,10 +287,8 @@ impl Header {
         }
         let count: usize = sizes.iter().product();
         let (numbers, bytes) = tensor.kind.block();
-        let (size, at) = ((count / numbers * bytes) as u64, self.base + tensor.at);
-        if !sizes[0].is_multiple_of(numbers) || at.checked_add(size).is_none_or(|end| end > self.reader.length) {
-            return Err(format!("{name} does not fit into the file"));
-        }
+        // Looked at for all of them when the header was read.
+        let (at, size) = tensor.span(self.base, self.reader.length).ok_or_else(|| format!("{name} does not fit into the file"))?;
         let kind = tensor.kind;
         self.reader.input.seek(SeekFrom::Start(at)).map_err(|why| why.to_string())?;
         let mut raw = vec![0; size as usize];
@@ -355,6 +380,7 @@ pub(crate) fn weights(path: &Path) -> Result<Weights, String> {
     Ok(Weights { config, embedding, layers, norm, head })
 }
 
+mod reader;
 #[cfg(test)]
 #[path = "gguf/tests.rs"]
 mod tests;

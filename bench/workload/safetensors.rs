@@ -8,7 +8,7 @@ use crate::gguf::{f16, finite, place};
 use crate::product::Matrix;
 use crate::transformer::{Config, Layer, NORM_EPSILON, ROTARY_BASE, Weights};
 use serde::Deserialize;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -147,6 +147,9 @@ struct Described {
     rms_norm_eps: Option<f32>,
     rope_theta: Option<f32>,
     rope_scaling: Option<serde_json::Value>,
+    /// How later writers put all of rotation into one table.
+    rope_parameters: Option<serde_json::Value>,
+    partial_rotary_factor: Option<f32>,
     #[serde(default)]
     tie_word_embeddings: bool,
     #[serde(default)]
@@ -169,6 +172,7 @@ impl Described {
         if d.rope_scaling.as_ref().is_some_and(|s| !s.is_null()) {
             return Err(wrong("rope_scaling is set (Llama 3.1's long context), which is not computed".to_owned()));
         }
+        let rotary_base = d.rotary_base().map_err(wrong)?;
         if d.attention_bias || d.mlp_bias || d.hidden_act.as_deref().is_some_and(|a| a != "silu") {
             return Err(wrong("biases, or another activation than silu, are not computed".to_owned()));
         }
@@ -185,7 +189,7 @@ impl Described {
             vocabulary: d.vocab_size,
             context,
             tied: d.tie_word_embeddings,
-            rotary_base: d.rope_theta.unwrap_or(ROTARY_BASE),
+            rotary_base,
             epsilon: d.rms_norm_eps.unwrap_or(NORM_EPSILON),
         };
         let sound = config.rotary_base.is_finite() && config.rotary_base > 0.0 && config.epsilon.is_finite() && config.epsilon >= 0.0;
@@ -195,6 +199,66 @@ impl Described {
         config.check().map_err(wrong)?;
         Ok(config)
     }
+
+    /// What positions turn by: `rope_theta`, by itself or in `rope_parameters`. Whatever else is said of rotation changes what is computed, and is refused.
+    fn rotary_base(&self) -> Result<f32, String> {
+        let whole = |part: f64| (part - 1.0).abs() < 1e-9;
+        if let Some(part) = self.partial_rotary_factor.filter(|part| !whole(f64::from(*part))) {
+            return Err(format!("partial_rotary_factor is {part}: only models that turn all of a head are computed"));
+        }
+        let table = match &self.rope_parameters {
+            None | Some(serde_json::Value::Null) => return Ok(self.rope_theta.unwrap_or(ROTARY_BASE)),
+            Some(serde_json::Value::Object(table)) => table,
+            Some(other) => return Err(format!("rope_parameters is {other}: expected a table with rope_theta")),
+        };
+        let mut base = self.rope_theta;
+        for (key, value) in table {
+            match (key.as_str(), value.as_f64(), value.as_str()) {
+                ("rope_theta", Some(theta), _) => {
+                    let theta = theta as f32;
+                    if base.is_some_and(|other| other != theta) {
+                        return Err(format!(
+                            "rope_theta is {} and, in rope_parameters, {theta}: one of them is wrong",
+                            base.unwrap_or(theta)
+                        ));
+                    }
+                    base = Some(theta);
+                }
+                ("rope_type" | "type", _, Some("default")) => {}
+                ("partial_rotary_factor", Some(part), _) if whole(part) => {}
+                _ if value.is_null() => {}
+                _ => {
+                    return Err(format!(
+                        "rope_parameters has {key} = {value} (a scaled or partial rotation), which is not computed: rope_theta and the rope_type \"default\" are"
+                    ));
+                }
+            }
+        }
+        base.ok_or_else(|| "rope_parameters does not say rope_theta".to_owned())
+    }
+}
+
+/// Every tensor that is computed with.
+fn expected(config: &Config) -> HashSet<String> {
+    let mut all: HashSet<String> = ["model.embed_tokens.weight", "model.norm.weight"].map(str::to_owned).into();
+    // Tied, it is the embedding once more.
+    all.insert("lm_head.weight".to_owned());
+    for n in 0..config.layers {
+        let parts = [
+            "self_attn.q_proj",
+            "self_attn.k_proj",
+            "self_attn.v_proj",
+            "self_attn.o_proj",
+            "mlp.gate_proj",
+            "mlp.up_proj",
+            "mlp.down_proj",
+        ];
+        let norms = ["input_layernorm", "post_attention_layernorm"];
+        all.extend(parts.iter().chain(&norms).map(|part| format!("model.layers.{n}.{part}.weight")));
+        // What rotation follows from anyway; old writers kept it.
+        all.insert(format!("model.layers.{n}.self_attn.rotary_emb.inv_freq"));
+    }
+    all
 }
 
 impl Model {
@@ -225,7 +289,24 @@ impl Model {
             model.add(path)?;
         }
         model.config = Described::read(&folder.join("config.json"))?;
-        Ok(model)
+        // A bias or a norm that is left out would give answers of another model.
+        let known = expected(&model.config);
+        let mut unknown: Vec<(&String, &Tensor)> = model.tensors.iter().filter(|(name, _)| !known.contains(*name)).collect();
+        unknown.sort_unstable_by_key(|(name, tensor)| (tensor.shard, tensor.at, *name));
+        match unknown.first() {
+            Some((name, tensor)) => {
+                let more = if unknown.len() > 1 { format!(" (and {} more like it)", unknown.len() - 1) } else { String::new() };
+                let file = &model.shards[tensor.shard].0;
+                Err(at(
+                    file,
+                    tensor.at,
+                    format!(
+                        "{name}{more} is no part of the model that config.json describes and is computed: biases, further norms and layers are not"
+                    ),
+                ))
+            }
+            None => Ok(model),
+        }
     }
 
     fn add(&mut self, path: &Path) -> Result<(), String> {

@@ -5,11 +5,15 @@
 - One tensor a layer for keys and one for values, written in place.
 - Each task is one function of fixed shapes, compiled for them (`dynamic=False`) and recorded as a CUDA graph. What cannot be compiled runs eagerly as a graph, and what
   cannot be recorded runs as it is; each step down is said, and what was measured before stays.
+- Compiling may take until a moment that the caller sets (`until`); what is not compiled by then is recorded as it is, and the task says so (`short`).
 - A decoding step attends to as many tokens as ours does in the mean. Mixed work is measured as it is: decoding and prompts in the shares that our sequences have.
 
 Written for PyTorch 2.5 and later. The device is an argument, so that its arithmetic can be tried where there is no GPU.
 """
 
+import contextlib
+import math
+import signal
 import time
 
 SHAPES = {
@@ -24,11 +28,33 @@ CHUNK = 8192
 SETTLE_S = 0.25
 
 
+@contextlib.contextmanager
+def before(moment):
+    """Raises TimeoutError in what is inside if it outlasts this moment, by `time.monotonic()`; in Python's code, and as soon as C++ returns to it."""
+    if moment == math.inf:
+        yield
+        return
+
+    def over(*_):
+        raise TimeoutError(f"not done in the time there was for it, {allowed:.0f} s")
+
+    allowed = max(moment - time.monotonic(), 0.001)
+    earlier = signal.signal(signal.SIGALRM, over)
+    signal.setitimer(signal.ITIMER_REAL, allowed)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, earlier)
+
+
 class Task:
     """A round of work of fixed size, and how it is done."""
 
     def __init__(self, peer, taken, given, run, words):
         self.peer, self.taken, self.given, self.run, self.words = peer, taken, given, run, words
+        # It was not compiled for want of time: it may be faster than this.
+        self.short = peer.short
 
     def window(self, seconds):
         """Tokens a second in and out over whole rounds of at least so long."""
@@ -54,6 +80,7 @@ class Peer:
     def __init__(self, torch, model, batch, device, say=print, compiled=True):
         self.torch, self.batch, self.device, self.say, self.compiled, self.model = torch, batch, device, say, compiled, model
         self.layers, self.width, self.heads, self.kv, self.hidden, self.vocabulary, self.context, self.tied, self.base = SHAPES[model]
+        self.until, self.short = math.inf, False
         torch.manual_seed(1)
         if device.type == "cuda":
             # Graphs are recorded on the current card.
@@ -195,9 +222,11 @@ class Peer:
                 continue
             try:
                 run = torch.compile(step, dynamic=False) if compiled else step
-                warm(run)
+                with before(self.until if compiled else math.inf):
+                    warm(run)
                 return (recorded if graph else plain)(run), words
             except Exception as why:
+                self.short |= compiled and time.monotonic() >= self.until
                 self.say(f"        {name}: not {words}: {str(why).strip().splitlines()[0] if str(why).strip() else why!r}")
                 self.settle()
         raise RuntimeError("there is no way to run it")
@@ -223,6 +252,7 @@ class Peer:
 
     def task(self, name):
         """A task of ours done here, or None; why not is said."""
+        self.short = False
         try:
             return getattr(self, name)()
         except Exception as why:

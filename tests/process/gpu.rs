@@ -397,15 +397,21 @@ fn the_script_for_a_real_gpu_runs() {
     let mut command = stub.bench.dressed(Command::new("sh"), "");
     command.arg(script).arg(super::bench::PROGRAM).arg(format!("nvml:{GPU}"));
     command.env("ORBITBENCH_NVML", stub.bench.path("nvml.so")).env("STUB_NVML", stub.bench.path("driver"));
-    command.env("OUT", stub.bench.path("evidence")).env("ORBITBENCH_GPU_RUN_S", "4").env("ORBITBENCH_GPU_QUICK", "1");
+    // Too short to leave staging, which takes more than a minute on a bench in real time.
+    command.env("OUT", stub.bench.path("evidence")).env("ORBITBENCH_GPU_RUN_S", "6").env("ORBITBENCH_GPU_QUICK", "1");
     command.env("ORBITBENCH_GPU_WORK", "command:sh work.sh");
     // The engine has a test of its own, in `cuda`.
     command.env("ORBITBENCH_GPU_PARTS", "sensors");
-    let ended = Process::spawn(&mut command).end().with(0);
+    let ended = Process::spawn(&mut command).end().with(1);
     let summary = std::fs::read_to_string(stub.bench.path("evidence/summary.txt")).expect("a summary");
-    for step in ["ok      info", "ok      check", "ok      run"] {
+    // A run that never flew is none that worked.
+    for step in ["ok      info", "ok      check", "FAILED  run: ended by its budget"] {
         assert!(summary.contains(step), "{summary}{}", ended.err);
     }
+    let budgets = summary.lines().find(|line| line.starts_with("budget")).expect("its budgets");
+    let seconds: Vec<u32> = budgets.split([' ', ',', ':']).filter_map(|word| word.parse().ok()).collect();
+    let (total, parts, sum) = (seconds[0], &seconds[1..seconds.len() - 1], seconds[seconds.len() - 1]);
+    assert!(parts.len() == 7 && parts.iter().sum::<u32>() == sum && sum <= total, "{budgets}");
     assert!(ended.out.contains("accel_pcie_lanes_count"), "{}", ended.out);
     // And what its check found under load.
     let found: toml::Table = std::fs::read_to_string(stub.bench.path("evidence/check.toml")).expect("kept").parse().expect("TOML");
@@ -421,4 +427,39 @@ fn the_script_for_a_real_gpu_runs() {
         "{found}"
     );
     assert_eq!(stub.read("log"), "", "neither a check nor this run sets anything");
+}
+
+/// What the script takes for a run that worked: one that flew, and has its work and its energy both ways. Anything less is told by name.
+#[test]
+fn a_run_that_did_not_fly_is_no_run_that_worked() {
+    let bench = Bench::new();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/gpu/flown.awk");
+    let own = r#"    "mission_s": 40.0,
+    "work_units": 81000.0,
+    "energy": {
+      "counter_j": 27000.0,
+      "integral_j": 26900.0
+    },
+    "units_per_j": 3.0"#;
+    let judged = |own: &str| {
+        // The prediction's figures have the same names, and are not what was flown.
+        let all = format!(
+            "{{\n  \"schema\": 1,\n  \"figures\": {{\n{own}\n  }},\n  \"predicted\": {{\n    \"mission_s\": 40.0,\n    \"integral_j\": 1.0\n  }}\n}}\n"
+        );
+        bench.write("summary.json", &all);
+        let ended = Command::new("awk").arg("-f").arg(&script).arg(bench.path("summary.json")).output().expect("awk");
+        (ended.status.success(), String::from_utf8_lossy(&ended.stdout).into_owned())
+    };
+    assert_eq!(judged(own), (true, String::new()));
+    for (from, to, words) in [
+        ("\"mission_s\": 40.0", "\"mission_s\": null", "mission_s=null"),
+        ("\"counter_j\": 27000.0", "\"counter_j\": null", "counter_j=null"),
+        ("\"integral_j\": 26900.0", "\"integral_j\": 0.0", "integral_j=0.0"),
+        ("\"units_per_j\": 3.0", "\"other\": 3.0", "units_per_j=absent"),
+    ] {
+        let (passed, said) = judged(&own.replace(from, to));
+        assert!(!passed && said.contains(words), "{words}: {said}");
+    }
+    bench.write("summary.json", "");
+    assert!(!Command::new("awk").arg("-f").arg(&script).arg(bench.path("summary.json")).output().expect("awk").status.success());
 }

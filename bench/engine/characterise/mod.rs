@@ -11,7 +11,7 @@ mod report;
 mod store;
 
 use found::Errors;
-pub use found::{Findings, Gives};
+pub use found::{Doubt, Findings, Gives};
 pub use live::{Found, Order, check};
 pub use report::{Checked, Figure, Verdict};
 pub use store::{Kept, folder, latest};
@@ -37,6 +37,11 @@ const PACED_S: f64 = 2.0;
 const SETTLE_IDLE_S: f64 = 1.5;
 const SETTLE_S: f64 = 2.0;
 const STEP_S: f64 = 1.6;
+/// A value that changes no more often than half as often as the load is stepped shows the load, s.
+const OWN_S: f64 = STEP_S / 2.0;
+/// Work has to have begun by then, s: large models are made and checked first. Work that never says how much it did is not waited for longer than the second.
+const READY_MOST_S: f64 = 300.0;
+const READY_SILENT_S: f64 = 30.0;
 /// Power must rise by this factor for a step to be one.
 const LEAST_RISE: f64 = 1.1;
 
@@ -113,6 +118,8 @@ type Points = Vec<(f64, f64)>;
 #[derive(Default)]
 struct Trace {
     power: Points,
+    /// When power was looked at, and the driver's stamp of it by the same clock.
+    stamps: Points,
     energy: Points,
     /// The driver's own, by its own clock.
     own: Points,
@@ -142,6 +149,9 @@ impl<'a> Procedure<'a> {
     /// If the device or its work is gone.
     pub fn run(mut self, effort: &Effort, works: bool) -> Result<Findings, String> {
         let mut found = Findings::default();
+        if works {
+            self.ready()?;
+        }
         (self.tell)("idle baseline");
         self.subject.work(false);
         self.pause(SETTLE_IDLE_S);
@@ -149,8 +159,10 @@ impl<'a> Procedure<'a> {
         found.own_depth_s = own::depth_s(&there);
         let idle = self.trace(effort.idle_s, POLL_S)?;
         found.idle_w = Estimate::of(&by_second(&idle.power));
-        found.period_s = trace::update_period_s(&idle.power);
         found.counter_period_s = trace::update_period_s(&idle.energy);
+        let stamps = trace::stamped_period_s(&idle.stamps);
+        (found.period_s, found.doubt) = found::period(trace::update_period_s(&idle.power), stamps, found.counter_period_s, OWN_S);
+        found.counter_fell = trace::fell(&idle.energy);
         found.own_period_s = own::period_s(&idle.own);
         if works {
             self.loaded(effort, &mut found)?;
@@ -160,6 +172,23 @@ impl<'a> Procedure<'a> {
         Ok(found)
     }
 
+    /// Lets the work begin and waits for its first unit: what it does before (weights, kernels, a reference on the host) is neither idle nor load.
+    fn ready(&mut self) -> Result<(), String> {
+        (self.tell)("waiting for the work to begin");
+        self.subject.work(true);
+        let begun = self.subject.now_s();
+        loop {
+            self.subject.healthy()?;
+            let waited = self.subject.now_s() - begun;
+            match self.subject.units() {
+                Some(units) if units > 0.0 => return Ok(()),
+                None if waited >= READY_SILENT_S => return Ok(()),
+                _ if waited >= READY_MOST_S => return Err(format!("the work did not begin within {READY_MOST_S:.0} s; see --workload")),
+                _ => self.pause(REPORT_LOOK_S),
+            }
+        }
+    }
+
     fn loaded(&mut self, effort: &Effort, found: &mut Findings) -> Result<(), String> {
         (self.tell)("steady load: counter against integral");
         self.subject.work(true);
@@ -167,6 +196,7 @@ impl<'a> Procedure<'a> {
         let steady = self.trace(effort.steady_s, RUN_POLL_S / 2.0)?;
         self.subject.healthy()?;
         found.load_w = trace::mean(&steady.power);
+        found.counter_fell |= trace::fell(&steady.energy);
         found.counter_gap = trace::counter_w(&steady.energy).zip(found.load_w).map(|(counted, integrated)| counted / integrated - 1.0);
         found.own_gap = own::mean(&steady.own).zip(found.load_w).map(|(own, integrated)| own / integrated - 1.0);
         let (Some(idle), Some(load)) = (found.idle_w.map(|e| e.mean), found.load_w) else { return Ok(()) };
@@ -177,11 +207,13 @@ impl<'a> Procedure<'a> {
         }
         (self.tell)("step response");
         let steps = self.steps(effort.steps, idle, load)?;
-        let period_s = found.period_s.or_else(|| trace::update_period_s(&steps.1));
-        found.period_s = period_s;
-        found.window_s = period_s.and_then(|period| trace::window_s(&steps.0, period));
+        if found.period_s.is_none() {
+            (found.period_s, found.doubt) = found::period(trace::update_period_s(&steps.1), None, found.counter_period_s, OWN_S);
+        }
+        found.window_s = found.period_s.and_then(|period| trace::window_s(&steps.0, period));
         found.settling_s = Estimate::of(&steps.0.iter().map(|s| s.settled_s).collect::<Vec<_>>());
-        if let Some(period_s) = period_s {
+        // Power and counter of a board are mostly of one clock: where the reading's period is not resolved, the counter's is the likeliest to be in step with.
+        if let Some(period_s) = found.period_s.or(found.counter_period_s) {
             (self.tell)("aliasing: the load in step with the sensor");
             found.aliased = self.alternating(effort, |_| period_s)?.polled;
             (self.tell)("aliasing: the load as it is paced in a run");
@@ -225,7 +257,10 @@ impl<'a> Procedure<'a> {
             self.gives.power |= sample.power_instant_w.or(sample.power_w).is_some();
             self.gives.counter |= sample.energy_j.is_some();
             match sample.power_instant_w.or(sample.power_w) {
-                Some(w) => found.power.push((at, w)),
+                Some(w) => {
+                    found.power.push((at, w));
+                    found.stamps.extend(sample.power_age_s.map(|age| (at, at - age)));
+                }
                 None => self.blind += 1,
             }
             found.energy.extend(sample.energy_j.map(|j| (at, j)));

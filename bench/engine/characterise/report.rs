@@ -1,6 +1,6 @@
 //! What a check found, as it is written down and read out.
 
-use super::{Findings, POLLING_MOST_FRAC};
+use super::{Doubt, Findings, POLLING_MOST_FRAC};
 use accelerator::Identity;
 use accelerator::trace::Estimate;
 use serde::{Deserialize, Serialize};
@@ -89,6 +89,9 @@ pub struct Checked {
     /// Period of the power reading, s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update_period_s: Option<f64>,
+    /// What speaks against that period, or against any, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update_doubt: Option<String>,
     /// Its averaging window, s; an upper bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window_s: Option<Figure>,
@@ -101,6 +104,9 @@ pub struct Checked {
     /// Counter over integral under steady load, less one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counter_gap_frac: Option<f64>,
+    /// What to make of the counter, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counter_verdict: Option<String>,
     /// Largest error of integrated power with the load in step with the sensor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aliased_frac: Option<f64>,
@@ -132,6 +138,40 @@ pub struct Checked {
     pub lacks: Vec<String>,
 }
 
+/// How far counter and integral may be apart before one of them is wrong: twice what power is good to by itself (5 %, arXiv 2312.02741), for their errors are their own.
+const COUNTER_MOST_FRAC: f64 = 0.1;
+
+fn doubted(doubt: Doubt) -> String {
+    match doubt {
+        Doubt::Repeats { changes_s, counter_s } => {
+            let counter = counter_s.map_or(String::new(), |s| format!(", while the energy counter ticks every {:.0} ms", s * 1e3));
+            format!(
+                "not resolved: the value changes every {:.0} ms only{counter}, so that most updates repeat the one before; its window is not known either",
+                changes_s * 1e3
+            )
+        }
+        Doubt::Stamps { values_s, stamps_s } => {
+            format!("in doubt: its values change every {:.0} ms, the driver stamps them every {:.0} ms", values_s * 1e3, stamps_s * 1e3)
+        }
+    }
+}
+
+fn counter_verdict(found: &Findings) -> Option<String> {
+    if found.counter_fell {
+        return Some(
+            "UNUSABLE: the counter fell back meanwhile (it wraps, or was reset); energy is to be taken from integrated power".to_owned(),
+        );
+    }
+    found.counter_gap.map(|gap| {
+        if gap.abs() <= COUNTER_MOST_FRAC {
+            return "they agree".to_owned();
+        }
+        let near = [(0.5, "half"), (2.0, "double")].into_iter().find(|(factor, _)| ((1.0 + gap) / factor - 1.0).abs() < 0.05);
+        let as_much = near.map_or(String::new(), |(_, words)| format!(", {words} of it"));
+        format!("THEY DISAGREE{as_much}: counter or power reading is wrong by a factor of {:.2}; trust neither before an external meter has said which", 1.0 + gap)
+    })
+}
+
 /// Words of what a device may lack.
 const NO_POWER: &str = "power";
 const NO_COUNTER: &str = "energy counter";
@@ -157,10 +197,12 @@ impl Checked {
             idle_w: found.idle_w.map(Figure::from),
             load_w: found.load_w,
             update_period_s: found.period_s,
+            update_doubt: found.doubt.map(doubted),
             window_s: found.window_s.map(Figure::from),
             settling_s: found.settling_s.map(Figure::from),
             counter_period_s: found.counter_period_s,
             counter_gap_frac: found.counter_gap,
+            counter_verdict: counter_verdict(found),
             aliased_frac: found.aliased,
             paced_frac: found.jittered,
             polling_cost_frac: found.overhead.map(Figure::from),
@@ -201,11 +243,24 @@ impl Checked {
             ("power limit", plain(self.limit_w, 1.0, "W", "not given: this board or driver does not say it".to_owned())),
             ("idle power", figure(self.idle_w, 1.0, "W", self.why(&[NO_POWER], false, "no look brought any"))),
             ("power under load", plain(self.load_w, 1.0, "W", self.why(&[NO_POWER], true, "no look brought any"))),
-            ("power is updated every", plain(self.update_period_s, 1e3, "ms", self.why(&[NO_POWER], false, seldom))),
-            ("and looks for at most", figure(self.window_s, 1e3, "ms", self.why(&[NO_POWER], true, "no step was seen"))),
+            (
+                "power is updated every",
+                match (self.update_period_s, &self.update_doubt) {
+                    (None, Some(doubt)) => doubt.clone(),
+                    (Some(_), Some(doubt)) => format!("{} ({doubt})", plain(self.update_period_s, 1e3, "ms", String::new())),
+                    (_, None) => plain(self.update_period_s, 1e3, "ms", self.why(&[NO_POWER], false, seldom)),
+                },
+            ),
+            ("and looks for at most", {
+                let blind = if self.update_doubt.is_some() { "its update period is not resolved" } else { "no step was seen" };
+                figure(self.window_s, 1e3, "ms", self.why(&[NO_POWER], true, blind))
+            }),
             ("a step is shown after", figure(self.settling_s, 1e3, "ms", self.why(&[NO_POWER], true, "no step was seen"))),
             ("energy counter ticks every", plain(self.counter_period_s, 1e3, "ms", self.why(&[NO_COUNTER], false, seldom))),
-            ("counter against integral", plain(self.counter_gap_frac, 100.0, "%", self.why(&both, true, "too few ticks"))),
+            ("counter against integral", {
+                let gap = plain(self.counter_gap_frac, 100.0, "%", self.why(&both, true, "too few ticks"));
+                self.counter_verdict.as_ref().map_or(gap.clone(), |verdict| format!("{gap}: {verdict}"))
+            }),
             ("error in step with the sensor", plain(self.aliased_frac, 100.0, "%", self.why(&both, true, "too few ticks"))),
             ("error as paced in a run", plain(self.paced_frac, 100.0, "%", self.why(&both, true, "too few ticks"))),
             ("the driver's own samples", self.own(self.why(&[NO_SAMPLES], false, "too few came"))),
@@ -271,6 +326,27 @@ mod tests {
         assert!(line(&loaded, "the driver's own samples").contains("every 20.00 ms, 2.4 s back: 5.0 between"), "{loaded}");
         assert!(line(&loaded, "their mean").ends_with("-0.10 %"), "{loaded}");
         assert!(line(&loaded, "polling costs").contains("the work does not count"), "{loaded}");
+    }
+
+    #[test]
+    fn doubts_and_verdicts_are_said() {
+        let said = |found: Findings| Checked::new(&found, &Identity::default(), "x", true, jiff::Timestamp::UNIX_EPOCH);
+        let gives = Gives { power: true, counter: true, own: true };
+        let doubt = Some(Doubt::Repeats { changes_s: 1.697, counter_s: Some(0.1) });
+        let quiet = said(Findings { gives, doubt, load_w: Some(700.0), ..Findings::default() });
+        let text = quiet.text();
+        assert!(text.contains("not resolved: the value changes every 1697 ms only, while the energy counter ticks every 100 ms"), "{text}");
+        assert!(text.contains("its update period is not resolved") && quiet.update_period_s.is_none(), "{text}");
+        for (gap, fell, words) in [
+            (Some(0.02), false, "they agree"),
+            (Some(-0.5), false, "THEY DISAGREE, half of it"),
+            (Some(0.98), false, "THEY DISAGREE, double of it"),
+            (Some(0.125), false, "THEY DISAGREE: counter or power reading is wrong by a factor of 1.12"),
+            (None, true, "UNUSABLE: the counter fell back"),
+        ] {
+            let text = said(Findings { gives, counter_gap: gap, counter_fell: fell, load_w: Some(700.0), ..Findings::default() }).text();
+            assert!(text.contains(words), "{words}: {text}");
+        }
     }
 
     #[test]

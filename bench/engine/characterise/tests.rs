@@ -15,6 +15,11 @@ struct Board {
     looks: u32,
     rise_s: f64,
     noise: f64,
+    /// Of its readings, W, and of the counter, as a factor.
+    noise_w: f64,
+    counts: f64,
+    /// The driver stamps its updates.
+    stamps: bool,
     /// The work counts so often, s, and by then has done so much.
     report_s: f64,
     reported: f64,
@@ -40,6 +45,9 @@ impl Board {
             looks: u32::MAX,
             rise_s: 0.002,
             noise: 0.0,
+            noise_w: 0.1,
+            counts: 1.0,
+            stamps: false,
             report_s: 0.001,
             reported: 0.0,
             look_units: 4.0,
@@ -76,7 +84,7 @@ impl Board {
             if self.now >= self.updated + 0.1 {
                 self.updated += 0.1;
                 self.noise = (self.noise + 0.618) % 1.0;
-                self.shown = (self.window.0 / f64::from(self.window.1.max(1)) + 0.1 * self.noise, self.joules);
+                self.shown = (self.window.0 / f64::from(self.window.1.max(1)) + self.noise_w * self.noise, self.joules * self.counts);
                 self.window = (0.0, 0);
             }
         }
@@ -100,7 +108,8 @@ impl Subject for Board {
         self.looks = self.looks.checked_sub(1).ok_or("it fell off the bus")?;
         self.advance(0.001);
         self.units -= if self.on { self.look_units } else { 0.0 };
-        Ok(Sample { power_instant_w: Some(self.shown.0), energy_j: Some(self.shown.1), ..Sample::default() })
+        let power_age_s = self.stamps.then(|| self.now - self.updated);
+        Ok(Sample { power_instant_w: Some(self.shown.0), power_age_s, energy_j: Some(self.shown.1), ..Sample::default() })
     }
 
     fn buffered(&mut self) -> Result<Option<Vec<Buffered>>, String> {
@@ -155,6 +164,35 @@ fn a_sensor_is_found_out() {
     let (own, polled) = (found.own_jittered.expect("trials"), found.jittered.expect("trials"));
     assert!(own.abs() < 0.02 && own.abs() < polled.abs(), "{own} {polled}");
     assert_eq!(found.gives, Gives { power: true, counter: true, own: true });
+}
+
+/// A sensor whose value moves only with the load: what is seen is the load, and said to be unresolved, unless the driver stamps its updates.
+#[test]
+fn a_quiet_sensor_s_period_is_not_taken_for_the_load_s() {
+    let run = |board: &mut Board, effort| Procedure::new(board, 7, &mut |_| {}).run(&effort, true).expect("it stays");
+    for effort in [Effort::QUICK, Effort::FULL] {
+        let found = run(&mut Board { noise_w: 0.0, rise_s: 0.001, ..Board::new() }, effort);
+        assert!(found.period_s.is_none() && found.window_s.is_none(), "{found:?}");
+        assert!(matches!(found.doubt, Some(Doubt::Repeats { counter_s: Some(tick), .. }) if (tick - 0.1).abs() < 0.01), "{found:?}");
+        // The counter's tick is in step with the sensor: aliasing is tried where it is.
+        assert!(found.aliased.is_some(), "{found:?}");
+        let found = run(&mut Board { noise_w: 0.0, rise_s: 0.001, stamps: true, ..Board::new() }, effort);
+        assert!(found.period_s.is_some_and(|s| (s - 0.1).abs() < 0.006) && found.doubt.is_none(), "{found:?}");
+        assert!(found.window_s.is_some_and(|w| w.mean < 0.06), "{found:?}");
+    }
+    let half = run(&mut Board { counts: 0.5, ..Board::new() }, Effort::QUICK);
+    assert!(half.counter_gap.is_some_and(|gap| (gap + 0.5).abs() < 0.01), "{half:?}");
+}
+
+/// What happens before the work begins is neither idle nor load, and work that does not begin is told of.
+#[test]
+fn the_work_is_waited_for() {
+    let mut late = Board { report_s: 20.0, ..Board::new() };
+    let found = Procedure::new(&mut late, 7, &mut |_| {}).run(&Effort::QUICK, true).expect("it stays");
+    assert!(found.idle_w.is_some_and(|e| (e.mean - 80.0).abs() < 0.2), "{found:?}");
+    let mut never = Board { report_s: 1e6, ..Board::new() };
+    let why = Procedure::new(&mut never, 7, &mut |_| {}).run(&Effort::QUICK, true).expect_err("it never begins");
+    assert!(why.contains("did not begin within 300 s"), "{why}");
 }
 
 #[test]

@@ -13,6 +13,11 @@ fn text(out: &mut Vec<u8>, text: &str) {
 
 /// A file with these weights, as F32, laid out as llama.cpp's converter does.
 fn file(w: &Weights) -> Vec<u8> {
+    file_with(w, None)
+}
+
+/// The same with one more value in its header: key, kind and bytes.
+fn file_with(w: &Weights, more: Option<(&str, u32, &[u8])>) -> Vec<u8> {
     let c = w.config;
     let (kv, d) = (c.kv_width(), c.head_width());
     let rows = |m: &Matrix, from: usize, n: usize| -> Vec<f32> {
@@ -44,7 +49,12 @@ fn file(w: &Weights) -> Vec<u8> {
     let mut out = b"GGUF".to_vec();
     out.extend(3_u32.to_le_bytes());
     out.extend((tensors.len() as u64).to_le_bytes());
-    out.extend(9_u64.to_le_bytes());
+    out.extend((9 + u64::from(more.is_some())).to_le_bytes());
+    if let Some((key, kind, value)) = more {
+        text(&mut out, key);
+        out.extend(kind.to_le_bytes());
+        out.extend(value);
+    }
     text(&mut out, "general.architecture");
     out.extend(8_u32.to_le_bytes());
     text(&mut out, "llama");
@@ -120,6 +130,68 @@ fn a_broken_file_is_refused_and_never_panics() {
         bytes[at] ^= 0x55;
         let _ = read(&bytes);
     }
+}
+
+/// A file with one more value in its header.
+fn changed(key: &str, kind: u32, value: &[u8]) -> Vec<u8> {
+    file_with(&Weights::random(SHAPE, 4), Some((key, kind, value)))
+}
+
+#[test]
+fn what_would_change_the_answers_is_refused_by_name() {
+    let string = |word: &str| {
+        let mut value = Vec::new();
+        text(&mut value, word);
+        value
+    };
+    let real = |x: f32| x.to_le_bytes().to_vec();
+    for (key, kind, value, words) in [
+        ("llama.rope.scaling.type", 8, string("yarn"), "llama.rope.scaling.type is yarn"),
+        ("llama.rope.scaling.factor", 6, real(4.0), "llama.rope.scaling.factor is 4"),
+        ("llama.rope.scale_linear", 6, real(2.0), "llama.rope.scale_linear is 2"),
+        ("llama.attention.layer_norm_rms_epsilon", 6, real(-1e-5), "llama.attention.layer_norm_rms_epsilon is"),
+        ("llama.attention.layer_norm_rms_epsilon", 4, 1_u32.to_le_bytes().to_vec(), "is no real number"),
+    ] {
+        let why = read(&changed(key, kind, &value)).map(drop).expect_err(words);
+        assert!(why.contains(words), "{why}");
+    }
+    for (key, kind, value) in [("llama.rope.scaling.type", 8, string("none")), ("llama.rope.scaling.factor", 6, real(1.0))] {
+        read(&changed(key, kind, &value)).expect("it says nothing");
+    }
+    for base in [f32::NAN, -1.0, 0.0, f32::INFINITY] {
+        let why = read(&file(&Weights::random(Config { rotary_base: base, ..SHAPE }, 4))).map(drop).expect_err("no base");
+        assert!(why.contains("llama.rope.freq_base is"), "{why}");
+    }
+}
+
+#[test]
+fn tensors_in_one_place_or_none_and_unknown_ones_are_refused() {
+    let whole = file(&Weights::random(SHAPE, 4));
+    // Of the header's entry of a tensor of two dimensions: name, two sizes, kind, place.
+    let entry = |name: &str| whole.windows(name.len()).position(|w| w == name.as_bytes()).expect("there") + name.len();
+    let placed = |name: &str, at: u64| {
+        let mut bytes = whole.clone();
+        bytes[entry(name) + 24..][..8].copy_from_slice(&at.to_le_bytes());
+        bytes
+    };
+    let why = read(&placed("blk.1.attn_k.weight", 0)).map(drop).expect_err("overlap");
+    assert!(why.contains("inside of") && why.contains("blk.1.attn_k.weight") && why.contains("token_embd.weight"), "{why}");
+    // Far enough to come round to the header.
+    for at in [u64::MAX - 31, 0_u64.wrapping_sub(whole.len() as u64), 1 << 40] {
+        let why = read(&placed("blk.1.attn_k.weight", at)).map(drop).expect_err("beyond");
+        assert!(why.contains("blk.1.attn_k.weight does not fit into the file"), "{why}");
+    }
+    let named = |from: &str, to: &str| {
+        let mut bytes = whole.clone();
+        let at = entry(from) - from.len();
+        bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+        bytes
+    };
+    // A bias where a head was: the same length of name.
+    let why = read(&named("output.weight", "blk.0.q_bias.")).map(drop).expect_err("unknown");
+    assert!(why.contains("it has blk.0.q_bias."), "{why}");
+    let why = read(&named("blk.1.attn_k.weight", "blk.0.attn_k.weight")).map(drop).expect_err("twice");
+    assert!(why.contains("it has blk.0.attn_k.weight twice"), "{why}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::driver::{Card, Device, cards};
 use super::lock::{Hold, hold};
 use super::plan::{Choice, Number, Plan};
 use super::product::Products;
-use super::train::Trainer;
+use super::train::{Trainer, lesson_tokens};
 use super::weights::{From, Weights, able};
 use super::{Fault, OLDEST};
 use crate::eclipse::Identity;
@@ -164,10 +164,12 @@ fn make(hand: &Hand, plan: &Plan, config: Config, seeds: (u64, u64), card: &Card
     if plan.task == Task::Train {
         let length = config.context;
         let mut trainer = Trainer::new(&device, products, config, plan.number, from, plan.sequences(), length, draws).map_err(fault)?;
+        // Of as many tokens as the host has computed soon: a whole text of a large model takes it a minute and more.
+        let tokens = lesson_tokens(config.parameters(), length);
         if first {
-            trainer.check_against(Arc::clone(before.right.lesson.get_or_init(|| Arc::new(Lesson::of(&source.whole(), length, seed)))));
+            trainer.check_against(Arc::clone(before.right.lesson.get_or_init(|| Arc::new(Lesson::of(&source.whole(), tokens, seed)))));
         } else {
-            trainer.open_with(Lesson::text(&config, length, seed));
+            trainer.open_with(Lesson::text(&config, tokens, seed));
         }
         return Ok(Box::new(trainer));
     }

@@ -14,8 +14,7 @@ use crate::generate::{Done, Wrong};
 use crate::train::{Lesson, Progress, RATE, Text, UPDATE};
 use crate::transformer::Config;
 use check::apart;
-#[cfg(test)]
-pub(super) use check::closing;
+pub(super) use check::lesson_tokens;
 use room::{Kept, Room, Words};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -46,7 +45,7 @@ pub(super) struct Trainer {
     progress: Progress,
     batch: usize,
     length: usize,
-    /// What the first step learns, in every place.
+    /// What the first step learns, in every place; where that is shorter than a text, nothing is wanted of the rest.
     opening: Option<Vec<u32>>,
     /// What it is held against.
     known: Option<Arc<Lesson>>,
@@ -116,15 +115,15 @@ impl Trainer {
     /// One step: `Done::output` is the tokens that were learned from. The first is the known lesson, if there is one.
     pub(super) fn step(&mut self) -> Result<Done, Wrong> {
         let known = self.known.take();
-        let texts: Vec<Vec<u32>> = match self.opening.take() {
+        let (texts, judged): (Vec<Vec<u32>>, usize) = match self.opening.take() {
             // The same text in every place: the mean over texts, loss and gradient, is that of one.
-            Some(text) => vec![text; self.batch],
-            None => (0..self.batch).map(|_| self.text.walk(self.length)).collect(),
+            Some(text) => self.repeated(text),
+            None => ((0..self.batch).map(|_| self.text.walk(self.length)).collect(), self.length),
         };
-        self.ask(&texts, self.length)?;
+        self.ask(&texts, judged)?;
         if let Some(lesson) = &known {
-            self.losses(lesson.loss, self.length)?;
-            self.gradient_is(lesson, 1.0)?;
+            self.losses(lesson.loss, judged)?;
+            self.gradient_is(lesson, judged as f64 / self.length as f64)?;
             let before = self.watched(lesson)?;
             self.update()?;
             for ((before, after), (_, by)) in before.iter().zip(self.watched(lesson)?).zip(&lesson.moved) {
@@ -134,17 +133,24 @@ impl Trainer {
             self.update()?;
         }
         // Read once all is asked for: the card is not to wait for the host in between.
-        let loss = self.mean_loss(self.batch * self.length)?;
+        let loss = self.mean_loss(self.batch * self.length)? * self.length as f64 / judged as f64;
         if !loss.is_finite() {
             return Err(Wrong::NotFinite);
         }
         self.progress.took(loss)?;
-        let tokens = self.batch * self.length;
+        let tokens = self.batch * judged;
         self.unchecked.output += tokens;
         if known.is_some() {
             self.unchecked = Done::default();
         }
         Ok(Done { input: 0, output: tokens })
+    }
+
+    /// One text in every place, filled up to the length of a step, and how many of its tokens are wanted.
+    fn repeated(&self, mut text: Vec<u32>) -> (Vec<Vec<u32>>, usize) {
+        let judged = text.len() - 1;
+        text.resize(self.length + 1, 0);
+        (vec![text; self.batch], judged)
     }
 
     #[cfg(test)]

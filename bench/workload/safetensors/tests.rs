@@ -233,3 +233,61 @@ fn a_hostile_header_is_told_of_before_a_config_that_is_not_there() {
         assert!(why.contains("model.safetensors, offset") && !why.contains("config.json"), "{why}");
     }
 }
+
+/// How rotation is said by later writers: read where it is the plain one, refused by name where it is not, never left out.
+#[test]
+fn rotation_in_a_table_is_read_or_refused() {
+    let folder = folder();
+    let path = folder.path().join("model.safetensors");
+    std::fs::write(&path, file(&numbered(), "F32")).expect("room");
+    let bare = CONFIG.replace(", \"rope_theta\": 500.0", "");
+    let of = |config: &str, more: &str| {
+        std::fs::write(folder.path().join("config.json"), config.replacen('{', &format!("{{{more}, "), 1)).expect("room");
+        config_of(&path)
+    };
+    for (config, more) in [
+        (bare.as_str(), r#""rope_parameters": {"rope_theta": 5e5, "rope_type": "default"}"#),
+        (&bare, r#""rope_parameters": {"rope_theta": 5e5, "partial_rotary_factor": 1.0, "factor": null}"#),
+        (&bare, r#""rope_parameters": null, "rope_theta": 500000, "partial_rotary_factor": 1.0"#),
+    ] {
+        assert_eq!(of(config, more).map(|c| c.rotary_base), Ok(5e5), "{more}");
+    }
+    for (config, more, words) in [
+        (bare.as_str(), r#""rope_parameters": {"rope_theta": 5e5, "rope_type": "llama3", "factor": 8.0}"#, "which is not computed"),
+        (&bare, r#""rope_parameters": {"rope_theta": 5e5, "factor": 8.0}"#, "rope_parameters has factor = 8.0"),
+        (&bare, r#""rope_parameters": {"full_attention": {"rope_theta": 5e5}}"#, "rope_parameters has full_attention"),
+        (&bare, r#""rope_parameters": {"rope_theta": 5e5, "partial_rotary_factor": 0.5}"#, "partial_rotary_factor = 0.5"),
+        (&bare, r#""rope_parameters": {"rope_type": "default"}"#, "does not say rope_theta"),
+        (&bare, r#""rope_parameters": [5e5]"#, "expected a table"),
+        (&bare, r#""partial_rotary_factor": 0.25"#, "partial_rotary_factor is 0.25"),
+        (CONFIG, r#""rope_parameters": {"rope_theta": 5e5}"#, "rope_theta is 500 and, in rope_parameters, 500000"),
+    ] {
+        let why = of(config, more).expect_err(more);
+        assert!(why.contains(words) && why.contains("config.json"), "{more}: {why}");
+    }
+}
+
+fn config_of(path: &Path) -> Result<Config, String> {
+    super::config(path)
+}
+
+/// A tensor that nobody computes with is not left out in silence.
+#[test]
+fn a_tensor_too_many_is_refused_by_name() {
+    let folder = folder();
+    let path = folder.path().join("model.safetensors");
+    for (name, refused) in [
+        ("model.layers.0.self_attn.q_proj.bias", true),
+        ("model.layers.1.self_attn.q_norm.weight", true),
+        ("model.layers.2.input_layernorm.weight", true),
+        ("model.layers.1.self_attn.rotary_emb.inv_freq", false),
+    ] {
+        let mut all = numbered();
+        all.push((99, name.to_owned(), vec![8]));
+        std::fs::write(&path, file(&all, "F32")).expect("room");
+        match config_of(&path) {
+            Ok(_) => assert!(!refused, "{name}"),
+            Err(why) => assert!(refused && why.contains(name) && why.contains("model.safetensors, offset"), "{why}"),
+        }
+    }
+}

@@ -5,7 +5,7 @@ use crate::generate::{Done, Wrong};
 use crate::gpu::driver::Device;
 use crate::gpu::plan::Number;
 use crate::gpu::product::Products;
-use crate::gpu::train::{Trainer, closing};
+use crate::gpu::train::{Trainer, lesson_tokens};
 use crate::gpu::weights::From;
 use crate::job::Job;
 use crate::reference::Source;
@@ -152,7 +152,7 @@ fn a_card_that_went_wrong_on_the_way_does_not_pass_its_last_check() {
 #[test]
 fn large_models_are_checked_over_fewer_tokens() {
     let Some(device) = device() else { return };
-    let of = |preset: Preset| closing(preset.config().parameters(), preset.config().context);
+    let of = |preset: Preset| lesson_tokens(preset.config().parameters(), preset.config().context);
     assert_eq!([Preset::Tiny, Preset::M135, Preset::B1, Preset::B8].map(of), [256, 148, 16, 2]);
     for (what, number) in [(0, Number::F32), (0, Number::Bf16), (7, Number::F32), (9, Number::F32), (9, Number::Bf16), (10, Number::Bf16)] {
         for tokens in [2, 5] {
@@ -169,6 +169,41 @@ fn large_models_are_checked_over_fewer_tokens() {
             assert_eq!(card.unchecked() == Done::default(), what == 0);
         }
     }
+}
+
+/// The first lesson of a large model is short, too, or the host would compute for a minute before anything is trained: the rest of the step's places is filled up.
+#[test]
+fn a_first_lesson_may_be_shorter_than_a_text() {
+    let Some(device) = device() else { return };
+    for (number, tokens) in [(Number::F32, 2), (Number::F32, 5), (Number::Bf16, 5)] {
+        let lesson = || Lesson::of(&Source::random(SHAPE, 3).rounded(number != Number::F32).whole(), tokens, 3);
+        let mut card = on_card(&device, SHAPE, number, 2, false);
+        card.check_against(lesson());
+        assert_eq!(card.step(), Ok(Done { input: 0, output: 2 * tokens }), "{number:?}, {tokens} tokens");
+        assert!((card.loss() / lesson().loss - 1.0).abs() < 0.02, "the mean is of what was wanted: {} for {}", card.loss(), lesson().loss);
+        assert_eq!(card.unchecked(), Done::default());
+        // What is computed once is recorded: the next step is of whole texts.
+        assert_eq!(card.step(), Ok(Done { input: 0, output: 2 * SHAPE.context }));
+        let mut again = on_card(&device, SHAPE, number, 2, false);
+        again.open_with(Lesson::text(&SHAPE, tokens, 3));
+        assert_eq!(again.step().map(|done| done.output), Ok(2 * tokens), "done again after a restart, it is the same step");
+        assert_eq!(again.loss().to_bits(), card_loss(&device, number, lesson()).to_bits());
+        for part in 0..lesson().gradient.len() {
+            let mut off = lesson();
+            for g in &mut off.gradient[part] {
+                *g *= 1.5;
+            }
+            let mut card = on_card(&device, SHAPE, number, 2, false);
+            card.check_against(off);
+            assert!(matches!(card.step(), Err(Wrong::Different { .. })), "the gradient of part {part}");
+        }
+    }
+}
+
+fn card_loss(device: &Rc<Device>, number: Number, lesson: Lesson) -> f64 {
+    let mut card = on_card(device, SHAPE, number, 2, false);
+    card.check_against(lesson);
+    card.step().map(|_| card.loss()).expect("sound")
 }
 
 #[test]

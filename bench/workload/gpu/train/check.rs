@@ -11,17 +11,17 @@ use crate::reference::rounded;
 use crate::train::{DECAY, Lesson, RATE, UPDATE};
 use std::sync::Arc;
 
-/// Most weights times tokens of which the host computes a lesson at the end, in a second or some.
-const CLOSING: usize = 20_000_000_000;
+/// Most weights times tokens of which the host computes a lesson, first or last, in a second or some.
+const LESSON: usize = 20_000_000_000;
 /// Fewest: a token that looks back on another.
 const FEWEST: usize = 2;
 
 /// How far a part of the gradient may be from the host's, in tolerances of an answer: it went through the net twice.
 const GRADIENT_SHARE: f64 = 4.0;
 
-/// Tokens of the last lesson for so many weights.
-pub(in crate::gpu) const fn closing(parameters: usize, length: usize) -> usize {
-    let tokens = match CLOSING.checked_div(parameters) {
+/// Tokens of a lesson, first or last, for so many weights.
+pub(in crate::gpu) const fn lesson_tokens(parameters: usize, length: usize) -> usize {
+    let tokens = match LESSON.checked_div(parameters) {
         Some(tokens) => tokens,
         None => length,
     };
@@ -35,7 +35,7 @@ pub(super) fn apart(share: f64, allowed: f64) -> Result<(), Wrong> {
 }
 
 impl Trainer {
-    /// The first step, which must be the next, is held against this.
+    /// The first step, which must be the next, is held against this: a lesson of no more tokens than a text has.
     pub(in crate::gpu) fn check_against(&mut self, lesson: impl Into<Arc<Lesson>>) {
         let lesson = lesson.into();
         self.opening = Some(lesson.text.clone());
@@ -53,16 +53,15 @@ impl Trainer {
         if self.unchecked == Done::default() {
             return Ok(());
         }
-        self.close_over(closing(self.weights.config.parameters(), self.length))
+        self.close_over(lesson_tokens(self.weights.config.parameters(), self.length))
     }
 
     /// As [`Self::last_check`], over so many tokens of a text.
     pub(in crate::gpu) fn close_over(&mut self, tokens: usize) -> Result<(), Wrong> {
         // Of a text that was not learned: what was has next to no loss, of which rounding is no small share.
         let lesson = Lesson::of(&self.weights.held()?, tokens, self.text.another());
-        let mut text = lesson.text.clone();
-        text.resize(self.length + 1, 0);
-        self.ask(&vec![text; self.batch], tokens)?;
+        let (texts, _) = self.repeated(lesson.text.clone());
+        self.ask(&texts, tokens)?;
         self.losses(lesson.loss, tokens)?;
         self.gradient_is(&lesson, tokens as f64 / self.length as f64)?;
         self.update_is(&lesson)?;
