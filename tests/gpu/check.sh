@@ -46,7 +46,7 @@ within() {
 }
 
 # Most seconds of each part. Their sum is the total.
-compare_s=${ORBITBENCH_GPU_COMPARE_S:-280}
+compare_s=${ORBITBENCH_GPU_COMPARE_S:-260}
 run_s=${ORBITBENCH_GPU_RUN_S:-140}
 check_s=65
 train_s=45

@@ -108,7 +108,7 @@ impl Subject for Board {
         self.looks = self.looks.checked_sub(1).ok_or("it fell off the bus")?;
         self.advance(0.001);
         self.units -= if self.on { self.look_units } else { 0.0 };
-        let power_age_s = self.stamps.then(|| self.now - self.updated);
+        let power_age_s = self.stamps.then_some(self.now - self.updated);
         Ok(Sample { power_instant_w: Some(self.shown.0), power_age_s, energy_j: Some(self.shown.1), ..Sample::default() })
     }
 

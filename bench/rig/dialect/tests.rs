@@ -211,7 +211,11 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ("ID {serial}", "{*},{model}\"\nmodel_is = \"E36#|*", "any model has the shape \"*\""),
     ("ID {serial}", "{*},{model}\"\nmodel_is = \"E36#|A*", "any model has the shape \"A*\""),
     ("ID {serial}", "ID {serial}\"\nremote_is = \"E36#", "missing `remote` beside it"),
-    ("ask = \"LIM?\"", "ask = \"LIM?\"\ntolerance = 1000", "`setup.limit.tolerance` = 1000 is impossible here: expected a number from 0 to 1"),
+    (
+        "ask = \"LIM?\"",
+        "ask = \"LIM?\"\ntolerance = 1000",
+        "`setup.limit.tolerance` = 1000 is impossible here: expected a number from 0 to 1",
+    ),
     ("ask = \"SET?\"", "ask = \"SET?\"\ntolerance = 5", "`target.tolerance`"),
     ("ask = \"LIM?\"", "ask = \"LIM?\"\nfor_read = \"power\"", "no [read.power] of this dialect"),
     ("ask = \"LIM?\"", "no_read_back = \"lazy\"\nask_first = true", "needs both, `ask` and `write`"),

@@ -89,7 +89,9 @@ fn conversation(family: &Family, scenario: &Scenario) -> Outcome {
         Some(set) => {
             // Going safe asks again until it is heard; here, once the line has been found again.
             run.pass(5.0);
-            [set, Command::Enable].into_iter().for_each(|command| run.command(command));
+            for command in [set, Command::Enable] {
+                run.command(command);
+            }
         }
         None => run.command(Command::Disable),
     }

@@ -143,8 +143,11 @@ impl Wire for Behind {
     }
 }
 
+/// One of them.
+type Device = (&'static str, u32, &'static [u8], (&'static str, &'static str), &'static str);
+
 /// The dialect, its speed, what ends its lines, its name for itself, and what it says to what it does not know.
-const DEVICES: [(&str, u32, &[u8], (&str, &str), &str); 10] = [
+const DEVICES: [Device; 10] = [
     ("scpi-supply", 9600, b"\n", ("*IDN?", "KEYSIGHT,E3634A,MY1,1.0"), ""),
     ("chroma-62000h", 115_200, b"\n", ("*IDN?", "CHROMA,62150H-600S,123,1.0"), ""),
     ("arroyo", 38_400, b"\n", ("*IDN?", "Arroyo 5240 1234567 v2.34"), ""),

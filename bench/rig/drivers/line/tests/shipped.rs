@@ -3,10 +3,13 @@
 
 use super::*;
 
+/// What a device says to a line.
+type Answer<'a> = dyn FnMut(&str) -> Option<String> + 'a;
+
 /// A device of the answers that `answer` gives, at the other end of the line.
 struct Talk<'a> {
     driver: Line,
-    answer: Box<dyn FnMut(&str) -> Option<String> + 'a>,
+    answer: Box<Answer<'a>>,
     heard: Vec<String>,
     buffer: Vec<u8>,
     events: Vec<Event>,
