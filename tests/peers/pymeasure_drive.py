@@ -24,6 +24,9 @@ def main():
     port = os.path.realpath(sys.argv[1])
     supply = KeysightE36312A(f"ASRL{port}::INSTR", visa_library="@py", read_termination="\n", write_termination="\n")
     print(f"ok  identity: {supply.id}")
+    if "E3634A" in supply.id:
+        # On RS-232 that one takes no settings before; PyMeasure's E36312A, for LAN and USB, does not send it.
+        supply.write("SYST:REM")
     output = supply.ch_1
     output.voltage_setpoint = 5.0
     expect("voltage reads back", output.voltage_setpoint, 5.0, 1e-3)

@@ -27,6 +27,9 @@ def main():
     port = os.path.realpath(sys.argv[1])
     supply = KeysightE36312A(f"ASRL{port}::INSTR", visa_library="@py", read_termination="\n", write_termination="\n")
     print(f"ok  identity: {supply.id}")
+    if "E3634A" in supply.id:
+        # On RS-232 that one takes no settings before; PyMeasure's E36312A, for LAN and USB, does not send it.
+        supply.write("SYST:REM")
     first, second, third = supply.ch_1, supply.ch_2, supply.ch_3
     others = [("first", first), ("third", third)]
     before = {name: (output.voltage_setpoint, output.current_limit) for name, output in others}
