@@ -292,8 +292,8 @@ fn stored(problem: &Identification<'_>, x: &[f64]) -> f64 {
 }
 
 /// A die whose sensor shows whole steps, in a log whose setpoint is always under way: its heat capacity came out 4 to 16 % low on eight benches drawn by
-/// seed, with ten times that confidence. Not the rounding alone does it: on the same benches with noise and no rounding the die comes out within 0.7 %, with rounding and no noise
-/// within 1.3 %. With noise the *plate* comes out 13 to 18 % high even without rounding, since the current of a row is one sample of what answers the noise of
+/// seed, with ten times that confidence. Not the rounding alone does it: on the same benches with noise and no rounding the die comes out within 0.7 %, with rounding and no noise,
+/// taken at its turns (see below), within 1.3 %. With noise the *plate* comes out 13 to 18 % high even without rounding, since the current of a row is one sample of what answers the noise of
 /// its own sensor and goes into the model as an input that errs; a die that is read well stands up to that, a rounded one gives way. Taking the rounded die
 /// at its turns alone (unbiased, less of it) made that worse, a mean of the currents over 5 to 21 rows did not mend it. The input's error has to go.
 const COARSE_DIE_FRAC: f64 = 0.10;
