@@ -12,8 +12,11 @@ use signal::{RunState, Watts};
 
 /// Correlation of power and work below which a flight does not say what a joule more does: half of the variance (house value).
 const LEAST_R2: f64 = 0.5;
-/// Charges this near are the same: a thousandth of what the battery holds is some J, and no work to speak of.
+/// Charges this near are the same: a millionth of what it holds is a joule or less of a card's share.
 const SAME_FRAC: f64 = 1e-6;
+/// A correction by more than this part of the work is said to weigh: what a joule in the battery is worth depends on whether the array would have spilled it, and
+/// the correction takes it that it would not.
+const SURE_FRAC: f64 = 1e-3;
 
 /// One flight, as far as a gain needs it: fed row by row, it keeps a row an orbit.
 #[derive(Clone, Debug)]
@@ -173,10 +176,12 @@ impl Gain {
         let Some(orbits) = self.orbits else { return format!("{gain} work over follow-sun (no battery: nothing to correct)") };
         let over = if orbits == 1 { "one whole orbit".to_owned() } else { format!("{orbits} whole orbits") };
         let than = if self.charge_j < 0.0 { "less" } else { "more" };
+        let corrected = self.frac - self.counted_frac;
+        let weighs = if corrected.abs() > SURE_FRAC { "; the charge weighs as much as a gain here: a longer flight says more" } else { "" };
         format!(
-            "{gain} work over follow-sun in {over}: {} as counted, {} for {:.0} J {than} in the battery at their end than its own",
+            "{gain} work over follow-sun in {over}: {} as counted, {} for {:.0} J {than} gone into the battery than into its own{weighs}",
             percent(self.counted_frac),
-            percent(self.frac - self.counted_frac),
+            percent(corrected),
             self.charge_j.abs()
         )
     }
