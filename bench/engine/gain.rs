@@ -179,7 +179,7 @@ impl Gain {
         let corrected = self.frac - self.counted_frac;
         let weighs = if corrected.abs() > SURE_FRAC { "; the charge weighs as much as a gain here: a longer flight says more" } else { "" };
         format!(
-            "{gain} work over follow-sun in {over}: {} as counted, {} for {:.0} J {than} gone into the battery than into its own{weighs}",
+            "{gain} work over follow-sun in {over}: {} as counted, {} for {:.0} J {than} that its battery gained than follow-sun's{weighs}",
             percent(self.counted_frac),
             percent(corrected),
             self.charge_j.abs()

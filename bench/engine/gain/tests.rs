@@ -50,7 +50,7 @@ fn emptying_the_battery_is_no_gain() {
     assert!(emptied.counted_frac > 0.06 && emptied.charge_j < 0.0, "{emptied:?}");
     // 100 W of 1.5 kW at 2 units/J are 6.7 %; putting them back takes 1/0.81 of that.
     assert!((emptied.frac - (1.0 - 1.0 / 0.81) / 15.0).abs() < 1e-4, "{emptied:?}");
-    assert!(emptied.words().contains("less gone into the battery") && emptied.words().contains("weighs"), "{}", emptied.words());
+    assert!(emptied.words().contains("less that its battery gained") && emptied.words().contains("weighs"), "{}", emptied.words());
     let filled = flown(Some(battery()), [1900.0, 2900.0], (0.5, 0.5 + 0.81 * taken(100.0)), 3600).over(&rival).expect("known");
     assert!((filled.frac - (0.81 - 1.0) / 15.0).abs() < 1e-4 && filled.counted_frac < -0.06, "{filled:?}");
     let more = flown(Some(battery()), [2100.0, 3100.0], (0.7, 0.7), 3600).over(&rival).expect("known");
