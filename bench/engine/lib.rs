@@ -13,6 +13,7 @@ pub mod commission;
 mod contradiction;
 pub mod devices;
 pub mod folder;
+pub mod gain;
 mod instrument;
 mod keeper;
 pub mod ledger;

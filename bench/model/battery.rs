@@ -100,6 +100,11 @@ impl Battery {
         (1.0 - state.soc_frac) * self.capacity_j / self.charge_efficiency
     }
 
+    /// A change of what is stored as energy at the bus, J: what it gives if it is more, and as a negative number what putting it back takes if it is less.
+    pub fn at_bus_j(&self, change_j: f64) -> f64 {
+        if change_j < 0.0 { change_j / self.charge_efficiency } else { change_j * self.discharge_efficiency }
+    }
+
     /// Takes `surplus_w` for `dt_s`, or gives what it lacks if negative; as much of either as it can for as long as one likes.
     ///
     /// # Panics

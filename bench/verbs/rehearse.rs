@@ -6,6 +6,7 @@ use crate::plan;
 use anyhow::Result;
 use engine::band::{Band, Told};
 use engine::calibrated::RangeWatch;
+use engine::gain::{Flight, Gain, Unknown};
 use engine::rehearse::{Rehearsal, rehearse as fly};
 use model::profile::PolicyChoice;
 use record::{Handover, Samples};
@@ -33,23 +34,28 @@ pub(crate) fn rehearse(args: &RehearseArgs) -> Result<Exit> {
     // Without a file there is nothing to be refused.
     let refused = unrecorded(args.csv.as_deref().unwrap_or(Path::new("")));
     let (mut range, mut cautions) = (RangeWatch::default(), setup.cautions());
+    let mut flight = Flight::of(&setup);
     let told = fly(&setup, |row| {
+        flight.row(row);
         cautions.extend(range.row(&setup, row));
         sink.write(row)
     })
     .map_err(&refused)?;
     sink.sync().map_err(&refused)?;
     let took = start.elapsed().as_secs_f64();
-    let gain = gain(args, &setup, &told)?;
+    let gain = gain(args, &setup, &told, &flight)?;
     let band = args.band.as_ref().and_then(|_| Band::of(&setup));
     if args.json {
-        let told = WithBand { told: &told, gain_over_follow_sun: gain, band: band.as_ref().map(Band::told) };
+        let told = WithBand { told: &told, gain: Gained::of(gain.as_ref()), band: band.as_ref().map(Band::told) };
         say!("{}", serde_json::to_string_pretty(&told)?);
     } else {
         print(&setup.title(), &told)?;
-        if let Some(gain) = gain {
-            say!("  policy    {}: {:+.2} % work over follow-sun", setup.policy_words(), gain * 100.0);
-            if told.limited_frac > LIMITED_FRAC {
+        if let Some(gain) = &gain {
+            match gain {
+                Ok(gain) => say!("  policy    {}: {}", setup.policy_words(), gain.words()),
+                Err(why) => say!("  policy    {}; its gain over follow-sun is not known: {why}", setup.policy_words()),
+            }
+            if gain.is_ok() && told.limited_frac > LIMITED_FRAC {
                 say!(
                     "  caution   {:.0} % of rows limited: the bench is cooler there than the flight would be, and the gain is not the flight's",
                     told.limited_frac * 100.0
@@ -88,16 +94,41 @@ pub(crate) fn rehearse(args: &RehearseArgs) -> Result<Exit> {
 /// Share of limited rows above which the bench's work is not what the flight model decided by.
 const LIMITED_FRAC: f64 = 0.05;
 
-/// Work over that of following the Sun on the same bench, less one; `None` where that is the policy, or where either does not fly.
-fn gain(args: &RehearseArgs, setup: &engine::setup::Setup, told: &Rehearsal) -> Result<Option<f64>> {
-    if setup.options.policy.unwrap_or(setup.profile.power.policy) == PolicyChoice::FollowSun || !told.flown {
+/// What the flight does more than following the Sun on the same bench; `None` where that is the policy, or where either does not fly.
+fn gain(args: &RehearseArgs, setup: &engine::setup::Setup, told: &Rehearsal, flown: &Flight) -> Result<Option<Result<Gain, Unknown>>> {
+    if setup.options.policy.unwrap_or(setup.profile.power.policy) == PolicyChoice::FollowSun || !told.flown || told.work.is_none() {
         return Ok(None);
     }
     let flight = FlightArgs { policy: Some(PolicyChoice::FollowSun), map: None, map_clamp: false, ..args.flight.clone() };
-    let beside =
-        fly(&plan::setup(&flight, None, false)?, |_| Ok::<(), std::convert::Infallible>(())).unwrap_or_else(|never| match never {});
-    let sun = beside.work.filter(|work| beside.flown && *work > 0.0);
-    Ok(told.work.zip(sun).map(|(work, sun)| work / sun - 1.0))
+    let beside = plan::setup(&flight, None, false)?;
+    let mut sun = Flight::of(&beside);
+    let told = fly(&beside, |row| {
+        sun.row(row);
+        Ok::<(), std::convert::Infallible>(())
+    })
+    .unwrap_or_else(|never| match never {});
+    Ok(told.flown.then(|| flown.over(&sun)))
+}
+
+/// What is gained, or why that is not known, as JSON.
+#[derive(Default, Serialize)]
+struct Gained {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gain_over_follow_sun: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gain: Option<Gain>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gain_unknown: Option<String>,
+}
+
+impl Gained {
+    fn of(gain: Option<&Result<Gain, Unknown>>) -> Self {
+        match gain {
+            Some(Ok(gain)) => Self { gain_over_follow_sun: Some(gain.frac), gain: Some(*gain), gain_unknown: None },
+            Some(Err(why)) => Self { gain_unknown: Some(why.to_string()), ..Self::default() },
+            None => Self::default(),
+        }
+    }
 }
 
 /// A rehearsal and what its band is like, as JSON.
@@ -105,8 +136,8 @@ fn gain(args: &RehearseArgs, setup: &engine::setup::Setup, told: &Rehearsal) -> 
 struct WithBand<'a> {
     #[serde(flatten)]
     told: &'a Rehearsal,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    gain_over_follow_sun: Option<f64>,
+    #[serde(flatten)]
+    gain: Gained,
     #[serde(skip_serializing_if = "Option::is_none")]
     band: Option<BTreeMap<&'static str, Told>>,
 }
