@@ -178,11 +178,7 @@ trait Wire {
     fn say(&mut self, serial: Serial, bytes: &[u8], patience: Duration, all: bool) -> io::Result<Vec<u8>>;
 }
 
-fn ask_all(
-    wire: &mut dyn Wire,
-    questions: Vec<Question>,
-    telling: &mut dyn FnMut(usize, &Question),
-) -> io::Result<Option<Answered>> {
+fn ask_all(wire: &mut dyn Wire, questions: Vec<Question>, telling: &mut dyn FnMut(usize, &Question)) -> io::Result<Option<Answered>> {
     let mut heard = Vec::new();
     for question in questions {
         telling(heard.len(), &question);

@@ -128,7 +128,8 @@ fn exchanged(section: &Section<'_>, wanted: Option<&str>, instruments: &[(String
         section.problem("serial_number", format_args!("{declared} is the declared one: give that of another unit"));
     } else if number(&declared) && !number(&serial_number) {
         let most = i32::MAX;
-        section.problem("serial_number", format_args!("\"{serial_number}\" beside the declared {declared}: expected a number, 0 to {most}"));
+        section
+            .problem("serial_number", format_args!("\"{serial_number}\" beside the declared {declared}: expected a number, 0 to {most}"));
     }
     Kind::WrongIdentity { serial_number, declared }
 }
