@@ -98,9 +98,9 @@ pub enum Kind {
     /// Another unit of the same model stands there while the fault lasts.
     WrongIdentity {
         /// Its serial number.
-        serial_number: i32,
+        serial_number: String,
         /// That of the right one.
-        declared: i32,
+        declared: String,
     },
     /// The device's watchdog fires, whatever it heard.
     Watchdog,
@@ -197,13 +197,13 @@ impl Scenario {
     }
 
     /// Reads a scenario for a rig with these instruments: name, and serial number where one is declared.
-    pub fn parse(file: &str, text: &str, instruments: &[(String, Option<u32>)]) -> Result<Self, Problems> {
+    pub fn parse(file: &str, text: &str, instruments: &[(String, Option<String>)]) -> Result<Self, Problems> {
         let document = signal::Document::parse(file, text);
         let scenario = Self::read(&document.root(), instruments);
         document.finish(scenario)
     }
 
-    fn read(root: &Section<'_>, instruments: &[(String, Option<u32>)]) -> Self {
+    fn read(root: &Section<'_>, instruments: &[(String, Option<String>)]) -> Self {
         read::scenario(root, instruments)
     }
 

@@ -168,9 +168,9 @@ impl Wired for ModbusDevice {
         match ailment {
             Ailment::PowerCycle => {}
             Ailment::Exchanged { serial_number } => {
-                if let Some(name) = self.config.serial_number.clone() {
+                if let Some((name, number)) = self.config.serial_number.clone().zip(serial_number.parse::<u32>().ok()) {
                     self.config.power_up.retain(|(known, _)| *known != name);
-                    self.config.power_up.push((name, f64::from(serial_number)));
+                    self.config.power_up.push((name, f64::from(number)));
                 }
             }
             Ailment::WatchdogFires => return self.switch_off("watchdog fired"),

@@ -324,7 +324,9 @@ impl TecController {
     pub(crate) fn befall(&mut self, wall_s: f64, ailment: Ailment) {
         match ailment {
             Ailment::PowerCycle => {}
-            Ailment::Exchanged { serial_number } => self.config.serial_number = serial_number,
+            Ailment::Exchanged { serial_number } => {
+                self.config.serial_number = serial_number.parse().unwrap_or(self.config.serial_number);
+            }
             Ailment::WatchdogFires if self.runs() => return self.fail(id::WATCHDOG, "watchdog fired"),
             Ailment::WatchdogFires => return,
         }

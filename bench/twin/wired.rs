@@ -3,14 +3,14 @@
 use crate::tec_controller::TecController;
 
 /// Something that befalls a device, apart from its line and from the plant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ailment {
     /// Its power is cut and comes back: it restarts as it powers up.
     PowerCycle,
     /// Another unit of the same model stands in its place, in the state of one just powered up.
     Exchanged {
-        /// What it says its serial number is, if devices of its kind say so.
-        serial_number: i32,
+        /// What it says its serial number is, if devices of its kind say so; a device that tells a number keeps its own where this is none.
+        serial_number: String,
     },
     /// Its watchdog fires, whatever it heard.
     WatchdogFires,

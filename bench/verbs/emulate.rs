@@ -61,7 +61,8 @@ pub(crate) fn emulate(wanted: &str, at: Where, how: What) -> Result<Exit> {
         None => Scenario::calm(),
         Some(file) => {
             let text = std::fs::read_to_string(file).map_err(|why| BadInput(format!("cannot read {}: {why}", file.display())))?;
-            let instruments: Vec<_> = rig.instruments.iter().map(|i| (i.name.clone(), i.serial_number())).collect();
+            let all = rig.instruments.iter().chain(rig.scale.as_ref().map(|scale| &scale.instrument));
+            let instruments: Vec<_> = all.map(|i| (i.name.clone(), i.declared_serial())).collect();
             let name = file.display().to_string();
             Scenario::parse(&name, &text, &instruments).map_err(|problems| BadInput(format!("the scenario has problems:\n{problems}")))?
         }

@@ -2,9 +2,36 @@
 
 use crate::exit::{self, BadInput, Exit};
 use anyhow::Result;
-use rig::port::probe::{self, Tongue};
+use rig::port::probe::{self, Question, Tongue};
 use rig::port::{Place, skeleton};
+use std::io::{IsTerminal, Write, stderr};
 use std::path::{Path, PathBuf};
+
+/// Which port is asked, and at which speed: one line on standard error that is rewritten, and only where somebody looks.
+struct Asking {
+    terminal: bool,
+}
+
+impl Asking {
+    fn show(&self, line: &str) {
+        if self.terminal {
+            // Progress that nobody can see is no reason to end a probe.
+            let _ = write!(stderr().lock(), "\r{line}\x1b[K");
+        }
+    }
+
+    fn over(&self) {
+        self.show("");
+    }
+}
+
+/// What is asked now, in words: on a network no speed is set.
+fn asking(place: &Place, at: usize, of: &[Question], question: &Question) -> String {
+    let speed = if matches!(place, Place::Tcp(_)) { String::new() } else { format!(" at {} baud", question.serial.baud) };
+    let (number, all) = (at + 1, of.len());
+    let most_s = probe::longest(of).as_secs_f64().ceil();
+    format!("{place}: asking{speed}, question {number} of {all}; about {most_s:.0} s where nothing answers")
+}
 
 /// A path, or an address of the network.
 fn place(text: &str) -> Place {
@@ -30,8 +57,12 @@ pub(crate) fn run(wanted: &[String], modbus: Option<u8>, out: Option<&Path>) -> 
         say!("no USB serial adapter is plugged in; name ports, or HOST:PORT, to ask there");
     }
     let (mut found, mut failed) = (Vec::new(), 0);
+    let progress = Asking { terminal: stderr().is_terminal() };
     for place in places {
-        match probe::probe(&place, modbus) {
+        let questions = probe::questions(&place, modbus);
+        let answer = probe::probe(&place, modbus, &mut |at, question| progress.show(&asking(&place, at, &questions, question)));
+        progress.over();
+        match answer {
             Ok(Some(answered)) => {
                 let whom = match answered.question.tongue {
                     Tongue::Line => format!("dialect {}", answered.question.whom),

@@ -47,7 +47,8 @@ fn a_bench_whose_coolant_a_circulator_holds_is_commissioned() {
         assert!(record.complete && record.steps.iter().all(|s| s.result == Verdict::Passed), "{said}");
         let number = |step: &str, name: &str| record.step(step).and_then(|s| s.numbers.get(name)).copied();
         let truth = truth(&station);
-        assert!(number("heater", "calorimeter_gain").is_some_and(|g| (g - truth.flow_gain).abs() < 0.03), "{said}");
+        // Three times its spread by the sensors' noise: 0.021 in the mean square over 12 quick runs of this bench, seeds 1 to 6.
+        assert!(number("heater", "calorimeter_gain").is_some_and(|g| (g - truth.flow_gain).abs() < 0.065), "{said}");
         assert_eq!((number("polarity", "cooling_a"), number("heater", "gain")), (None, None), "no current is read, and none is made up");
         let map = record.authority.as_ref().expect("measured");
         assert!(map.check(30.0, 60.0, 0.0).is_ok(), "{map:?}");

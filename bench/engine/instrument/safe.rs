@@ -61,6 +61,10 @@ impl Known {
         if let Some(why) = self.flow.as_ref().and_then(super::Flow::contradicts) {
             return format!("output UNKNOWN: {why}");
         }
+        if wanted == "off" && self.output_on == Some(true) {
+            let why = self.newest.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+            return format!("output ON (read), and told off again and again until the time for it was over{why}");
+        }
         match &self.newest {
             Some(why) if self.lost.as_ref() == Some(why) => format!("output UNKNOWN, link lost: {why}"),
             Some(why) if self.output_on.is_none() => format!("output UNKNOWN: {why}"),

@@ -30,6 +30,23 @@ fn the_newest_reason_is_told_once() {
     assert_eq!(bath.unsafe_words(), "its output was not confirmed off");
 }
 
+/// What was read on is on, and not unknown; what was lost after that is.
+#[test]
+fn an_output_that_is_read_on_is_not_called_unknown() {
+    let mut heater = of("lauda", "bath");
+    heater.take(rig::Event::Ready);
+    heater.begin_safe();
+    heater.take(rig::Event::Refused { why: "switching the output off: it stays on".into() });
+    assert!(heater.unsafe_words().contains("UNKNOWN"), "nothing was read since it was asked");
+    heater.take(rig::Event::OutputConfirmed { on: true });
+    assert_eq!(
+        heater.unsafe_words(),
+        "output ON (read), and told off again and again until the time for it was over: switching the output off: it stays on"
+    );
+    heater.take(rig::Event::LinkLost { why: "pulled".into() });
+    assert_eq!(heater.unsafe_words(), "output UNKNOWN, link lost: pulled");
+}
+
 /// An output that says "off" while its own instrument measures a current is UNKNOWN, from the second such poll on, and is told of once.
 #[test]
 fn a_current_through_an_output_that_says_off_is_an_alarm() {

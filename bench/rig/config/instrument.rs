@@ -122,6 +122,14 @@ impl Instrument {
         }
     }
 
+    /// Serial number it must report, in the words of the device, where one is declared.
+    pub fn declared_serial(&self) -> Option<String> {
+        match &self.driver {
+            DriverKind::Line(line) => line.serial_number.clone(),
+            _ => self.serial_number().map(|number| number.to_string()),
+        }
+    }
+
     /// Holds it to a serial number that is known from elsewhere, unless one is declared.
     pub fn expect_serial_number(&mut self, number: u32) {
         match &mut self.driver {

@@ -157,9 +157,19 @@ pub fn not_asked(place: &Place, modbus_address: Option<u8>) -> Vec<String> {
     told
 }
 
-/// Asks everything at one place. A port that another program holds is an error, and left alone.
-pub fn probe(place: &Place, modbus_address: Option<u8>) -> io::Result<Option<Answered>> {
-    ask_all(&mut Held { place, link: None }, questions(place, modbus_address))
+/// Asks everything at one place, and tells each question before it is asked, with the number of those before it. A port that another
+/// program holds is an error, and left alone.
+pub fn probe(place: &Place, modbus_address: Option<u8>, telling: &mut dyn FnMut(usize, &Question)) -> io::Result<Option<Answered>> {
+    ask_all(&mut Held { place, link: None }, questions(place, modbus_address), telling)
+}
+
+/// How long a port takes on which nothing answers, at most.
+pub fn longest(questions: &[Question]) -> Duration {
+    let each = |question: &Question| {
+        let ended = if question.end.is_empty() { Duration::ZERO } else { SETTLE };
+        2 * (ended + PATIENCE) + if question.is_endless() { SETTLE } else { Duration::ZERO }
+    };
+    questions.iter().map(each).sum()
 }
 
 /// The line, as a probe uses it.
@@ -168,9 +178,10 @@ trait Wire {
     fn say(&mut self, serial: Serial, bytes: &[u8], patience: Duration, all: bool) -> io::Result<Vec<u8>>;
 }
 
-fn ask_all(wire: &mut dyn Wire, questions: Vec<Question>) -> io::Result<Option<Answered>> {
+fn ask_all(wire: &mut dyn Wire, questions: Vec<Question>, telling: &mut dyn FnMut(usize, &Question)) -> io::Result<Option<Answered>> {
     let mut heard = Vec::new();
     for question in questions {
+        telling(heard.len(), &question);
         let mut bytes = Vec::new();
         // Once more: the first may have drowned in what was under way.
         for _ in 0..2 {

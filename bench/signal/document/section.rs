@@ -171,6 +171,15 @@ impl<'t> Section<'t> {
         None
     }
 
+    /// A string or an integer, as text, if the key is there: what is a number of some and words of others. `expected` says what it should hold.
+    pub fn optional_text_or_integer(&self, key: &str, expected: &str) -> Option<String> {
+        let (_, value) = self.find(key)?;
+        if value.as_integer().is_some() {
+            return Some(self.integer(key, i64::MIN..=i64::MAX).to_string());
+        }
+        self.optional_text(key, expected)
+    }
+
     /// A required word out of `choices`.
     pub fn choice<T: Clone>(&self, key: &str, choices: &[(&str, T)]) -> T {
         self.optional_choice(key, choices).unwrap_or_else(|| {

@@ -181,11 +181,14 @@ const NOT_ENABLED: i32 = 0x7FFF;
 /// What a sensor that cannot be read answers: -151 °C.
 const NO_SENSOR: i32 = -15_100;
 
+/// A Huber's serial number is told as hexadecimal words, which is how a rig file declares it.
+fn told_serial(text: &str) -> u32 {
+    u32::from_str_radix(text, 16).unwrap_or(4242)
+}
+
 impl Huber {
     pub(super) fn new(serial: &str, servoes: bool) -> Self {
-        // The serial number is told as hexadecimal words, which is how a rig file declares it.
-        let serial = u32::from_str_radix(serial, 16).unwrap_or(4242);
-        Self { bath: Bath::new(servoes), lines: Lines::default(), serial, pump_rpm: 2000 }
+        Self { bath: Bath::new(servoes), lines: Lines::default(), serial: told_serial(serial), pump_rpm: 2000 }
     }
 
     /// One line; `None` for what is no command.
@@ -252,7 +255,7 @@ impl Emulated for Huber {
     fn suffer(&mut self, wall_s: f64, ailment: Ailment, tec: &mut TecController) {
         match ailment {
             Ailment::PowerCycle => {}
-            Ailment::Exchanged { serial_number } => self.serial = serial_number.cast_unsigned(),
+            Ailment::Exchanged { serial_number } => self.serial = told_serial(&serial_number),
             // It has none.
             Ailment::WatchdogFires => return,
         }

@@ -32,6 +32,8 @@ pub(super) struct Other {
     heard_s: f64,
     error: u8,
     items: [String; 2],
+    /// Its answers come with headers: as it leaves the works.
+    headers: bool,
     events: Vec<String>,
 }
 
@@ -51,6 +53,7 @@ impl Other {
             heard_s: 0.0,
             error: 0,
             items: ["U,1".to_owned(), "I,1".to_owned()],
+            headers: true,
             events: Vec::new(),
         }
     }
@@ -79,11 +82,12 @@ impl Other {
 
     fn yokogawa(&mut self, line: &str) -> Option<String> {
         let upper = line.to_ascii_uppercase();
+        let headed = |header: &str, value: String| Some(if self.headers { format!("{header} {value}") } else { value });
         let item = |text: &str| text.parse::<usize>().ok().filter(|n| (1..=2).contains(n)).map(|n| n - 1);
         if let Some(rest) = upper.strip_prefix(":NUM:NORM:ITEM") {
             if let Some(number) = rest.strip_suffix('?') {
                 let number = item(number)?;
-                return Some(format!(":NUM:NORM:ITEM{} {}", number + 1, self.items[number]));
+                return headed(&format!(":NUM:NORM:ITEM{}", number + 1), self.items[number].clone());
             }
             let (number, function) = rest.split_once(' ')?;
             function.clone_into(&mut self.items[item(number)?]);
@@ -100,12 +104,18 @@ impl Other {
         match upper.as_str() {
             "*IDN?" => Some(format!("YOKOGAWA,WT310,{},F1.03", self.serial)),
             ":STAT:ERR?" => Some("0,\"No error\"".to_owned()),
-            ":RATE?" => Some(format!(":RATE {:.1}E-03", self.rate_s * 1e3)),
+            ":RATE?" => headed(":RATE", format!("{:.1}E-03", self.rate_s * 1e3)),
+            ":COMM:HEAD?" => headed(":COMM:HEAD", u8::from(self.headers).to_string()),
+            ":COMM:HEAD ON" | ":COMM:HEAD OFF" => {
+                self.headers = upper.ends_with("ON");
+                None
+            }
             ":RATE 100MS" if !self.integrates => {
                 self.rate_s = 0.1;
                 None
             }
-            ":INTEG:STAT?" => Some(format!(":INTEG:STAT {}", if self.integrates { "STAR" } else { "RES" })),
+            // Of a question that is no setting there is no header.
+            ":INTEG:STAT?" => Some(if self.integrates { "STAR" } else { "RES" }.to_owned()),
             ":INTEG:STAR" => {
                 self.integrates = true;
                 None
@@ -176,7 +186,7 @@ impl Emulated for Other {
     fn suffer(&mut self, _wall_s: f64, ailment: Ailment, tec: &mut TecController) {
         match ailment {
             Ailment::PowerCycle => {}
-            Ailment::Exchanged { serial_number } => self.serial = serial_number.to_string(),
+            Ailment::Exchanged { serial_number } => self.serial = serial_number,
             Ailment::WatchdogFires => {
                 if self.kind == Kind::Homemade && self.on {
                     (self.on, self.error) = (false, 3);

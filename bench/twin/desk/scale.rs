@@ -148,7 +148,7 @@ impl Emulated for Scale {
     fn suffer(&mut self, wall_s: f64, ailment: Ailment, _tec: &mut TecController) {
         match ailment {
             Ailment::PowerCycle => {}
-            Ailment::Exchanged { serial_number } => self.serial = serial_number.to_string(),
+            Ailment::Exchanged { serial_number } => self.serial = serial_number,
             Ailment::WatchdogFires => return,
         }
         // It sets its zero as it powers up, with whatever lies on it.

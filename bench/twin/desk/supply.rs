@@ -320,7 +320,7 @@ impl Emulated for Supply {
     fn suffer(&mut self, _wall_s: f64, ailment: Ailment, _tec: &mut TecController) {
         match ailment {
             Ailment::PowerCycle => {}
-            Ailment::Exchanged { serial_number } => self.serial = serial_number.to_string(),
+            Ailment::Exchanged { serial_number } => self.serial = serial_number,
             // It has none.
             Ailment::WatchdogFires => return,
         }

@@ -187,8 +187,8 @@ impl Line {
                 Kind::Reboot { banner } => (Some((Ailment::PowerCycle, banner.clone().into_bytes())), None),
                 Kind::Watchdog => (Some((Ailment::WatchdogFires, Vec::new())), None),
                 Kind::WrongIdentity { serial_number, declared } => {
-                    let exchanged = |serial_number| Some((Ailment::Exchanged { serial_number }, Vec::new()));
-                    (exchanged(*serial_number), exchanged(*declared))
+                    let exchanged = |number: &String| Some((Ailment::Exchanged { serial_number: number.clone() }, Vec::new()));
+                    (exchanged(serial_number), exchanged(declared))
                 }
                 _ => continue,
             };

@@ -44,7 +44,7 @@ const WORDS: [(&str, Word); 14] = [
     ("pump_trip", Word::PumpTrip),
 ];
 
-pub(super) fn scenario(root: &Section<'_>, instruments: &[(String, Option<u32>)]) -> Scenario {
+pub(super) fn scenario(root: &Section<'_>, instruments: &[(String, Option<String>)]) -> Scenario {
     let schema = root.integer("schema", 1..=i64::from(u32::MAX));
     if schema != SCHEMA {
         root.problem("schema", format_args!("{schema} is not known: this version reads scenarios of schema {SCHEMA}"));
@@ -55,7 +55,7 @@ pub(super) fn scenario(root: &Section<'_>, instruments: &[(String, Option<u32>)]
     Scenario { name, seed, faults }
 }
 
-fn fault(name: String, section: &Section<'_>, instruments: &[(String, Option<u32>)]) -> Fault {
+fn fault(name: String, section: &Section<'_>, instruments: &[(String, Option<String>)]) -> Fault {
     let word = section.choice("kind", &WORDS);
     let wanted = section.optional_text("instrument", "the NAME of an instrument of the rig");
     if let Some(wanted) = wanted.as_ref().filter(|wanted| !instruments.iter().any(|(name, _)| name == *wanted)) {
@@ -80,7 +80,7 @@ fn fault(name: String, section: &Section<'_>, instruments: &[(String, Option<u32
     }
 }
 
-fn kind(word: Word, section: &Section<'_>, wanted: Option<&str>, instruments: &[(String, Option<u32>)]) -> Kind {
+fn kind(word: Word, section: &Section<'_>, wanted: Option<&str>, instruments: &[(String, Option<String>)]) -> Kind {
     let chance = || section.number_or("chance", 0.0..=1.0, 1.0);
     let sensor = || section.choice("sensor", &[("plate", Sensor::Plate), ("sink", Sensor::Sink)]);
     match word {
@@ -97,15 +97,7 @@ fn kind(word: Word, section: &Section<'_>, wanted: Option<&str>, instruments: &[
             let banner = section.optional_text("banner", "what the device says when it starts");
             Kind::Reboot { banner: banner.unwrap_or_else(|| BANNER.to_owned()) }
         }
-        Word::WrongIdentity => {
-            let found = instruments.iter().find(|(name, _)| wanted.is_none_or(|wanted| wanted == name));
-            let declared = found.and_then(|(_, number)| *number).and_then(|n| i32::try_from(n).ok());
-            if declared.is_none() {
-                section.problem("kind", "no serial number is declared for the instrument, so no other unit can be told from it");
-            }
-            let serial_number = section.integer_or("serial_number", 0..=i64::from(i32::MAX), 1) as i32;
-            Kind::WrongIdentity { serial_number, declared: declared.unwrap_or_default() }
-        }
+        Word::WrongIdentity => exchanged(section, wanted, instruments),
         Word::Watchdog => Kind::Watchdog,
         Word::Stuck => Kind::Stuck(sensor()),
         Word::Open => Kind::Open(sensor()),
@@ -113,4 +105,46 @@ fn kind(word: Word, section: &Section<'_>, wanted: Option<&str>, instruments: &[
         Word::StalledFan => Kind::StalledFan,
         Word::PumpTrip => Kind::PumpTrip,
     }
+}
+
+/// Another unit in the place of the declared one.
+fn exchanged(section: &Section<'_>, wanted: Option<&str>, instruments: &[(String, Option<String>)]) -> Kind {
+    let given = section.optional_text_or_integer("serial_number", "the serial number of the other unit, a number or in quotes");
+    let one = match (wanted, instruments) {
+        (Some(wanted), all) => all.iter().find(|(name, _)| name == wanted),
+        (None, [only]) => Some(only),
+        (None, _) => {
+            section.problem("kind", "each unit has its own serial number: say by `instrument` which one is another");
+            return Kind::WrongIdentity { serial_number: String::new(), declared: String::new() };
+        }
+    };
+    let declared = one.and_then(|(_, serial)| serial.clone()).unwrap_or_default();
+    if declared.is_empty() {
+        section.problem("kind", "no serial number is declared for the instrument, so no other unit can be told from it");
+    }
+    let number = |text: &str| text.parse::<i32>().is_ok_and(|number| number >= 0);
+    let serial_number = given.unwrap_or_else(|| another(&declared));
+    if serial_number == declared && !declared.is_empty() {
+        section.problem("serial_number", format_args!("{declared} is the declared one: give that of another unit"));
+    } else if number(&declared) && !number(&serial_number) {
+        let most = i32::MAX;
+        section
+            .problem("serial_number", format_args!("\"{serial_number}\" beside the declared {declared}: expected a number, 0 to {most}"));
+    }
+    Kind::WrongIdentity { serial_number, declared }
+}
+
+/// A serial number of the same shape, decimal or hexadecimal as it may be: its last character is another, and a number never grows beyond what
+/// its device can hold.
+fn another(declared: &str) -> String {
+    let mut characters: Vec<char> = declared.chars().collect();
+    if let Some(last) = characters.last_mut() {
+        *last = match *last {
+            '0' => '1',
+            digit @ '1'..='9' => char::from_digit(digit.to_digit(10).unwrap_or(1) - 1, 10).unwrap_or('0'),
+            'A' => 'B',
+            _ => 'A',
+        };
+    }
+    characters.into_iter().collect()
 }

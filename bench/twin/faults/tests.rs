@@ -5,8 +5,9 @@ use crate::wired::Ailment;
 
 const BYTE_S: f64 = 0.001;
 
-fn instruments() -> Vec<(String, Option<u32>)> {
-    vec![("tec".to_owned(), Some(4242)), ("bath".to_owned(), None)]
+fn instruments() -> Vec<(String, Option<String>)> {
+    let serial = |text: &str| Some(text.to_owned());
+    vec![("tec".to_owned(), serial("4242")), ("bath".to_owned(), None), ("array".to_owned(), serial("MY00000001"))]
 }
 
 fn parse(text: &str) -> Result<Scenario, Vec<String>> {
@@ -60,6 +61,36 @@ fn what_is_wrong_in_a_scenario_is_told_at_once() {
     }
 }
 
+fn wrong(serial_number: &str, declared: &str) -> Kind {
+    Kind::WrongIdentity { serial_number: serial_number.to_owned(), declared: declared.to_owned() }
+}
+
+/// A serial number is text, or a number; another unit has one of the same shape.
+#[test]
+fn every_declared_serial_number_can_be_exchanged() {
+    let read = |own: &str| parse(&format!("schema = 1\nname = \"x\"\n[fault.a]\nkind = \"wrong_identity\"\n{own}\n"));
+    for (own, kind) in [
+        ("instrument = \"tec\"", wrong("4241", "4242")),
+        ("instrument = \"tec\"\nserial_number = 7", wrong("7", "4242")),
+        ("instrument = \"tec\"\nserial_number = \"7\"", wrong("7", "4242")),
+        ("instrument = \"array\"", wrong("MY00000000", "MY00000001")),
+        ("instrument = \"array\"\nserial_number = \"MY7\"", wrong("MY7", "MY00000001")),
+    ] {
+        assert_eq!(read(own).map(|scenario| scenario.faults[0].kind.clone()), Ok(kind), "{own}");
+    }
+    for (own, words) in [
+        ("instrument = \"tec\"\nserial_number = \"MY7\"", "expected a number"),
+        ("instrument = \"tec\"\nserial_number = -1", "expected a number"),
+        ("instrument = \"tec\"\nserial_number = 7.5", "a number or in quotes"),
+        ("instrument = \"tec\"\nserial_number = 4242", "is the declared one"),
+        ("instrument = \"bath\"", "no serial number is declared"),
+        ("", "say by `instrument`"),
+    ] {
+        let said = read(own).unwrap_err().join("\n");
+        assert!(said.contains(words), "no {words} in {said}");
+    }
+}
+
 #[test]
 fn messages_are_lost_late_cut_garbled_and_someone_elses() {
     let calm = texts(&Scenario::calm(), Way::ToHost);
@@ -109,9 +140,9 @@ fn devices_suffer_once() {
     assert_eq!(line.ailments(0.5), []);
     assert_eq!(line.ailments(1.5), [(Ailment::PowerCycle, b"hello".to_vec())]);
     assert_eq!(line.ailments(1.6), []);
-    let mut line = Line::new(&one(Kind::WrongIdentity { serial_number: 7, declared: 4242 }), "tec", BYTE_S);
-    assert_eq!(line.ailments(1.5), [(Ailment::Exchanged { serial_number: 7 }, Vec::new())]);
-    assert_eq!(line.ailments(3.5), [(Ailment::Exchanged { serial_number: 4242 }, Vec::new())]);
+    let mut line = Line::new(&one(wrong("7", "4242")), "tec", BYTE_S);
+    assert_eq!(line.ailments(1.5), [(Ailment::Exchanged { serial_number: "7".to_owned() }, Vec::new())]);
+    assert_eq!(line.ailments(3.5), [(Ailment::Exchanged { serial_number: "4242".to_owned() }, Vec::new())]);
 }
 
 #[test]

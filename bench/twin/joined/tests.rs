@@ -321,8 +321,8 @@ fn someone_elses_answers_confirm_nothing() {
 
 #[test]
 fn another_unit_is_refused_until_the_right_one_is_back() {
-    for family in families().filter(|f| f.identifies) {
-        let kind = Kind::WrongIdentity { serial_number: 7, declared: 4242 };
+    for (family, (declared, another)) in families().filter_map(|f| Some((f, f.serials?))) {
+        let kind = Kind::WrongIdentity { serial_number: another.to_owned(), declared: declared.to_owned() };
         let exchanged = Fault { name: "exchanged".to_owned(), instrument: None, from_s: 6.2, for_s: 1e3, kind };
         let mut scenario = unplugged(usize::MAX, 0.0);
         let out = Fault { name: "plug".to_owned(), instrument: None, from_s: 6.0, for_s: 1.0, kind: Kind::Unplug { after_bytes: None } };

@@ -92,7 +92,7 @@ fn after_a_power_cycle_everything_is_as_it_was_delivered() {
     ask(&mut device, 0.0, Request::WriteCoil { at: 0, on: true });
     device.suffer(1.0, Ailment::PowerCycle);
     assert_eq!((device.output_on(), device.get("watchdog"), device.get("serial")), (false, Some(0.0), Some(4242.0)));
-    device.suffer(1.0, Ailment::Exchanged { serial_number: 7 });
+    device.suffer(1.0, Ailment::Exchanged { serial_number: "7".to_owned() });
     assert_eq!(device.get("serial"), Some(7.0));
 }
 

@@ -347,6 +347,8 @@ impl Line {
         let why = if want { "switching the output on: it stays off" } else { "switching the output off: it stays on" };
         match self.job {
             Some(Job::Switch { on: false, round }) if round + 1 < ROUNDS_TO_LEAVE => {
+                // It was read: nobody need wonder what it does until the last round.
+                self.known.output.seen(on, &self.wanted, fx);
                 fx.events.push(Event::Retried { why: why.to_owned() });
                 self.begin(Job::Switch { on: false, round: round + 1 });
                 self.steps.push_front(Step::Wait(AGAIN_S));

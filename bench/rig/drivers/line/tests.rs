@@ -273,6 +273,11 @@ fn an_output_that_stays_on_is_said_to_be_on() {
     let mut bench = Bench::running();
     bench.device.sticks = true;
     bench.command(Command::Disable);
+    bench.pass(3.0);
+    let retried = |e: &Event| matches!(e, Event::Retried { why } if why.ends_with("it stays on"));
+    let told: Vec<&Event> = bench.events.iter().filter(|e| retried(e) || **e == Event::OutputConfirmed { on: true }).collect();
+    assert!(told.iter().any(|e| retried(e)), "{told:?}");
+    assert_eq!(bench.believed, Some(true), "as soon as it was read, not after the last round: {told:?}");
     bench.pass(30.0);
     assert!(bench.refusal().contains("it stays on"));
     assert_eq!(bench.believed, Some(true));

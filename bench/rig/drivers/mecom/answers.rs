@@ -324,6 +324,10 @@ impl Mecom {
             None => format!("{what}: {}", self.unclear(number)),
         };
         let job = self.job;
+        if let (Some(on), Some(Job::Switch { on: false, .. })) = (on, job) {
+            // It was read: nobody need wonder what it does until the last round.
+            self.found.output.seen(on, &self.wanted, fx);
+        }
         if let Some(Job::Switch { on: false, round }) = job
             && self.switch_off_again(round, &why, fx)
         {

@@ -111,6 +111,10 @@ impl<D: Dialect> Unnumbered<D> {
         }
         let state = if on { "on" } else { "off" };
         let why = format!("switching the output {}: it stays {state}", if want { "on" } else { "off" });
+        if matches!(self.job, Some(Job::Switch { on: false, .. })) {
+            // It was read: nobody need wonder what it does until the last round.
+            self.output.seen(on, &self.wanted, fx);
+        }
         if let Some(Job::Switch { on: false, round }) = self.job
             && self.switch_off_again(now_s, round, &why, fx)
         {

@@ -98,11 +98,11 @@ fn a_device_on_a_pty_is_found() {
     });
     // Two languages are enough to see the port opened, set and heard.
     let asked = questions(&place, None).into_iter().filter(|q| ["mecom", "julabo"].contains(&&*q.whom)).collect();
-    let found = ask_all(&mut Held { place: &place, link: None }, asked).unwrap().expect("it answers");
+    let found = ask_all(&mut Held { place: &place, link: None }, asked, &mut |_, _| ()).unwrap().expect("it answers");
     assert_eq!((found.question.whom.as_str(), found.said.as_str()), ("julabo", "JULABO FP50_MH Simulator, ISIS"));
     drop(stop);
     device.join().unwrap();
-    assert!(probe(&serial(), None).is_err(), "nothing is there");
+    assert!(probe(&serial(), None, &mut |_, _| ()).is_err(), "nothing is there");
 }
 
 /// A device behind a real line: what is said at another speed reaches it as noise, and stays with it until a line ends.
@@ -165,7 +165,7 @@ fn every_device_is_found_behind_a_real_line() {
     for noisy in [false, true] {
         for (name, baud, end, knows, otherwise) in DEVICES {
             let mut device = Behind { serial: Serial::n81(baud), end, noisy, knows, otherwise, buffer: Vec::new() };
-            let found = ask_all(&mut device, questions(&serial(), None)).unwrap();
+            let found = ask_all(&mut device, questions(&serial(), None), &mut |_, _| ()).unwrap();
             let found = found.unwrap_or_else(|| panic!("{name} is not found, noisy {noisy}"));
             assert_eq!((found.question.whom.as_str(), found.said.as_str()), (name, knows.1), "noisy {noisy}");
             assert!(found.question.is_endless() || !device.buffer.windows(5).any(|w| w == b"*IDN?"), "{name} is left with half a line");
@@ -183,6 +183,31 @@ fn questions_of_one_speed_are_asked_together_and_what_nothing_ends_last() {
     let korad = all.iter().position(|q| q.whom == "korad").unwrap();
     assert!(all[korad + 1..].iter().all(|q| q.serial != all[korad].serial || matches!(q.tongue, Tongue::Modbus(_))));
     assert!(all[all.len() - 3..].iter().all(|q| q.tongue == Tongue::Modbus(1)), "no text, and last");
+}
+
+/// What the wire waits for in all, of one on which nothing ever answers.
+struct Silent(Duration);
+
+impl Wire for Silent {
+    fn say(&mut self, _: Serial, _: &[u8], patience: Duration, _: bool) -> io::Result<Vec<u8>> {
+        self.0 += patience;
+        Ok(Vec::new())
+    }
+}
+
+#[test]
+fn every_question_is_told_before_it_is_asked_and_how_long_all_take() {
+    for modbus in [None, Some(1)] {
+        let asked = questions(&serial(), modbus);
+        let (mut wire, mut told) = (Silent(Duration::ZERO), Vec::new());
+        let found = ask_all(&mut wire, asked.clone(), &mut |at, question| told.push((at, question.clone()))).unwrap();
+        assert_eq!(found, None);
+        assert_eq!(told, asked.iter().cloned().enumerate().collect::<Vec<_>>());
+        assert_eq!(longest(&asked), wire.0);
+        // What the help says of it.
+        let help_s = if modbus.is_some() { 14..=20 } else { 11..=17 };
+        assert!(help_s.contains(&wire.0.as_secs()), "{:?}", wire.0);
+    }
 }
 
 proptest! {

@@ -20,8 +20,8 @@ pub(super) struct Family {
     pub(super) watchdog: bool,
     /// No reply can be taken for another's.
     pub(super) tells_answers_apart: bool,
-    /// It holds the device to a serial number, 4242.
-    pub(super) identifies: bool,
+    /// It holds the device to this serial number, and that of another unit.
+    pub(super) serials: Option<(&'static str, &'static str)>,
     /// A reply that was damaged on the way is known as such.
     pub(super) checked: bool,
     /// What it is given before it is switched on; `None` for what only measures.
@@ -37,7 +37,7 @@ impl Family {
     /// One whose replies carry a checksum and no number.
     const fn plain(name: &'static str, join: fn(&Scenario) -> Box<dyn Run>) -> Self {
         let (lease_s, set) = (3.0, AT_20);
-        Self { name, lease_s, watchdog: false, tells_answers_apart: false, identifies: false, checked: true, set, carries: false, join }
+        Self { name, lease_s, watchdog: false, tells_answers_apart: false, serials: None, checked: true, set, carries: false, join }
     }
 
     /// A line device: nothing tells a damaged reply, or another's, from a right one.
@@ -55,9 +55,14 @@ impl Family {
         Self { watchdog: true, ..self }
     }
 
-    /// It tells its serial number.
+    /// It tells its serial number, 4242.
     const fn identified(self) -> Self {
-        Self { identifies: true, ..self }
+        self.told("4242", "7")
+    }
+
+    /// It tells this serial number, and another unit of its kind that one.
+    const fn told(self, declared: &'static str, another: &'static str) -> Self {
+        Self { serials: Some((declared, another)), ..self }
     }
 }
 

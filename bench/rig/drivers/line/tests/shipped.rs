@@ -85,14 +85,25 @@ fn shipped(name: &str, reads: &[(&str, Channel)], drive: Option<Drive>) -> Instr
     Instrument { driver: DriverKind::Line(settings), reads, drive, ..instrument(SafeAction::Off) }
 }
 
-/// A WT310 whose integrator is in this state, and which says of energy what that has.
+/// A WT310 whose integrator is in this state, and which says of energy what that has. Its headers are off already, as another program left them.
 fn meter(state: &mut &'static str, line: &str) -> Option<String> {
+    headed_meter(&mut false, state, line)
+}
+
+/// One whose answers come with headers or not; that of the integrator's state, which is no setting, without one.
+fn headed_meter(headers: &mut bool, state: &mut &'static str, line: &str) -> Option<String> {
+    let header = if *headers { line.strip_suffix('?').map_or_else(String::new, |header| format!("{header} ")) } else { String::new() };
     let said = match line {
+        ":COMM:HEAD?" => return Some(format!("{header}{}", u8::from(*headers))),
+        ":COMM:HEAD OFF" => {
+            *headers = false;
+            return None;
+        }
         "*IDN?" => "YOKOGAWA,WT310E,C2UA,F1.03",
-        ":NUM:NORM:ITEM1?" => ":NUM:NORM:ITEM1 P,1",
-        ":NUM:NORM:ITEM2?" => ":NUM:NORM:ITEM2 WH,1",
-        ":RATE?" => ":RATE 100.0E-03",
-        ":INTEG:STAT?" => return Some(format!(":INTEGRATE:STATE {state}")),
+        ":NUM:NORM:ITEM1?" => return Some(format!("{header}P,1")),
+        ":NUM:NORM:ITEM2?" => return Some(format!("{header}WH,1")),
+        ":RATE?" => return Some(format!("{header}100.0E-03")),
+        ":INTEG:STAT?" => state,
         ":INTEG:STAR" => {
             assert_ne!(*state, "START", "it runs, and would complain");
             *state = "START";
@@ -123,6 +134,20 @@ fn an_integrator_is_started_where_its_energy_is_read() {
     let mut talk = Talk::opened(&shipped("yokogawa-wt", &BOTH[..1], None), |line| meter(&mut state, line));
     assert_eq!(talk.polled(), read[..1]);
     assert!(!talk.heard.iter().any(|line| line.contains("INTEG")), "{:?}", talk.heard);
+}
+
+/// Whoever was here before, with its headers on or off: it is told to leave them out, and is understood.
+#[test]
+fn a_meter_with_headers_on_or_off_is_taken() {
+    for mut headers in [true, false] {
+        let mut state = "RESET";
+        let mut talk = Talk::opened(&shipped("yokogawa-wt", &BOTH, None), |line| headed_meter(&mut headers, &mut state, line));
+        assert_eq!(talk.polled(), [(Channel::MeterPower, 39.87), (Channel::MeterEnergy, 5400.0)]);
+    }
+    // One that keeps them is refused, and is not misread.
+    let mut state = "RESET";
+    let talk = Talk::opened(&shipped("yokogawa-wt", &BOTH, None), |line| headed_meter(&mut true, &mut state, line));
+    assert!(!talk.events.contains(&Event::Ready), "{:?}", talk.events);
 }
 
 /// Energy that is not a number is a reading that is missing; power that is none keeps the meter from being ready.

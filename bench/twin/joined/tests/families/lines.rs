@@ -17,16 +17,16 @@ pub(super) const FAMILIES: &[Family] = &[
     Family::line("homemade", Some(Command::Level(10.0)), |s| heater(s, "homemade", "power", "w", FIRMWARE)).watched().identified(),
     Family::line("korad pump", None, |s| pump(s, "korad", "voltage", "v", "current_limit_a = 0.5")).pump(12.0),
     Family::line("homemade pump", None, |s| pump(s, "homemade", "power", "w", UNLEASED)).identified().pump(10.0),
-    Family::line("keysight-e4360", CURVE, |s| array(s, "keysight-e4360")).identified(),
-    Family::line("chroma-62000h", CURVE, |s| array(s, "chroma-62000h")).identified(),
+    Family::line("keysight-e4360", CURVE, |s| array(s, "keysight-e4360", "MY00000001")).told("MY00000001", "MY00000002"),
+    Family::line("chroma-62000h", CURVE, |s| array(s, "chroma-62000h", "4242")).identified(),
     Family::line("arroyo", AT_20, |s| plate(s, "arroyo", "object_temperature", "current_limit_a = 4.0\nserial_number = \"4242\""))
         .identified(),
     Family::line("julabo", AT_20, |s| plate(s, "julabo", "bath_temperature", "")),
     Family::line("lauda", AT_20, |s| plate(s, "lauda", "bath_temperature", "")),
-    Family::line("huber", AT_20, |s| plate(s, "huber", "bath_temperature", "serial_number = \"1092\"")),
+    Family::line("huber", AT_20, |s| plate(s, "huber", "bath_temperature", "serial_number = \"1092\"")).told("1092", "10AF"),
     Family::line("sinara-8451", AT_20, |s| plate(s, "sinara-8451", "object_temperature", "current_limit_a = 2.0\nvoltage_limit_v = 4.0")),
-    Family::line("yokogawa-wt", None, |s| join(s, "yokogawa-wt", "serial_number = \"4242\"", METER)),
-    Family::line("mt-sics", None, |s| join(s, "mt-sics", "serial_number = \"4242\"", SCALE)),
+    Family::line("yokogawa-wt", None, |s| join(s, "yokogawa-wt", "serial_number = \"4242\"", METER)).identified(),
+    Family::line("mt-sics", None, |s| join(s, "mt-sics", "serial_number = \"B021002593\"", SCALE)).told("B021002593", "B021002594"),
 ];
 
 const SUPPLY: &str = "current_limit_a = 2.0\nserial_number = \"4242\"";
@@ -49,9 +49,9 @@ fn pump(scenario: &Scenario, dialect: &str, level: &str, unit: &str, own: &str) 
     join(scenario, dialect, own, &channel)
 }
 
-fn array(scenario: &Scenario, dialect: &str) -> Box<dyn Run> {
+fn array(scenario: &Scenario, dialect: &str, serial: &str) -> Box<dyn Run> {
     let channel = "[channel.array_simulator]\nfull_isc_a = 2.0\nfull_voc_v = 32.0\ninstrument = \"it\"\nreads_v = \"voltage\"\nreads_a = \"current\"\nsafe = \"off\"\n";
-    join(scenario, dialect, "serial_number = \"4242\"", channel)
+    join(scenario, dialect, &format!("serial_number = \"{serial}\""), channel)
 }
 
 fn plate(scenario: &Scenario, dialect: &str, reads: &str, own: &str) -> Box<dyn Run> {
