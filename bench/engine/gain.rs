@@ -122,8 +122,14 @@ impl Flight {
 
     /// Takes the next row.
     pub fn row(&mut self, row: &Row) {
-        let (RunState::Running, Some(mission_s), Some(counted)) = (row.state, row.mission_s, row.get(Column::WorkUnits)) else { return };
-        if let Some((w, rate)) = row.get(Column::AccelPowerW).zip(row.get(Column::WorkUnitsPerS)) {
+        // The row that begins to stop is the last that was flown: an orbit that ends between two ticks may end in it.
+        let (RunState::Running | RunState::Stopping, Some(mission_s), Some(counted)) =
+            (row.state, row.mission_s, row.get(Column::WorkUnits))
+        else {
+            return;
+        };
+        let rated = row.get(Column::AccelPowerW).zip(row.get(Column::WorkUnitsPerS));
+        if let Some((w, rate)) = rated.filter(|_| row.state == RunState::Running) {
             self.line.push(w, rate);
         }
         // What was lost is done again: only once is it work.
