@@ -123,7 +123,7 @@ fn pacing_fed_forward_by_the_map_follows_its_budget_closer() {
             declared * 100.0,
             measured * 100.0
         );
-        // A card that draws less than declared at full duty has nothing to be paced down to: the same with and without.
+        // Seed 5 is the same to the last digit with and without, probably since its card draws less than declared at full duty: not looked into.
         assert!(declared < 0.02 && measured < 0.02 && measured <= declared, "{declared} {measured}");
         (all_declared, all_measured) = (all_declared + declared, all_measured + measured);
     }

@@ -37,7 +37,8 @@ fn circulator(seed: u64) -> Station {
 
 #[test]
 fn a_bench_whose_coolant_a_circulator_holds_is_commissioned() {
-    for seed in 1..=2 {
+    let mut off = Vec::new();
+    for seed in 1..=6 {
         let dir = tempfile::tempdir().expect("a folder");
         let station = circulator(seed);
         let file = dir.path().join("c.toml");
@@ -47,8 +48,7 @@ fn a_bench_whose_coolant_a_circulator_holds_is_commissioned() {
         assert!(record.complete && record.steps.iter().all(|s| s.result == Verdict::Passed), "{said}");
         let number = |step: &str, name: &str| record.step(step).and_then(|s| s.numbers.get(name)).copied();
         let truth = truth(&station);
-        // Three times its spread by the sensors' noise: 0.021 in the mean square over 12 quick runs of this bench, seeds 1 to 6.
-        assert!(number("heater", "calorimeter_gain").is_some_and(|g| (g - truth.flow_gain).abs() < 0.065), "{said}");
+        off.push(number("heater", "calorimeter_gain").expect("measured") - truth.flow_gain);
         assert_eq!((number("polarity", "cooling_a"), number("heater", "gain")), (None, None), "no current is read, and none is made up");
         let map = record.authority.as_ref().expect("measured");
         assert!(map.check(30.0, 60.0, 0.0).is_ok(), "{map:?}");
@@ -58,6 +58,9 @@ fn a_bench_whose_coolant_a_circulator_holds_is_commissioned() {
         rig.commissioning.file = Some(file);
         assert!(state_of(&rig, "", jiff::Timestamp::now()).expect("it counts").is_some());
     }
+    // One quick run is off by 0.021 in the mean square, by the sensors' noise: what the calorimeter is found to be is held over all six.
+    let mean = off.iter().sum::<f64>() / off.len() as f64;
+    assert!(mean.abs() < 0.03 && off.iter().all(|o| o.abs() < 0.065), "{off:?}");
 }
 
 /// Benches of a circulator that are wrong are found by the step that should.
