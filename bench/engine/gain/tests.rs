@@ -75,3 +75,19 @@ fn a_gain_is_of_whole_orbits_or_unknown() {
     let bare = flown(None, [2100.0, 2100.0], (0.0, 0.0), 1000).over(&flown(None, [2000.0, 2000.0], (0.0, 0.0), 1000)).expect("known");
     assert!((bare.frac - 0.1).abs() < 1e-9 && bare.orbits.is_none(), "{bare:?}");
 }
+
+/// A flight of one orbit that is no whole number of ticks: its last row is the one that begins to stop.
+#[test]
+fn an_orbit_may_end_in_the_row_that_stops() {
+    let stopped = |powers, soc: f64| {
+        let mut flight = flown(Some(battery()), powers, (soc, soc), 3598);
+        let mut row = Row::new(0, 3599, 3599.0, RunState::Stopping);
+        row.mission_s = Some(3599.0);
+        row.set(Column::WorkUnits, flight.last.expect("flown").work);
+        row.set(Column::PowerBatterySocFrac, soc);
+        flight.row(&row);
+        flight
+    };
+    let gain = stopped([2100.0, 3100.0], 0.9).over(&stopped([2000.0, 3000.0], 0.9)).expect("known");
+    assert!(gain.orbits == Some(1) && (gain.frac - 1.0 / 15.0).abs() < 1e-3, "{gain:?}");
+}
