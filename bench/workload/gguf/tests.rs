@@ -227,7 +227,16 @@ fn blocks_are_decoded_as_ggml_defines_them() {
     assert_eq!(out[0], 1.0);
 }
 
-/// The real model, computed here and by llama.cpp: the same tokens, one by one, each the likeliest.
+/// Every number of a model, in a fixed order.
+fn all(w: &Weights) -> Vec<&[f32]> {
+    fn layer(l: &Layer) -> [&[f32]; 6] {
+        [&l.norm_attention, &l.qkv.data, &l.out.data, &l.norm_forward, &l.gate_up.data, &l.down.data]
+    }
+    let ends = [&w.embedding.data[..], &w.norm, w.head.as_ref().map_or(&[], |head| &head.data)];
+    w.layers.iter().flat_map(layer).chain(ends).collect()
+}
+
+/// The real model, computed here and by llama.cpp, both in single precision: the same tokens, one by one, as likely here as there.
 #[test]
 fn a_real_model_says_what_llama_cpp_says() {
     let Some(python) = std::env::var_os("ORBITBENCH_PEERS") else {
@@ -235,28 +244,45 @@ fn a_real_model_says_what_llama_cpp_says() {
         return;
     };
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/peers/llama_greedy.py");
-    let peer = std::process::Command::new(python).args(["-B", script]).output().expect("a Python");
+    let room = tempfile::tempdir().expect("room");
+    let single = room.path().join("single.gguf");
+    let peer = std::process::Command::new(python).args(["-B", script]).arg(&single).output().expect("a Python");
     assert!(peer.status.success(), "{}", String::from_utf8_lossy(&peer.stderr));
     let mut lines = peer.stdout.lines().map(|l| l.expect("text"));
-    let model = lines.next().expect("the model's path");
-    let weights = Arc::new(weights(Path::new(&model)).expect("a sound file"));
-    let mut compared = 0;
+    let published = lines.next().expect("the published model's path");
+    // Told to go on, they never take it, however likely.
+    let end: usize = lines.next().and_then(|l| l.parse().ok()).expect("the token that ends a text");
+    let model = Arc::new(weights(Path::new(&published)).expect("a sound file"));
+    // Four bits and a scale are the same numbers by their library and by our reader, to the last bit.
+    let again = weights(&single).expect("a sound file");
+    assert_eq!(again.config, model.config);
+    assert!(all(&again) == all(&model), "their library reads other weights from {published}");
+    drop(again);
+    let (mut compared, mut furthest) = (0, 0.0_f64);
     for line in lines {
-        // The prompt's tokens, then those that llama.cpp puts after them.
-        let (prompt, theirs) = line.split_once('|').expect("two lists");
+        // The prompt's tokens, those that llama.cpp puts after them, how likely it takes each to be, and the first in double precision.
+        let [prompt, theirs, likely, exact] = line.split('|').collect::<Vec<_>>()[..] else { panic!("not four lists: {line}") };
         let tokens = |list: &str| -> Vec<u32> { list.split_whitespace().map(|t| t.parse().expect("a token")).collect() };
         let (prompt, theirs) = (tokens(prompt), tokens(theirs));
-        let mut decoder = Decoder::new(Arc::clone(&weights), 1);
+        let likely: Vec<f64> = likely.split_whitespace().map(|p| p.parse().expect("a logarithm")).collect();
+        assert_eq!((theirs.len(), likely.len()), (32, 32), "{line}");
+        let mut decoder = Decoder::new(Arc::clone(&model), 1);
         let mut logits = decoder.feed(&[(0, &prompt)]).to_vec();
-        for (n, token) in theirs.iter().enumerate() {
-            let best = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            // llama.cpp rounds its activations to 8 bits: where two tokens are as good as equal it may take the other.
-            let behind = best - logits[*token as usize];
-            assert!(behind < 0.5, "token {n} after {prompt:?}: theirs is {token}, {behind} behind ours");
-            compared += usize::from(behind == 0.0);
+        for (n, (token, likely)) in theirs.iter().zip(likely).enumerate() {
+            let ours = f64::from(logits[*token as usize]);
+            let all = logits.iter().map(|l| (f64::from(*l) - ours).exp()).sum::<f64>().ln();
+            let likelier = logits.iter().enumerate().find(|(t, l)| f64::from(**l) > ours && *t != end);
+            assert_eq!(likelier, None, "token {n} after {prompt:?}: theirs is {token}");
+            if n == 0 {
+                let exact: f64 = exact.trim().parse().expect("a logarithm");
+                assert!((-all - exact).abs() < 5e-5, "{} is {exact} in double precision", -all);
+            }
+            furthest = furthest.max((-all - likely).abs());
+            compared += 1;
             logits = decoder.feed(&[(0, &[*token])]).to_vec();
         }
     }
-    eprintln!("{compared} of 96 tokens are the likeliest here too");
-    assert!(compared >= 90, "only {compared} of 96 tokens are the likeliest here too");
+    assert_eq!(compared, 96);
+    eprintln!("96 of 96 tokens are the likeliest here too; the logarithm of their probability differs by at most {furthest:.1e}");
+    assert!(furthest < 1e-3, "the logarithm of a probability differs by {furthest}");
 }
