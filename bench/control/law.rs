@@ -208,6 +208,11 @@ impl Law {
         std::iter::once(self.servoed()).chain(self.trips.iter().map(|t| t.channel)).collect()
     }
 
+    /// Those without which nothing is switched on: an interlock that has never seen its channel guards nothing.
+    pub(crate) fn required(&self) -> BTreeSet<Channel> {
+        required(self.servoed(), &self.trips)
+    }
+
     /// The interface temperature of a flight state: what the rig is to reproduce.
     pub fn interface(&self, state: &FlightState) -> Celsius {
         let view = self.flight.view(state);
@@ -216,4 +221,10 @@ impl Law {
             Servo::CoolantSupply => view.supply.into(),
         }
     }
+}
+
+/// The channels that a rig must be able to read before anything is switched on: the servoed one and those of its interlocks. A device that tells no die temperature
+/// has nothing to be read; one that tells it is watched from then on.
+pub fn required(servoed: Channel, trips: &[Trip]) -> BTreeSet<Channel> {
+    std::iter::once(servoed).chain(trips.iter().map(|t| t.channel)).filter(|channel| *channel != Channel::Die).collect()
 }

@@ -41,7 +41,7 @@ pub use governor::{Governor, Supply};
 pub use heat::HeatLaw;
 pub use interlock::{Held, Spin, Trip};
 pub use io::{Commands, End, Event, Input, Instruments, Output, Thermal, View};
-pub use law::{Actuator, Guards, Law, LawError, Patience, Servo, SetpointLaw, Staging};
+pub use law::{Actuator, Guards, Law, LawError, Patience, Servo, SetpointLaw, Staging, required};
 pub use plan::Plan;
 pub use plausible::{PlausibleLaw, Suspect};
 pub use polarity::PolarityLaw;

@@ -16,7 +16,7 @@ use crate::resistance::ResistanceMeter;
 use model::battery::BatteryState;
 use model::flight::FlightState;
 use signal::{Celsius, Channel, Reading, RunState, Severity, Watts};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What outlives a tick.
 #[derive(Clone, Debug)]
@@ -69,8 +69,10 @@ pub struct State {
     pub(crate) resume_asked: bool,
     /// An operator held the run before a condition suspended it.
     pub(crate) was_held: bool,
-    /// Ticks since each watched channel was last read; absent until its first reading.
+    /// Ticks since each watched channel was last read, or since the instruments were ready if it never was; absent before.
     pub(crate) unread: BTreeMap<Channel, u32>,
+    /// The watched channels that were ever read.
+    pub(crate) read: BTreeSet<Channel>,
     pub(crate) end: Option<End>,
 }
 
@@ -111,6 +113,7 @@ impl State {
             resume_asked: false,
             was_held: false,
             unread: BTreeMap::new(),
+            read: BTreeSet::new(),
             end: None,
         }
     }

@@ -182,6 +182,9 @@ fn aim(
     ticks: u32,
     events: &mut Vec<Event>,
 ) -> (Option<Celsius>, Limit) {
+    if state.setpoint.is_none() && !law.required().is_subset(&state.read) {
+        return (None, Limit::None);
+    }
     if state.run == RunState::Staging {
         let mut polarity = state.polarity;
         let verdict = polarity.tick(law, limits, input, ticks, request, events);

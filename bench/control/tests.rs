@@ -352,6 +352,22 @@ fn a_link_lost_in_any_state_waits_for_the_operator() {
 }
 
 #[test]
+fn nothing_is_switched_on_before_every_interlock_has_seen_its_channel() {
+    let mut law = law();
+    law.trips.push(Trip { name: "sink".into(), channel: Channel::Sink, min: None, max: Some(70.0), spin: None, advice: "" });
+    let mut bench = Bench::new(law);
+    for n in 0..40 {
+        let out = bench.step();
+        assert_eq!(out.commands.thermal, Thermal::Off, "at {n}");
+        if let Some(end) = out.end {
+            assert!(matches!(&end, End::Tripped(why) if why.contains("Sink has never been read")), "{end:?}");
+            return;
+        }
+    }
+    panic!("it waited for ever");
+}
+
+#[test]
 fn a_rig_that_cannot_be_seen_is_switched_off() {
     let mut bench = flying();
     bench.step();

@@ -56,14 +56,21 @@ pub(crate) fn watch_instruments(law: &Law, state: &mut State, input: &Input, tic
     }
 }
 
-/// What is servoed or has an interlock must be read. A rig that is blind is switched off while its link still stands.
+/// What is servoed or has an interlock must be read before anything is switched on, and ever after. A rig that is blind is switched off while its link still stands.
 fn watch_readings(law: &Law, state: &mut State, input: &Input, ticks: u32, events: &mut Vec<Event>) {
     // A lost link has its own patience.
     let ticks = if input.instruments.lost.is_some() { 0 } else { ticks };
+    let required = law.required();
     for channel in law.watched() {
         if input.readings.usable(channel).is_some() {
             state.unread.insert(channel, 0);
-        } else if let Some(unread) = state.unread.get_mut(&channel) {
+            state.read.insert(channel);
+            continue;
+        }
+        if input.instruments.ready && required.contains(&channel) {
+            state.unread.entry(channel).or_insert(0);
+        }
+        if let Some(unread) = state.unread.get_mut(&channel) {
             *unread = unread.saturating_add(ticks);
         }
     }
@@ -72,9 +79,20 @@ fn watch_readings(law: &Law, state: &mut State, input: &Input, ticks: u32, event
         state.alarms.clear("reading");
         return;
     };
-    let why = format!("{channel:?} has not been read for {}", law.wall(unread));
-    state.alarm("reading", &format!("{why}; the rig is switched off, since nobody can see it"), events);
-    block(state, "reading", &why, events);
+    let why = if state.read.contains(&channel) {
+        let why = format!("{channel:?} has not been read for {}", law.wall(unread));
+        state.alarm("reading", &format!("{why}; the rig is switched off, since nobody can see it"), events);
+        block(state, "reading", &why, events);
+        why
+    } else {
+        // Nothing was switched on yet, so nobody needs to look before it is.
+        let why = format!(
+            "{channel:?} has never been read, {} after the instruments were ready: look at its sensor and its plug",
+            law.wall(unread)
+        );
+        state.alarm("reading", &format!("{why}; nothing is switched on before it is"), events);
+        why
+    };
     if unread > law.patience.reading_ticks.saturating_add(law.patience.link_ticks) {
         state.finish(End::Tripped(why), events);
     }

@@ -3,21 +3,24 @@
 
 use crate::commission::Facts;
 use crate::devices::Look;
+use control::required;
 use signal::{Channel, Tick};
+use std::collections::BTreeMap;
 
 /// What is remembered of the ticks before.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Keeper {
     first: Option<Tick>,
     was_ready: bool,
-    read_at: Option<Tick>,
+    /// When each channel that must be read was, or when the instruments were first ready.
+    read_at: BTreeMap<Channel, Tick>,
     seen_on: bool,
     /// What each trip remembers.
     held: Vec<control::Held>,
 }
 
 impl Keeper {
-    /// What ends it whatever is being done: a lost, refused or failed instrument, work that is not well, a servoed temperature that nobody reads.
+    /// What ends it whatever is being done: a lost, refused or failed instrument, work that is not well, something servoed or with an interlock that nobody reads.
     pub(crate) fn gone(&mut self, tick: Tick, look: &Look, facts: &Facts) -> Option<String> {
         let instruments = &look.instruments;
         let said = [&instruments.refused, &instruments.error, &instruments.lost, &look.workload_fault];
@@ -29,12 +32,19 @@ impl Keeper {
         if !instruments.ready && (self.was_ready || tick - first > facts.ready_ticks) {
             return Some("the instruments are not ready: see `rig check`, cables and power".into());
         }
-        if look.readings.usable(facts.servoed.channel()).is_some() || self.read_at.is_none() {
-            self.read_at = Some(tick);
+        if !instruments.ready {
+            return None;
         }
-        let unread = tick - self.read_at.unwrap_or(tick);
-        (instruments.ready && unread > facts.unread_ticks)
-            .then(|| format!("the {} has not been read for {unread} ticks", facts.servoed.word()))
+        let mut unread = None;
+        for channel in required(facts.servoed.channel(), &facts.trips) {
+            let read_at = self.read_at.entry(channel).or_insert(tick);
+            if look.readings.usable(channel).is_some() {
+                *read_at = tick;
+            }
+            unread = unread.max(Some((tick - *read_at, channel)));
+        }
+        let (ticks, channel) = unread.filter(|(ticks, _)| *ticks > facts.unread_ticks)?;
+        Some(format!("{channel:?} has not been read for {ticks} ticks: look at its sensor and its plug"))
     }
 
     /// An interlock, or an output that went off while it was wanted on. While coolant `may_stand` still its flow trips nothing, and afterwards has as long to

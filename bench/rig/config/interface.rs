@@ -88,6 +88,9 @@ pub enum Fluid {
     },
 }
 
+/// Water freezes here, °C.
+const FREEZING_DEGC: f64 = 0.0;
+
 /// The words of `fluid`.
 #[derive(Clone, Copy)]
 enum Word {
@@ -166,6 +169,18 @@ impl Interface {
 }
 
 impl CoolantRule {
+    /// Refuses to cool what freezes: of water it is known, of a mixture its maker tells.
+    pub(super) fn check(&self, section: &Section<'_>, channels: &[ChannelRule]) {
+        let cold = channels.iter().filter_map(|c| Some((c, c.setpoint?.limits.min())));
+        for (channel, min) in cold.filter(|(_, min)| self.fluid == Fluid::Water && *min <= FREEZING_DEGC) {
+            let why = format_args!(
+                "water freezes, and [channel.{}] may be set to {min} °C: raise min_degc, or fill in a mixture",
+                channel.role.word()
+            );
+            section.problem("fluid", why);
+        }
+    }
+
     /// Reads `[coolant]`; `None` where the rig has none.
     pub fn read(section: &Section<'_>) -> Option<Self> {
         section.exists().then(|| {

@@ -33,6 +33,9 @@ pub(super) fn rig(root: &Section<'_>) -> RigFile {
     let channels = channels(root, interface.servo_node.role(), &mut instruments);
     leases(root, &instruments);
     interface.check(&table, &channels, &instruments, coolant.is_some());
+    if let Some(coolant) = &coolant {
+        coolant.check(&root.optional_section("coolant"), &channels);
+    }
     let accelerator = accelerator(&root.section("accelerator"), &instruments);
     let masses = named(root, "mass", Mass::read);
     let weighing = WeighingRule::read(&root.optional_section("weighing"));

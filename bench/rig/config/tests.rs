@@ -202,6 +202,7 @@ const BROKEN: &[(&str, &str, &str)] = &[
         "neither switched nor read",
     ),
     ("rate_k_min = 8.0", "rate_k_min = 8.0\npoll_ticks = 2", "is read at every tick"),
+    ("trip_max_degc = 70.0", "trip_max_degc = 70.0\npoll_ticks = 5", "what has an interlock is read at every tick"),
     ("rate_k_min = 8.0", "rate_k_min = 8.0\ncalibration_gain = 0.0", "`channel.plate.calibration_gain` = 0"),
     ("safe = \"on\"", "safe = \"on\"\ncalibration_offset_degc = 1.0", "should be `calibration_offset_k`"),
     (
@@ -260,15 +261,14 @@ fn an_instrument_is_found_in_any_of_four_ways_and_its_line_set() {
 
 #[test]
 fn a_channel_may_be_corrected_and_read_seldom() {
-    let text = SOUND.replacen(
-        "trip_max_degc = 70.0",
-        "trip_max_degc = 70.0\ncalibration_gain = 1.01\ncalibration_offset_k = -0.2\npoll_ticks = 5",
-        1,
-    );
-    let read = &read(&text).unwrap().instruments[0].reads[1];
-    assert_eq!((read.correction, read.every), (Correction { gain: 1.01, offset: -0.2 }, 5));
-    assert!((read.correction.invert(read.correction.apply(31.7)) - 31.7).abs() < 1e-12);
-    assert_eq!((0..11).filter(|tick| read.due(*tick)).count(), 3);
+    let text = SOUND.replacen("trip_max_degc = 70.0", "trip_max_degc = 70.0\ncalibration_gain = 1.01\ncalibration_offset_k = -0.2", 1);
+    let corrected = &read(&text).unwrap().instruments[0].reads[1];
+    assert_eq!((corrected.correction, corrected.every), (Correction { gain: 1.01, offset: -0.2 }, 1));
+    let seldom = read(include_str!("../../../rigs/loop.toml")).unwrap();
+    let read = seldom.instruments.iter().flat_map(|i| &i.reads).find(|r| r.channel == Channel::Humidity).unwrap();
+    assert_eq!(read.every, 10);
+    assert!((corrected.correction.invert(corrected.correction.apply(31.7)) - 31.7).abs() < 1e-12);
+    assert_eq!((0..21).filter(|tick| read.due(*tick)).count(), 3);
 }
 
 const LINE: &str = "[instrument.psu]\ndriver = \"line\"\ndialect = \"scpi-supply\"\nemulated = true\ncurrent_limit_a = 2.0\n[channel.heater]\n\
@@ -538,6 +538,9 @@ const BROKEN_LOOP: &[(&str, &str, &str)] = &[
     ("fluid = \"water\" ", "fluid = \"brine\" ", "expected one of `water`"),
     ("fluid = \"water\" ", "fluid = \"ethylene_glycol\"\nmass_frac = 0.9 ", "`coolant.mass_frac` = 0.9 is impossible"),
     ("least_l_min = 0.05 ", "", "missing `least_l_min`"),
+    ("trip_min_l_min = 0.08 ", "trip_min_l_min = 0.0 ", "0 guards nothing"),
+    ("trip_min_l_min = 0.08 ", "trip_min_l_min = -1.0 ", "-1 guards nothing"),
+    ("min_degc = 10.0\n", "min_degc = -20.0\n", "water freezes, and [channel.coolant_supply] may be set to -20 °C"),
     ("servo_node = \"coolant_supply\"\nheat_source", "servo_node = \"plate\"\nheat_source", "the servoed plate needs min_degc"),
     ("trip_min_degc = 4.0\ntrip_max_degc = 70.0", "trip_max_degc = 70.0", "a cooled coolant_supply without a lower trip freezes"),
     ("safe = \"off\"", "safe = \"on\"", "its action is \"off\""),

@@ -57,6 +57,9 @@ fn channel(role: Role, servo: Role, section: &Section<'_>, instruments: &mut [In
     }
     let correction = correction(role, section);
     let every = section.integer_or("poll_ticks", 1..=SLOWEST_POLL, 1) as u32;
+    if every != 1 && (rule.trip_min.is_some() || rule.trip_max.is_some()) {
+        section.problem("poll_ticks", "what has an interlock is read at every tick: between two polls it would guard nothing; remove this");
+    }
     check_channel(section, &rule, role == servo);
     let Some(instrument) = named(section, &rule, instruments) else { return rule };
     if instrument.is_unspoken() {
@@ -158,6 +161,10 @@ fn check_channel(section: &Section<'_>, rule: &ChannelRule, servoed: bool) {
         let unit = role.unit();
         let key = format!("trip_min_{unit}");
         section.problem(&key, format_args!("{low} is not below trip_max_{unit} = {high}: the interlock would always be tripped"));
+    }
+    if let Some(low) = rule.trip_min.filter(|low| role.unit() != "degc" && *low <= 0.0) {
+        let key = format!("trip_min_{}", role.unit());
+        section.problem(&key, format_args!("{low} guards nothing: what stands still reads 0; say the least that is enough"));
     }
     if role.unit() != "degc" && (rule.trip_min.is_some() || rule.trip_max.is_some()) {
         let read = role.channel().is_some_and(|channel| rule.reads.iter().any(|(read, _)| *read == channel));
