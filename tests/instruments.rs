@@ -44,7 +44,14 @@ fn a_bench_of_five_instruments_flies_and_leaves_the_fan_on() {
         let asked = 2.0 * read(pair[0], Column::EnvArrayWM2) / 1361.0;
         let shown = read(pair[1], Column::RigArrayRequestA);
         assert!((shown - asked).abs() < 0.01, "asked {asked} A, shown {shown} at tick {}", pair[1].tick);
+        // 32 V at 25 °C, 0.2 % less a kelvin, and the array is warm in the light.
+        let degc = read(pair[0], Column::FlightArrayDegc);
+        let (asked, shown) = (32.0 * (1.0 - 0.002 * (degc - 25.0)), read(pair[1], Column::RigArrayRequestV));
+        assert!((shown - asked).abs() < 0.2, "{degc} °C: asked {asked} V, shown {shown} at tick {}", pair[1].tick);
     }
+    // At rest in the light: 0.62 of it stays as heat, and two faces of 0.85 give it off. (0.62 x 1318 W/m2 / (1.7 sigma))^(1/4) = 303 K.
+    let warmest = flying.iter().map(|row| read(row, Column::FlightArrayDegc)).fold(f64::NEG_INFINITY, f64::max);
+    assert!((warmest - 30.3).abs() < 0.5, "{warmest} °C");
     assert!(flying.iter().skip(5).all(|row| row.get(Column::RigLampRequestFrac).is_none()), "there is no lamp on this desk");
 }
 

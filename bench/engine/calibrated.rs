@@ -8,6 +8,7 @@ use identify::Calibration;
 use identify::calibration::serial_in;
 use jiff::Timestamp;
 use record::{Column, Row};
+use rig::config::SunRule;
 use signal::Severity;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -69,8 +70,20 @@ impl Setup {
         let unguarded = self.rig.unguarded().into_iter().map(|why| format!("not guarded: {why}"));
         stale
             .chain(unguarded)
+            .chain(self.array_at_rest())
             .chain(others.map(|busy| format!("the accelerator is also used by {busy}: its power and heat are in every figure of this run")))
             .collect()
+    }
+
+    /// An array simulator whose voltage is to follow a temperature that this mission does not have.
+    fn array_at_rest(&self) -> Option<String> {
+        let follows = |i: &rig::Instrument| {
+            i.drive.as_ref().is_some_and(|d| matches!(d.sun, Some(SunRule::Array { voltage_per_k, .. }) if voltage_per_k != 0.0))
+        };
+        let missing = self.profile.own_array.is_none_or(|a| a.heat_capacity_kj_m2k.is_none());
+        (missing && self.rig.instruments.iter().any(follows)).then(|| {
+            "the array simulator's voltage stays that of 25 °C: this profile's array has no temperature; see heat_capacity_kj_m2k of [own_array]".to_owned()
+        })
     }
 }
 
