@@ -114,13 +114,16 @@ pub(crate) fn run(args: &WeighArgs) -> Result<Exit> {
     let how = format!("{now} by {operator} on {}, {} times", pan.identity(), args.repeats);
     if args.wet {
         (mass.wet_kg, mass.u_wet_kg, mass.weighed_wet) = (Some(found.kg), Some(found.u_kg), how);
-        if let Some(coolant) = mass.coolant_kg().filter(|kg| *kg < -COVERAGE * found.u_kg.hypot(mass.u_kg.unwrap_or(0.0))) {
-            let why =
-                format!("{part} would hold {coolant:.4} kg of coolant: dry or wet was mixed up; nothing was kept, weigh it dry first");
-            return Err(BadInput(why).into());
-        }
     } else {
         (mass.kg, mass.u_kg, mass.weighed) = (found.kg, Some(found.u_kg), how);
+    }
+    // What the record would be refused for must not get into it.
+    if mass.mixed_up() {
+        let next = if args.wet { "weigh it dry first" } else { "if the part is another now, weigh it --wet first" };
+        let (dry, wet) = (mass.kg, mass.wet_kg.unwrap_or_default());
+        let why =
+            format!("{part} would be {dry:.4} kg dry and {wet:.4} kg with its coolant: dry or wet was mixed up; nothing was kept, {next}");
+        return Err(BadInput(why).into());
     }
     record.simulated |= pan.emulated();
     record.put(mass);

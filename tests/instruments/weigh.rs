@@ -73,6 +73,10 @@ fn a_part_is_weighed_dry_and_wet_and_the_run_goes_by_it() {
     let mixed = weigh(folder.path(), &[&["desk", "cold_plate", "--wet"], &common[..]].concat(), 0.5, &mut place);
     assert_eq!(mixed.status.code(), Some(3), "{}", told(&mixed));
     assert!(told(&mixed).contains("mixed up") && record(&folder.path().join("w.toml")) == kept, "{}", told(&mixed));
+    // The other way round as well: a record that no run would read is not made.
+    let mixed = weigh(folder.path(), &[&["desk", "cold_plate"], &common[..]].concat(), 0.7, &mut place);
+    assert_eq!(mixed.status.code(), Some(3), "{}", told(&mixed));
+    assert!(told(&mixed).contains("weigh it --wet first") && record(&folder.path().join("w.toml")) == kept, "{}", told(&mixed));
     let new = weigh(folder.path(), &[&["desk", "pump"], &common[..]].concat(), 0.5, &mut place);
     assert!(new.status.code() == Some(3) && told(&new).contains("--ledger flying_cooling"), "{}", told(&new));
 

@@ -48,13 +48,17 @@ impl Mass {
         self.wet_kg.map(|wet| wet - self.kg)
     }
 
+    /// Less with its coolant than dry, by more than both weighings are in doubt (k = 2): one of the two was not what it was called.
+    pub fn mixed_up(&self) -> bool {
+        mixed_up(self.kg, self.wet_kg, self.u_kg, self.u_wet_kg)
+    }
+
     pub(super) fn read(name: String, section: &Section<'_>) -> Self {
         let kg = section.number("kg", 0.0..=HEAVIEST_KG);
         let wet_kg = section.optional_number("wet_kg", 0.0..=HEAVIEST_KG);
         let u_kg = section.optional_number("u_kg", 0.0..=HEAVIEST_KG);
         let u_wet_kg = section.optional_number("u_wet_kg", 0.0..=HEAVIEST_KG);
-        let doubt_kg = 2.0 * u_kg.unwrap_or(0.0).hypot(u_wet_kg.unwrap_or(0.0));
-        if let Some(wet) = wet_kg.filter(|wet| *wet < kg - doubt_kg) {
+        if let Some(wet) = wet_kg.filter(|_| mixed_up(kg, wet_kg, u_kg, u_wet_kg)) {
             section.problem("wet_kg", format_args!("{wet} kg with its coolant is less than {kg} kg dry: were the two mixed up?"));
         }
         let boundary = section.choice_or("boundary", Boundary::WORDS, Boundary::Card);
@@ -268,6 +272,11 @@ impl WeighingRecord {
 fn key(name: &str) -> String {
     let bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     if bare { name.to_owned() } else { toml::Value::String(name.to_owned()).to_string() }
+}
+
+fn mixed_up(kg: f64, wet_kg: Option<f64>, u_kg: Option<f64>, u_wet_kg: Option<f64>) -> bool {
+    let doubt_kg = 2.0 * u_kg.unwrap_or(0.0).hypot(u_wet_kg.unwrap_or(0.0));
+    wet_kg.is_some_and(|wet| wet < kg - doubt_kg)
 }
 
 #[cfg(test)]
