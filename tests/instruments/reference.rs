@@ -1,6 +1,7 @@
 //! The reference bench: its README says what its rig file comes to, and its twin is the same bench.
 
 use engine::commission;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 use toml::Table;
@@ -41,6 +42,25 @@ fn its_twin_is_the_same_bench() {
     assert_eq!(read(RIG), read(TWIN), "rigs/reference/rig.toml and rigs/loop.toml describe one bench: change both");
     // The control: another sink is seen.
     assert_ne!(read(&RIG.replace("sink_k_w = 0.18", "sink_k_w = 0.17")), read(TWIN));
+}
+
+/// The parts list and the rig file weigh the same parts.
+#[test]
+fn the_bill_of_materials_is_the_rig_files_masses() {
+    let (_, rest) = README.split_once("## Bill of materials").expect("its place");
+    let (list, _) = rest.split_once("\n## ").expect("its end");
+    let rows = list.lines().filter(|l| l.starts_with("| ")).skip(2).map(|l| l.split('|').map(str::trim).collect::<Vec<_>>());
+    let ledger = |words: &str| words.replace(", ", "_");
+    let weighed =
+        rows.filter_map(|row| Some((row[1].to_lowercase().replace('/', "").replace(' ', "_"), (row[3].parse().ok()?, ledger(row[4])))));
+    let listed: BTreeMap<String, (f64, String)> = weighed.collect();
+    let rig: Table = RIG.parse().expect("sound");
+    let told = rig["mass"].as_table().expect("masses").iter().map(|(name, mass)| {
+        (name.clone(), (mass["kg"].as_float().expect("a number"), mass["ledger"].as_str().expect("a word").to_owned()))
+    });
+    assert_eq!(listed, told.collect());
+    let kg = |flies: bool| -> f64 { listed.values().filter(|(_, ledger)| !flies || ledger.starts_with("flying")).map(|(kg, _)| kg).sum() };
+    assert!(list.contains(&format!("{:.1} kg in all, of which {:.1} fly", kg(false), kg(true))), "{:.1} and {:.1}", kg(false), kg(true));
 }
 
 /// The record that ships is one of the bench that ships: comments and names may change, what makes the bench may not.
