@@ -55,6 +55,11 @@ fn every_shipped_profile_flies_on_the_shipped_rig() {
 
 /// A plan whose profile and rig have other numbers for these keys: the first of each name in either file.
 pub(crate) fn setup_of(profile: &str, changes: &[(&str, &str)], policy: Option<model::profile::PolicyChoice>) -> Setup {
+    Setup::build(options_of(profile, changes, policy)).expect("the changed files fly")
+}
+
+/// What that is built of.
+pub(crate) fn options_of(profile: &str, changes: &[(&str, &str)], policy: Option<model::profile::PolicyChoice>) -> Options {
     let mut options = setup(profile, 1).options;
     options.policy = policy;
     for (key, value) in changes {
@@ -63,7 +68,7 @@ pub(crate) fn setup_of(profile: &str, changes: &[(&str, &str)], policy: Option<m
         let line = |l: &str| if names(l, key) { format!("{key} = {value}") } else { l.to_owned() };
         source.text = source.text.lines().map(line).collect::<Vec<_>>().join("\n");
     }
-    Setup::build(options).expect("the changed files fly")
+    options
 }
 
 fn names(line: &str, key: &str) -> bool {

@@ -4,6 +4,7 @@
 //! says loudly that it was skipped where there is none; `.ci/run` always has one.
 
 mod architecture;
+mod battery;
 mod calibration;
 mod eclipse;
 mod flight;

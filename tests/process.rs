@@ -11,6 +11,7 @@ mod eclipse;
 mod faults;
 mod flights;
 mod full_disk;
+mod gains;
 mod gpu;
 mod gpu_check;
 mod gpu_maps;

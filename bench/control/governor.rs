@@ -9,7 +9,7 @@
 use crate::charge::Charge;
 use crate::draw::Draw;
 use crate::policy::{Policy, Seen};
-use model::battery::Flow;
+use model::battery::{Battery, BatteryState, Flow};
 use model::environment::Sample;
 use model::power::PowerShare;
 use model::profile::Eclipse;
@@ -83,19 +83,31 @@ impl Governor {
     fn beside_w(&self, env: &Sample, array_w: f64, charge: &Charge, mission_s: f64) -> f64 {
         let Some(battery) = &self.power.battery else { return 0.0 };
         let planned = matches!(self.policy, Policy::Plan(_));
+        let idle_w = self.power.load_w(self.idle);
         if planned || (self.power.eclipse == Eclipse::Ride || self.policy.discharges()) && env.illumination < 1.0 {
-            // What bus and idle board will need until the light is not for compute.
-            let idle_w = self.power.load_w(self.idle);
-            let left_s = charge.dark_left_s(mission_s);
-            let spare_j = battery.above_floor_j(charge.battery) - idle_w * left_s;
-            let over_s = if self.policy == Policy::Battery { left_s.max(EASE_S) } else { EASE_S };
-            // In the light the array carries bus and idle board; a plan that does not recharge then has its reasons.
-            let carried_w = if planned && env.illumination >= 1.0 { 0.0 } else { idle_w };
-            return battery.discharge_limit_w().min(carried_w + spare_j.max(0.0) / over_s);
+            let falling = env.illumination < 1.0 && charge.nears_dark(mission_s);
+            // Light that is falling leaves nothing to recharge by.
+            let back_w = if falling { 0.0 } else { (array_w - idle_w).clamp(0.0, battery.charge_limit_w()) };
+            let spare_j = battery.above_floor_j(charge.battery) - self.promised_j(battery, charge, back_w, mission_s);
+            // With less than that, and light to spare, it is recharged whatever the policy.
+            if spare_j > 0.0 || array_w <= idle_w {
+                let spread_s = if self.policy == Policy::Battery && falling { charge.until_light_s(mission_s) } else { 0.0 };
+                // What the array leaves of bus and idle board is carried; a plan that does not recharge in the light has its reasons.
+                let carried_w = (idle_w - array_w).max(0.0);
+                return battery.discharge_limit_w().min(carried_w + spare_j.max(0.0) / spread_s.max(EASE_S));
+            }
         }
-        let spare_w = (array_w - self.power.load_w(self.idle)).max(0.0);
+        let spare_w = (array_w - idle_w).max(0.0);
         let wanted_w = battery.to_full_j(charge.battery) / charge.left_s(mission_s);
         -wanted_w.min(battery.charge_limit_w()).min(spare_w)
+    }
+
+    /// What bus and idle board will take of the battery in the present or the next dark, less what `back_w` puts back before it, J at the bus: not for compute.
+    /// Of a dark whose end nobody knows it is all that the battery is sized for.
+    fn promised_j(&self, battery: &Battery, charge: &Charge, back_w: f64, mission_s: f64) -> f64 {
+        let sized_j = battery.above_floor_j(BatteryState::FULL);
+        let taken_j = (self.power.load_w(self.idle) * charge.dark_left_s(mission_s)).min(sized_j);
+        (taken_j - battery.given_back_j(back_w * charge.until_dark_s(mission_s))).max(0.0)
     }
 
     /// The array does not carry bus and idle board: it is dark, whatever hides the Sun.

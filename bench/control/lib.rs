@@ -6,6 +6,7 @@
 //!
 //! Not here: clocks, threads, files, devices. The same function flies the real rig, the twin and the rehearsal.
 
+mod ahead;
 mod alarm;
 mod answer;
 mod charge;

@@ -171,7 +171,7 @@ proptest! {
         for k in 0..30 {
             let t = start_s + 60.0 * f64::from(k);
             let (start, end) = (profile.environment.at(t), profile.environment.at(t + 60.0));
-            charge.look(&governor, &profile.environment, &start, t, 1e9);
+            charge.look(&crate::ahead::Ahead::of(&governor, &profile.environment), &start, t);
             let die = if blind { None } else { Some(Celsius(if k % 7 == 0 { f64::NAN } else { degc })) };
             let seen = Seen { flight: &view, die, margin_k: (k % 5 == 0).then_some(f64::NAN) };
             let supply = governor.temper(governor.supply(&start, Some(&charge), t), &seen);

@@ -3,6 +3,7 @@
 //! Order: requests, what the devices say of themselves, interlocks, heat and work of the tick that ends now, mission time and
 //! flight model, setpoint, budget, commands. A tick in state *running* is flown even if it turns out to be the last.
 
+use crate::ahead::Ahead;
 use crate::governor::Supply;
 use crate::guard;
 use crate::heat::{Heat, SHORTEST_SPAN};
@@ -164,12 +165,11 @@ fn fly(law: &Law, state: &mut State, heat: Heat, ticks: u32, events: &mut Vec<Ev
 /// What array and battery have for the board, now and until it has answered the next budget.
 fn power(law: &Law, state: &mut State, env: &Sample) -> Supply {
     let Some(charge) = &mut state.charge else { return law.governor.supply(env, None, state.mission_s) };
-    let end_s = law.duration_s.max(law.environment.period_s());
     // Never beyond what is known; where mission time stands, nothing comes nearer.
-    let then_s = (state.mission_s + law.dt_s + state.answer.late_s(law)).min(end_s);
+    let then_s = (state.mission_s + law.dt_s + state.answer.late_s(law)).min(*law.environment.span_s().end());
     let then = law.environment.at(then_s);
     let (lean, at_s) = law.governor.leaner((env, state.mission_s), (&then, then_s));
-    charge.look(&law.governor, &law.environment, lean, at_s, end_s);
+    charge.look(&Ahead::of(&law.governor, &law.environment), lean, at_s);
     Supply { array_w: law.governor.power.array_w(env), ..law.governor.supply(lean, Some(charge), at_s) }
 }
 

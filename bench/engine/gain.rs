@@ -87,6 +87,11 @@ pub struct Gain {
     pub orbits: Option<usize>,
     /// How much more the battery stores at their end than the rival's, each against its own beginning, J of one accelerator's share.
     pub charge_j: f64,
+    /// The controller's step, bench s.
+    pub step_s: f64,
+    /// By how much the step is likely to make `frac` what it is; see [`Gain::beside`]. `None` where it was not looked into.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step_frac: Option<f64>,
 }
 
 /// Why no gain can be told.
@@ -149,7 +154,7 @@ impl Flight {
         let Some(battery) = self.battery else {
             let (last, rival_last) = self.last.zip(rival.last).ok_or(Unknown::NoWork)?;
             let counted_frac = part(last.work - first.work, rival_last.work - rival_first.work)?;
-            return Ok(Gain { frac: counted_frac, counted_frac, orbits: None, charge_j: 0.0 });
+            return Ok(Gain { frac: counted_frac, counted_frac, orbits: None, charge_j: 0.0, step_s: self.tick_s, step_frac: None });
         };
         let orbits = self.orbits.len().min(rival.orbits.len());
         let at = orbits.checked_sub(1).ok_or(Unknown::NoOrbit(self.period_s.ceil() as u64))?;
@@ -166,7 +171,8 @@ impl Flight {
             None if more_frac.abs() < SAME_FRAC => 0.0,
             None => return Err(Unknown::NoSlope(charge_j.round() as i64)),
         };
-        Ok(Gain { frac: part(did + worth, rival_did)?, counted_frac, orbits: Some(orbits), charge_j })
+        let frac = part(did + worth, rival_did)?;
+        Ok(Gain { frac, counted_frac, orbits: Some(orbits), charge_j, step_s: self.tick_s, step_frac: None })
     }
 }
 
@@ -176,17 +182,27 @@ fn part(work: f64, of: f64) -> Result<f64, Unknown> {
 }
 
 impl Gain {
+    /// The same with what the step makes of it, by the same flights in steps twice as long.
+    ///
+    /// A budget holds for a step, and is that of the leaner of its two ends: at each edge of the light whoever has nothing but the Sun loses half a step of it in
+    /// the mean, and who has a battery does not. So a gain goes with the step, to first order in proportion, and what doubling it adds is what it has in it already.
+    #[must_use]
+    pub fn beside(self, twice: &Self) -> Self {
+        Self { step_frac: Some((twice.frac - self.frac).abs()), ..self }
+    }
+
     /// In words, with what was corrected.
     pub fn words(&self) -> String {
         let percent = |frac: f64| format!("{:+.2} %", frac * 100.0);
+        let step = self.step_frac.map_or_else(String::new, |frac| format!(" (± {:.2} % by the step of {} s)", frac * 100.0, self.step_s));
         let gain = percent(self.frac);
-        let Some(orbits) = self.orbits else { return format!("{gain} work over follow-sun (no battery: nothing to correct)") };
+        let Some(orbits) = self.orbits else { return format!("{gain}{step} work over follow-sun (no battery: nothing to correct)") };
         let over = if orbits == 1 { "one whole orbit".to_owned() } else { format!("{orbits} whole orbits") };
         let than = if self.charge_j < 0.0 { "less" } else { "more" };
         let corrected = self.frac - self.counted_frac;
         let weighs = if corrected.abs() > SURE_FRAC { "; the charge weighs as much as a gain here: a longer flight says more" } else { "" };
         format!(
-            "{gain} work over follow-sun in {over}: {} as counted, {} for {:.0} J {than} that its battery gained than follow-sun's{weighs}",
+            "{gain}{step} work over follow-sun in {over}: {} as counted, {} for {:.0} J {than} that its battery gained than follow-sun's{weighs}",
             percent(self.counted_frac),
             percent(corrected),
             self.charge_j.abs()

@@ -105,6 +105,11 @@ impl Battery {
         if change_j < 0.0 { change_j / self.charge_efficiency } else { change_j * self.discharge_efficiency }
     }
 
+    /// What comes out again of `bus_j` put in at the bus, J at the bus.
+    pub fn given_back_j(&self, bus_j: f64) -> f64 {
+        bus_j * self.charge_efficiency * self.discharge_efficiency
+    }
+
     /// Takes `surplus_w` for `dt_s`, or gives what it lacks if negative; as much of either as it can for as long as one likes.
     ///
     /// # Panics

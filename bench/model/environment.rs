@@ -192,6 +192,11 @@ impl Environment {
         self.place.period_s()
     }
 
+    /// After what time it is nearly as it was, as far as anybody can say of what lies beyond [`Environment::span_s`]; `None` where nobody can.
+    pub fn recurs_s(&self) -> Option<f64> {
+        self.place.recurs_s()
+    }
+
     /// Mission time for which the environment is known. Nothing is extrapolated.
     pub fn span_s(&self) -> RangeInclusive<f64> {
         self.place.span_s()

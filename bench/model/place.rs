@@ -48,6 +48,14 @@ impl Place {
         }
     }
 
+    /// After what time an orbit is as it was, s; `None` of what is no orbit: a table of fluxes says nothing beyond its rows, and of everything else all is known.
+    pub fn recurs_s(&self) -> Option<f64> {
+        match self {
+            Self::Orbit(trajectory) => Some(trajectory.period_s()),
+            _ => None,
+        }
+    }
+
     /// Mission time for which it is known.
     pub fn span_s(&self) -> RangeInclusive<f64> {
         match self {

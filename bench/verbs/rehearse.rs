@@ -94,20 +94,33 @@ pub(crate) fn rehearse(args: &RehearseArgs) -> Result<Exit> {
 /// Share of limited rows above which the bench's work is not what the flight model decided by.
 const LIMITED_FRAC: f64 = 0.05;
 
-/// What the flight does more than following the Sun on the same bench; `None` where that is the policy, or where either does not fly.
+/// What the flight does more than following the Sun on the same bench, and what the step makes of that; `None` where following the Sun is the policy, or where either
+/// does not fly.
 fn gain(args: &RehearseArgs, setup: &engine::setup::Setup, told: &Rehearsal, flown: &Flight) -> Result<Option<Result<Gain, Unknown>>> {
     if setup.options.policy.unwrap_or(setup.profile.power.policy) == PolicyChoice::FollowSun || !told.flown || told.work.is_none() {
         return Ok(None);
     }
-    let flight = FlightArgs { policy: Some(PolicyChoice::FollowSun), map: None, map_clamp: false, ..args.flight.clone() };
-    let beside = plan::setup(&flight, None, false)?;
-    let mut sun = Flight::of(&beside);
-    let told = fly(&beside, |row| {
-        sun.row(row);
+    let sun = FlightArgs { policy: Some(PolicyChoice::FollowSun), map: None, map_clamp: false, ..args.flight.clone() };
+    let Some((_, rival)) = again(&sun)? else { return Ok(None) };
+    let gain = flown.over(&rival);
+    // A step that the rig does not allow, or that another policy is better at, says nothing of this one.
+    let twice = |flight: &FlightArgs| again(&FlightArgs { dt: 2.0 * flight.dt, ..flight.clone() }).ok().flatten();
+    let same = |word: &&'static str| *word == setup.law.governor.policy.word();
+    let coarser =
+        twice(&args.flight).filter(|(word, _)| same(word)).zip(twice(&sun)).and_then(|((_, own), (_, rival))| own.over(&rival).ok());
+    Ok(Some(gain.map(|gain| coarser.map_or(gain, |coarser| gain.beside(&coarser)))))
+}
+
+/// One more rehearsal, for what a gain needs of it, with the word of the policy that flew; `None` if it does not come to its end.
+fn again(flight: &FlightArgs) -> Result<Option<(&'static str, Flight)>> {
+    let setup = plan::setup(flight, None, false)?;
+    let mut found = Flight::of(&setup);
+    let told = fly(&setup, |row| {
+        found.row(row);
         Ok::<(), std::convert::Infallible>(())
     })
     .unwrap_or_else(|never| match never {});
-    Ok(told.flown.then(|| flown.over(&sun)))
+    Ok(told.flown.then(|| (setup.law.governor.policy.word(), found)))
 }
 
 /// What is gained, or why that is not known, as JSON.

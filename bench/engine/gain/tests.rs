@@ -91,3 +91,39 @@ fn an_orbit_may_end_in_the_row_that_stops() {
     let gain = stopped([2100.0, 3100.0], 0.9).over(&stopped([2000.0, 3000.0], 0.9)).expect("known");
     assert!(gain.orbits == Some(1) && (gain.frac - 1.0 / 15.0).abs() < 1e-3, "{gain:?}");
 }
+
+/// The words and the JSON of a gain, each kind once.
+#[test]
+fn a_gain_in_words_and_in_json() {
+    let gain = Gain { frac: 0.0082, counted_frac: 0.0086, orbits: Some(1), charge_j: -104.6, step_s: 10.0, step_frac: None };
+    let less = "+0.86 % as counted, -0.04 % for 105 J less that its battery gained than follow-sun's";
+    assert_eq!(gain.words(), format!("+0.82 % work over follow-sun in one whole orbit: {less}"));
+    let coarser = Gain { frac: 0.0078, step_s: 20.0, ..gain };
+    let beside = gain.beside(&coarser);
+    assert_eq!(beside.words(), format!("+0.82 % (± 0.04 % by the step of 10 s) work over follow-sun in one whole orbit: {less}"));
+    let weighs = Gain { frac: 0.0702, counted_frac: 0.0675, orbits: Some(15), charge_j: 1100.4, step_s: 0.5, step_frac: Some(0.0) };
+    assert_eq!(
+        weighs.words(),
+        "+7.02 % (± 0.00 % by the step of 0.5 s) work over follow-sun in 15 whole orbits: +6.75 % as counted, +0.27 % for 1100 J more that its battery gained than \
+         follow-sun's; the charge weighs as much as a gain here: a longer flight says more"
+    );
+    let bare = Gain { frac: -0.25, counted_frac: -0.25, orbits: None, charge_j: 0.0, step_s: 1.0, step_frac: None };
+    assert_eq!(bare.words(), "-25.00 % work over follow-sun (no battery: nothing to correct)");
+    let json = |gain: Gain| serde_json::to_string(&gain).expect("JSON");
+    assert_eq!(json(bare), r#"{"frac":-0.25,"counted_frac":-0.25,"orbits":null,"charge_j":0.0,"step_s":1.0}"#);
+    assert_eq!(json(weighs), r#"{"frac":0.0702,"counted_frac":0.0675,"orbits":15,"charge_j":1100.4,"step_s":0.5,"step_frac":0.0}"#);
+    for (why, words) in [
+        (
+            Unknown::NoOrbit(6308),
+            "the flight is shorter than an orbit of 6308 s, and what the batteries hold at its end is not yet made good for: give it a --duration of whole orbits",
+        ),
+        (Unknown::NoWork, "one of the two flights did no work that is known"),
+        (Unknown::NoCharge, "one of the two flights does not say how full its battery was"),
+        (
+            Unknown::NoSlope(-47),
+            "the batteries differ by -47 J at the end, and the flights do not say what work a joule more at the board does",
+        ),
+    ] {
+        assert_eq!(why.to_string(), words);
+    }
+}
