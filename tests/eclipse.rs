@@ -187,7 +187,12 @@ fn the_tax_told_is_what_two_rehearsals_differ_by() {
             let told = work(&under(profile, policy, changes, how));
             let (done, tax) = (told.work.expect("work"), told.restart_tax.expect("a tax"));
             let (estimated, is) = (tax.work_frac.expect("an estimate"), 1.0 - (done - tax.lost_units) / idle);
-            eprintln!("{profile}, {policy}, {how}: {:.3} % told, {:.3} % by difference, {} pauses", estimated * 100.0, is * 100.0, tax.pauses);
+            eprintln!(
+                "{profile}, {policy}, {how}: {:.3} % told, {:.3} % by difference, {} pauses",
+                estimated * 100.0,
+                is * 100.0,
+                tax.pauses
+            );
             assert!(tax.pauses > 0 && tax.missed_by.is_some());
             assert!((estimated - is).abs() < 3e-4, "{profile}, {policy}, {how}: {estimated} told, {is} by difference");
         }
@@ -199,9 +204,12 @@ fn the_tax_told_is_what_two_rehearsals_differ_by() {
 #[test]
 fn work_is_put_away_as_often_as_was_predicted_whatever_the_bench() {
     let pauses = |tax: Option<Tax>| tax.expect("a tax").pauses;
-    for (profile, how, expected) in
-        [("noon-midnight-560", Crossing::Restart, 1), ("noon-midnight-560", Crossing::Checkpoint, 1), ("dawn-dusk-650", Crossing::Restart, 0)]
-    {
+    for (profile, how, expected) in [
+        ("noon-midnight-560", Crossing::Restart, 1),
+        ("noon-midnight-560", Crossing::Checkpoint, 1),
+        ("shell-1000", Crossing::Restart, 1),
+        ("dawn-dusk-650", Crossing::Restart, 0),
+    ] {
         for seed in [2, 5, 7, 11] {
             let mut setup = under(profile, PolicyChoice::Battery, &[], how);
             setup.options.seed = seed;

@@ -146,7 +146,8 @@ mod tests {
         use Place::{Coming, Memory};
         assert_eq!(missed(&[(Coming, 72.0, 1.0, 0.0, 0.0), (Coming, 72.0, 1.0, 0.0, 0.0)]), None);
         // Late by a tick: 100 units/s are told at 44 W, which would be twice too much.
-        let falls = [(72.0, 100.0), (72.0, 100.0), (72.0, 100.0), (44.0, 100.0), (16.0, 100.0)].map(|(w, rate)| (Memory, w, 1.0, rate, 0.0));
+        let falls =
+            [(72.0, 100.0), (72.0, 100.0), (72.0, 100.0), (44.0, 100.0), (16.0, 100.0)].map(|(w, rate)| (Memory, w, 1.0, rate, 0.0));
         let told = missed(&[&falls[..], &[(Coming, 44.0, 1.0, 0.0, 0.0), (Coming, 16.0, 1.0, 0.0, 0.0)]].concat());
         assert_eq!(told, Some(100.0));
     }
