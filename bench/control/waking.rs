@@ -151,13 +151,13 @@ pub(crate) fn powered(law: &Law, state: &mut State, granted: Watts, may_work: bo
         state.charge.map_or((0.0, f64::INFINITY), |c| (c.dark_left_s(state.mission_s), c.left_s(state.mission_s)));
     let asked = Asked { part, dark_left_s, light_left_s, dt_s: law.dt_s * f64::from(ticks) };
     if let Some(there) = state.waking.decide(asked, law.toll) {
-        let message = match there {
-            true => format!("{:.1} W are granted again: the work is brought back", granted.0),
-            false if part > 0.0 => format!(
-                "{:.2} W are granted in the dark, less than it costs to bring the work back: the work is put away ({})",
-                granted.0, law.crossing
-            ),
-            false => format!("{:.1} W are granted, which leaves nothing to work with: the work is put away ({})", granted.0, law.crossing),
+        let watts = granted.0;
+        let message = if there {
+            format!("{watts:.1} W are granted again: the work is brought back")
+        } else if part > 0.0 {
+            format!("{watts:.2} W are granted in the dark, less than bringing the work back costs: the work is put away ({})", law.crossing)
+        } else {
+            format!("{watts:.1} W are granted, which leaves nothing to work with: the work is put away ({})", law.crossing)
         };
         events.push(Event { severity: Severity::Info, kind: "power", who: "control".into(), message });
     }
