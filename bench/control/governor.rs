@@ -9,6 +9,7 @@
 use crate::charge::Charge;
 use crate::draw::Draw;
 use crate::policy::{Policy, Seen};
+use crate::trim::{Followed, Trim};
 use model::battery::{Battery, BatteryState, Flow};
 use model::environment::Sample;
 use model::power::PowerShare;
@@ -16,10 +17,6 @@ use model::profile::Eclipse;
 use signal::Watts;
 use std::sync::Arc;
 
-/// Time constant of the trim, bench seconds: slow against pacing (2 s) and fast against an orbit.
-const TRIM_TIME_S: f64 = 120.0;
-/// Most the trim may add to or take from the duty.
-const TRIM_SPAN: f64 = 0.2;
 /// A riding battery eases off when this is all it could give before it is at its planned depth, s: no cliff at the end.
 const EASE_S: f64 = 30.0;
 
@@ -48,10 +45,6 @@ pub struct Supply {
     /// The board may have this.
     pub budget: Watts,
 }
-
-/// What the governor remembers.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Trim(f64);
 
 impl Governor {
     /// Of two moments the one with less light. A budget holds until the board answers the next one: where the light falls it has to be what there will be
@@ -127,21 +120,26 @@ impl Governor {
         if let Some(draw) = self.draw.as_ref().filter(|_| budget.0 > self.idle.0) {
             return draw.duty(budget.0, plate_degc);
         }
-        ((budget.0 - self.idle.0) / (self.full.0 - self.idle.0)).clamp(0.0, 1.0)
+        self.feed_forward_declared(budget)
     }
 
-    /// Duty for `budget`, trimmed by the power measured over the last tick.
-    pub(crate) fn duty(&self, trim: &mut Trim, budget: Watts, plate_degc: Option<f64>, measured: Option<Watts>, dt_s: f64) -> f64 {
+    /// The same by declared idle and full power, whatever was measured.
+    pub(crate) fn feed_forward_declared(&self, budget: Watts) -> f64 {
+        self.part(budget).clamp(0.0, 1.0)
+    }
+
+    /// A power as part of the range from idle to full load.
+    fn part(&self, power: Watts) -> f64 {
+        (power.0 - self.idle.0) / (self.full.0 - self.idle.0)
+    }
+
+    /// Duty for `budget`, trimmed. The trim learns from how the tick that ends was followed; `None` where power could not follow.
+    pub(crate) fn duty(&self, trim: &mut Trim, budget: Watts, plate_degc: Option<f64>, followed: Option<Followed>) -> f64 {
         let ahead = self.feed_forward(budget, plate_degc);
-        let duty = (ahead + trim.0).clamp(0.0, 1.0);
-        // At idle and at full load there is nothing to trim: integrating there would only wind up.
-        let room = ahead > 0.02 && ahead < 0.98;
-        match measured {
-            Some(power) if room => {
-                let error = (budget.0 - power.0) / (self.full.0 - self.idle.0);
-                trim.0 = (trim.0 + error * dt_s / TRIM_TIME_S).clamp(-TRIM_SPAN, TRIM_SPAN);
-            }
-            _ => trim.0 *= 1.0 - (dt_s / TRIM_TIME_S).min(1.0),
+        let duty = (ahead + trim.value()).clamp(0.0, 1.0);
+        match followed {
+            Some(tick) => trim.learn(ahead, self.part(budget), tick.drawn.map(|w| self.part(w)), tick),
+            None => trim.hold(),
         }
         if ahead == 0.0 { 0.0 } else { duty }
     }

@@ -1,6 +1,6 @@
 //! What was decided before the run: the model, the limits, the patience. A law is validated once and never changes.
 
-use crate::{DewLaw, DriveLaw, Governor, HeatLaw, PlausibleLaw, PolarityLaw, ResistanceLaw, Trip};
+use crate::{DewLaw, DriveLaw, Governor, HeatLaw, PlausibleLaw, PolarityLaw, ResistanceLaw, Toll, Trip};
 use model::battery::BatteryState;
 use model::environment::Environment;
 use model::flight::{FlightModel, FlightState};
@@ -122,6 +122,8 @@ pub struct Law {
     pub actuator: Actuator,
     /// What becomes of the work when the power for it is taken away.
     pub crossing: Crossing,
+    /// What its absence costs, where that is declared; what an absence did cost replaces it.
+    pub toll: Option<Toll>,
     /// Gain applied to measured board heat before it enters the model: 1 unless an external meter calibrated it.
     pub heat_gain: f64,
 }

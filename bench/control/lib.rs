@@ -31,6 +31,8 @@ mod state;
 mod step;
 #[cfg(test)]
 mod tests;
+mod trim;
+mod waking;
 mod watch;
 
 pub use alarm::{Alarm, Alarms};
@@ -50,3 +52,4 @@ pub use policy::{Policy, PolicyError, Seen, THERMAL_MARGIN_K, ThermalLaw};
 pub use resistance::ResistanceLaw;
 pub use state::State;
 pub use step::step;
+pub use waking::Toll;

@@ -5,7 +5,6 @@ use crate::answer::Answer;
 use crate::charge::Charge;
 use crate::dew::DewWatch;
 use crate::drive::DriveWatch;
-use crate::governor::Trim;
 use crate::heat::HeatMeter;
 use crate::interlock::Held;
 use crate::io::{End, Event};
@@ -13,9 +12,11 @@ use crate::law::Law;
 use crate::plausible::PlausibleWatch;
 use crate::polarity::Polarity;
 use crate::resistance::ResistanceMeter;
+use crate::trim::Trim;
+use crate::waking::Waking;
 use model::battery::BatteryState;
 use model::flight::FlightState;
-use signal::{Celsius, Channel, Reading, RunState, Severity, Watts};
+use signal::{Celsius, Channel, Place, Reading, RunState, Severity, Watts};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What outlives a tick.
@@ -48,8 +49,10 @@ pub struct State {
     pub(crate) allowed: Option<Watts>,
     /// How late it answers.
     pub(crate) answer: Answer,
-    /// Power for the work is there.
-    pub(crate) powered: bool,
+    /// Whether power for the work is there.
+    pub(crate) waking: Waking,
+    /// Where the work was last seen: in memory unless it says otherwise.
+    pub(crate) place: Place,
     pub(crate) resistance: ResistanceMeter,
     pub(crate) polarity: Polarity,
     pub(crate) dew: DewWatch,
@@ -96,7 +99,8 @@ impl State {
             duty: 0.0,
             allowed: None,
             answer: Answer::default(),
-            powered: true,
+            waking: Waking::default(),
+            place: Place::Memory,
             resistance: ResistanceMeter::default(),
             polarity: Polarity::default(),
             dew: DewWatch::default(),

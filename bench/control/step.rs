@@ -13,12 +13,11 @@ use crate::polarity::{Polarity, Verdict};
 use crate::policy::Seen;
 use crate::setpoint;
 use crate::state::State;
+use crate::trim::Followed;
+use crate::waking::powered;
 use crate::watch::{watch_battery, watch_heat, watch_instruments, watch_power};
 use model::environment::Sample;
-use signal::{Celsius, Channel, Limit, Limits, Origin, Request, RunState, Severity, Watts};
-
-/// Part of full load that must be granted before work that was put away is brought back.
-const WAKE_FRAC: f64 = 0.02;
+use signal::{Celsius, Channel, Limit, Limits, Origin, Place, Request, RunState, Severity, Watts};
 
 /// Advances `state` by the tick of `input` (and those missed before it) and says what to do.
 pub fn step(law: &Law, state: &mut State, input: &Input) -> Output {
@@ -41,7 +40,10 @@ pub fn step(law: &Law, state: &mut State, input: &Input) -> Output {
     let work_rate = state.work.update(input.readings.get(Channel::WorkUnits), SHORTEST_SPAN * law.dt_s, flying);
     state.work_input.update(input.readings.get(Channel::WorkInputUnits), SHORTEST_SPAN * law.dt_s, flying);
     watch_heat(law, state, heat, &mut events);
-    if let Some(allowed) = state.allowed {
+    state.place = input.readings.usable(Channel::WorkPark).and_then(Place::of_number).unwrap_or(state.place);
+    state.waking.learn(&input.readings, state.place, state.duty * law.dt_s * f64::from(ticks));
+    // Of work that is away no answer is due.
+    if let Some(allowed) = state.allowed.filter(|_| state.place == Place::Memory) {
         let drawn = heat.value.filter(|_| heat.held_ticks == 0 && heat.origin != Origin::Assumed);
         state.answer.update(law, allowed, drawn, ticks);
     }
@@ -69,7 +71,7 @@ pub fn step(law: &Law, state: &mut State, input: &Input) -> Output {
     crate::resistance::watch(law, state, &input.readings, ticks, &mut events);
     let mut commands = command(law, state, input, budget, heat, ticks);
     state.allowed = Some(if commands.duty.is_some() { budget } else { law.governor.idle });
-    commands.power = powered(law, state, granted.budget, commands.duty.is_some(), &mut events);
+    commands.power = powered(law, state, granted.budget, commands.duty.is_some(), ticks, &mut events);
     let view = View {
         mission_s: state.flown.then_some(state.mission_s),
         env,
@@ -279,31 +281,6 @@ fn settle(law: &Law, state: &mut State, input: &Input, ticks: u32, events: &mut 
     }
 }
 
-/// Whether there is power for the work: by what array, battery and policy grant, not by what heat or an operator leaves of it. Work that may not work at all
-/// for other reasons keeps what it has.
-fn powered(law: &Law, state: &mut State, granted: Watts, may_work: bool, events: &mut Vec<Event>) -> bool {
-    if !law.crossing.drops() {
-        return true;
-    }
-    let part = match law.actuator {
-        // Whether there is any is asked of what is declared: a map is for how much.
-        Actuator::Pacing => law.governor.feed_forward(granted, None),
-        Actuator::PowerLimit { least } => f64::from(u8::from(granted.0 >= least.0)),
-    };
-    // Between the two nothing changes: the penumbra must not make it come and go.
-    let there = if state.powered { part > 0.0 } else { part >= WAKE_FRAC };
-    if may_work && there != state.powered {
-        state.powered = there;
-        let message = if there {
-            format!("{:.1} W are granted again: the work is brought back", granted.0)
-        } else {
-            format!("{:.1} W are granted, which leaves nothing to work with: the work is put away ({})", granted.0, law.crossing)
-        };
-        events.push(Event { severity: Severity::Info, kind: "power", who: "control".into(), message });
-    }
-    state.powered
-}
-
 fn command(law: &Law, state: &mut State, input: &Input, budget: Watts, heat: Heat, ticks: u32) -> Commands {
     let over = state.end.is_some() || matches!(state.run, RunState::Stopping | RunState::Safe);
     if state.needs_operator && state.resume_asked && !state.alarms.unacknowledged() && input.instruments.ready {
@@ -320,10 +297,11 @@ fn command(law: &Law, state: &mut State, input: &Input, budget: Watts, heat: Hea
     let may_work = !over && !blocked && !unproven && state.run != RunState::Suspended;
     let (duty, limit) = match law.actuator {
         Actuator::Pacing => {
-            let duty = may_work.then(|| {
-                let measured = (heat.held_ticks == 0).then_some(heat.value).flatten();
-                law.governor.duty(&mut state.trim, budget, input.readings.usable(law.servoed()), measured, law.dt_s * f64::from(ticks))
-            });
+            let measured = (heat.held_ticks == 0).then_some(heat.value).flatten();
+            let follows = may_work && state.waking.there() && state.place == Place::Memory;
+            let tick = Followed { drawn: measured, late_s: state.answer.late_s(law), dt_s: law.dt_s * f64::from(ticks) };
+            let duty = law.governor.duty(&mut state.trim, budget, input.readings.usable(law.servoed()), follows.then_some(tick));
+            let duty = may_work.then_some(duty);
             (duty, None)
         }
         // A limit cannot go below its least: what is left then is to idle.

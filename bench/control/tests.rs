@@ -46,6 +46,7 @@ pub(crate) fn law() -> Law {
         heat: HeatLaw::Accelerator,
         assume_heat_w: None,
         crossing: signal::Crossing::Idle,
+        toll: None,
         heat_gain: 1.0,
         actuator: Actuator::Pacing,
     }

@@ -20,7 +20,7 @@ use accelerator::nvml::Settings;
 use accelerator::{Identity, Spec};
 use bench::{channels, has_circulator, heat, item, suns};
 use control::{Cycle, Governor, Law, LawError, Patience, Policy, SATURATED_FRAC, Servo, SetpointLaw, Staging};
-use device::{actuator, alone, settable};
+use device::{actuator, alone, settable, toll};
 use files::parse;
 use guard::{guards, polarity};
 use model::Profile;
@@ -325,6 +325,7 @@ impl Setup {
             heat: heat(&rig, calorimeter),
             assume_heat_w: options.assume_w.or(rig.accelerator.assume_w),
             crossing,
+            toll: (spec == Spec::Virtual && crossing.drops()).then(|| toll(&twin.card, crossing)),
             heat_gain: 1.0,
             actuator: actuator(&rig, identity.as_ref())?,
         };

@@ -316,7 +316,7 @@ fn taxed(folder: &Folder, facts: &Facts) -> Result<String, Error> {
         Ok(tax
             .map_or_else(|| "none".to_owned(), |t| format!("{} of the work and {} of the energy", part(t.work_frac), part(t.energy_frac))))
     };
-    Ok(format!("restart tax: {} measured, {} predicted; see the summary", said(SAMPLES)?, said(PREDICTION)?))
+    Ok(format!("restart tax: {} measured, {} predicted (of the work an estimate: see the summary)", said(SAMPLES)?, said(PREDICTION)?))
 }
 
 /// Compares two CSV files with a column of time each: same-named columns, and those that `map` pairs (measured name, model name).

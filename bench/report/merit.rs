@@ -259,7 +259,7 @@ impl Merit {
 
     /// The same with energy by this source, on a rig that servoes this column.
     #[must_use]
-    pub const fn by(self, source: Source, servoed: Column) -> Self {
+    pub fn by(self, source: Source, servoed: Column) -> Self {
         Self { source, servoed, ..self }
     }
 
@@ -293,7 +293,7 @@ impl Merit {
         self.work.push(row.get(Column::WorkUnits), flown);
         self.work_input.push(row.get(Column::WorkInputUnits), flown);
         self.lost.push(row.get(Column::WorkLostUnits), flown);
-        let moving = self.tax.push(row, flown);
+        let moving = self.tax.push(row, flown_s);
         // In a gap nothing is known, mission time neither: the next row's interval is of all of it.
         if !row.is_gap() || row.get(Column::AccelIntegralJ).is_some() {
             self.energy.push(row, flown_s, moving);

@@ -4,9 +4,18 @@
 //! What pausing itself costs (the dark) is no part of it. F3 of the claims, `1 - W / (f_sun W_full)`, is the same share where nothing else takes work away.
 
 use crate::energy::{ENOUGH_FRAC, Sums};
+use crate::missed::Missed;
 use record::{Column, Row};
 use serde::{Deserialize, Serialize};
 use signal::Place;
+
+/// How work that was not done is known of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Estimate {
+    /// Each tick away by the rate that the same run had at the budget of that tick.
+    #[serde(rename = "estimate: each tick away at the rate this run had at that tick's power budget")]
+    RateAtBudget,
+}
 
 /// What it came to over the mission.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -23,9 +32,12 @@ pub struct Tax {
     pub lost_units: f64,
     /// Input lost and taken in again, units; absent where it is not counted.
     pub lost_input_units: Option<f64>,
-    /// Work that the light would have done while the work was coming back, units; absent where no rate in the light is known.
+    /// Work that the power there was would have done while the work was out of memory, units: an estimate, absent where no rate is known.
     pub missed_units: Option<f64>,
-    /// Lost and missed work over all that would have been done without: the tax as a share of the work.
+    /// How that was estimated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missed_by: Option<Estimate>,
+    /// Lost and missed work over all that would have been done without: the tax as a share of the work, as much an estimate as `missed_units`.
     pub work_frac: Option<f64>,
     /// Energy of the board while work was put away and brought back, and of what was done again, J.
     pub energy_j: Option<f64>,
@@ -47,8 +59,8 @@ impl Tax {
             |of: fn(&Self) -> Option<f64>| predicted.and_then(of).map_or(String::new(), |p| format!(" (predicted {:.2})", p * 100.0));
         let size = self.checkpoint_mib.map_or(String::new(), |mib| format!(", {mib:.2} MiB"));
         format!(
-            "restart tax {} % of the work{}, {} % of the energy{}; an orbit {} {unit}s and {} J\n            put away {} times in {:.2} s{size}, back in {:.2} s; {:.0} {unit}s lost and \
-             done again, {} not done meanwhile\n",
+            "restart tax about {} % of the work{}, {} % of the energy{}; an orbit {} {unit}s and {} J\n            put away {} times in {:.2} s{size}, back in {:.2} s; {:.0} {unit}s lost and \
+             done again,\n            {} not done meanwhile (estimate: each tick away at the rate this had at its power budget)\n",
             said(self.work_frac, 100.0, 2),
             beside(|t| t.work_frac),
             said(self.energy_frac, 100.0, 2),
@@ -80,7 +92,7 @@ impl Grown {
 }
 
 /// Sums it up.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct TaxMeter {
     place: Option<Place>,
     pauses: u64,
@@ -89,7 +101,7 @@ pub(crate) struct TaxMeter {
     lost: Grown,
     lost_input: Grown,
     mib: Option<f64>,
-    rate: (f64, u64),
+    missed: Missed,
 }
 
 /// What the whole mission came to, as far as the tax is judged by it.
@@ -102,8 +114,9 @@ pub(crate) struct Whole {
 }
 
 impl TaxMeter {
-    /// `flown` says whether mission time ran over the tick that ends here. True if work was on its way out or back at either end of it: its energy is the tax's.
-    pub(crate) fn push(&mut self, row: &Row, flown: bool) -> bool {
+    /// `flown_s` is how long mission time ran over the tick that ends here. True if work was on its way out or back at either end of it: its energy is the tax's.
+    pub(crate) fn push(&mut self, row: &Row, flown_s: Option<f64>) -> bool {
+        let flown = flown_s.is_some();
         let Some(place) = row.get(Column::WorkParkState).and_then(Place::of_number) else { return false };
         self.checkpoint.push(row.get(Column::WorkCheckpointS), flown);
         self.restore.push(row.get(Column::WorkRestoreS), flown);
@@ -112,19 +125,13 @@ impl TaxMeter {
         if let Some(mib) = row.get(Column::WorkCheckpointMib) {
             self.mib = Some(self.mib.map_or(mib, |m| m.max(mib)));
         }
+        self.missed.push(row, place, flown_s);
         let was = self.place.replace(place);
         if !flown {
             return false;
         }
         // It may have left within a tick.
         self.pauses += u64::from(was == Some(Place::Memory) && place != Place::Memory);
-        if place == Place::Memory
-            && was == Some(Place::Memory)
-            && row.get(Column::EnvIlluminationFrac) == Some(1.0)
-            && let Some(rate) = row.get(Column::WorkUnitsPerS)
-        {
-            self.rate = (self.rate.0 + rate, self.rate.1 + 1);
-        }
         let moving = |p: Option<Place>| matches!(p, Some(Place::Leaving | Place::Coming));
         moving(was) || moving(Some(place))
     }
@@ -135,7 +142,7 @@ impl TaxMeter {
         let over = |what: Option<f64>, by: Option<f64>| what.zip(by).filter(|(_, by)| *by > 0.0).map(|(what, by)| what / by);
         let lost_units = self.lost.total.unwrap_or(0.0);
         let restore_s = self.restore.total.unwrap_or(0.0);
-        let missed_units = (self.rate.1 > 0).then(|| self.rate.0 / self.rate.1 as f64 * restore_s);
+        let missed_units = self.missed.units();
         let taxed = missed_units.map(|missed| missed + lost_units);
         // What was lost is in the work that was counted, what was missed is not.
         let without = whole.work.zip(missed_units).map(|(work, missed)| work + missed);
@@ -153,6 +160,7 @@ impl TaxMeter {
             lost_units,
             lost_input_units: self.lost_input.total,
             missed_units,
+            missed_by: missed_units.map(|_| Estimate::RateAtBudget),
             work_frac: over(taxed, without),
             energy_j,
             energy_frac: over(energy_j, sums.enough().then_some(sums.known.j)),
@@ -184,11 +192,13 @@ mod tests {
             write += f64::from(u8::from(place == Place::Leaving));
             row.set(Column::EnvIlluminationFrac, light);
             row.set(Column::WorkUnitsPerS, if place == Place::Memory { 10.0 } else { 0.0 });
+            row.set(Column::PowerBudgetW, if light > 0.0 { 50.0 } else { 10.0 });
+            row.set(Column::WorkDutyFrac, light);
             row.set(Column::WorkParkState, place.number());
             row.set(Column::WorkCheckpointS, write);
             row.set(Column::WorkRestoreS, restore);
             row.set(Column::WorkLostUnits, if tick > 35 { lost } else { 0.0 });
-            let moving = meter.push(&row, tick > 0);
+            let moving = meter.push(&row, (tick > 0).then_some(1.0));
             account.push(crate::energy::Look {
                 dt_s: 1.0,
                 flown: tick > 0,
@@ -219,7 +229,7 @@ mod tests {
     #[test]
     fn work_that_stays_pays_none_and_what_is_unknown_is_absent() {
         let mut stays = TaxMeter::default();
-        assert!(!stays.push(&Row::new(0, 0, 0.0, RunState::Running), true));
+        assert!(!stays.push(&Row::new(0, 0, 0.0, RunState::Running), Some(1.0)));
         assert_eq!(stays.tax(&Whole::default()), None);
         let tax = meter(0.0).0.tax(&Whole::default()).expect("it was put away");
         assert_eq!((tax.work_frac, tax.energy_j, tax.energy_frac, tax.units_per_orbit), (None, None, None, None));

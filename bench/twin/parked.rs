@@ -52,6 +52,16 @@ impl StateSpec {
         }
     }
 
+    /// From the power's return to the first unit's being possible, after work went away like this, s.
+    pub fn back_s(&self, by: Crossing) -> f64 {
+        self.begin_s + if by == Crossing::Checkpoint { self.seconds(self.read_mb_s) } else { 0.0 }
+    }
+
+    /// Units that are lost with the memory, on the mean.
+    pub fn lost_units(&self, by: Crossing) -> f64 {
+        if by == Crossing::Restart { self.unfinished_units } else { 0.0 }
+    }
+
     fn seconds(&self, mb_s: f64) -> f64 {
         self.state_mib * MIB / 1e6 / mb_s
     }
@@ -95,8 +105,7 @@ impl Parked {
             }
             (Place::Away, None) => {
                 self.kept.place = Place::Coming;
-                let read_s = if self.by == Crossing::Checkpoint { self.spec.seconds(self.spec.read_mb_s) } else { 0.0 };
-                self.left_s = self.spec.begin_s + read_s;
+                self.left_s = self.spec.back_s(self.by);
             }
             _ => {}
         }

@@ -187,7 +187,7 @@ pub(crate) fn print(title: &str, told: &Rehearsal) -> Result<()> {
     }
     if let Some(tax) = &told.restart_tax {
         for line in tax.told(&told.unit, None).lines() {
-            say!("  {}", line.replacen("restart tax ", "tax       ", 1).replacen("            put", "          put", 1));
+            say!("  {}", line.replacen("restart tax ", "tax       ", 1).replacen("            ", "          ", 1));
         }
     }
     Ok(())

@@ -3,9 +3,9 @@
 use super::SetupError;
 use accelerator::nvml::{Held, Library, Settings};
 use accelerator::{Identity, Spec};
-use control::Actuator;
+use control::{Actuator, Toll};
 use rig::RigFile;
-use signal::Watts;
+use signal::{Crossing, Watts};
 use std::path::Path;
 use twin::TwinSpec;
 
@@ -140,4 +140,10 @@ pub(super) fn alone(identity: Option<&Identity>) -> Result<(), SetupError> {
         "something else uses the accelerator: {}; end it, choose another --accelerator, or run attended without --unattended",
         others.join(", ")
     )))
+}
+
+/// What `[card.state]` says that an absence of the virtual work costs.
+pub(super) fn toll(card: &twin::CardSpec, crossing: Crossing) -> Toll {
+    let lost_s = if card.units_per_s > 0.0 { card.state.lost_units(crossing) / card.units_per_s } else { 0.0 };
+    Toll { back_s: card.state.back_s(crossing), lost_s }
 }
