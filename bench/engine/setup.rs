@@ -44,6 +44,10 @@ const LINK_PATIENCE_WALL_S: f64 = 10.0;
 const TICKS_A_LEASE: f64 = 2.5;
 /// Wall seconds a watched channel may go unread.
 const READING_PATIENCE_WALL_S: f64 = 3.0;
+/// Ticks on the last known heat before a run is suspended; on a twin that is hurried, where a tick is some milliseconds, no less than this on the wall: a process that is not
+/// given the processor for so long is no accelerator that is silent.
+const HEAT_PATIENCE_TICKS: u32 = 3;
+const HEAT_PATIENCE_WALL_S: f64 = 0.1;
 /// Wall seconds a suspension may last: time for an operator to come.
 const SUSPEND_PATIENCE_WALL_S: f64 = 1800.0;
 
@@ -313,12 +317,12 @@ impl Setup {
             ticks_per_wall_s: speed / options.dt_s,
             patience: Patience {
                 reading_ticks: ticks(READING_PATIENCE_WALL_S * speed, options.dt_s).max(5),
-                heat_ticks: 3,
+                heat_ticks: HEAT_PATIENCE_TICKS.max(ticks(HEAT_PATIENCE_WALL_S * speed, options.dt_s)),
                 link_ticks: ticks(LINK_PATIENCE_WALL_S * speed, options.dt_s),
                 suspend_ticks: ticks(SUSPEND_PATIENCE_WALL_S * speed, options.dt_s),
             },
             trips: trips(&rig, options.dt_s),
-            guards: guards(&rig, options.dt_s),
+            guards: guards(&rig, options.dt_s, if speed > 1.0 { READING_PATIENCE_WALL_S * speed } else { 0.0 }),
             polarity: polarity(&rig, options.dt_s),
             resistance: None,
             saturation_a: rig.servo().and_then(rig::Instrument::current_limit_a).map(|limit_a| limit_a * SATURATED_FRAC),

@@ -12,6 +12,7 @@ mod guardian;
 mod leftover;
 mod open;
 mod outcome;
+mod pace;
 mod poll;
 mod recorder;
 mod socket;
@@ -38,6 +39,7 @@ use absence::{Absence, Clocks};
 use control::{End, Event};
 use devices::LiveDevices;
 use outcome::{end_words, how, panic_words};
+use pace::Pace;
 use record::Row;
 use recorder::Recorder;
 use report::Ended;
@@ -111,6 +113,7 @@ pub fn fly(setup: &Setup, options: &RunOptions, observe: &mut dyn FnMut(&Progres
         told: Instant::now(),
         range: RangeWatch::default(),
         absence: Absence::new(Clocks::now()),
+        pace: Pace::default(),
     };
     let beyond = manifest.calibration.iter().flat_map(|c| c.outside.iter().map(|words| format!("predicted: {words}")));
     for words in setup.cautions().into_iter().chain(beyond) {
@@ -174,6 +177,7 @@ struct Flight<'a> {
     told: Instant,
     range: RangeWatch,
     absence: Absence,
+    pace: Pace,
 }
 
 impl Flight<'_> {
@@ -219,6 +223,8 @@ impl Flight<'_> {
                 return End::Tripped(why);
             }
             let mut events = ticked.events;
+            let lag = self.pace.tick(now, missed, speed);
+            events.extend(lag.map(|message| Event { severity: Severity::Warning, kind: "pace", who: "engine".into(), message }));
             events.extend(ticked.rows.iter().flat_map(|row| self.range.row(self.setup, row)).map(caution));
             let recorded = self.record(tick, ticked.rows, events);
             if let Err(why) = recorded {

@@ -268,7 +268,16 @@ fn a_channel_may_be_corrected_and_read_seldom() {
     let read = &read(&text).unwrap().instruments[0].reads[1];
     assert_eq!((read.correction, read.every), (Correction { gain: 1.01, offset: -0.2 }, 5));
     assert!((read.correction.invert(read.correction.apply(31.7)) - 31.7).abs() < 1e-12);
-    assert_eq!((0..11).filter(|tick| read.due(*tick)).count(), 3);
+    // However few of the ticks are polled, and whichever: at the first, and whenever five more have passed.
+    let due = |ticks: &[u64]| -> Vec<u64> {
+        let mut before = None;
+        let rounds = ticks.iter().enumerate().map(|(n, tick)| Round { tick: *tick, before: before.replace(*tick), number: n as u64 });
+        rounds.filter(|round| read.due(*round)).map(|round| round.tick).collect()
+    };
+    assert_eq!(due(&(0..11).collect::<Vec<_>>()), [0, 5, 10]);
+    assert_eq!(due(&[1, 3, 7, 9, 11, 13, 21, 22, 23]), [1, 7, 11, 21]);
+    assert_eq!(due(&[4, 104, 204]), [4, 104, 204]);
+    assert_eq!(due(&[5, 5, 6, 6]), [5, 5], "a tick that is polled again is no later one");
 }
 
 const LINE: &str = "[instrument.psu]\ndriver = \"line\"\ndialect = \"scpi-supply\"\nemulated = true\ncurrent_limit_a = 2.0\n[channel.heater]\n\
