@@ -14,6 +14,7 @@ mod full_disk;
 mod gpu;
 mod gpu_check;
 mod gpu_maps;
+mod gpu_orders;
 mod gpus_set;
 mod imports;
 mod operators;

@@ -133,6 +133,8 @@ pub struct Setup {
     pub identity: Option<Identity>,
     /// It is this process's own, if it is about to fly.
     pub claim: Claim,
+    /// What lies on it that is not its own, where it is only looked at.
+    pub left: Vec<String>,
     /// The accelerator sits on the plate of this rig.
     pub coupled: bool,
     /// Bench seconds a wall second.
@@ -216,9 +218,10 @@ impl Setup {
         } else {
             None
         };
+        let left = if flies || !spec.is_real() { Vec::new() } else { crate::claim::left_on(&spec)? };
         settable(&rig, &spec)?;
         if options.unattended {
-            alone(identity.as_ref())?;
+            alone(&rig, &spec, identity.as_ref(), jiff::Timestamp::now())?;
         }
         let coupled = rig.accelerator.coupled && rig.accelerator.default.parse::<Spec>().is_ok_and(|d| d.is_real() == spec.is_real());
 
@@ -365,6 +368,7 @@ impl Setup {
             workload,
             identity,
             claim,
+            left,
             coupled,
             speed,
             share,

@@ -24,6 +24,7 @@ pub(crate) use emulator::announced;
 pub use emulator::{EmulatorError, Launch};
 pub(crate) use guardian::take_up;
 pub use guardian::{GuardError, guard};
+pub(crate) use guardian::{anything_left, left_on, of_a_holder, take_up};
 pub use outcome::{Outcome, Progress, RunError};
 pub use socket::{folder as socket_folder, make_folder as make_socket_folder, path_of as socket_path};
 pub use workmap::{MapOptions, MapOutcome, measure};
