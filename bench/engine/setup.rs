@@ -51,6 +51,9 @@ const HEAT_PATIENCE_WALL_S: f64 = 0.1;
 /// Wall seconds a suspension may last: time for an operator to come.
 const SUSPEND_PATIENCE_WALL_S: f64 = 1800.0;
 
+/// Wall seconds that work which cannot come back is waited for: an operator at the screen reads why, and may still end the run otherwise.
+const WORK_PATIENCE_WALL_S: f64 = 60.0;
+
 /// A file as it was read.
 #[derive(Clone, Debug)]
 pub struct Source {
@@ -323,6 +326,7 @@ impl Setup {
                 heat_ticks: HEAT_PATIENCE_TICKS.max(ticks(HEAT_PATIENCE_WALL_S * speed, options.dt_s)),
                 link_ticks: ticks(LINK_PATIENCE_WALL_S * speed, options.dt_s),
                 suspend_ticks: ticks(SUSPEND_PATIENCE_WALL_S * speed, options.dt_s),
+                work_ticks: ticks(WORK_PATIENCE_WALL_S * speed, options.dt_s),
             },
             trips: trips(&rig, options.dt_s),
             guards: guards(&rig, options.dt_s, if speed > 1.0 { READING_PATIENCE_WALL_S * speed } else { 0.0 }),

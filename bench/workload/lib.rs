@@ -71,6 +71,11 @@ pub trait Workload: Send {
     /// What is wrong, if the work does not run as it should.
     fn healthy(&self) -> Result<(), String>;
 
+    /// True if what is wrong does not pass by itself: the work is gone, and nothing here brings it back.
+    fn is_over(&self) -> bool {
+        false
+    }
+
     /// What happened since the last call that is worth an event but ends nothing.
     fn remarks(&mut self) -> Vec<String> {
         Vec::new()

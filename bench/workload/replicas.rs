@@ -44,6 +44,10 @@ impl Workload for Replicas {
         self.0.iter().enumerate().try_for_each(|(k, w)| w.healthy().map_err(|why| format!("replica {}: {why}", k + 1)))
     }
 
+    fn is_over(&self) -> bool {
+        self.0.iter().any(|w| w.is_over())
+    }
+
     fn remarks(&mut self) -> Vec<String> {
         let each = self.0.iter_mut().enumerate();
         each.flat_map(|(k, w)| w.remarks().into_iter().map(move |said| format!("replica {}: {said}", k + 1))).collect()

@@ -167,6 +167,11 @@ impl Workload for Worker {
         self.shared.control().failure.clone().map_or(Ok(()), Err)
     }
 
+    /// Whatever fails ends its thread.
+    fn is_over(&self) -> bool {
+        self.healthy().is_err()
+    }
+
     fn remarks(&mut self) -> Vec<String> {
         let mut remarks = std::mem::take(&mut self.shared.control().remarks);
         if !self.remarked && self.lease_is_over() {

@@ -6,7 +6,7 @@ use super::guardian::AllGuarded;
 use crate::claim::Claim;
 use crate::devices::{Devices, Look, Shone, Sunlight, Unconfirmed};
 use crate::instrument::{Known, status};
-use control::{Commands, Event};
+use control::{Commands, Event, WorkFault};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use rig::config::{ChannelRule, SafeAction};
 use rig::port::Port;
@@ -85,7 +85,7 @@ impl LiveDevices {
     }
 
     /// Readings of the device under test into the snapshot; says what is wrong with it.
-    fn hear_source(&mut self, deadline: Instant, snapshot: &mut Snapshot) -> Option<String> {
+    fn hear_source(&mut self, deadline: Instant, snapshot: &mut Snapshot) -> Option<WorkFault> {
         let (origin, speed) = (self.origin, self.speed);
         let bench_of = |at: Instant| at.saturating_duration_since(origin).as_secs_f64() * speed;
         let heard = match &mut self.source {
@@ -103,7 +103,7 @@ impl LiveDevices {
                 let severity = |wrong| if wrong { Severity::Warning } else { Severity::Info };
                 self.notes.extend(crossing.map(|t| told(severity(t.wrong), t.kind, "workload", t.message)));
                 counted(workload.as_ref(), bench_of(Instant::now()), snapshot);
-                return workload.healthy().err();
+                return workload.healthy().err().map(|why| WorkFault { why, lasting: workload.is_over() });
             }
             None => return None,
         };
@@ -201,7 +201,7 @@ impl Devices for LiveDevices {
             self.notes.extend(events);
             self.unguarded = self.unguarded.take().or(lost);
         }
-        let workload_fault = self.unguarded.clone().or(workload_fault);
+        let workload_fault = self.unguarded.clone().map(WorkFault::passing).or(workload_fault);
         let mut shone = Shone::default();
         self.ports.iter().for_each(|(_, known)| known.asked(&mut shone));
         Look {
