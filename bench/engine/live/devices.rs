@@ -137,16 +137,6 @@ impl LiveDevices {
         }
     }
 
-    /// Has real work look a last time at whether it was right; what is wrong with it, in words. Not on a way out that is in a hurry.
-    pub(crate) fn conclude(&mut self) -> Option<String> {
-        let Some(Source::Real { workload, .. }) = &mut self.source else { return None };
-        let wrong = workload.conclude(CLOSE).err();
-        for message in workload.remarks() {
-            self.notes.push(Event { severity: Severity::Warning, kind: "workload", who: "engine".into(), message });
-        }
-        wrong
-    }
-
     fn stop_workload(&mut self, within: Duration) -> bool {
         match self.source.take() {
             Some(Source::Virtual(mut card)) => card.stop(Instant::now() + CLOSE.min(within)),

@@ -6,6 +6,7 @@
 mod absence;
 mod accelerator;
 mod commission;
+mod conclude;
 mod devices;
 mod emulator;
 mod guardian;
@@ -22,7 +23,6 @@ mod workmap;
 pub use commission::{CommissionOptions, commission};
 pub(crate) use emulator::announced;
 pub use emulator::{EmulatorError, Launch};
-pub(crate) use guardian::take_up;
 pub use guardian::{GuardError, guard};
 pub(crate) use guardian::{anything_left, left_on, of_a_holder, take_up};
 pub use outcome::{Outcome, Progress, RunError};
@@ -131,11 +131,7 @@ pub fn fly(setup: &Setup, options: &RunOptions, observe: &mut dyn FnMut(&Progres
             (End::Tripped(format!("the controller panicked: {why}")), Some(why))
         }
     };
-    // Units of work that turns out to be wrong at its end are worth nothing.
-    let end = match end {
-        End::Done | End::Stopped => flight.devices.conclude().map_or(end, End::Tripped),
-        End::Aborted | End::Halted | End::Tripped(_) => end,
-    };
+    let (end, unknown) = flight.conclude(end);
     let unconfirmed = flight.tear_down(&end);
     let identities = std::mem::take(&mut flight.devices.identities);
     (manifest.workload.description, manifest.workload.figures) = std::mem::take(&mut flight.devices.work_said);
@@ -148,7 +144,7 @@ pub fn fly(setup: &Setup, options: &RunOptions, observe: &mut dyn FnMut(&Progres
     {
         internal.get_or_insert(why);
     }
-    let words = end_words(&end, &unconfirmed);
+    let words = end_words(&end, unknown.as_deref(), &unconfirmed);
     let mut outcome = Outcome { folder: folder.path().to_owned(), end, unconfirmed, words, internal, sealed: false };
     open::remove_links(&folder.name());
     match folder::conclude(
