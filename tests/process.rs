@@ -15,6 +15,7 @@ mod gains;
 mod gpu;
 mod gpu_check;
 mod gpu_maps;
+mod gpu_orders;
 mod gpus_set;
 mod imports;
 mod operators;

@@ -20,6 +20,22 @@ pub struct Instruments {
     pub output_on: Option<bool>,
 }
 
+/// What is wrong with the work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkFault {
+    /// In words.
+    pub why: String,
+    /// It cannot come back by itself: the command has ended, a thread has failed, a server is given up.
+    pub lasting: bool,
+}
+
+impl WorkFault {
+    /// One that may pass.
+    pub const fn passing(why: String) -> Self {
+        Self { why, lasting: false }
+    }
+}
+
 /// Everything a step may know about the world.
 #[derive(Clone, Debug, Default)]
 pub struct Input {
@@ -32,7 +48,7 @@ pub struct Input {
     /// State of the instruments.
     pub instruments: Instruments,
     /// The workload is not well, and why.
-    pub workload_fault: Option<String>,
+    pub workload_fault: Option<WorkFault>,
     /// Requests since the last step, with who asked.
     pub requests: Vec<(String, Request)>,
 }
@@ -130,6 +146,8 @@ pub struct View {
     pub work_input_units: Option<f64>,
     /// Work per bench second over the last tick.
     pub work_rate: Option<f64>,
+    /// Wall seconds until what is wrong now ends the run, if it stays so; `None` while nothing does.
+    pub ends_in_s: Option<f64>,
 }
 
 /// What a step decided.

@@ -49,6 +49,8 @@ pub struct Patience {
     pub link_ticks: u32,
     /// A suspension may last this long before the run trips.
     pub suspend_ticks: u32,
+    /// Work that cannot come back may be gone this long before the run trips.
+    pub work_ticks: u32,
 }
 
 /// What holds the board to its budget. One or the other, never both: a figure of work per joule belongs to one of them.

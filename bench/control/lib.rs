@@ -43,7 +43,7 @@ pub use drive::{DriveLaw, SATURATED_FRAC};
 pub use governor::{Governor, Supply};
 pub use heat::HeatLaw;
 pub use interlock::{Held, Spin, Trip};
-pub use io::{Commands, End, Event, Input, Instruments, Output, Thermal, View};
+pub use io::{Commands, End, Event, Input, Instruments, Output, Thermal, View, WorkFault};
 pub use law::{Actuator, Guards, Law, LawError, Patience, Servo, SetpointLaw, Staging, required};
 pub use plan::Plan;
 pub use plausible::{PlausibleLaw, Suspect};

@@ -63,6 +63,8 @@ pub struct State {
     pub(crate) settled_ticks: u32,
     pub(crate) staging_ticks: u32,
     pub(crate) suspended_ticks: u32,
+    /// Work that cannot come back has been gone for so long.
+    pub(crate) workless_ticks: u32,
     pub(crate) lost_ticks: u32,
     pub(crate) over_ticks: u32,
     /// The thermal output was confirmed on since it was last commanded on.
@@ -110,6 +112,7 @@ impl State {
             settled_ticks: 0,
             staging_ticks: 0,
             suspended_ticks: 0,
+            workless_ticks: 0,
             lost_ticks: 0,
             over_ticks: 0,
             seen_on: false,

@@ -15,7 +15,7 @@ use crate::setpoint;
 use crate::state::State;
 use crate::trim::Followed;
 use crate::waking::powered;
-use crate::watch::{watch_battery, watch_heat, watch_instruments, watch_power};
+use crate::watch::{ends_in_s, watch_battery, watch_heat, watch_instruments, watch_power};
 use model::environment::Sample;
 use signal::{Celsius, Channel, Limit, Limits, Origin, Place, Request, RunState, Severity, Watts};
 
@@ -92,6 +92,7 @@ pub fn step(law: &Law, state: &mut State, input: &Input) -> Output {
         work_units: state.work.counted().filter(|_| input.readings.usable(Channel::WorkUnits).is_some()),
         work_input_units: state.work_input.counted().filter(|_| input.readings.usable(Channel::WorkInputUnits).is_some()),
         work_rate,
+        ends_in_s: ends_in_s(law, state),
     };
     Output { state: state.run, commands, events, view, suspect, end: state.end.clone() }
 }

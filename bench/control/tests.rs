@@ -7,6 +7,8 @@ mod battery;
 mod guard;
 #[path = "power_tests.rs"]
 mod power;
+#[path = "work_tests.rs"]
+mod work;
 
 use crate::*;
 use model::Profile;
@@ -37,7 +39,7 @@ pub(crate) fn law() -> Law {
         setpoint: SetpointLaw { limits: Limits::new(5.0, 60.0).expect("ordered"), rate_k_s: 0.1 },
         governor,
         staging: Staging { band_k: 0.3, settle_ticks: 5, limit_ticks: 100 },
-        patience: Patience { reading_ticks: 5, heat_ticks: 3, link_ticks: 10, suspend_ticks: 50 },
+        patience: Patience { reading_ticks: 5, heat_ticks: 3, link_ticks: 10, suspend_ticks: 50, work_ticks: 20 },
         trips: vec![Trip { name: "plate".into(), channel: Channel::Plate, min: Some(0.0), max: Some(75.0), spin: None, advice: "" }],
         guards: Guards::default(),
         polarity: None,
@@ -63,6 +65,7 @@ struct Bench {
     plate: f64,
     instruments: Instruments,
     silent_card: bool,
+    fault: Option<WorkFault>,
     /// Readings put over its own.
     over: Vec<(Channel, Option<f64>)>,
     plate_follows: guard::Follows,
@@ -82,6 +85,7 @@ impl Bench {
             plate: 25.0,
             instruments,
             silent_card: false,
+            fault: None,
             over: Vec::new(),
             plate_follows: guard::Follows::AtOnce,
         }
@@ -112,7 +116,7 @@ impl Bench {
             missed,
             readings: self.readings(),
             instruments: self.instruments.clone(),
-            workload_fault: None,
+            workload_fault: self.fault.clone(),
             requests: requests.iter().map(|r| ("anna".to_owned(), *r)).collect(),
         };
         let out = step(&self.law, &mut self.state, &input);

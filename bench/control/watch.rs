@@ -1,7 +1,7 @@
 //! What is watched each tick, and what follows: links, outputs, readings, heat, power, battery. What a rig's own interlocks watch is in `guard`.
 
 use crate::heat::Heat;
-use crate::io::{End, Event, Input};
+use crate::io::{End, Event, Input, WorkFault};
 use crate::law::Law;
 use crate::state::State;
 use signal::{Origin, RunState, Severity, Watts};
@@ -50,10 +50,52 @@ pub(crate) fn watch_instruments(law: &Law, state: &mut State, input: &Input, tic
         }
     }
     watch_readings(law, state, input, ticks, events);
-    if let Some(why) = &input.workload_fault {
-        state.alarm("workload", why, events);
-        suspend(state, "workload", why, events);
+    watch_work(law, state, input, ticks, events);
+}
+
+/// Work that is not well suspends. What cannot come back is waited for as long as somebody at the screen needs to read why, and no longer: the bench would be held
+/// at its setpoint for nothing.
+fn watch_work(law: &Law, state: &mut State, input: &Input, ticks: u32, events: &mut Vec<Event>) {
+    let Some(WorkFault { why, lasting }) = &input.workload_fault else {
+        state.workless_ticks = 0;
+        return;
+    };
+    state.alarm("workload", why, events);
+    suspend(state, "workload", why, events);
+    if !lasting || matches!(state.run, RunState::Stopping | RunState::Safe) {
+        return;
     }
+    let patience = law.patience.work_ticks;
+    if state.workless_ticks == 0 {
+        let message = format!(
+            "the work cannot come back: the run ends in {} and goes safe (exit code 6), unless it is stopped before",
+            law.wall(patience)
+        );
+        events.push(Event { severity: Severity::Warning, kind: "workload", who: "control".into(), message });
+    }
+    state.workless_ticks = state.workless_ticks.saturating_add(ticks);
+    if state.workless_ticks > patience {
+        state.finish(End::Tripped(format!("{why}; the work could not come back, and was waited for {}", law.wall(patience))), events);
+    }
+}
+
+/// Wall seconds until what is wrong now ends the run: the shortest patience that is being spent.
+pub(crate) fn ends_in_s(law: &Law, state: &State) -> Option<f64> {
+    if state.end.is_some() || matches!(state.run, RunState::Stopping | RunState::Safe) {
+        return None;
+    }
+    let patience = law.patience;
+    let unread = state.unread.values().copied().max().filter(|unread| *unread > patience.reading_ticks);
+    [
+        (state.workless_ticks > 0).then(|| patience.work_ticks.saturating_sub(state.workless_ticks)),
+        (state.lost_ticks > 0).then(|| patience.link_ticks.saturating_sub(state.lost_ticks)),
+        unread.map(|unread| patience.reading_ticks.saturating_add(patience.link_ticks).saturating_sub(unread)),
+        (state.run == RunState::Suspended).then(|| patience.suspend_ticks.saturating_sub(state.suspended_ticks)),
+    ]
+    .into_iter()
+    .flatten()
+    .min()
+    .map(|left| f64::from(left) / law.ticks_per_wall_s)
 }
 
 /// What is servoed or has an interlock must be read before anything is switched on, and ever after. A rig that is blind is switched off while its link still stands.

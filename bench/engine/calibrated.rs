@@ -63,14 +63,27 @@ impl Setup {
         }
     }
 
+    /// Of a card whose driver does not say who uses it, and who answers for it.
+    fn unseen_words(&self) -> String {
+        let seen_to = match (&self.rig.waiver, self.rig.refuses_unseen_processes(jiff::Timestamp::now())) {
+            (Some(w), None) => format!("that nothing else does, {} answers for by the rig's waiver of {}: {}", w.who, w.when, w.why),
+            _ => "see to it that nothing else does".to_owned(),
+        };
+        format!("the driver does not say which processes use the accelerator; {seen_to}")
+    }
+
     /// What whoever flies this should hear first.
     pub fn cautions(&self) -> Vec<String> {
         let stale = self.calibrated.iter().filter_map(|c| c.calibration.stale(c.at));
+        let unseen =
+            self.identity.as_ref().filter(|i| i.processes.is_none() && !self.accelerator.gpus().is_empty()).map(|_| self.unseen_words());
         let others = self.identity.iter().flat_map(|i| i.processes.iter().flatten());
         let unguarded = self.rig.unguarded().into_iter().map(|why| format!("not guarded: {why}"));
         stale
             .chain(unguarded)
             .chain(self.array_at_rest())
+            .chain(self.left.iter().cloned())
+            .chain(unseen)
             .chain(others.map(|busy| format!("the accelerator is also used by {busy}: its power and heat are in every figure of this run")))
             .collect()
     }

@@ -3,11 +3,12 @@
 //!
 //! Not here: what is set on them (the live bench), and what a lock and a note are.
 
-use crate::live::take_up;
+use crate::live::{of_a_holder, take_up};
 use crate::setup::SetupError;
 use accelerator::Spec;
 use std::path::Path;
 use std::sync::Arc;
+use workload::gpu::Fault;
 
 /// Cards that are ours while this lives; none for devices without a lock.
 #[derive(Debug, Default)]
@@ -34,7 +35,11 @@ impl Claim {
     pub(crate) fn of_boards(boards: &[String]) -> Result<Self, workload::Error> {
         let mut claim = Self::default();
         for board in boards {
-            claim.held.push(workload::gpu::hold(board).map_err(workload::Error::Gpu)?);
+            let held = workload::gpu::hold(board).map_err(|fault| match fault {
+                Fault::Held { uuid, holder } => Fault::Held { holder: holder + &of_a_holder(&uuid), uuid },
+                other => other,
+            });
+            claim.held.push(held.map_err(workload::Error::Gpu)?);
             match take_up(board) {
                 Ok(done) => claim.put_back.extend(done),
                 Err(why) => claim.left.push(why),
@@ -47,4 +52,17 @@ impl Claim {
     pub fn cautions(&self) -> impl Iterator<Item = &str> {
         self.held.iter().filter_map(|hold| hold.caution())
     }
+}
+
+/// What runs before, or one that is under way, have changed on the cards that are meant, in words. Looks only: nothing is taken or put back.
+///
+/// # Errors
+/// If one is not there.
+pub fn left_on(spec: &Spec) -> Result<Vec<String>, SetupError> {
+    // A driver may hang, and mostly there is nothing to ask it about.
+    if !crate::live::anything_left() {
+        return Ok(Vec::new());
+    }
+    let devices = spec.open_each(Path::new("/"))?;
+    Ok(devices.iter().filter_map(|d| crate::live::left_on(d.identity().board_uuid.as_deref()?)).collect())
 }

@@ -3,7 +3,7 @@
 //! Three stand behind it: `live::LiveDevices` (real ports and libraries), [`crate::memory::MemoryBench`] (drivers and
 //! emulators joined in memory on virtual time) and [`crate::believed::Believed`] (the believed plant alone, for rehearsals).
 
-use control::{Commands, Event, Instruments};
+use control::{Commands, Event, Instruments, WorkFault};
 use signal::{Snapshot, Tick};
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub struct Look {
     /// State of the instruments.
     pub instruments: Instruments,
     /// The workload is not well, and why.
-    pub workload_fault: Option<String>,
+    pub workload_fault: Option<WorkFault>,
     /// What was asked of what stands for Sun and array.
     pub shone: Shone,
     /// What happened to the devices since the last look.

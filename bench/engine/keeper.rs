@@ -23,8 +23,8 @@ impl Keeper {
     /// What ends it whatever is being done: a lost, refused or failed instrument, work that is not well, something servoed or with an interlock that nobody reads.
     pub(crate) fn gone(&mut self, tick: Tick, look: &Look, facts: &Facts) -> Option<String> {
         let instruments = &look.instruments;
-        let said = [&instruments.refused, &instruments.error, &instruments.lost, &look.workload_fault];
-        if let Some(why) = said.into_iter().flatten().next() {
+        let said = [&instruments.refused, &instruments.error, &instruments.lost].into_iter().flatten();
+        if let Some(why) = said.chain(look.workload_fault.as_ref().map(|fault| &fault.why)).next() {
             return Some(why.clone());
         }
         let first = *self.first.get_or_insert(tick);

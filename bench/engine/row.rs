@@ -175,6 +175,7 @@ impl RowMaker {
         row.set(Column::PowerArrayW, view.array_w);
         row.set(Column::PowerBatteryW, view.battery_w);
         row.set(Column::PowerBatterySocFrac, view.soc_frac);
+        row.set(Column::RunEndsInS, view.ends_in_s);
         row
     }
 

@@ -44,8 +44,15 @@ const LINK_PATIENCE_WALL_S: f64 = 10.0;
 const TICKS_A_LEASE: f64 = 2.5;
 /// Wall seconds a watched channel may go unread.
 const READING_PATIENCE_WALL_S: f64 = 3.0;
+/// Ticks on the last known heat before a run is suspended; on a twin that is hurried, where a tick is some milliseconds, no less than this on the wall: a process that is not
+/// given the processor for so long is no accelerator that is silent.
+const HEAT_PATIENCE_TICKS: u32 = 3;
+const HEAT_PATIENCE_WALL_S: f64 = 0.1;
 /// Wall seconds a suspension may last: time for an operator to come.
 const SUSPEND_PATIENCE_WALL_S: f64 = 1800.0;
+
+/// Wall seconds that work which cannot come back is waited for: an operator at the screen reads why, and may still end the run otherwise.
+const WORK_PATIENCE_WALL_S: f64 = 60.0;
 
 /// A file as it was read.
 #[derive(Clone, Debug)]
@@ -129,6 +136,8 @@ pub struct Setup {
     pub identity: Option<Identity>,
     /// It is this process's own, if it is about to fly.
     pub claim: Claim,
+    /// What lies on it that is not its own, where it is only looked at.
+    pub left: Vec<String>,
     /// The accelerator sits on the plate of this rig.
     pub coupled: bool,
     /// Bench seconds a wall second.
@@ -212,9 +221,10 @@ impl Setup {
         } else {
             None
         };
+        let left = if flies || !spec.is_real() { Vec::new() } else { crate::claim::left_on(&spec)? };
         settable(&rig, &spec)?;
         if options.unattended {
-            alone(identity.as_ref())?;
+            alone(&rig, &spec, identity.as_ref(), jiff::Timestamp::now())?;
         }
         let coupled = rig.accelerator.coupled && rig.accelerator.default.parse::<Spec>().is_ok_and(|d| d.is_real() == spec.is_real());
 
@@ -313,12 +323,13 @@ impl Setup {
             ticks_per_wall_s: speed / options.dt_s,
             patience: Patience {
                 reading_ticks: ticks(READING_PATIENCE_WALL_S * speed, options.dt_s).max(5),
-                heat_ticks: 3,
+                heat_ticks: HEAT_PATIENCE_TICKS.max(ticks(HEAT_PATIENCE_WALL_S * speed, options.dt_s)),
                 link_ticks: ticks(LINK_PATIENCE_WALL_S * speed, options.dt_s),
                 suspend_ticks: ticks(SUSPEND_PATIENCE_WALL_S * speed, options.dt_s),
+                work_ticks: ticks(WORK_PATIENCE_WALL_S * speed, options.dt_s),
             },
             trips: trips(&rig, options.dt_s),
-            guards: guards(&rig, options.dt_s),
+            guards: guards(&rig, options.dt_s, if speed > 1.0 { READING_PATIENCE_WALL_S * speed } else { 0.0 }),
             polarity: polarity(&rig, options.dt_s),
             resistance: None,
             saturation_a: rig.servo().and_then(rig::Instrument::current_limit_a).map(|limit_a| limit_a * SATURATED_FRAC),
@@ -362,6 +373,7 @@ impl Setup {
             workload,
             identity,
             claim,
+            left,
             coupled,
             speed,
             share,

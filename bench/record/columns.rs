@@ -271,6 +271,7 @@ columns! {
     PowerArrayW "power_array_w" "W" 4 Derived - "Power this share's array gives to the bus at this moment, after age, temperature and conversion.";
     PowerBatteryW "power_battery_w" "W" 4 Derived - "Power the battery gave to the bus over the tick; negative while charging; empty where none is modelled.";
     PowerBatterySocFrac "power_battery_soc_frac" "1" 6 Derived - "State of charge of the battery at its present age; empty where none is modelled.";
+    RunEndsInS "run_ends_in_s" "s" 1 Bookkeeping - "Wall seconds until what is wrong ends the run, if it stays wrong: work that cannot come back, a lost link, a reading that is missing, any suspension; empty while nothing is.";
 }
 
 impl Column {

@@ -19,8 +19,8 @@ pub use channel::{ChannelRule, Kind, Role, SafeAction};
 pub use commissioning::CommissioningRule;
 pub use instrument::{
     Connection, Correction, Drive, DriverKind, EXTERNAL_SENSOR, Firmware, INTERNAL_SENSOR, Instrument, Level, LineSettings, MecomSettings,
-    ModbusFirmware, ModbusSettings, NeslabSettings, OBJECT_TEMPERATURE, OUTPUT_CURRENT, OUTPUT_VOLTAGE, Parity, Read, SINK_TEMPERATURE,
-    SUN_W_M2, Serial, Setpoint, SunRule, TetechSettings, UsbId,
+    ModbusFirmware, ModbusSettings, NeslabSettings, OBJECT_TEMPERATURE, OUTPUT_CURRENT, OUTPUT_VOLTAGE, Parity, Read, Round,
+    SINK_TEMPERATURE, SUN_W_M2, Serial, Setpoint, SunRule, TetechSettings, UsbId,
 };
 pub use interface::{CoolantRule, Fluid, HeatSource, Interface, ServoNode};
 pub use interlock::InterlockRule;

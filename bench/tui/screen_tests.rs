@@ -45,6 +45,7 @@ fn troubled() -> App {
     app.update(said(ToScreen::Lost { n: 37 }));
     let mut row = fixture::row(STAGING + 310);
     row.state = RunState::Suspended;
+    row.set(Column::RunEndsInS, 7.0);
     app.update(said(ToScreen::Row(Box::new(row))));
     app
 }

@@ -68,6 +68,9 @@ pub(crate) fn check_rig(wanted: &str) -> Result<Exit> {
             servo.name
         );
     }
+    for words in left(&rig) {
+        say!("  {words}");
+    }
     say!("  {}", super::commission::describe(&rig, &source.from));
     for why in rig.refuses_unattended(jiff::Timestamp::now()) {
         say!("  unattended running would refuse: {why}");
@@ -79,6 +82,12 @@ pub(crate) fn check_rig(wanted: &str) -> Result<Exit> {
         }
     }
     Ok(Exit::Done)
+}
+
+/// What a run left changed on the cards that the rig names. A card that is not here is no problem of the file's.
+fn left(rig: &rig::RigFile) -> Vec<String> {
+    let spec = rig.accelerator.default.parse::<accelerator::Spec>().ok().filter(|spec| !spec.gpus().is_empty());
+    spec.and_then(|spec| engine::claim::left_on(&spec).ok()).unwrap_or_default()
 }
 
 /// Devices with several outputs, one line each: what one cable, one identity and one watchdog carry.

@@ -199,6 +199,9 @@ impl Line {
                 if let Some(words) = away {
                     let _ = write!(text, "  work {words}");
                 }
+                if let Some(left) = row.get(Column::RunEndsInS) {
+                    let _ = write!(text, "  ends by itself in {}", rehearse::clock(left));
+                }
                 if let Some(eta) = eta_s {
                     let _ = write!(text, "  {} to go", rehearse::clock(*eta));
                 }

@@ -7,6 +7,7 @@ use serde_json::json;
 use signal::{Crossing, Place};
 use std::ffi::OsString;
 use std::io::BufReader;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 use workload::transformer::Preset;
 use workload::{Keeping, Scratch, Spec, Start, Workload};
@@ -195,7 +196,7 @@ fn bench(args: &BenchArgs) -> Result<Exit> {
     let (since, look) = last;
     let (output, input) = look.rates(&since);
     // A rate is told only of work that was right to its end.
-    let right = work.conclude(CONCLUDE);
+    let right = work.conclude(work.conclusion().max(CONCLUDE), &AtomicBool::new(false));
     for remark in work.remarks() {
         eprintln!("{remark}");
     }

@@ -8,7 +8,8 @@
 //! - it prints `{"t":12.5,"units":64,"unit":"token","phase":"decode"}`: units done **since its previous line**;
 //! - the unit stays the same, a line has at most 1e12 of it, and reports keep to this form: lines that do not are refused, and the work counts as failed at a
 //!   change of the unit, after eight refused reports in a row, or after a thousand lines without a report;
-//! - it may print `{"t":12.5,"remark":"..."}` for an event, `{"t":12.5,"fault":"..."}` while something is wrong (`""` once it is not), and
+//! - it may print `{"t":12.5,"remark":"..."}` for an event, `{"t":12.5,"fault":"..."}` while something is wrong (`""` once it is not; with `"over":true` if it
+//!   will not be well again: the run then ends after a minute), and
 //!   `{"t":12.5,"figures":{"time_to_first_token_p95_s":0.1}}` for the summary;
 //! - if the run has its work put away in eclipses (`ORBITBENCH_ECLIPSE` is `checkpoint` or `restart`), see `command/away.rs`;
 //! - it ends when its input ends, or at SIGTERM. What is left of its process group is killed.
@@ -96,6 +97,8 @@ struct State {
     figures: BTreeMap<String, f64>,
     /// What it says is wrong with it.
     fault: Option<String>,
+    /// And that it does not pass.
+    over: bool,
     /// Process group of a guarded command.
     guarded: Option<Pid>,
     /// The guard was ended by a signal and has seen to nothing: the command is ours to kill.
@@ -138,6 +141,7 @@ impl State {
             }
             if let Some(fault) = note.fault {
                 self.fault = Some(fault).filter(|f| !f.is_empty());
+                self.over = note.over == Some(true) && self.fault.is_some();
             }
             if let Some(figures) = note.figures {
                 self.figures = figures;
@@ -433,6 +437,12 @@ impl Workload for Command {
         let last_words: Vec<&str> = state.last_words.iter().map(String::as_str).collect();
         let said = if last_words.is_empty() { String::new() } else { format!("; its last words: {}", last_words.join(" | ")) };
         Err(format!("the command `{}` is of no more use: {how}{said}", self.text))
+    }
+
+    /// It is not started again, and what it said of its work is not mended by more of it.
+    fn is_over(&self) -> bool {
+        let state = self.shared.state();
+        state.ended.is_some() || state.silent || state.books.broken.is_some() || state.over
     }
 
     fn remarks(&mut self) -> Vec<String> {

@@ -11,7 +11,7 @@ use crate::parking::{Keeping, Parking};
 use crate::reference::Source;
 use crate::train::Trainer;
 use crate::transformer::{Config, Weights};
-use crate::worker::Worker;
+use crate::worker::{Worker, conclusion};
 use crate::{Error, LEASE};
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
@@ -132,7 +132,7 @@ pub fn start_leased(plan: &Plan, seed: u64, keeping: &Keeping, lease: Duration) 
         plan.threads,
     );
     // Made before the threads: if one cannot be had, the drop of this ends the others.
-    let worker = Worker::new(lease, keeping.crossing, description);
+    let worker = Worker::new(lease, keeping.crossing, description, conclusion(c.parameters(), false));
     let shared = Arc::new(Shared { plan: plan.clone(), config: c, seed, weights: Mutex::default(), known: OnceLock::new() });
     for index in 0..plan.threads {
         let shared = Arc::clone(&shared);

@@ -6,13 +6,33 @@ use crate::generate::{Done, Generator, Wrong};
 use crate::train::Trainer;
 use std::io::{self, Read, Write};
 
+/// Whoever waits for a last check may give up.
+pub(crate) trait Patience {
+    /// False once nobody waits any more: the device that works is then not to be touched again.
+    fn goes_on(&self) -> bool;
+
+    /// Until the next [`Patience::goes_on`] the host computes what is known, for as long as that takes: who gives up does not wait for it, and it ends with this process.
+    fn aside(&self);
+}
+
+/// Nobody gives up.
+pub(crate) struct Endless;
+
+impl Patience for Endless {
+    fn goes_on(&self) -> bool {
+        true
+    }
+
+    fn aside(&self) {}
+}
+
 /// Such work.
 pub(crate) trait Job {
     /// One step.
     fn step(&mut self) -> Result<Done, Wrong>;
 
-    /// The last check, when there will be no more steps.
-    fn close(&mut self) -> Result<(), Wrong>;
+    /// The last check, when there will be no more steps. What is given up stays unchecked.
+    fn close(&mut self, patience: &dyn Patience) -> Result<(), Wrong>;
 
     /// As [`Job::close`], before it leaves memory, once its state is written: if that costs no more than a few steps. What then is still unchecked stays so.
     fn part(&mut self) -> Result<(), Wrong> {
@@ -38,8 +58,8 @@ impl Job for Generator {
         Self::step(self)
     }
 
-    fn close(&mut self) -> Result<(), Wrong> {
-        Self::close(self)
+    fn close(&mut self, patience: &dyn Patience) -> Result<(), Wrong> {
+        self.close_while(patience)
     }
 
     fn part(&mut self) -> Result<(), Wrong> {
@@ -73,7 +93,9 @@ impl Job for Trainer {
         Self::step(self)
     }
 
-    fn close(&mut self) -> Result<(), Wrong> {
+    /// All of it is the host's: there is no device to leave alone.
+    fn close(&mut self, patience: &dyn Patience) -> Result<(), Wrong> {
+        patience.aside();
         Self::close(self)
     }
 

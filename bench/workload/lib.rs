@@ -38,6 +38,7 @@ pub use spec::{Spec, Start};
 
 use signal::Kept;
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use thiserror::Error;
 
@@ -71,6 +72,11 @@ pub trait Workload: Send {
     /// What is wrong, if the work does not run as it should.
     fn healthy(&self) -> Result<(), String>;
 
+    /// True if what is wrong does not pass by itself: the work is gone, and nothing here brings it back.
+    fn is_over(&self) -> bool {
+        false
+    }
+
     /// What happened since the last call that is worth an event but ends nothing.
     fn remarks(&mut self) -> Vec<String> {
         Vec::new()
@@ -90,12 +96,17 @@ pub trait Workload: Send {
         Vec::new()
     }
 
-    /// Ends the work with a last look at whether it was right, before [`Workload::stop`]. Never takes longer than `within`; what then is still unchecked is said by
-    /// [`Workload::remarks`] and [`Workload::figures`].
+    /// What [`Workload::conclude`] may take on this work; nothing where there is nothing more to check.
+    fn conclusion(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// Ends the work with a last look at whether it was right, before [`Workload::stop`]. Never takes longer than `within`, nor much longer once it is `given_up`; what
+    /// then is still unchecked is said by [`Workload::remarks`] and [`Workload::figures`].
     ///
     /// # Errors
     /// What is wrong, in words: then what was counted is worth nothing.
-    fn conclude(&mut self, _within: Duration) -> Result<(), String> {
+    fn conclude(&mut self, _within: Duration, _given_up: &AtomicBool) -> Result<(), String> {
         self.healthy()
     }
 

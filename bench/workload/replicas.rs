@@ -5,6 +5,7 @@
 use crate::{Told, Workload};
 use signal::Kept;
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -44,6 +45,10 @@ impl Workload for Replicas {
         self.0.iter().enumerate().try_for_each(|(k, w)| w.healthy().map_err(|why| format!("replica {}: {why}", k + 1)))
     }
 
+    fn is_over(&self) -> bool {
+        self.0.iter().any(|w| w.is_over())
+    }
+
     fn remarks(&mut self) -> Vec<String> {
         let each = self.0.iter_mut().enumerate();
         each.flat_map(|(k, w)| w.remarks().into_iter().map(move |said| format!("replica {}: {said}", k + 1))).collect()
@@ -65,9 +70,14 @@ impl Workload for Replicas {
             .collect()
     }
 
+    /// Side by side, the hosts' parts share one host.
+    fn conclusion(&self) -> Duration {
+        self.0.iter().map(|w| w.conclusion()).sum()
+    }
+
     /// All at once, so that the last check of one does not use up another's time.
-    fn conclude(&mut self, within: Duration) -> Result<(), String> {
-        let one = |w: &mut Box<dyn Workload>| w.conclude(within);
+    fn conclude(&mut self, within: Duration, given_up: &AtomicBool) -> Result<(), String> {
+        let one = |w: &mut Box<dyn Workload>| w.conclude(within, given_up);
         let each: Vec<Result<(), String>> = thread::scope(|all| {
             let threads: Vec<_> =
                 self.0.iter_mut().map(|w| thread::Builder::new().name("conclude".to_owned()).spawn_scoped(all, move || one(w))).collect();
@@ -143,12 +153,12 @@ mod tests {
         assert_eq!(all.figures().keys().map(String::as_str).collect::<Vec<_>>(), ["replica_1_p95_s", "replica_2_p95_s"]);
         assert_eq!((all.describe().as_str(), all.healthy()), ("2 replicas: one; one", Ok(())));
         assert_eq!(all.remarks(), ["replica 1: warm", "replica 2: warm"]);
-        assert_eq!(all.conclude(Duration::ZERO), Ok(()));
+        assert_eq!(all.conclude(Duration::ZERO, &AtomicBool::new(false)), Ok(()));
         assert!(Box::new(all).stop(Duration::ZERO));
         assert_eq!(*duty.lock().expect("free"), 0.0);
         let mut some = Replicas(vec![one(Some(7.0), Ok(()), true), one(None, Err("garbage".to_owned()), false)]);
         assert_eq!((some.units(), some.healthy()), (None, Err("replica 2: garbage".to_owned())));
-        assert_eq!(some.conclude(Duration::ZERO), Err("replica 2: garbage".to_owned()));
+        assert_eq!(some.conclude(Duration::ZERO, &AtomicBool::new(false)), Err("replica 2: garbage".to_owned()));
         assert!(!Box::new(some).stop(Duration::ZERO), "one goes on");
     }
 }

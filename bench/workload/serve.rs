@@ -81,7 +81,7 @@ impl Reporter {
         }
         let fault = work.healthy().err();
         if fault != self.fault {
-            say(json!({"t": t, "fault": fault.clone().unwrap_or_default()}))?;
+            say(json!({"t": t, "fault": fault.clone().unwrap_or_default(), "over": work.is_over()}))?;
             self.fault = fault;
         }
         let figures = work.figures();

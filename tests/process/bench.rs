@@ -207,9 +207,12 @@ impl Process {
         panic!("never heard \"{words}\" in\n{}{}", self.out, self.err);
     }
 
+    pub(super) fn id(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
     pub(super) fn signal(&self, signal: Signal) {
-        let id = Pid::from_child(&self.child);
-        kill_process(id, signal).expect("it is there");
+        kill_process(self.id(), signal).expect("it is there");
     }
 
     /// SIGKILL, and gone.

@@ -57,7 +57,7 @@ impl Stubbed {
         Some(Self { bench })
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(super) fn write(&self, name: &str, text: &str) {
         self.bench.write(&format!("driver/gpu1.{name}"), text);
     }
 
@@ -71,7 +71,7 @@ impl Stubbed {
         command
     }
 
-    fn fly(&self, rig: &str, more: &str) -> (Process, String) {
+    pub(super) fn fly(&self, rig: &str, more: &str) -> (Process, String) {
         let mut engine =
             Process::spawn(&mut self.command(&format!("run --headless --rig {rig} --accelerator nvml:{GPU} --workload none {more}")));
         let heard = engine.hear("orbitbench attach ");
@@ -80,25 +80,33 @@ impl Stubbed {
     }
 
     /// Where it is noted what was there.
-    fn note(&self) -> PathBuf {
+    pub(super) fn note(&self) -> PathBuf {
         self.bench.path(&format!("orbitbench-{GPU}.settings"))
     }
 
-    /// The guardian of this bench: the only one with its note on the command line.
-    fn guardian(&self) -> Pid {
+    /// The guardians of this bench that run: the only processes with its note on the command line.
+    pub(super) fn guardians(&self) -> Vec<Pid> {
         let note = self.note().display().to_string();
         let named = |id: i32| std::fs::read(format!("/proc/{id}/cmdline")).is_ok_and(|line| String::from_utf8_lossy(&line).contains(&note));
-        eventually("a guardian", || {
-            let ids = std::fs::read_dir("/proc").ok()?.flatten().filter_map(|e| e.file_name().to_str()?.parse::<i32>().ok());
-            ids.into_iter().find(|id| named(*id)).and_then(Pid::from_raw)
-        })
+        let ids = std::fs::read_dir("/proc").expect("there").flatten().filter_map(|e| e.file_name().to_str()?.parse::<i32>().ok());
+        ids.filter(|id| named(*id)).filter_map(Pid::from_raw).collect()
     }
 
-    fn set(&self) -> bool {
+    /// Both of them, if there are two.
+    pub(super) fn pair_now(&self) -> Option<[Pid; 2]> {
+        self.guardians().try_into().ok()
+    }
+
+    /// Both of them.
+    pub(super) fn pair(&self) -> [Pid; 2] {
+        eventually("two guardians", || self.pair_now())
+    }
+
+    pub(super) fn set(&self) -> bool {
         self.read("gpu1.limit_mw") == "500000" && self.read("gpu1.locked") == "345 1200"
     }
 
-    fn put_back(&self) -> bool {
+    pub(super) fn put_back(&self) -> bool {
         self.read("gpu1.limit_mw") == "650000" && self.read("gpu1.locked").is_empty()
     }
 }
@@ -147,16 +155,18 @@ fn a_limit_that_is_raised_is_what_the_board_may_draw() {
     screen.row("a tick", |row| row.get(Column::AccelLimitW) == Some(690.0));
 }
 
-/// Guardian and engine both killed: nobody is left, and the next run knows all the same.
+/// Guardians and engine all killed: nobody is left, and the next run knows all the same.
 #[test]
-fn what_two_kills_leave_changed_the_next_run_puts_back() {
+fn what_three_kills_leave_changed_the_next_run_puts_back() {
     let Some(stub) = Stubbed::new() else { return };
     stub.write("limit_mw", "650000");
     let (engine, name) = stub.fly("set.toml", "");
     assert!(stub.note().exists(), "said before anything is changed");
     // At once: the engine must not find out.
     engine.signal(Signal::STOP);
-    kill_process(stub.guardian(), Signal::KILL).expect("there");
+    for guardian in stub.pair() {
+        kill_process(guardian, Signal::KILL).expect("there");
+    }
     engine.kill();
     assert!(stub.set(), "nobody put it back");
     let (engine, next) = stub.fly("set.toml", "");
@@ -198,12 +208,12 @@ fn a_guardian_that_is_killed_is_replaced_once_and_then_the_run_goes_safe() {
     stub.write("limit_mw", "650000");
     let (engine, name) = stub.fly("set.toml", "");
     let mut screen = stub.bench.attach(&name);
-    let first = stub.guardian();
+    let [first, other] = stub.pair();
     kill_process(first, Signal::KILL).expect("there");
     let told = screen.event("settings", "another one is started");
     assert_eq!(told.severity, Severity::Warning);
-    screen.event("settings", "have a guardian again");
-    let second = stub.guardian();
+    screen.event("settings", "both guardians again");
+    let second = stub.pair().into_iter().find(|id| *id != other).expect("another one");
     assert_ne!(first, second);
     assert!(stub.set());
     kill_process(second, Signal::KILL).expect("there");
@@ -287,6 +297,47 @@ fn nobody_watches_so_nobody_else_may_be_on_the_card() {
     assert!(info.out.contains("used by") && info.out.contains("VBIOS"), "{}", info.out);
     let (_engine, name) = stub.fly("gpu-only", "");
     stub.bench.attach(&name).row("a tick", |row| row.get(Column::AccelPowerW).is_some());
+}
+
+/// Who uses the card is not known everywhere: nobody may leave such a run alone unless somebody answers for it, by name, in the run's own folder.
+#[test]
+fn a_card_whose_users_nobody_can_name_is_not_left_alone_without_a_waiver() {
+    let Some(stub) = Stubbed::new() else { return };
+    stub.write("unsupported", "processes");
+    let run = |rig: &str| format!("run --headless --unattended --rig {rig} --accelerator nvml:{GPU} --workload none");
+    for rig in ["gpu-only", "set.toml"] {
+        let ended = Process::spawn(&mut stub.command(&run(rig))).end().with(3);
+        assert!(ended.err.contains("does not say which processes") && ended.err.contains("waives = [\"processes\"]"), "{}", ended.err);
+    }
+    assert_eq!(stub.read("log"), "", "nothing was set");
+    let rig = std::fs::read_to_string(stub.bench.path("set.toml")).expect("written");
+    let waiver = |when: &str| {
+        format!(
+            "{rig}\n[waiver]\nwho = \"A. Person\"\nwhen = \"{when}\"\nwhy = \"the card is in a locked box of its own\"\nwaives = [\"processes\"]\n"
+        )
+    };
+    stub.bench.write("early.toml", &waiver("2999-01-01"));
+    let ended = Process::spawn(&mut stub.command(&run("early.toml"))).end().with(3);
+    assert!(ended.err.contains("does not say which processes"), "{}", ended.err);
+    stub.bench.write("waived.toml", &waiver("2026-06-01"));
+    let (engine, name) = stub.fly("waived.toml", "--unattended");
+    let folder = stub.bench.folder(&name);
+    let manifest: toml::Table = folder.text(record::RUN).expect("a manifest").parse().expect("TOML");
+    assert!(manifest["waiver"]["waives"]["processes"].as_str().is_some_and(|words| words.contains("which processes")), "{manifest}");
+    assert_eq!(manifest["waiver"]["unattended"].as_bool(), Some(true));
+    let told = eventually("the waiver in the log", || {
+        let (events, _) = read_events(&folder.file(EVENTS)).ok()?;
+        events.into_iter().find(|e| e.message.contains("A. Person answers for by the rig's waiver"))
+    });
+    assert_eq!(told.severity, Severity::Warning);
+    // Attended, it is said.
+    engine.signal(Signal::TERM);
+    engine.end().with(0);
+    let (_engine, name) = stub.fly("gpu-only", "");
+    eventually("the caution", || {
+        let (events, _) = read_events(&stub.bench.folder(&name).file(EVENTS)).ok()?;
+        events.into_iter().find(|e| e.message.contains("see to it that nothing else does"))
+    });
 }
 
 #[test]

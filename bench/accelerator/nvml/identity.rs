@@ -102,11 +102,10 @@ fn listed(device: &Device<'_>) -> Result<String, NvmlError> {
 pub(super) fn pids(device: &Device<'_>) -> Result<Option<BTreeMap<u32, Option<u64>>>, NvmlError> {
     let compute = optional(device.running_compute_processes())?;
     let graphics = optional(device.running_graphics_processes())?;
-    if compute.is_none() && graphics.is_none() {
-        return Ok(None);
-    }
+    // A list of those that draw says nothing of those that compute; a board without the first draws nothing.
+    let Some(compute) = compute else { return Ok(None) };
     let mut found = BTreeMap::new();
-    for process in compute.into_iter().chain(graphics).flatten() {
+    for process in compute.into_iter().chain(graphics.into_iter().flatten()) {
         found.entry(process.pid).or_insert(match process.used_gpu_memory {
             UsedGpuMemory::Used(bytes) => Some(bytes),
             UsedGpuMemory::Unavailable => None,

@@ -11,7 +11,7 @@
  *   counter starts anew whenever it changes), uuid (of the board), persistence (0: off, and a process's first call to the board takes a while), cc (1: confidential
  *   computing is on), sample_ms (between two of the samples that the driver keeps, 20), violation<policy> (s that a reason held the clocks beside what the model says),
  *   unsupported (what answers NOT_SUPPORTED, of: violation_status, violation_fields, samples, clocks, video, pcie, energy,
- *   energy_call, die, margin; root: this user is not), fault: lost, reset, hang, zero, no_permission, deaf (setters do nothing and say SUCCESS)
+ *   energy_call, die, margin, processes; root: this user is not), fault: lost, reset, hang, zero, no_permission, deaf (setters do nothing and say SUCCESS)
  * Written by the setters: limit_mw, locked ("min max"); a line a call in `log`.
  *
  * -DSTATE=\"folder\"      instead of STUB_NVML
@@ -1027,6 +1027,8 @@ nvmlReturn_t nvmlDeviceGetComputeRunningProcesses_v3(nvmlDevice_t device, unsign
     /* "In MIG mode, if device handle is provided, the API returns aggregate information, only if the caller has appropriate privileges." */
     if (device->instance == 0 && instances(device->index) > 0 && lacks(device->index, "root"))
         return NO_PERMISSION;
+    if (lacks(device->index, "processes"))
+        return NOT_SUPPORTED;
     unsigned there = 0, room = *count;
     if (text_of(device->index, "processes", text, sizeof text)) {
         for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {

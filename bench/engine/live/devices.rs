@@ -6,7 +6,7 @@ use super::guardian::AllGuarded;
 use crate::claim::Claim;
 use crate::devices::{Devices, Look, Shone, Sunlight, Unconfirmed};
 use crate::instrument::{Known, status};
-use control::{Commands, Event};
+use control::{Commands, Event, WorkFault};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use rig::config::{ChannelRule, SafeAction};
 use rig::port::Port;
@@ -85,7 +85,7 @@ impl LiveDevices {
     }
 
     /// Readings of the device under test into the snapshot; says what is wrong with it.
-    fn hear_source(&mut self, deadline: Instant, snapshot: &mut Snapshot) -> Option<String> {
+    fn hear_source(&mut self, deadline: Instant, snapshot: &mut Snapshot) -> Option<WorkFault> {
         let (origin, speed) = (self.origin, self.speed);
         let bench_of = |at: Instant| at.saturating_duration_since(origin).as_secs_f64() * speed;
         let heard = match &mut self.source {
@@ -103,7 +103,7 @@ impl LiveDevices {
                 let severity = |wrong| if wrong { Severity::Warning } else { Severity::Info };
                 self.notes.extend(crossing.map(|t| told(severity(t.wrong), t.kind, "workload", t.message)));
                 counted(workload.as_ref(), bench_of(Instant::now()), snapshot);
-                return workload.healthy().err();
+                return workload.healthy().err().map(|why| WorkFault { why, lasting: workload.is_over() });
             }
             None => return None,
         };
@@ -135,16 +135,6 @@ impl LiveDevices {
             Some(Source::Real { workload, .. }) => Some(workload.unit().to_owned()),
             Some(Source::Virtual(_)) | None => None,
         }
-    }
-
-    /// Has real work look a last time at whether it was right; what is wrong with it, in words. Not on a way out that is in a hurry.
-    pub(crate) fn conclude(&mut self) -> Option<String> {
-        let Some(Source::Real { workload, .. }) = &mut self.source else { return None };
-        let wrong = workload.conclude(CLOSE).err();
-        for message in workload.remarks() {
-            self.notes.push(Event { severity: Severity::Warning, kind: "workload", who: "engine".into(), message });
-        }
-        wrong
     }
 
     fn stop_workload(&mut self, within: Duration) -> bool {
@@ -201,7 +191,7 @@ impl Devices for LiveDevices {
             self.notes.extend(events);
             self.unguarded = self.unguarded.take().or(lost);
         }
-        let workload_fault = self.unguarded.clone().or(workload_fault);
+        let workload_fault = self.unguarded.clone().map(WorkFault::passing).or(workload_fault);
         let mut shone = Shone::default();
         self.ports.iter().for_each(|(_, known)| known.asked(&mut shone));
         Look {

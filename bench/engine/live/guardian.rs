@@ -1,24 +1,27 @@
 //! Settings of the devices under test while a run lasts: set through the accelerator's own code, put back on every way out, and by a guardian
-//! process where this one is killed. Each card has its own thread, guardian and note, so that one that hangs keeps no other from being put back; `all` has them together.
+//! process where this one is killed. Each card has its own thread, guardians and note, so that one that hangs keeps no other from being put back; `all` has them together.
 //!
-//! The guardian is told what to put back before anything is changed. It holds the other end of a pipe: a last word on it means that
+//! A guardian is told what to put back before anything is changed. It holds the other end of a pipe: a last word on it means that
 //! everything is in place again, its end without one that the engine died, silence for longer than its lease that the engine is stopped or hangs (the settings
-//! are put back, and set again when it goes on). Were guardian and engine both killed, the note beside the card's lock tells the next run.
+//! are put back, and set again when it goes on). There are two of them (`pair`): no two processes that are stopped or killed, in whatever order, leave anything set. Were all
+//! three killed, the note beside the card's lock tells the next run.
 
 mod all;
 mod guard;
 mod left;
+mod pair;
 mod post;
 
 pub(crate) use all::AllGuarded;
 pub use guard::guard;
-pub(crate) use left::take_up;
+pub(crate) use left::{anything_left, left_on, of_a_holder, take_up};
 
 use accelerator::nvml::{Held, Library, Settings, SettingsError};
 use accelerator::{Error, Gpu};
 use control::Event;
 use left::Note;
-use post::{News, Order, Post};
+use pair::Pair;
+use post::{News, Order};
 use signal::Severity;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -83,7 +86,9 @@ struct Guarded {
     range_w: Option<(f64, f64)>,
     /// The guardian put the settings back, and they are not asked for again yet.
     lapsed: bool,
-    post: Post,
+    /// When that was last told.
+    lapse_told: Option<Instant>,
+    guardians: Pair,
     note: Note,
 }
 
@@ -118,16 +123,16 @@ impl Guarded {
             note: note.path.clone(),
             lease: LEASE + 2 * wanted.tick,
         };
-        let mut post = Post::start(order).map_err(|why| {
+        let mut guardians = Pair::start(&order).map_err(|why| {
             note.remove();
             GuardError::Guardian(why)
         })?;
-        // From here on the guardian's pipe breaks if anything fails, and it puts back what was set.
+        // From here on the guardians' pipes break if anything fails, and they put back what was set.
         if let Err(why) = held.apply() {
             // A user who may set nothing leaves nothing to put back.
             if held.is_back() {
                 note.remove();
-                post.dismiss(Instant::now() + RESTORE);
+                guardians.dismiss(Instant::now() + RESTORE);
             }
             return Err(why.into());
         }
@@ -137,36 +142,41 @@ impl Guarded {
         thread.spawn(move || serve(held, &asked, &tell)).map_err(|e| GuardError::Guardian(e.to_string()))?;
         let limit_w = wanted.settings.power_limit_w.unwrap_or(f64::NAN);
         let range_w = least_w.zip(wanted.settings.power_limit_w);
-        Ok((Self { asks: Some(asks), told, limit_w, range_w, lapsed: false, post, note }, caution))
+        Ok((Self { asks: Some(asks), told, limit_w, range_w, lapsed: false, lapse_told: None, guardians, note }, caution))
     }
 
     /// Looks at the guardian and renews its lease: at every tick. What happened, and why the run must end if it must: nobody is left to put the settings back.
     fn look(&mut self) -> (Vec<Event>, Option<String>) {
         let mut events: Vec<Event> = self.told.try_iter().map(|(severity, message)| event(severity, message)).collect();
         let mut lost = None;
-        match self.post.look() {
-            None => {}
-            Some(News::Ended(why)) => {
-                let message = format!("the guardian of the accelerator's settings is gone ({why}): another one is started");
-                events.push(event(Severity::Warning, message));
-            }
-            Some(News::Restarted) => {
-                events.push(event(Severity::Info, "the accelerator's settings have a guardian again".to_owned()));
-                // What the one before it may have put back is not known.
-                self.lapsed = true;
-            }
-            Some(News::Lapsed) => {
-                let message = "this process was silent for longer than its lease, and the guardian put the accelerator's settings back: they are set again";
-                events.push(event(Severity::Warning, message.to_owned()));
-                self.lapsed = true;
-            }
-            Some(News::Lost(why)) => {
-                lost = Some(format!("the guardian of the accelerator's settings is gone and no other can be had: {why}"));
+        for news in self.guardians.look() {
+            match news {
+                News::Ended(why) => {
+                    let message = format!("one of the two guardians of the accelerator's settings is gone ({why}): another one is started");
+                    events.push(event(Severity::Warning, message));
+                }
+                News::Restarted => {
+                    events.push(event(Severity::Info, "the accelerator's settings have both guardians again".to_owned()));
+                    // What the one before it may have put back is not known.
+                    self.lapsed = true;
+                }
+                // Both say so, at once or one after the other: it is told once, and set again after each.
+                News::Lapsed => {
+                    let again = self.lapse_told.replace(Instant::now()).is_some_and(|before| before.elapsed() < LEASE);
+                    if !again {
+                        let message = "this process was silent for longer than its lease, and a guardian put the accelerator's settings back: they are set again";
+                        events.push(event(Severity::Warning, message.to_owned()));
+                    }
+                    self.lapsed = true;
+                }
+                News::Lost(why) => {
+                    lost = Some(format!("a guardian of the accelerator's settings is gone and no other can be had: {why}"));
+                }
             }
         }
         if self.lapsed {
             // First the word, then the deed: a guardian that watches in vain does no harm.
-            self.post.again();
+            self.guardians.again();
             self.lapsed = self.asks.as_ref().is_none_or(|asks| asks.try_send(Ask::Again(self.limit_w)).is_err());
         }
         (events, lost)
@@ -206,7 +216,7 @@ impl Guarded {
         };
         if restored.is_ok() {
             self.note.remove();
-            self.post.dismiss(deadline);
+            self.guardians.dismiss(deadline);
         }
         restored
     }

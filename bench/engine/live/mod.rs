@@ -6,12 +6,14 @@
 mod absence;
 mod accelerator;
 mod commission;
+mod conclude;
 mod devices;
 mod emulator;
 mod guardian;
 mod leftover;
 mod open;
 mod outcome;
+mod pace;
 mod poll;
 mod recorder;
 mod socket;
@@ -21,8 +23,8 @@ mod workmap;
 pub use commission::{CommissionOptions, commission};
 pub(crate) use emulator::announced;
 pub use emulator::{EmulatorError, Launch};
-pub(crate) use guardian::take_up;
 pub use guardian::{GuardError, guard};
+pub(crate) use guardian::{anything_left, left_on, of_a_holder, take_up};
 pub use outcome::{Outcome, Progress, RunError};
 pub use socket::{folder as socket_folder, make_folder as make_socket_folder, path_of as socket_path};
 pub use workmap::{MapOptions, MapOutcome, measure};
@@ -38,6 +40,7 @@ use absence::{Absence, Clocks};
 use control::{End, Event};
 use devices::LiveDevices;
 use outcome::{end_words, how, panic_words};
+use pace::Pace;
 use record::Row;
 use recorder::Recorder;
 use report::Ended;
@@ -111,6 +114,7 @@ pub fn fly(setup: &Setup, options: &RunOptions, observe: &mut dyn FnMut(&Progres
         told: Instant::now(),
         range: RangeWatch::default(),
         absence: Absence::new(Clocks::now()),
+        pace: Pace::default(),
     };
     let beyond = manifest.calibration.iter().flat_map(|c| c.outside.iter().map(|words| format!("predicted: {words}")));
     for words in setup.cautions().into_iter().chain(beyond) {
@@ -127,11 +131,7 @@ pub fn fly(setup: &Setup, options: &RunOptions, observe: &mut dyn FnMut(&Progres
             (End::Tripped(format!("the controller panicked: {why}")), Some(why))
         }
     };
-    // Units of work that turns out to be wrong at its end are worth nothing.
-    let end = match end {
-        End::Done | End::Stopped => flight.devices.conclude().map_or(end, End::Tripped),
-        End::Aborted | End::Halted | End::Tripped(_) => end,
-    };
+    let (end, unknown) = flight.conclude(end);
     let unconfirmed = flight.tear_down(&end);
     let identities = std::mem::take(&mut flight.devices.identities);
     (manifest.workload.description, manifest.workload.figures) = std::mem::take(&mut flight.devices.work_said);
@@ -144,7 +144,7 @@ pub fn fly(setup: &Setup, options: &RunOptions, observe: &mut dyn FnMut(&Progres
     {
         internal.get_or_insert(why);
     }
-    let words = end_words(&end, &unconfirmed);
+    let words = end_words(&end, unknown.as_deref(), &unconfirmed);
     let mut outcome = Outcome { folder: folder.path().to_owned(), end, unconfirmed, words, internal, sealed: false };
     open::remove_links(&folder.name());
     match folder::conclude(
@@ -174,6 +174,7 @@ struct Flight<'a> {
     told: Instant,
     range: RangeWatch,
     absence: Absence,
+    pace: Pace,
 }
 
 impl Flight<'_> {
@@ -219,6 +220,8 @@ impl Flight<'_> {
                 return End::Tripped(why);
             }
             let mut events = ticked.events;
+            let lag = self.pace.tick(now, missed, speed);
+            events.extend(lag.map(|message| Event { severity: Severity::Warning, kind: "pace", who: "engine".into(), message }));
             events.extend(ticked.rows.iter().flat_map(|row| self.range.row(self.setup, row)).map(caution));
             let recorded = self.record(tick, ticked.rows, events);
             if let Err(why) = recorded {

@@ -125,10 +125,11 @@ pub(super) const fn how(end: &End) -> &'static str {
     }
 }
 
-pub(super) fn end_words(end: &End, unconfirmed: &[Unconfirmed]) -> String {
+/// `unknown` is what of its work is not known to be right.
+pub(super) fn end_words(end: &End, unknown: Option<&str>, unconfirmed: &[Unconfirmed]) -> String {
     let how = match end {
         End::Tripped(why) => format!("tripped: {why}"),
-        other => how(other).to_owned(),
+        other => unknown.map_or_else(|| how(other).to_owned(), |left| format!("{}; {left}", how(other))),
     };
     if unconfirmed.is_empty() {
         return format!("{how}. SAFE CONFIRMED");

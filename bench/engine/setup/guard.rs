@@ -60,7 +60,9 @@ const fn advice(role: Role) -> &'static str {
 }
 
 /// Interlocks that are more than bounds.
-pub(super) fn guards(rig: &RigFile, dt_s: f64) -> Guards {
+///
+/// Nobody waits for a room sensor for less time than `patience_s`: on an emulated rig that is hurried, lines and this machine are as slow as ever.
+pub(super) fn guards(rig: &RigFile, dt_s: f64, patience_s: f64) -> Guards {
     let rule = &rig.interlock;
     let servo = rig.servo();
     let volts = servo.and_then(|i| match &i.driver {
@@ -72,7 +74,7 @@ pub(super) fn guards(rig: &RigFile, dt_s: f64) -> Guards {
     Guards {
         dew: rig.knows_dew_point().then(|| DewLaw {
             margin_k: rule.dew_margin_k,
-            stale_ticks: ticks(rule.dew_stale_s, dt_s),
+            stale_ticks: ticks(rule.dew_stale_s.max(patience_s), dt_s),
             trip_ticks: ticks(WET_S, dt_s),
         }),
         plausible: Some(PlausibleLaw { rail_min_degc: rule.rail_min_degc, rail_max_degc: rule.rail_max_degc, rate_k_s: rule.rate_max_k_s }),

@@ -9,7 +9,7 @@ mod said;
 mod settings;
 mod trips;
 
-pub use bound::{Correction, Drive, Level, Read, SUN_W_M2, Setpoint, SunRule};
+pub use bound::{Correction, Drive, Level, Read, Round, SUN_W_M2, Setpoint, SunRule};
 pub use connection::{Connection, Parity, Serial, UsbId};
 pub use firmware::Firmware;
 pub use settings::{

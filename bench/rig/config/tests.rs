@@ -268,7 +268,16 @@ fn a_channel_may_be_corrected_and_read_seldom() {
     let read = seldom.instruments.iter().flat_map(|i| &i.reads).find(|r| r.channel == Channel::Humidity).unwrap();
     assert_eq!(read.every, 10);
     assert!((corrected.correction.invert(corrected.correction.apply(31.7)) - 31.7).abs() < 1e-12);
-    assert_eq!((0..21).filter(|tick| read.due(*tick)).count(), 3);
+    // However few of the ticks are polled, and whichever: at the first, and whenever ten more have passed.
+    let due = |ticks: &[u64]| -> Vec<u64> {
+        let mut before = None;
+        let rounds = ticks.iter().enumerate().map(|(n, tick)| Round { tick: *tick, before: before.replace(*tick), number: n as u64 });
+        rounds.filter(|round| read.due(*round)).map(|round| round.tick).collect()
+    };
+    assert_eq!(due(&(0..21).collect::<Vec<_>>()), [0, 10, 20]);
+    assert_eq!(due(&[2, 6, 14, 18, 22, 26, 42, 44, 46]), [2, 14, 22, 42]);
+    assert_eq!(due(&[4, 104, 204]), [4, 104, 204]);
+    assert_eq!(due(&[5, 5, 6, 6]), [5, 5], "a tick that is polled again is no later one");
 }
 
 const LINE: &str = "[instrument.psu]\ndriver = \"line\"\ndialect = \"scpi-supply\"\nemulated = true\ncurrent_limit_a = 2.0\n[channel.heater]\n\

@@ -15,10 +15,13 @@ const EARLIEST_ZONE_H: i64 = 14;
 /// Fewest letters that can say why.
 const REASON_LETTERS: usize = 10;
 
+/// What `waives` calls a card whose driver does not say which processes use it. Whether that is so, no rig file knows: it is found when the card is asked.
+const PROCESSES: &str = "processes";
+
 /// Something that goes wrong unseen once nobody watches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Risk {
-    /// What `waives` calls it: `lease.INSTRUMENT`, `flash.INSTRUMENT`, `dew`, `trip.CHANNEL`. The same as long as the rig has that instrument or channel.
+    /// What `waives` calls it: `lease.INSTRUMENT`, `flash.INSTRUMENT`, `dew`, `trip.CHANNEL`, `processes`. The same as long as the rig has that instrument or channel.
     pub key: String,
     /// What it is, and what to do against it.
     pub words: String,
@@ -88,7 +91,7 @@ impl Waiver {
         for (at, key) in self.waives.iter().enumerate() {
             if self.waives[..at].contains(key) {
                 section.problem("waives", format_args!("\"{key}\" stands there twice"));
-            } else if risks.iter().all(|risk| risk.key != *key) {
+            } else if *key != PROCESSES && risks.iter().all(|risk| risk.key != *key) {
                 section.problem("waives", format_args!("\"{key}\" is no risk of this rig: there is {there}"));
             }
         }
@@ -143,10 +146,33 @@ impl RigFile {
         })
     }
 
-    /// What is waived, of what there is.
+    /// A card that may be shared without anybody's seeing it: a risk of the driver that is met, not of the file.
+    fn unseen_processes() -> Risk {
+        Risk {
+            key: PROCESSES.to_owned(),
+            words:
+                "the driver does not say which processes use the accelerator: what others draw and heat there would be taken for this run's"
+                    .to_owned(),
+        }
+    }
+
+    /// What is waived, of what there is and may be.
     pub fn waived(&self) -> Vec<Risk> {
         let named = |risk: &Risk| self.waiver.as_ref().is_some_and(|w| w.waives.contains(&risk.key));
-        self.risks().into_iter().filter(named).collect()
+        self.risks().into_iter().chain([Self::unseen_processes()]).filter(named).collect()
+    }
+
+    /// Why a card whose driver does not say who uses it must not be left alone on this rig; `None` if somebody answers for it.
+    pub fn refuses_unseen_processes(&self, now: Timestamp) -> Option<String> {
+        let risk = Self::unseen_processes();
+        let answered = self.waived().contains(&risk) && !self.waiver.as_ref().is_some_and(|waiver| waiver.is_of_the_future(now));
+        (!answered).then(|| {
+            format!(
+                "{}; run as root or with a driver that says, see to it that nothing else can come there, and answer for that in [waiver] of the rig file by waives = \
+                 [\"{PROCESSES}\"], or run attended without --unattended",
+                risk.words
+            )
+        })
     }
 
     /// What running with nobody watching refuses now, one line each; empty if nothing.

@@ -1,7 +1,7 @@
 //! What every driver keeps of its controller's commands, and of its output: the state of the link and which commands it takes in it; one
 //! slot a command, begun the safest first; what was last told of the output. How a job is done is each driver's own.
 
-use crate::config::{DriverKind, Instrument, Level};
+use crate::config::{DriverKind, Instrument, Level, Round};
 use crate::driver::{ArrayCurve, Command, Effects, Event};
 use signal::{Celsius, Limits, Tick};
 
@@ -30,9 +30,9 @@ pub(super) fn try_again_s(lease_s: Option<f64>) -> f64 {
     lease_s.map_or(TRY_AGAIN_S, |lease_s| lease_s + BEYOND_LEASE_S)
 }
 
-/// The one of `all` whose turn it is at `tick`: what was written is read back one after the other, a poll each.
-pub(super) fn in_turn<T>(mut all: Vec<T>, tick: Tick) -> Option<T> {
-    let turn = tick.checked_rem(all.len() as u64)?;
+/// The one of `all` whose turn it is: what was written is read back one after the other, a poll each, at whatever ticks polls come to be.
+pub(super) fn in_turn<T>(mut all: Vec<T>, round: Round) -> Option<T> {
+    let turn = round.number.checked_rem(all.len() as u64)?;
     usize::try_from(turn).ok().map(|turn| all.swap_remove(turn))
 }
 
@@ -70,7 +70,7 @@ pub(super) enum Job {
     /// Identify, switch off, configure, try every reading.
     Open,
     /// Read what is due.
-    Poll(Tick),
+    Poll(Round),
     /// Set the target and read it back.
     Target(Celsius),
     /// Set what the output gives and read it back.
@@ -168,6 +168,8 @@ pub(super) struct Wanted {
     pub(super) curve: Option<ArrayCurve>,
     pub(super) enable: bool,
     poll: Option<Tick>,
+    /// The last poll that was begun since it was last opened or lost.
+    round: Option<Round>,
 }
 
 impl Wanted {
@@ -267,7 +269,10 @@ impl Wanted {
             let why = format!("switching the output on: {what} was set since the instrument was configured");
             fx.events.push(Event::Refused { why });
         }
-        self.poll.take().map(Job::Poll)
+        let tick = self.poll.take()?;
+        let round = Round { tick, before: self.round.map(|last| last.tick), number: self.round.map_or(0, |last| last.number + 1) };
+        self.round = Some(round);
+        Some(Job::Poll(round))
     }
 
     /// A job that came to nothing need not be done again if a newer command of its kind waits.

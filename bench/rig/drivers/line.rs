@@ -13,7 +13,7 @@ mod exchange;
 mod script;
 
 use super::commands::{Job, Link, Output, Rules, Told, Wanted, try_again_s};
-use crate::config::{DriverKind, Instrument, LineSettings};
+use crate::config::{DriverKind, Instrument, LineSettings, Round};
 use crate::driver::{Command, Driver, Effects, Event, Input};
 use crate::error::Error;
 use exchange::{Answer, Exchange, Turn};
@@ -129,7 +129,7 @@ impl Line {
     fn drop_job(&mut self, why: &str, fx: &mut Effects) {
         self.steps.clear();
         (self.asked, self.again, self.wait_until_s) = (None, None, None);
-        if let Some(Job::Poll(tick)) = self.job.take() {
+        if let Some(Job::Poll(Round { tick, .. })) = self.job.take() {
             fx.events.push(Event::PollFailed { tick, why: why.to_owned() });
         }
     }
@@ -280,7 +280,7 @@ impl Line {
                 self.link = Link::Ready;
                 fx.events.push(Event::Ready);
             }
-            Some(Job::Poll(tick)) => {
+            Some(Job::Poll(Round { tick, .. })) => {
                 self.failed = 0;
                 fx.events.push(Event::PollDone { tick });
             }

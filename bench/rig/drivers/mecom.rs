@@ -26,7 +26,7 @@ mod state;
 mod task;
 
 use super::commands::{Job, Link, Rules, Told, Wanted, try_again_s};
-use crate::config::{Instrument, MecomSettings};
+use crate::config::{Instrument, MecomSettings, Round};
 use crate::driver::{Command, Driver, Effects, Event, Input};
 use crate::error::Error;
 use crate::protocol::mecom::id;
@@ -128,7 +128,7 @@ impl Mecom {
         self.tasks.clear();
         self.asked = None;
         self.wait_until_s = None;
-        if let Some(Job::Poll(tick)) = self.job.take() {
+        if let Some(Job::Poll(Round { tick, .. })) = self.job.take() {
             fx.events.push(Event::PollFailed { tick, why: why.to_owned() });
         }
     }
@@ -213,7 +213,7 @@ impl Mecom {
                 self.link = Link::Ready;
                 fx.events.push(Event::Ready);
             }
-            Some(Job::Poll(tick)) => {
+            Some(Job::Poll(Round { tick, .. })) => {
                 self.failed = 0;
                 fx.events.push(Event::PollDone { tick });
                 self.wanted.disable |= std::mem::take(&mut self.found.armed) && !self.instrument.safe_is_on();

@@ -5,7 +5,7 @@
 //! register the map does not know.
 
 use super::unnumbered::{Dialect, Job, Question, Traits, Unnumbered, Verdict};
-use crate::config::{Firmware, Instrument, ModbusFirmware, ModbusSettings, Read};
+use crate::config::{Firmware, Instrument, ModbusFirmware, ModbusSettings, Read, Round};
 use crate::driver::{Driver, Event};
 use crate::error::Error;
 use crate::protocol::modbus::{Answer, Exception, Kind, Query, Register, Request, identity};
@@ -87,8 +87,8 @@ impl Modbus {
     }
 
     /// Everything that is read at this tick, or ever.
-    fn readings(&self, tick: Option<Tick>) -> Vec<Task> {
-        let due: Vec<&str> = self.reads.iter().filter(|r| tick.is_none_or(|t| r.due(t))).map(|r| r.name.as_str()).collect();
+    fn readings(&self, round: Option<Round>) -> Vec<Task> {
+        let due: Vec<&str> = self.reads.iter().filter(|r| round.is_none_or(|now| r.due(now))).map(|r| r.name.as_str()).collect();
         let target = self.settings.target.as_deref().filter(|_| self.servoes);
         let names: Vec<&str> = due.into_iter().chain(target).collect();
         self.settings.map.questions(&names).into_iter().map(Task::Read).collect()
@@ -123,7 +123,8 @@ impl Modbus {
     fn tell(&self, request: &Request, answer: &Answer, tick: Tick, told: &mut Vec<Event>) {
         let Request::Read { table, at, .. } = request else { return };
         let value = |name: &str| self.settings.map.get(name).filter(|r| r.table == *table).and_then(|r| r.value(answer, *at));
-        for read in self.reads.iter().filter(|r| r.due(tick)) {
+        // What was read beside what was due is no worse.
+        for read in &self.reads {
             told.extend(value(&read.name).map(|value| Event::Reading { tick, channel: read.channel, value }));
         }
         if let Some(value) = self.settings.target.as_deref().filter(|_| self.servoes).and_then(value) {
@@ -168,9 +169,9 @@ impl Dialect for Modbus {
                 tasks.extend(self.lease().into_iter().flat_map(|(register, lease_s)| Self::set(register, lease_s)));
                 tasks.extend(self.readings(None));
             }
-            Job::Poll(tick) => {
+            Job::Poll(round) => {
                 tasks.extend(self.held());
-                tasks.extend(self.readings(Some(tick)));
+                tasks.extend(self.readings(Some(round)));
                 tasks.extend(self.output().map(Task::Output));
             }
             Job::Target(Celsius(target)) => {

@@ -5,7 +5,7 @@
 //! power failure off. Running unattended needs a waiver.
 
 use super::unnumbered::{Dialect, Job, Question, Traits, Unnumbered, Verdict};
-use crate::config::{DriverKind, EXTERNAL_SENSOR, Firmware, Instrument, Read};
+use crate::config::{DriverKind, EXTERNAL_SENSOR, Firmware, Instrument, Read, Round};
 use crate::driver::{Driver, Event};
 use crate::error::Error;
 use crate::protocol::neslab::{Answer, Measured, Quantity, Query, RS232_ADDRESS, Refusal, Request, Status, Switches};
@@ -69,8 +69,8 @@ impl Neslab {
         Switches { external: Some(self.external), faults: Some(true), auto_restart: Some(false), fine: Some(true), ..Switches::default() }
     }
 
-    fn readings(&self, tick: Option<Tick>) -> impl Iterator<Item = Task> {
-        let due = self.reads.iter().filter(move |r| tick.is_none_or(|t| r.due(t)));
+    fn readings(&self, round: Option<Round>) -> impl Iterator<Item = Task> {
+        let due = self.reads.iter().filter(move |r| round.is_none_or(|now| r.due(now)));
         let declared = due.map(|r| {
             let quantity = if r.name == EXTERNAL_SENSOR { Quantity::External } else { Quantity::Internal };
             Task::Measure(quantity, r.channel)
@@ -147,9 +147,9 @@ impl Dialect for Neslab {
                 tasks.extend(self.configure());
                 tasks.extend(self.readings(None));
             }
-            Job::Poll(tick) => {
+            Job::Poll(round) => {
                 tasks.push(Task::Configured);
-                tasks.extend(self.readings(Some(tick)));
+                tasks.extend(self.readings(Some(round)));
                 tasks.push(Task::Status);
             }
             Job::Target(Celsius(target)) => {

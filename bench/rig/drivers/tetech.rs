@@ -9,7 +9,7 @@
 //! switches its output, so it is only read.
 
 use super::unnumbered::{Dialect, Job, Question, Traits, Unnumbered, Verdict};
-use crate::config::{DriverKind, Instrument, OBJECT_TEMPERATURE, Read};
+use crate::config::{DriverKind, Instrument, OBJECT_TEMPERATURE, Read, Round};
 use crate::driver::{Driver, Event};
 use crate::error::Error;
 use crate::protocol::tetech::{Alarm, Answer, Codes, Model, Query};
@@ -75,8 +75,8 @@ impl Tetech {
         (value * self.scale).round() as i32
     }
 
-    fn readings(&self, tick: Option<Tick>) -> Vec<Task> {
-        let due = self.reads.iter().filter(|r| tick.is_none_or(|t| r.due(t)));
+    fn readings(&self, round: Option<Round>) -> Vec<Task> {
+        let due = self.reads.iter().filter(|r| round.is_none_or(|now| r.due(now)));
         let code = |read: &Read| if read.name == OBJECT_TEMPERATURE { Some(self.codes.temperature) } else { self.codes.second };
         let declared = due.filter_map(|read| Some(Task::Measure(code(read)?, read.channel)));
         declared.chain(self.servoes.then_some(Task::Measure(self.codes.set_read, Channel::TecTarget))).collect()
@@ -150,9 +150,9 @@ impl Dialect for Tetech {
                 tasks.extend(self.settings().flat_map(|(write, read, value)| [Task::Write(write, value), Task::Verify(read, value)]));
                 tasks.extend(self.readings(None));
             }
-            Job::Poll(tick) => {
+            Job::Poll(round) => {
                 tasks.extend(self.held());
-                tasks.extend(self.readings(Some(tick)));
+                tasks.extend(self.readings(Some(round)));
                 tasks.push(Task::Alarms(self.codes.alarms));
                 tasks.extend(self.which_way());
                 tasks.extend(self.codes.output_read.filter(|_| self.switches).map(Task::Output));

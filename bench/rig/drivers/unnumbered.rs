@@ -16,6 +16,7 @@ mod turns;
 
 pub(super) use super::commands::Job;
 use super::commands::{Link, Output, Rules, Told, Wanted, in_turn, try_again_s};
+use crate::config::Round;
 use crate::driver::{Command, Driver, Effects, Event, Input};
 use signal::Tick;
 use std::collections::VecDeque;
@@ -146,10 +147,10 @@ impl<D: Dialect> Unnumbered<D> {
         match job {
             Job::Target(_) | Job::Level(_) | Job::Curve(_) => self.settled = false,
             // Somebody may have turned a knob.
-            Job::Poll(tick) => {
+            Job::Poll(round) => {
                 let mut left = self.written(self.given.filter(|_| self.settled));
                 left.retain(|task| !self.tasks.contains(task));
-                self.tasks.extend(in_turn(left, tick));
+                self.tasks.extend(in_turn(left, round));
             }
             // A device that restarted since holds neither its settings nor what it was given.
             Job::Switch { on: true, .. } => self.tasks = self.written(self.given).into_iter().chain(self.tasks.drain(..)).collect(),
@@ -181,7 +182,7 @@ impl<D: Dialect> Unnumbered<D> {
         self.line.give_up();
         self.tasks.clear();
         (self.asked, self.wait_until_s) = (None, None);
-        if let Some(Job::Poll(tick)) = self.job.take() {
+        if let Some(Job::Poll(Round { tick, .. })) = self.job.take() {
             fx.events.push(Event::PollFailed { tick, why: why.to_owned() });
         }
     }
@@ -267,7 +268,7 @@ impl<D: Dialect> Unnumbered<D> {
                 (self.link, self.known) = (Link::Ready, true);
                 fx.events.push(Event::Ready);
             }
-            Some(Job::Poll(tick)) => {
+            Some(Job::Poll(Round { tick, .. })) => {
                 self.failed = 0;
                 fx.events.push(Event::PollDone { tick });
             }
@@ -306,7 +307,7 @@ impl<D: Dialect> Unnumbered<D> {
     fn hear(&mut self, now_s: f64, bytes: &[u8], fx: &mut Effects) {
         self.line.hear(now_s, bytes);
         let Some(task) = self.asked.clone() else { return };
-        let tick = if let Some(Job::Poll(tick)) = self.job { Some(tick) } else { None };
+        let tick = if let Some(Job::Poll(Round { tick, .. })) = self.job { Some(tick) } else { None };
         let Some(heard) = self.line.heard() else { return };
         if let Some(verdict) = self.dialect.take(&task, heard, tick, &mut fx.events) {
             self.line.answered();

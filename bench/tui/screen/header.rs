@@ -17,6 +17,7 @@ use crate::app::{App, Link};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
+use record::Column;
 use signal::RunState;
 
 /// From this width on the clocks stand beside the state.
@@ -109,7 +110,9 @@ fn clocks(app: &App, wide: bool) -> Vec<Span<'static>> {
     let mission = app.newest().and_then(|row| row.mission_s);
     let left_s = (duration - mission.unwrap_or(0.0)).max(0.0) / run.speed;
     let speed = if run.speed == 1.0 || !wide { String::new() } else { format!(" at speed {}", run.speed) };
+    let ends = app.newest().and_then(|row| row.get(Column::RunEndsInS)).filter(|_| matches!(app.link(), Link::Live));
     let eta = match (app.link(), app.state()) {
+        _ if ends.is_some() => String::new(),
         (Link::Live, RunState::Running) => format!("ETA {}{speed}", clock(left_s)),
         (Link::Live, RunState::Staging) => format!("takes {}{speed}", clock(left_s)),
         (Link::Live, RunState::Held | RunState::Suspended) => format!("{} left{speed}", clock(left_s)),
@@ -118,12 +121,20 @@ fn clocks(app: &App, wide: bool) -> Vec<Span<'static>> {
     let name = if wide { "mission " } else { "" };
     let Some(mission_s) = mission else {
         let text = format!("{name}of {} not begun  ", clock(duration));
-        return vec![Span::styled(text, theme.dim), Span::raw(eta)];
+        return [Span::styled(text, theme.dim), Span::raw(eta)].into_iter().chain(ends.map(|left| ending(app, left, wide))).collect();
     };
-    vec![
+    let mut spans = vec![
         Span::styled(name, theme.dim),
         Span::styled(clock(mission_s), theme.strong),
         Span::styled(format!("{}{}  ", if wide { " of " } else { "/" }, clock(duration)), theme.dim),
         Span::raw(eta),
-    ]
+    ];
+    spans.extend(ends.map(|left| ending(app, left, wide)));
+    spans
+}
+
+/// What is wrong ends the run by itself: the countdown stands where the clock of a run that goes well is.
+fn ending(app: &App, left_s: f64, wide: bool) -> Span<'static> {
+    let text = if wide { format!("ends by itself in {}", clock(left_s)) } else { format!("ENDS {}", clock(left_s)) };
+    Span::styled(text, app.theme().warning)
 }

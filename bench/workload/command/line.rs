@@ -72,6 +72,8 @@ pub struct Note {
     pub remark: Option<String>,
     /// What is wrong from now on; empty once it is well again.
     pub fault: Option<String>,
+    /// What is wrong does not pass: nothing that this command does brings the work back.
+    pub over: Option<bool>,
     /// Figures so far by name, with the unit as suffix: `{"time_to_first_token_p95_s": 0.12}`.
     pub figures: Option<BTreeMap<String, f64>>,
     /// It is put away, or could not be.

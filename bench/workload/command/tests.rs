@@ -105,7 +105,7 @@ fn a_command_that_died_is_unhealthy_with_its_last_words() {
     let command = start("echo 'no such model' >&2; exit 3");
     wait_for(&command, "its end", |s| s.ended.is_some() && !s.last_words.is_empty());
     let why = command.healthy().expect_err("it is gone");
-    assert!(why.contains("exit status 3") && why.contains("no such model"), "{why}");
+    assert!(why.contains("exit status 3") && why.contains("no such model") && command.is_over(), "{why}");
     assert!(stop(command, PATIENCE), "what has ended can be stopped");
 }
 
@@ -113,7 +113,7 @@ fn a_command_that_died_is_unhealthy_with_its_last_words() {
 fn a_command_that_closed_its_output_is_unhealthy() {
     let command = start("exec >&-; cat >/dev/null 2>&1");
     wait_for(&command, "silence", |s| s.silent);
-    assert!(command.healthy().is_err());
+    assert!(command.healthy().is_err() && command.is_over());
     assert!(stop(command, PATIENCE));
 }
 
@@ -257,7 +257,15 @@ fn faults_and_figures_are_taken_from_lines() {
     assert!(command.remarks().is_empty());
     let ill = start("echo '{\"t\":0,\"fault\":\"too hot\"}'; cat >/dev/null");
     wait_for(&ill, "a fault", |s| s.fault.is_some());
-    assert_eq!(ill.healthy(), Err("too hot".into()));
+    assert_eq!((ill.healthy(), ill.is_over()), (Err("too hot".into()), false), "it may pass");
+    let gone = start(r#"echo '{"t":0,"fault":"no model","over":true}'; cat >/dev/null"#);
+    wait_for(&gone, "a fault", |s| s.fault.is_some());
+    assert_eq!((gone.healthy(), gone.is_over()), (Err("no model".into()), true));
+    let well = start(
+        r#"echo '{"t":0,"fault":"no model","over":true}'; echo '{"t":1,"fault":"","over":true,"figures":{"steps":1}}'; cat >/dev/null"#,
+    );
+    wait_for(&well, "figures", |s| !s.figures.is_empty());
+    assert_eq!((well.healthy(), well.is_over()), (Ok(()), false), "what is no fault is not over");
 }
 
 /// A guard that is killed has seen to nothing; whoever killed it, the command does not live on. The guard here is a shell that speaks as ours does.

@@ -5,6 +5,7 @@ use crate::Workload;
 use crate::transformer::Preset;
 use crate::worker::{Hand, Worker};
 use signal::{Crossing, Place};
+use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Instant;
 
@@ -45,7 +46,7 @@ fn tokens_are_counted_at_work_and_it_ends() {
     assert!(cpu.input_units().is_some_and(|u| u > 64.0));
     assert!(cpu.describe().contains("tiny, mixed"));
     // The last check, after which nothing is left that is not known to be right.
-    assert_eq!(cpu.conclude(PATIENCE), Ok(()));
+    assert_eq!(cpu.conclude(PATIENCE, &AtomicBool::new(false)), Ok(()));
     assert!(cpu.figures().len() == 2 && cpu.figures().values().all(|left| *left == 0.0), "{:?}", cpu.figures());
     assert!(cpu.remarks().is_empty());
     assert!(stop(cpu, PATIENCE));
@@ -86,7 +87,7 @@ fn training_is_counted_too() {
     cpu.set_duty(1.0);
     wait_for("steps", || cpu.units().is_some_and(|u| u >= 128.0));
     assert_eq!((cpu.healthy(), cpu.input_units()), (Ok(()), Some(0.0)));
-    assert_eq!((cpu.conclude(PATIENCE), cpu.figures()["output_tokens_unchecked"]), (Ok(()), 0.0));
+    assert_eq!((cpu.conclude(PATIENCE, &AtomicBool::new(false)), cpu.figures()["output_tokens_unchecked"]), (Ok(()), 0.0));
     assert!(stop(cpu, PATIENCE));
 }
 
@@ -154,7 +155,7 @@ fn without_power_memory_is_given_back_and_with_it_the_work_goes_on() {
             let kinds: Vec<_> = cpu.told().into_iter().map(|t| (t.kind, t.wrong)).collect();
             assert_eq!(kinds, [("checkpoint", false), ("restore", false)]);
         }
-        assert_eq!(cpu.conclude(PATIENCE), Ok(()));
+        assert_eq!(cpu.conclude(PATIENCE, &AtomicBool::new(false)), Ok(()));
         assert!(cpu.figures().values().all(|left| *left == 0.0), "{:?}", cpu.figures());
         assert!(stop(cpu, PATIENCE));
     }
@@ -182,7 +183,7 @@ fn what_is_put_away_is_checked_first_or_said_to_be_unchecked() {
             cpu.power(true);
             wait_for("the work to be back", || place(&cpu) == Place::Memory);
         }
-        assert_eq!(cpu.conclude(PATIENCE), Ok(()));
+        assert_eq!(cpu.conclude(PATIENCE, &AtomicBool::new(false)), Ok(()));
         let left: f64 = cpu.figures().values().sum();
         let remarks = cpu.remarks();
         assert_eq!(left > 0.0, said.is_some(), "{task:?}, {crossing:?}: {left}");

@@ -6,6 +6,7 @@
 use super::known::{Known, Passage};
 use super::{Done, Generator, Sequence, Task, Wrong, below};
 use crate::engine::Draw;
+use crate::job::{Endless, Patience};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use std::sync::Arc;
@@ -124,6 +125,11 @@ impl Generator {
 
     /// The last check: some members begin anew with the known text and take its last token in by a step of answers, as work does. What they held is lost.
     pub fn close(&mut self) -> Result<(), Wrong> {
+        self.close_while(&Endless)
+    }
+
+    /// As [`Generator::close`], as long as somebody waits for it.
+    pub(crate) fn close_while(&mut self, patience: &dyn Patience) -> Result<(), Wrong> {
         let context = self.engine.config().context;
         let Some(watch) = &mut self.watch else { return Ok(()) };
         if watch.unchecked == Done::default() {
@@ -145,7 +151,7 @@ impl Generator {
             sequence.end_with_prompt(self.task);
         }
         let closed = loop {
-            if chosen.iter().all(|i| self.sequences[*i].passage.is_none()) {
+            if chosen.iter().all(|i| self.sequences[*i].passage.is_none()) || !patience.goes_on() {
                 break Ok(());
             }
             if let Err(wrong) = self.step() {

@@ -3,9 +3,9 @@
 //! The file is where every user of this machine finds it, whatever their TMPDIR: `/run/lock`, or `/tmp` where that is not everybody's. Containers with folders of
 //! their own exclude each other only if they share that folder; `ORBITBENCH_LOCKS` names another one, the same for everybody.
 //!
-//! Not here: processes that know nothing of us (the accelerator floor sees those).
+//! Not here: who it is that holds one (`holder`), processes that know nothing of us (the accelerator floor sees those).
 
-use super::Fault;
+use super::{Fault, holder};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 use std::collections::HashMap;
 use std::fs::File;
@@ -18,6 +18,9 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 pub const FOLDER_VARIABLE: &str = "ORBITBENCH_LOCKS";
 /// Where everybody may make a file and nobody may take another's away (FHS 3.0, 3.15 `/run` and 3.18 `/tmp`).
 const FOLDERS: [&str; 2] = ["/run/lock", "/tmp"];
+
+/// What names of files about cards begin with.
+const PREFIX: &str = "orbitbench-";
 
 /// A card that is ours until this is dropped.
 #[derive(Debug)]
@@ -65,9 +68,25 @@ pub fn beside(uuid: &str, ending: &str) -> PathBuf {
     file(&place().0, uuid, ending)
 }
 
+/// Whether there is such a file about any card: who only looks need not ask a driver about one of which there is nothing to say.
+pub fn any_beside(ending: &str) -> bool {
+    let ours = |name: &str| name.strip_prefix(PREFIX).is_some_and(|rest| rest.ends_with(&format!(".{ending}")));
+    std::fs::read_dir(place().0).into_iter().flatten().flatten().any(|entry| entry.file_name().to_str().is_some_and(ours))
+}
+
 fn file(folder: &Path, uuid: &str, ending: &str) -> PathBuf {
     let name: String = uuid.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
-    folder.join(format!("orbitbench-{name}.{ending}"))
+    folder.join(format!("{PREFIX}{name}.{ending}"))
+}
+
+/// Who has the card of this UUID, in words, and `None` where nobody has it as far as the system tells. Looks only: whoever takes it just now is not in its way.
+pub fn held_by(uuid: &str) -> Option<String> {
+    let path = file(&place().0, uuid, "lock");
+    let mut file = open(&path, OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY, Mode::empty()).map(File::from).ok()?;
+    holder::listed(&file)?;
+    let mut said = String::new();
+    let _ = (&mut file).take(500).read_to_string(&mut said);
+    Some(holder::words(&file, said.trim(), &path))
 }
 
 /// Within one process a card may be held twice: by the run that measures it and by the work in it.
@@ -91,8 +110,7 @@ fn hold_in(folder: &Path, uuid: &str, caution: Option<String>) -> Result<Arc<Hol
     if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
         let mut said = String::new();
         let _ = (&mut file).take(500).read_to_string(&mut said);
-        let said = said.trim();
-        return Err(refused(if said.is_empty() { format!("whoever holds {}", path.display()) } else { said.to_owned() }));
+        return Err(refused(holder::words(&file, said.trim(), &path)));
     }
     // Another user's file cannot be written, and is a lock all the same.
     let line = format!("process {} ({})\n", std::process::id(), std::env::args().take(3).collect::<Vec<_>>().join(" "));
@@ -130,9 +148,14 @@ mod tests {
         let other = File::options().read(true).write(true).open(&path).expect("there");
         // Waits: a test beside this one may just be starting a program, whose copy of the descriptor lives until its own begins.
         flock(&other, FlockOperation::LockExclusive).expect("free again");
+        let said = format!("process {} (orbitbench run)", std::process::id());
+        std::fs::write(&path, format!("{said}\n")).expect("room");
+        let why = hold_in(folder.path(), "GPU-12ab", None).expect_err("held").to_string();
+        assert!(why.contains("GPU-12ab") && why.contains(&said) && !why.contains("stopped"), "{why}");
+        // What somebody else left in a file that its holder may not write is not its holder.
         std::fs::write(&path, "process 7 (orbitbench run)\n").expect("room");
         let why = hold_in(folder.path(), "GPU-12ab", None).expect_err("held").to_string();
-        assert!(why.contains("GPU-12ab") && why.contains("process 7 (orbitbench run)"), "{why}");
+        assert!(why.contains(&format!("process {} (", std::process::id())) && !why.contains("process 7 "), "{why}");
         drop(other);
         // What its holder left is no lock.
         while hold_in(folder.path(), "GPU-12ab", None).is_err() {

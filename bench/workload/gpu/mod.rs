@@ -8,6 +8,7 @@
 mod blaslt;
 mod decoder;
 mod driver;
+mod holder;
 mod library;
 mod lock;
 mod plan;
@@ -20,7 +21,8 @@ mod weights;
 mod tests;
 
 pub use driver::{Card, cards};
-pub use lock::{FOLDER_VARIABLE, Hold, beside, hold};
+pub use holder::is_stopped;
+pub use lock::{FOLDER_VARIABLE, Hold, any_beside, beside, held_by, hold};
 pub(crate) use plan::MOST_SEQUENCES;
 pub use plan::{Choice, Number, Plan};
 pub(crate) use start::{Gpu, usable};

@@ -20,7 +20,7 @@ use crate::reference::Source;
 use crate::replicas::Replicas;
 use crate::train::Lesson;
 use crate::transformer::Config;
-use crate::worker::{Hand, Worker};
+use crate::worker::{Hand, Worker, conclusion};
 use crate::{Error, LEASE, Workload};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -99,7 +99,7 @@ impl Gpu {
             card.name,
             card.uuid,
         );
-        let worker = Worker::new(lease, keeping.crossing, description);
+        let worker = Worker::new(lease, keeping.crossing, description, conclusion(config.parameters(), true));
         let identity = Identity {
             model: plan.model.to_string(),
             shape: format!("{config:?}"),

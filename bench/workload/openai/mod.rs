@@ -149,6 +149,10 @@ impl Workload for OpenAi {
         state.hopeless.as_ref().or(state.fault.as_ref()).map_or(Ok(()), |why| Err(why.clone()))
     }
 
+    fn is_over(&self) -> bool {
+        self.shared.state().hopeless.is_some()
+    }
+
     fn figures(&self) -> BTreeMap<String, f64> {
         self.shared.state().figures()
     }

@@ -15,8 +15,12 @@ pub(crate) struct Control {
     pub(super) stop: bool,
     /// Whoever stops makes the last check.
     pub(super) conclude: bool,
+    /// Nobody waits for the last check any more.
+    pub(super) given_up: bool,
     /// Threads that have not ended yet.
     pub(crate) running: usize,
+    /// Those of them that compute on the host what a last check is held against, and touch no device before they have asked again.
+    pub(super) aside: usize,
     pub(super) failure: Option<String>,
     pub(super) description: String,
     pub(super) remarks: Vec<String>,
@@ -40,7 +44,9 @@ impl Control {
             renewed_s: 0.0,
             stop: false,
             conclude: false,
+            given_up: false,
             running: 0,
+            aside: 0,
             failure: None,
             description,
             remarks: Vec::new(),
@@ -51,6 +57,11 @@ impl Control {
             sums: Outcome::default(),
             told: Vec::new(),
         }
+    }
+
+    /// Threads that are still waited for.
+    pub(super) const fn busy(&self) -> bool {
+        self.running > if self.given_up { self.aside } else { 0 }
     }
 
     /// Moves on where all threads have done their part: to where power wants the work.

@@ -4,7 +4,7 @@
 
 use super::Shared;
 use crate::generate::Done;
-use crate::job::Job;
+use crate::job::{Job, Patience};
 use crate::pace::{Pace, Phase, leased};
 use crate::parking::Parking;
 use signal::Place;
@@ -19,6 +19,26 @@ pub(crate) struct Hand {
     shared: Arc<Shared>,
     /// Its job is away.
     away: Cell<bool>,
+    /// It computes beside the work, for the last check.
+    aside: Cell<bool>,
+}
+
+impl Patience for Hand {
+    fn goes_on(&self) -> bool {
+        let mut control = self.shared.control();
+        if !control.given_up {
+            control.aside -= usize::from(self.aside.take());
+        }
+        !control.given_up
+    }
+
+    fn aside(&self) {
+        let mut control = self.shared.control();
+        control.aside += usize::from(!self.aside.replace(true));
+        drop(control);
+        // Who has given up already waits for this.
+        self.shared.changed.notify_all();
+    }
 }
 
 impl Drop for Hand {
@@ -26,6 +46,7 @@ impl Drop for Hand {
         let mut control = self.shared.control();
         control.running -= 1;
         control.away -= usize::from(self.away.get());
+        control.aside -= usize::from(self.aside.get());
         if thread::panicking() {
             control.failure.get_or_insert_with(|| "a working thread panicked".to_owned());
         }
@@ -37,7 +58,7 @@ impl Drop for Hand {
 
 impl Hand {
     pub(crate) const fn of(shared: Arc<Shared>) -> Self {
-        Self { shared, away: Cell::new(false) }
+        Self { shared, away: Cell::new(false), aside: Cell::new(false) }
     }
 
     /// Says why there is no work. The first reason stands.
@@ -135,7 +156,7 @@ impl Hand {
         let conclude = control.conclude;
         drop(control);
         if conclude && let Some(mut job) = job {
-            match job.close() {
+            match job.close(self) {
                 Ok(()) => shared.left_open(&mut open, gone + job.unchecked()),
                 Err(e) => self.fail(e.to_string()),
             }

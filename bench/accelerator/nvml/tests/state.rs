@@ -222,6 +222,10 @@ fn whoever_uses_the_card_is_named() {
     assert!(processes[0].to_string().contains("1024 MiB"), "{}", processes[0]);
     let Some(bench) = Bench::new(&["REFUSE=4"]) else { return };
     assert_eq!(bench.card().identity().processes, None, "nobody can say");
+    // Who draws is told, who computes is not.
+    let Some(bench) = Bench::new(&[]) else { return };
+    bench.write("gpu0.unsupported", "processes");
+    assert_eq!(bench.card().identity().processes, None);
 }
 
 #[test]

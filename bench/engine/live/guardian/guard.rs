@@ -1,5 +1,5 @@
 //! What the guardian process does: it hears the engine's lines, and puts the settings back when they stop: at their end (the engine was killed) at once, after
-//! its lease (the engine is stopped, or hangs) for the time being.
+//! its lease (the engine is stopped, or hangs) for the time being. Before the engine's first tick, which may be minutes away, only a stopped engine counts as silent.
 //!
 //! Not here: starting it and listening to it (`post`).
 
@@ -18,6 +18,8 @@ const TRIES: u32 = 30;
 /// The lock of an engine that was killed is free when the system has closed its files, which may be just after the end of its lines.
 const FREE: Duration = Duration::from_millis(50);
 const LOOKS: u32 = 20;
+/// How often it looks whether an engine that does not tick yet is stopped.
+const LOOK: Duration = Duration::from_secs(1);
 /// Nothing is in force, nothing can lapse.
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -46,8 +48,20 @@ impl Guard<'_> {
         // The lease begins with the engine's first tick: before it the work may take minutes to load. The end of the lines counts from the beginning.
         let (mut begun, mut in_force) = (false, false);
         let mut wait = lease;
+        let mut stopped = Duration::ZERO;
         loop {
-            match words.recv_timeout(if in_force { wait } else { LONG }) {
+            let mut heard = words.recv_timeout(if in_force {
+                wait
+            } else if begun {
+                LONG
+            } else {
+                LOOK
+            });
+            if in_force && heard == Err(RecvTimeoutError::Timeout) {
+                // It may have been stopped itself: what waits in its pipe comes first.
+                heard = words.recv_timeout(FREE);
+            }
+            match heard {
                 Ok(word) if word == DONE => return true,
                 Ok(word) => {
                     in_force |= !begun || word == AGAIN;
@@ -71,6 +85,13 @@ impl Guard<'_> {
                         wait = TRY_AGAIN;
                     }
                 }
+                Err(RecvTimeoutError::Timeout) if !begun => {
+                    stopped = if engine_is_stopped() { stopped + LOOK } else { Duration::ZERO };
+                    // Once for each time that it is stopped: as if its lease had begun and were over.
+                    if stopped >= lease && stopped < lease + LOOK {
+                        (in_force, wait) = (true, Duration::ZERO);
+                    }
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return false,
             }
@@ -91,7 +112,7 @@ impl Guard<'_> {
         let mut outcome = Ok(());
         for _ in 0..TRIES {
             if !left.lies_there() {
-                self.note("another run has taken them up");
+                self.note("somebody else has put them back: the other guardian, or the next run");
                 return Ok(());
             }
             outcome = self.put_back();
@@ -105,6 +126,11 @@ impl Guard<'_> {
         drop(held);
         outcome
     }
+}
+
+/// Our parent, as long as it lives: it starts guardians itself.
+fn engine_is_stopped() -> bool {
+    rustix::process::getppid().is_some_and(|engine| workload::gpu::is_stopped(engine.as_raw_nonzero().get()))
 }
 
 /// To the engine. One that is gone hears nothing, and that must not end this process before its work: no `println!`, which panics.

@@ -127,6 +127,47 @@ pub(crate) fn take_up(uuid: &str) -> Result<Option<String>, String> {
     Ok(Some(format!("{left}; put back and read back: {}", original.words())))
 }
 
+/// There is a note about some card.
+pub(crate) fn anything_left() -> bool {
+    workload::gpu::any_beside(ENDING)
+}
+
+/// What lies on a card that nobody has taken: what a run before left changed, in words. Looks only: nothing is put back.
+pub(crate) fn left_on(uuid: &str) -> Option<String> {
+    let note = match Note::at(&workload::gpu::beside(uuid, ENDING)) {
+        Ok(note) => note?,
+        Err(why) => return Some(why),
+    };
+    let (told, original) = match note.told(uuid) {
+        Ok(told) => told,
+        Err(why) => return Some(why),
+    };
+    let before = original.words();
+    Some(match workload::gpu::held_by(uuid) {
+        Some(holder) => format!(
+            "the settings of {uuid} are changed by the run in {}, which has the card ({holder}); before it there was {before}, which it puts back at its end: what \
+             the card says of itself now is not what the next run finds",
+            told.run
+        ),
+        None => format!(
+            "the run in {} (process {}, {}) was killed and left the settings of {uuid} changed; before it there was {before}: whoever takes the card next (`run`, \
+             `accelerator check`, `workload map`) puts that back first, and what the card says of itself now is not what it finds",
+            told.run, told.process, told.since
+        ),
+    })
+}
+
+/// What whoever holds a card has changed on it, for who is refused it; empty where that is nothing.
+pub(crate) fn of_a_holder(uuid: &str) -> String {
+    let note = Note::at(&workload::gpu::beside(uuid, ENDING)).ok().flatten();
+    let Some((told, original)) = note.and_then(|note| note.told(uuid).ok()) else { return String::new() };
+    format!(
+        " (the run in {}; it set the card otherwise than it was, {}, which its guardians put back while it is silent, and else whoever takes the card next)",
+        told.run,
+        original.words()
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,4 +1,4 @@
-//! The engine's end of its guardian process: starts it, looks at every tick whether it is still there and awake, tells it that the engine is, and starts another
+//! The engine's end of one guardian process: starts it, looks at every tick whether it is still there and awake, tells it that the engine is, and starts another
 //! one, once.
 //!
 //! Nothing here waits: a guardian that is started while the run goes on is started by a thread of its own.
@@ -7,6 +7,7 @@ use super::{AGAIN, DONE, HERE, LAPSED, READY};
 use accelerator::Gpu;
 use accelerator::nvml::Original;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
@@ -47,6 +48,8 @@ impl Guardian {
             .args(["--lease-s", &order.lease.as_secs_f64().to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            // Whoever stops or ends the engine from its terminal means the engine: what sees to it afterwards is in no group with it.
+            .process_group(0)
             .spawn()
             .map_err(|e| e.to_string())?;
         let mut lines = BufReader::new(child.stdout.take().ok_or("it has no standard output")?);
@@ -93,7 +96,7 @@ pub(super) enum News {
     Lost(String),
 }
 
-/// The guardian of a run.
+/// One guardian of a run.
 pub(super) struct Post {
     order: Order,
     watch: Watch,
@@ -180,12 +183,19 @@ impl Post {
         }
     }
 
-    /// Tells it that there is nothing left to guard, and waits for its end until `deadline`.
-    pub(super) fn dismiss(&mut self, deadline: Instant) {
+    /// Tells it that there is nothing left to guard.
+    pub(super) fn release(&mut self) {
         if let Watch::There(guardian) = &mut self.watch {
             // One that is gone has nothing to do.
             guardian.tell(DONE);
             guardian.word = None;
+        }
+    }
+
+    /// The same, and waits for its end until `deadline`.
+    pub(super) fn dismiss(&mut self, deadline: Instant) {
+        self.release();
+        if let Watch::There(guardian) = &mut self.watch {
             while matches!(guardian.child.try_wait(), Ok(None)) && Instant::now() < deadline {
                 std::thread::sleep(Duration::from_millis(5));
             }

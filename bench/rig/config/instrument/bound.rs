@@ -27,10 +27,23 @@ impl Read {
         Self { name: name.to_owned(), channel, correction: Correction::NONE, every: 1, trip_min: None, trip_max: None }
     }
 
-    /// True if it is due at `tick`.
-    pub fn due(&self, tick: signal::Tick) -> bool {
-        tick.is_multiple_of(u64::from(self.every.max(1)))
+    /// True if it is due: at every so many ticks, or at the first poll after such a tick. Which ticks are polled is not ours to choose: a device may be slower than a tick,
+    /// and a machine may miss some.
+    pub fn due(&self, round: Round) -> bool {
+        let every = u64::from(self.every.max(1));
+        round.tick.is_multiple_of(every) || round.before.is_none_or(|before| round.tick / every != before / every)
     }
+}
+
+/// A poll among polls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Round {
+    /// The tick it is of.
+    pub tick: signal::Tick,
+    /// That of the poll before; `None` where it is the first since the device was opened.
+    pub before: Option<signal::Tick>,
+    /// Polls before this one since then.
+    pub number: u64,
 }
 
 /// A declared calibration of a channel: value = gain x what the instrument says + offset.

@@ -41,6 +41,21 @@ fn only_what_is_named_is_waived() {
     );
 }
 
+/// Whether a driver says who uses its card no file knows: it may be answered for on any rig, and is no reason against one that says nothing of it.
+#[test]
+fn a_card_whose_users_are_not_told_may_be_answered_for() {
+    let bare = rig("").expect("ships");
+    let refused = bare.refuses_unseen_processes(now()).expect("nobody answers");
+    assert!(refused.contains("waives = [\"processes\"]") && refused.contains("see to it"), "{refused}");
+    assert!(bare.refuses_unattended(now()).iter().all(|words| !words.contains("processes")));
+    let named = rig(&waiver("A. Person", "2026-11-28", WHY, "waives = [\"processes\"]")).expect("sound");
+    assert_eq!(named.refuses_unseen_processes(now()), None);
+    assert_eq!(named.waived().into_iter().map(|risk| risk.key).collect::<Vec<_>>(), ["processes"]);
+    assert_eq!(named.refuses_unattended(now()).len(), bare.refuses_unattended(now()).len(), "it covers nothing else");
+    let early = rig(&waiver("A. Person", "2027-06-01", WHY, "waives = [\"processes\"]")).expect("sound");
+    assert!(early.refuses_unseen_processes(now()).is_some());
+}
+
 /// A controller that may save what it is told is a risk of its own.
 #[test]
 fn firmware_that_may_wear_its_flash_out_is_answered_for() {

@@ -2,7 +2,7 @@
 
 use super::Line;
 use super::script::{Step, Then};
-use crate::config::{Firmware, LineSettings};
+use crate::config::{Firmware, LineSettings, Round};
 use crate::dialect::{Ask, number};
 use crate::driver::{Effects, Event};
 use crate::drivers::commands::{AGAIN_S, FAILURES_TO_LOSE, Job, LOOKS, ROUNDS_TO_LEAVE, ROUNDS_TO_LOSE};
@@ -157,7 +157,7 @@ impl Line {
                 }
             }
             Then::Measure { channel, turned } => {
-                let Some(Job::Poll(tick)) = self.job else { return };
+                let Some(Job::Poll(Round { tick, .. })) = self.job else { return };
                 // What is no number was not read.
                 if let Some(value) = value {
                     fx.events.push(Event::Reading { tick, channel, value: if turned { -value } else { value } });
@@ -328,7 +328,7 @@ impl Line {
         if want == Some(false) && !on && self.known.denied_off && !covered {
             return self.unclear("it would not be switched off, and says it is off".to_owned(), fx);
         }
-        if let Some(Job::Poll(tick)) = self.job
+        if let Some(Job::Poll(Round { tick, .. })) = self.job
             && self.instrument.servoes()
         {
             fx.events.push(Event::Reading { tick, channel: Channel::TecOutput, value: f64::from(u8::from(on)) });

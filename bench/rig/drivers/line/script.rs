@@ -1,10 +1,10 @@
 //! What the driver does with the device, as short scripts: a job is a list of steps, a step at most one message.
 
-use crate::config::{Instrument, LineSettings};
+use crate::config::{Instrument, LineSettings, Round};
 use crate::dialect::{Ask, Dialect, Setup, Want};
 use crate::driver::ArrayCurve;
 use crate::drivers::commands::{Job, RAMP_MARGIN, in_turn};
-use signal::{Channel, Tick};
+use signal::Channel;
 use std::collections::VecDeque;
 
 /// Attempts at identifying: the first may drown in a boot banner.
@@ -150,13 +150,13 @@ impl Writer<'_> {
 
     /// What of it a poll looks at, so that a restart in mid-run is seen, and a knob that somebody turned: what makes the device mind its
     /// host, each time, and of everything else one setting after the other, those `given` after the setup among them.
-    fn watch(&self, tick: Tick, given: Option<Job>) -> Vec<Step> {
+    fn watch(&self, round: Round, given: Option<Job>) -> Vec<Step> {
         let asks = |lease: bool| {
             let setups = self.dialect().setup.iter().filter(move |setup| setup.is_lease() == lease);
             setups.flat_map(|setup| self.setup(setup)).filter(Step::is_question)
         };
         let given = given.into_iter().flat_map(|job| self.script(job, None)).filter(Step::is_question);
-        asks(true).chain(in_turn(asks(false).chain(given).collect(), tick)).collect()
+        asks(true).chain(in_turn(asks(false).chain(given).collect(), round)).collect()
     }
 
     /// The question whether the output is on.
@@ -203,10 +203,10 @@ impl Writer<'_> {
         steps
     }
 
-    fn measurements(&self, tick: Option<Tick>) -> Vec<Step> {
+    fn measurements(&self, round: Option<Round>) -> Vec<Step> {
         let rules = &self.dialect().reads;
         let rule = |name: &str| rules.iter().find(|(known, _)| known == name).map(|(_, ask)| ask);
-        let due = self.instrument.reads.iter().filter(|read| tick.is_none_or(|tick| read.due(tick)));
+        let due = self.instrument.reads.iter().filter(|read| round.is_none_or(|now| read.due(now)));
         let mut steps: Vec<Step> =
             due.filter_map(|read| Some(self.ask(rule(&read.name)?, Then::Measure { channel: read.channel, turned: false }))).collect();
         if self.instrument.servoes() {
@@ -247,10 +247,10 @@ impl Writer<'_> {
                 steps.extend(self.measurements(None));
                 steps.extend(self.error());
             }
-            Job::Poll(tick) => {
+            Job::Poll(round) => {
                 // What is measured comes first: the rest may take its time.
-                steps.extend(self.measurements(Some(tick)));
-                steps.extend(self.watch(tick, given));
+                steps.extend(self.measurements(Some(round)));
+                steps.extend(self.watch(round, given));
                 steps.extend(self.look());
                 steps.extend(self.error());
             }

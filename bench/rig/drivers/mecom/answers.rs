@@ -4,7 +4,7 @@ use super::Mecom;
 use super::memory;
 use super::state::{Found, status};
 use super::task::{self, Task};
-use crate::config::Firmware;
+use crate::config::{Firmware, Round};
 use crate::driver::{Effects, Event};
 use crate::drivers::commands::{AGAIN_S, FAILURES_TO_LOSE, Job, LOOKS, Link, ROUNDS_TO_LEAVE, ROUNDS_TO_LOSE};
 use crate::protocol::mecom::{Answer, Sensor, ServerError, Value, error_name, id, parameter};
@@ -118,7 +118,7 @@ impl Mecom {
 
     /// The tick that is being polled.
     const fn polling(&self) -> Option<Tick> {
-        if let Some(Job::Poll(tick)) = self.job { Some(tick) } else { None }
+        if let Some(Job::Poll(Round { tick, .. })) = self.job { Some(tick) } else { None }
     }
 
     /// Everything that the poll under way asks for, one by one.
@@ -276,7 +276,7 @@ impl Mecom {
     }
 
     fn measured(&mut self, parameter: u16, channel: Channel, value: f32, fx: &mut Effects) {
-        let Some(Job::Poll(tick)) = self.job else { return };
+        let Some(Job::Poll(Round { tick, .. })) = self.job else { return };
         let signed = matches!(parameter, id::OUTPUT_CURRENT | id::OUTPUT_VOLTAGE) && self.found.positive_heats;
         let value = f64::from(if signed { -value } else { value });
         // What is no number was not read.
@@ -294,7 +294,7 @@ impl Mecom {
         } else {
             self.found.error_told = false;
         }
-        if let (Some(Job::Poll(tick)), Some(on)) = (self.job, on)
+        if let (Some(Job::Poll(Round { tick, .. })), Some(on)) = (self.job, on)
             && self.instrument.servoes()
         {
             fx.events.push(Event::Reading { tick, channel: Channel::TecOutput, value: f64::from(u8::from(on)) });

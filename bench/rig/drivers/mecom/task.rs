@@ -1,10 +1,10 @@
 //! What the driver does with the device, as short scripts: a job is a list of tasks, a task at most one question.
 
 use super::memory;
-use crate::config::{Instrument, MecomSettings, OBJECT_TEMPERATURE, OUTPUT_CURRENT, OUTPUT_VOLTAGE, SINK_TEMPERATURE};
+use crate::config::{Instrument, MecomSettings, OBJECT_TEMPERATURE, OUTPUT_CURRENT, OUTPUT_VOLTAGE, Round, SINK_TEMPERATURE};
 use crate::drivers::commands::{Job, RAMP_MARGIN, in_turn};
 use crate::protocol::mecom::{Bulk, Request, Value, device_wide, id, parameter};
-use signal::{Channel, Tick};
+use signal::Channel;
 use std::collections::VecDeque;
 
 /// Attempts at identifying: the first may drown in a boot banner.
@@ -155,8 +155,8 @@ fn temperature_trips(instrument: &Instrument) -> impl Iterator<Item = (u16, Valu
 
 /// Everything that is measured for a tick, or everything that ever is. Only the controller that holds the servoed temperature tells
 /// of its output: the bench has one column for that.
-fn measurements(instrument: &Instrument, tick: Option<Tick>) -> impl Iterator<Item = Task> {
-    let due = instrument.reads.iter().filter(move |read| tick.is_none_or(|tick| read.due(tick)));
+fn measurements(instrument: &Instrument, round: Option<Round>) -> impl Iterator<Item = Task> {
+    let due = instrument.reads.iter().filter(move |read| round.is_none_or(|now| read.due(now)));
     let declared = due.map(|read| {
         let parameter = match read.name.as_str() {
             OBJECT_TEMPERATURE => id::OBJECT_TEMPERATURE,
@@ -176,9 +176,9 @@ fn measurements(instrument: &Instrument, tick: Option<Tick>) -> impl Iterator<It
 
 /// Everything that a poll asks for, one by one: what is measured, whether the device still has its lease (one that restarted has
 /// not, nor its limits), the setting whose `turn` it is, what the output does.
-fn polled(instrument: &Instrument, own: &MecomSettings, tick: Option<Tick>, turn: Option<Task>) -> impl Iterator<Item = Task> {
+fn polled(instrument: &Instrument, own: &MecomSettings, round: Option<Round>, turn: Option<Task>) -> impl Iterator<Item = Task> {
     let lease = Task::Verify { parameter: id::WATCHDOG, value: Value::Float(own.lease_s as f32) };
-    measurements(instrument, tick).chain([lease]).chain(turn).chain([Task::Enabled, Task::Output { want: None, looked: 0 }])
+    measurements(instrument, round).chain([lease]).chain(turn).chain([Task::Enabled, Task::Output { want: None, looked: 0 }])
 }
 
 /// The same in one question, after `first`; `None` if it is too much for one.
@@ -205,9 +205,9 @@ fn set(own: &MecomSettings, parameter: u16, value: f64) -> VecDeque<Task> {
 
 /// The one setting whose turn it is in a poll, so that a knob that somebody turned is seen: everything that was written but for the
 /// lease, which every poll looks at, and what it was `given`.
-fn in_its_turn(instrument: &Instrument, own: &MecomSettings, given: Option<(u16, Value)>, tick: Tick) -> Option<Task> {
+fn in_its_turn(instrument: &Instrument, own: &MecomSettings, given: Option<(u16, Value)>, round: Round) -> Option<Task> {
     let written = settings(instrument, own).into_iter().filter(|(parameter, _)| *parameter != id::WATCHDOG).chain(given);
-    in_turn(written.collect(), tick).map(|(parameter, value)| Task::Verify { parameter, value })
+    in_turn(written.collect(), round).map(|(parameter, value)| Task::Verify { parameter, value })
 }
 
 /// The script of a job; `given` is what the output was last told to give, as it must still be when it is switched on or polled.
@@ -236,7 +236,7 @@ pub(super) fn script(job: Job, instrument: &Instrument, own: &MecomSettings, giv
             tasks.extend(bulk(polled(instrument, own, None, None), own.output, &[id::DEVICE_TYPE, id::SERIAL_NUMBER]).map(Task::TryBulk));
             tasks
         }
-        Job::Poll(tick) => polled(instrument, own, Some(tick), in_its_turn(instrument, own, given, tick)).collect(),
+        Job::Poll(round) => polled(instrument, own, Some(round), in_its_turn(instrument, own, given, round)).collect(),
         Job::Target(target) => set(own, id::TARGET_TEMPERATURE, target.0),
         Job::Switch { on: false, .. } => VecDeque::from(switch(false)),
         Job::Switch { on: true, .. } => {

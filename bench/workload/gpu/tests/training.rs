@@ -7,7 +7,7 @@ use crate::gpu::plan::Number;
 use crate::gpu::product::Products;
 use crate::gpu::train::{Trainer, lesson_tokens};
 use crate::gpu::weights::From;
-use crate::job::Job;
+use crate::job::{Endless, Job};
 use crate::reference::Source;
 use crate::train::{self, Lesson};
 use crate::transformer::{Config, Preset, Weights};
@@ -100,7 +100,7 @@ fn bf16_learns_and_a_wrong_model_is_noticed() {
         card.step().expect("sound");
     }
     assert!(card.loss() < 0.7 * first, "{} after {first}", card.loss());
-    card.close().expect("sound");
+    card.close(&Endless).expect("sound");
     assert_eq!(card.unchecked(), Done::default());
     let mut other = on_card(&device, SHAPE, Number::Bf16, 2, false);
     other.check_against(Lesson::of(&Source::random(SHAPE, 4).rounded(true).whole(), SHAPE.context, 3));
@@ -136,7 +136,7 @@ fn a_card_that_went_wrong_on_the_way_does_not_pass_its_last_check() {
         card.step().expect("sound");
         flaw(what);
         let stepped = (0..30).find_map(|_| card.step().err());
-        let told = card.close();
+        let told = card.close(&Endless);
         flaw(0);
         assert_eq!(stepped, None, "flaw {what}, {number:?}: only the last check sees it");
         if what == 0 {
@@ -163,7 +163,7 @@ fn large_models_are_checked_over_fewer_tokens() {
             for _ in 0..20 {
                 card.step().expect("only the last check sees it");
             }
-            let told = card.close_over(tokens);
+            let told = card.close_over(tokens, &Endless);
             flaw(0);
             assert_eq!(told.is_ok(), what == 0, "flaw {what}, {number:?}, {tokens} tokens: {told:?}");
             assert_eq!(card.unchecked() == Done::default(), what == 0);

@@ -7,6 +7,7 @@ use crate::generate::{Done, Wrong};
 use crate::gpu::Fault;
 use crate::gpu::plan::Number;
 use crate::gpu::weights::place;
+use crate::job::Patience;
 use crate::reference::rounded;
 use crate::train::{DECAY, Lesson, RATE, UPDATE};
 use std::sync::Arc;
@@ -49,17 +50,23 @@ impl Trainer {
 
     /// The last check: a lesson on the weights as they have become, which are read back, through the recorded step: loss, gradient and update. Of so few tokens that the host has
     /// computed it soon; the rest of each place is filled up and nothing wanted there.
-    pub(super) fn last_check(&mut self) -> Result<(), Wrong> {
+    pub(super) fn last_check(&mut self, patience: &dyn Patience) -> Result<(), Wrong> {
         if self.unchecked == Done::default() {
             return Ok(());
         }
-        self.close_over(lesson_tokens(self.weights.config.parameters(), self.length))
+        self.close_over(lesson_tokens(self.weights.config.parameters(), self.length), patience)
     }
 
     /// As [`Self::last_check`], over so many tokens of a text.
-    pub(in crate::gpu) fn close_over(&mut self, tokens: usize) -> Result<(), Wrong> {
+    pub(in crate::gpu) fn close_over(&mut self, tokens: usize, patience: &dyn Patience) -> Result<(), Wrong> {
         // Of a text that was not learned: what was has next to no loss, of which rounding is no small share.
-        let lesson = Lesson::of(&self.weights.held()?, tokens, self.text.another());
+        let (weights, another) = (self.weights.held()?, self.text.another());
+        patience.aside();
+        let lesson = Lesson::of(&weights, tokens, another);
+        drop(weights);
+        if !patience.goes_on() {
+            return Ok(());
+        }
         let (texts, _) = self.repeated(lesson.text.clone());
         self.ask(&texts, tokens)?;
         self.losses(lesson.loss, tokens)?;

@@ -5,7 +5,7 @@
 use super::Trainer;
 use crate::generate::{Done, Wrong};
 use crate::gpu::driver::Buffer;
-use crate::job::Job;
+use crate::job::{Job, Patience};
 use crate::train::{load_learned, save_learned};
 use std::io::{self, Read, Write};
 
@@ -25,8 +25,8 @@ impl Job for Trainer {
         Self::step(self)
     }
 
-    fn close(&mut self) -> Result<(), Wrong> {
-        self.last_check()
+    fn close(&mut self, patience: &dyn Patience) -> Result<(), Wrong> {
+        self.last_check(patience)
     }
 
     /// Before and after an eclipse: the weights have come of all of it.
