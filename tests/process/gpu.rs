@@ -1,7 +1,7 @@
 //! Real processes on a GPU that is none: the stub of `bench/accelerator/testdata` behind the genuine NVML wrapper. Settings that must be put
 //! back whatever becomes of the engine, other processes on the card, and what it says on the way.
 
-use super::bench::{Bench, Process, eventually};
+use super::bench::{Bench, Process, SCRIPT, eventually};
 use crate::skipped;
 use record::{Column, EVENTS, Row, SAMPLES, read_events, read_rows};
 use rustix::process::{Pid, Signal, kill_process};
@@ -402,7 +402,7 @@ fn the_script_for_a_real_gpu_runs() {
     command.env("ORBITBENCH_GPU_WORK", "command:sh work.sh");
     // The engine has a test of its own, in `cuda`.
     command.env("ORBITBENCH_GPU_PARTS", "sensors");
-    let ended = Process::spawn(&mut command).end().with(1);
+    let ended = Process::spawn(&mut command).end_within(SCRIPT).with(1);
     let summary = std::fs::read_to_string(stub.bench.path("evidence/summary.txt")).expect("a summary");
     // A run that never flew is none that worked.
     for step in ["ok      info", "ok      check", "FAILED  run: ended by its budget"] {
