@@ -127,6 +127,8 @@ pub struct Setup {
     pub workload: workload::Spec,
     /// What a real accelerator says it is.
     pub identity: Option<Identity>,
+    /// What its energy counter is held against; `None` of what is no real accelerator.
+    pub held: Option<crate::characterise::Held>,
     /// It is this process's own, if it is about to fly.
     pub claim: Claim,
     /// The accelerator sits on the plate of this rig.
@@ -212,6 +214,7 @@ impl Setup {
         } else {
             None
         };
+        let held = identity.as_ref().map(|i| crate::characterise::held(crate::characterise::folder().as_deref(), i, spec.devices()));
         settable(&rig, &spec)?;
         if options.unattended {
             alone(identity.as_ref())?;
@@ -359,6 +362,7 @@ impl Setup {
             twin,
             accelerator: spec,
             workload,
+            held,
             identity,
             claim,
             coupled,
