@@ -130,6 +130,16 @@ pub struct Identity {
     pub notes: Vec<String>,
 }
 
+impl Identity {
+    /// Version of the board's firmware (VBIOS), where the device says it.
+    pub fn vbios(&self) -> Option<&str> {
+        self.facts.iter().find(|(name, _)| name == VBIOS).map(|(_, version)| version.as_str())
+    }
+}
+
+/// Name of that fact.
+pub(crate) const VBIOS: &str = "VBIOS";
+
 /// A process that uses the device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Busy {

@@ -133,6 +133,20 @@ pub fn counter_w(trace: &[(f64, f64)]) -> Option<f64> {
     (last.0 > first.0 && last.1 > first.1).then(|| (last.1 - first.1) / (last.0 - first.0))
 }
 
+/// Mean power by a counter over integrated power, less one, of each of `parts` equal parts of two traces of one steady load: how far the ratio of all of it is to be
+/// trusted. Parts in which the counter did not tick twice are left out.
+pub fn gaps(power: &[(f64, f64)], energy: &[(f64, f64)], parts: u32) -> Vec<f64> {
+    let (Some(first), Some(last)) = (power.first(), power.last()) else { return Vec::new() };
+    let length = (last.0 - first.0) / f64::from(parts.max(1));
+    let within = |trace: &[(f64, f64)], k: u32| -> Vec<(f64, f64)> {
+        let (from, to) = (first.0 + f64::from(k) * length, first.0 + f64::from(k + 1) * length);
+        trace.iter().copied().filter(|t| (from..=to).contains(&t.0)).collect()
+    };
+    let gap =
+        |k| counter_w(&within(energy, k)).zip(mean(&within(power, k)).filter(|w| *w > 0.0)).map(|(counted, power)| counted / power - 1.0);
+    (0..parts).filter_map(gap).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,6 +208,15 @@ mod tests {
         assert!((counter_w(&trace).expect("ticks") - 200.0).abs() < 1e-9);
         assert_eq!(counter_w(&trace[..2]), None);
         assert_eq!(mean(&[(0.0, 1.0), (1.0, 3.0), (2.0, 9.0)]), Some(2.0));
+    }
+
+    #[test]
+    fn the_gap_of_each_part_is_that_of_the_whole() {
+        let power: Vec<(f64, f64)> = (0..1200).map(|i| f64::from(i) * 0.05).map(|t| (t, 500.0 + (t * 7.0).sin())).collect();
+        let energy: Vec<(f64, f64)> = power.iter().map(|(t, _)| (*t, (t / 0.1 + 1e-9).floor() * 51.0)).collect();
+        let found = gaps(&power, &energy, 8);
+        assert!(found.len() == 8 && found.iter().all(|gap| (gap - 0.02).abs() < 2e-3), "{found:?}");
+        assert!(gaps(&[], &energy, 8).is_empty() && gaps(&power, &[], 8).is_empty());
     }
 
     #[test]

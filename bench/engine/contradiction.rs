@@ -65,9 +65,16 @@ pub(crate) struct Contradiction {
     disagree: bool,
     /// Power as it was last read, and for how long it has been just that, s.
     same_power: Option<(f64, f64)>,
+    /// Integrated power over the counter, less one, that a check of this card found: no news.
+    known_gap: f64,
 }
 
 impl Contradiction {
+    /// Of a card whose integrated power is known to say so much more than its counter.
+    pub(crate) fn beside(known_gap: f64) -> Self {
+        Self { known_gap, ..Self::default() }
+    }
+
     /// Takes the readings at the end of `dt_s`; what is to be told of them.
     pub(crate) fn look(&mut self, readings: &Snapshot, dt_s: f64) -> Vec<Event> {
         let mut events = Vec::new();
@@ -141,7 +148,8 @@ impl Contradiction {
             return events;
         }
         let counted: f64 = self.window.iter().map(|b| b.counted_j).sum();
-        let integrated: f64 = self.window.iter().map(|b| b.power_w * b.dt_s).sum();
+        let read: f64 = self.window.iter().map(|b| b.power_w * b.dt_s).sum();
+        let integrated = read / (1.0 + self.known_gap);
         // The step of power may be in one of the two accounts only so far.
         let both = self.window.iter().flat_map(|b| [b.power_w, b.counted_j / b.dt_s]);
         let (least, most) = both.fold((f64::INFINITY, 0.0_f64), |(l, m), w| (l.min(w), m.max(w)));
@@ -151,13 +159,17 @@ impl Contradiction {
         if apart > TOLD_FRAC * larger && !std::mem::replace(&mut self.disagree, true) {
             let stuck = self.same_power.filter(|(_, s)| *s >= PATIENCE_S);
             let stuck = stuck.map_or_else(String::new, |(w, s)| format!(" (power has read exactly {w} W for {s:.0} s)"));
+            let known = match self.known_gap {
+                0.0 => String::new(),
+                gap => format!(" (which a check of this card found to say {:+.1} %)", gap * 100.0),
+            };
             say(
                 Severity::Warning,
                 format!(
-                    "over the last {length:.0} s the energy counter says {:.1} W and power readings {:.1} W: one of the two is wrong{stuck}; \
+                    "over the last {length:.0} s the energy counter says {:.1} W and power readings {:.1} W{known}: one of the two is wrong{stuck}; \
                      `orbitbench accelerator check` shows which of them to trust",
                     counted / length,
-                    integrated / length
+                    read / length
                 ),
             );
         } else if (counted - integrated).abs() < AGREES_FRAC * larger && std::mem::take(&mut self.disagree) {
@@ -174,7 +186,11 @@ mod tests {
 
     /// What is told over ticks of a second: power, and how far the counter goes in each.
     fn told(ticks: impl Iterator<Item = (Option<f64>, Option<f64>)>) -> Vec<(usize, Severity, String)> {
-        let (mut watch, mut counter) = (Contradiction::default(), 1e4);
+        told_beside(0.0, ticks)
+    }
+
+    fn told_beside(known_gap: f64, ticks: impl Iterator<Item = (Option<f64>, Option<f64>)>) -> Vec<(usize, Severity, String)> {
+        let (mut watch, mut counter) = (Contradiction::beside(known_gap), 1e4);
         let mut all = Vec::new();
         for (tick, (power, step)) in ticks.enumerate() {
             let mut readings = Snapshot::default();
@@ -213,6 +229,15 @@ mod tests {
         assert_eq!(stale.len(), 1, "{stale:?}");
         let still = told((0..200).map(|_| (Some(123.456), W)));
         assert!(still[0].0 == 30 && still[0].2.contains("power has read exactly 123.456 W for 30 s"), "{still:?}");
+    }
+
+    #[test]
+    fn what_a_check_found_is_no_news_and_what_differs_from_it_is() {
+        let said = |counted: f64| (0..100).map(move |_| (W, Some(counted)));
+        // Power readings 8 % above the counter: news, unless a check found just that; then agreement is.
+        assert_eq!((told(said(700.0 / 1.08)).len(), told_beside(0.08, said(700.0 / 1.08)).len()), (1, 0));
+        let differs = told_beside(0.08, said(700.0));
+        assert!(differs.len() == 1 && differs[0].2.contains("(which a check of this card found to say +8.0 %)"), "{differs:?}");
     }
 
     #[test]

@@ -142,8 +142,9 @@ fn manifest(setup: &Setup, program: Program, folder: &Folder, columns: &Columns,
                 .identity
                 .as_ref()
                 .zip(characterise::folder())
-                .and_then(|(i, folder)| characterise::latest(&folder, i))
+                .and_then(|(i, folder)| characterise::latest(&folder, i).ok())
                 .map(|k| k.checked),
+            check: setup.held.clone(),
         },
         workload: WorkloadCard {
             name: setup.workload.to_string(),

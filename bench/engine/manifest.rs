@@ -220,6 +220,9 @@ pub struct AcceleratorCard {
     /// What its power sensor was found to do, if it was ever checked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checked: Option<crate::characterise::Checked>,
+    /// Which check its energy counter is held against, or why none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<crate::characterise::Held>,
 }
 
 /// The work.

@@ -36,6 +36,13 @@ impl Pilot {
         Self { law, state, maker, tick: 0, ledger, contradiction: Contradiction::default() }
     }
 
+    /// The same over an accelerator that was checked.
+    #[must_use]
+    pub fn held(mut self, against: Option<&crate::characterise::Held>) -> Self {
+        self.contradiction = Contradiction::beside(against.map_or(0.0, crate::characterise::Held::known_gap));
+        self
+    }
+
     /// The law being flown.
     pub fn law(&self) -> &Law {
         &self.law

@@ -134,6 +134,8 @@ pub struct Setup {
     pub workload: workload::Spec,
     /// What a real accelerator says it is.
     pub identity: Option<Identity>,
+    /// What its energy counter is held against; `None` of what is no real accelerator.
+    pub held: Option<crate::characterise::Held>,
     /// It is this process's own, if it is about to fly.
     pub claim: Claim,
     /// What lies on it that is not its own, where it is only looked at.
@@ -222,6 +224,7 @@ impl Setup {
             None
         };
         let left = if flies || !spec.is_real() { Vec::new() } else { crate::claim::left_on(&spec)? };
+        let held = identity.as_ref().map(|i| crate::characterise::held(crate::characterise::folder().as_deref(), i, spec.devices()));
         settable(&rig, &spec)?;
         if options.unattended {
             alone(&rig, &spec, identity.as_ref(), jiff::Timestamp::now())?;
@@ -371,6 +374,7 @@ impl Setup {
             twin,
             accelerator: spec,
             workload,
+            held,
             identity,
             claim,
             left,

@@ -15,7 +15,45 @@ pub trait Problem {
 
     /// Derivatives of the residuals at `x`, where they are `at`: a column for each parameter.
     fn jacobian(&self, x: &[f64], at: &[f64]) -> Vec<Vec<f64>>;
+
+    /// What the derivatives would be if nothing random moved them: no more than a guess of them is needed, but it must not know of the residuals' errors.
+    fn instruments(&self, x: &[f64]) -> Vec<Vec<f64>> {
+        self.jacobian(x, &self.residuals(x))
+    }
 }
+
+/// From near the smallest sum of squares to where the residuals have nothing in common with the instruments. Where what drives a model is itself read with errors, its
+/// derivatives err with its residuals, and the smallest sum of squares is not where the truth is, however long the log (errors in variables; Söderström and Stoica,
+/// "Instrumental variable methods for system identification", 1983); the instruments err with nothing. Its information is theirs. `None` if they determine nothing; not converged if it
+/// does not come to rest.
+pub fn settle(problem: &impl Problem, start: &[f64], stop: Stop) -> Option<Solution> {
+    let mut x = start.to_vec();
+    let mut done = 0;
+    loop {
+        done += 1;
+        let jacobian = problem.instruments(&x);
+        let a = information(&jacobian);
+        let rows = problem.residuals(&x);
+        let score: Vec<f64> = jacobian.iter().map(|column| -dot(column, &rows)).collect();
+        let scale: Vec<f64> = a.diagonal().iter().map(|d| d.sqrt()).collect();
+        let step = damped(&a, &score, &scale, 0.0)?;
+        let gain: f64 = dot(&step, &score);
+        if !gain.is_finite() {
+            return None;
+        }
+        let sum_of_squares = dot(&rows, &rows);
+        let converged = gain <= stop.gain * (1.0 + sum_of_squares);
+        if converged || done >= SETTLE_MOST {
+            return Some(Solution { x, residuals: rows, jacobian, information: a, sum_of_squares, converged, jacobians: done });
+        }
+        for (x, d) in x.iter_mut().zip(&step) {
+            *x += d;
+        }
+    }
+}
+
+/// It settles in six steps on the logs that it was tried on; in so many, or not at all.
+const SETTLE_MOST: usize = 30;
 
 /// When to stop.
 #[derive(Clone, Copy, Debug)]

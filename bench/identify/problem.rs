@@ -7,7 +7,7 @@ use crate::least_squares::Problem;
 use crate::linear::Square;
 use crate::log::{Channel, Log, Sample, jolts, unchanged_s};
 use crate::parameter::Key;
-use std::f64::consts::TAU;
+use std::f64::consts::{PI, TAU};
 use twin::{Plant, Spreads};
 
 /// Swing of a room that says nothing of itself, K.
@@ -47,6 +47,8 @@ pub(crate) struct Stretch<'l> {
     /// For how long the die's reading stays the same, by group.
     unchanged_s: Option<Vec<f64>>,
     room: Wander,
+    /// The same rows with currents as they are on the mean around each ([`calm`]).
+    calm: Vec<Sample>,
 }
 
 impl<'l> Stretch<'l> {
@@ -79,6 +81,7 @@ impl<'l> Stretch<'l> {
             speeds_k_s: middles.windows(2).map(|m| speed_k_s(&rows[m[0]..=m[1]])).collect(),
             unchanged_s: unchanged_s(rows, Channel::Die).map(|same| middles.iter().map(|m| same[*m]).collect()),
             room: wander(rows, belief, logs),
+            calm: calm(rows),
             groups,
             middles,
         }
@@ -159,26 +162,36 @@ impl<'l> Identification<'l> {
     }
 
     /// Temperatures of a stretch as `candidate` has them, from those first read.
-    fn truth(&self, candidate: &Candidate, stretch: &Stretch<'_>) -> Vec<[f64; 3]> {
+    fn truth(&self, candidate: &Candidate, stretch: &Stretch<'_>, inputs: &[Sample]) -> Vec<[f64; 3]> {
         let first = |channel: Channel| stretch.rows.iter().find_map(|r| r.read[channel as usize]);
         let plate = first(Channel::Plate).unwrap_or(self.belief.plant.room.0);
         let board = stretch.rows.iter().find_map(|r| r.board_w).filter(|_| stretch.coupled).unwrap_or(0.0);
         let die = first(Channel::Die).unwrap_or(plate + board * self.belief.plant.die_plate_k_w);
         let sink = first(Channel::Sink).unwrap_or(plate);
         let offsets = candidate.offsets;
-        simulate(candidate, stretch.rows, [plate - offsets[0], sink - offsets[1], die - offsets[2]])
+        simulate(candidate, inputs, [plate - offsets[0], sink - offsets[1], die - offsets[2]])
     }
 
     /// What every row of stretch `n` should read.
     pub(crate) fn expected(&self, x: &[f64], n: usize) -> Vec<[f64; 4]> {
+        self.driven(x, n, self.stretches[n].rows)
+    }
+
+    /// The same with these inputs.
+    fn driven(&self, x: &[f64], n: usize, inputs: &[Sample]) -> Vec<[f64; 4]> {
         let stretch = &self.stretches[n];
         let candidate = self.candidate(x, stretch);
-        readings(&candidate, stretch.rows, &self.truth(&candidate, stretch))
+        readings(&candidate, inputs, &self.truth(&candidate, stretch, inputs))
     }
 
     /// What is read less what should be, by channel, as means over groups of rows.
     fn misfit(&self, x: &[f64], n: usize) -> Vec<[f64; 4]> {
         self.stretches[n].means(&self.expected(x, n))
+    }
+
+    /// The same less what currents do that answer the sensor's noise: what derivatives are made of.
+    fn calm_misfit(&self, x: &[f64], n: usize) -> Vec<[f64; 4]> {
+        self.stretches[n].means(&self.driven(x, n, &self.stretches[n].calm))
     }
 
     /// Looks at the course of every stretch at `x`: what filters are made of.
@@ -187,7 +200,7 @@ impl<'l> Identification<'l> {
             let candidate = self.candidate(x, stretch);
             let bank = &candidate.plant.bank;
             Seen {
-                responses: responses(&candidate, stretch.rows, &self.truth(&candidate, stretch), &stretch.middles),
+                responses: responses(&candidate, stretch.rows, &self.truth(&candidate, stretch, stretch.rows), &stretch.middles),
                 volts_k: bank.module.seebeck_v_k * f64::from(bank.series),
             }
         };
@@ -350,14 +363,39 @@ fn in_parallel<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T
     done.into_iter().map(|d| d.1).collect()
 }
 
-impl Problem for Identification<'_> {
-    fn residuals(&self, x: &[f64]) -> Vec<f64> {
+impl Identification<'_> {
+    /// Residuals of `misfit`, white, and those of the belief.
+    fn white(&self, x: &[f64], misfit: impl Fn(usize) -> Vec<[f64; 4]>) -> Vec<f64> {
         let mut out = Vec::new();
         for (n, filter) in self.filters.iter().enumerate() {
-            filter.whiten(&self.misfit(x, n), &mut out);
+            filter.whiten(&misfit(n), &mut out);
         }
         out.extend(x.iter().zip(&self.trust).map(|(x, trust)| trust.map_or(0.0, |sigma| x / sigma)));
         out
+    }
+
+    fn calm_residuals(&self, x: &[f64]) -> Vec<f64> {
+        self.white(x, |n| self.calm_misfit(x, n))
+    }
+}
+
+impl Problem for Identification<'_> {
+    fn residuals(&self, x: &[f64]) -> Vec<f64> {
+        self.white(x, |n| self.misfit(x, n))
+    }
+
+    fn instruments(&self, x: &[f64]) -> Vec<Vec<f64>> {
+        let at = self.calm_residuals(x);
+        in_parallel(x.len(), |index| {
+            let step = self.step(index);
+            let mut near = x.to_vec();
+            near[index] += step;
+            let mut rows = self.calm_residuals(&near);
+            for (row, before) in rows.iter_mut().zip(&at) {
+                *row = (*row - before) / step;
+            }
+            rows
+        })
     }
 
     fn jacobian(&self, x: &[f64], at: &[f64]) -> Vec<Vec<f64>> {
@@ -372,6 +410,33 @@ impl Problem for Identification<'_> {
             rows
         })
     }
+}
+
+/// A current is taken on the mean over so long on either side, s: a regulator of a plate has answered a noisy reading within some 30 s (proportional 8 s, integral 20 s on the
+/// emulated one), and over the whole of an answer what it added it has taken back. 10 rows leave half of a plate's error, 300 s are so much that what is left of the currents' own course
+/// does not always tell the plate any more.
+const CALM_S: f64 = 120.0;
+
+/// The rows with currents on the mean around each (a raised cosine: what lies at its ends counts little), as far as the output stays on (or off) and no current is missing, as many rows on
+/// one side as on the other so that a slope stays what it is, and not across a jump, which is nobody's noise. What is left is the course of the setpoint and the heat.
+fn calm(rows: &[Sample]) -> Vec<Sample> {
+    let jumps = jolts(rows);
+    let parted = |a: usize, b: usize| jumps.iter().any(|(k, _)| (a.min(b) + 1..=a.max(b)).contains(k));
+    let alike = |a: usize, b: usize| {
+        rows[a].on == rows[b].on && rows[b].amps.is_some() && (rows[a].t_s - rows[b].t_s).abs() <= CALM_S && !parted(a, b)
+    };
+    let one = |k: usize| {
+        let reach = (1..=k.min(rows.len() - 1 - k)).take_while(|r| alike(k, k - r) && alike(k, k + r)).count();
+        let weight = |r: usize| 1.0 + (PI * r as f64 / (reach as f64 + 1.0)).cos();
+        let sides = |r: usize| Some(rows[k - r].amps? + rows[k + r].amps?);
+        let (mut sum, mut all) = (2.0 * rows[k].amps?, 2.0);
+        for r in 1..=reach {
+            sum += sides(r)? * weight(r);
+            all += 2.0 * weight(r);
+        }
+        Some(sum / all)
+    };
+    (0..rows.len()).map(|k| Sample { amps: one(k), ..rows[k] }).collect()
 }
 
 /// How the room wanders over a stretch. A swing of a few hours moves as far in half an hour as a walk that gains that much variance.

@@ -3,6 +3,7 @@
 //! Not here: how a counter's step is judged (`energy`), figures of merit (`merit`).
 
 use crate::energy::{Account, DISPUTED_FRAC, ENOUGH_FRAC, Look, Sums, TOLD_FRAC, Work};
+use crate::held::{Against, Expected};
 use record::{Column, Row};
 use serde::{Deserialize, Serialize};
 use signal::{Quality, Source};
@@ -17,6 +18,9 @@ pub struct Energy {
     pub integral_j: Option<f64>,
     /// Integral over counter, less one, over the time in which both are there.
     pub gap_frac: Option<f64>,
+    /// That beside what a check of the same card lets expect; absent where there is none to go by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<Against>,
     /// By external meters, J.
     #[serde(default)]
     pub meter_j: Option<f64>,
@@ -94,7 +98,8 @@ impl Energy {
             let why = if parts.is_empty() { String::new() } else { format!(": the counter {}", parts.join(", ")) };
             doubts.push(format!("integrated power took the counter's place over {} of the mission{why}", percent(filled)));
         }
-        if let Some(gap) = self.gap_frac.filter(|g| g.abs() > TOLD_FRAC || self.disputed) {
+        let apart = self.check.is_some_and(|check| check.differs);
+        if let Some(gap) = self.gap_frac.filter(|g| g.abs() > TOLD_FRAC || self.disputed || apart) {
             let side = if gap > 0.0 { "more" } else { "less" };
             let told = format!("integrated power says {} {side} than the energy counter over the same time", percent(gap.abs()));
             doubts.push(if gap.abs() > DISPUTED_FRAC {
@@ -106,7 +111,15 @@ impl Energy {
                     by(self.units_per_j_by_integral)
                 )
             } else {
-                format!("{told}: figures go by the counter; `orbitbench accelerator check` shows which of the two to trust")
+                match &self.check {
+                    Some(check) if check.differs => format!(
+                        "{told}, and the check of this card lets expect {}: one of the two has changed since, or is wrong in this run; figures go by the counter, \
+                         check the card again (`orbitbench accelerator check`)",
+                        check.words()
+                    ),
+                    Some(check) => format!("{told}, as the check of this card lets expect ({}): figures go by the counter", check.words()),
+                    None => format!("{told}: figures go by the counter; `orbitbench accelerator check` shows which of the two to trust"),
+                }
             });
         } else if self.disputed {
             doubts.push("the energy counter moved by what integrated power rules out: no figure is made of either".to_owned());
@@ -124,6 +137,8 @@ pub(crate) struct Accounts {
     last: Option<Last>,
     /// A counter was read at all: of the accelerator, of the meters.
     counted: (bool, bool),
+    /// What a check of this accelerator lets expect.
+    expected: Option<Expected>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -134,6 +149,11 @@ struct Last {
 }
 
 impl Accounts {
+    /// Of an accelerator whose check lets expect this.
+    pub(crate) fn expect(&mut self, expected: Option<Expected>) {
+        self.expected = expected;
+    }
+
     /// The engine began anew: what counters did while none watched is not the mission's.
     pub(crate) fn interrupt(&mut self) {
         self.own.interrupt();
@@ -195,6 +215,7 @@ impl Accounts {
             counter_j: total(own.counter),
             integral_j: total(own.integral),
             gap_frac: own.gap_frac(),
+            check: self.expected.and_then(|expected| Against::of(expected, &own, self.own.swing_w())),
             meter_j: total(meter.known),
             meter_gap_frac: enough(&meter).zip(enough(&own)).filter(|(_, own)| *own > 0.0).map(|(meter, own)| meter / own - 1.0),
             source,

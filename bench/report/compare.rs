@@ -288,7 +288,9 @@ pub(crate) fn compare_unsealed(folder: &Folder, facts: &Facts, preset: &Preset) 
             facts.plan.heat_source, facts.plan.energy_source
         ));
     }
-    comparison.notes.extend(merit(folder, SAMPLES, facts)?.figures(None).energy.doubts());
+    let energy = crate::summary::measured(folder, facts)?.figures(None).energy;
+    comparison.notes.extend(energy.doubts());
+    comparison.notes.extend(facts.accelerator.check.as_ref().filter(|_| energy.gap_frac.is_some()).map(crate::CheckFacts::words));
     if facts.plan.puts_away() {
         comparison.notes.push(taxed(folder, facts)?);
     }

@@ -16,7 +16,7 @@ const NOTHING_W: f64 = 0.5;
 /// another matter.
 const FACTOR: f64 = 1.75;
 /// ... and by the highest power seen for this long, s: averaged power lags a second behind (NVML: on Ampere and later an average over 1 s), a tick may fall either side.
-const LAG_S: f64 = 1.5;
+pub(crate) const LAG_S: f64 = 1.5;
 /// Where no power was read beside it: no accelerators of one run draw more together, W.
 const MOST_W: f64 = 20_000.0;
 /// Least part of the mission in which energy (and the work done with it) must be known for any figure to be made of it.
@@ -230,6 +230,7 @@ pub(crate) struct Account {
     base: Option<Base>,
     work: Work,
     peak_w: f64,
+    least_w: Option<f64>,
     open: Option<Span>,
 }
 
@@ -238,6 +239,7 @@ impl Account {
     pub(crate) fn push(&mut self, look: Look) {
         if let Some(j) = look.integral_j.filter(|_| look.dt_s > 0.0) {
             self.peak_w = self.peak_w.max(j / look.dt_s);
+            self.least_w = Some(self.least_w.map_or(j / look.dt_s, |w| w.min(j / look.dt_s)));
         }
         let mut span = self.open.unwrap_or_default();
         span.push(&look);
@@ -255,6 +257,11 @@ impl Account {
         self.close(Judged::Absent);
         self.base = None;
         self.work = Work::default();
+    }
+
+    /// From the least integrated power of an interval to the most, W.
+    pub(crate) fn swing_w(&self) -> f64 {
+        self.least_w.map_or(0.0, |least| self.peak_w - least)
     }
 
     /// What it comes to so far.

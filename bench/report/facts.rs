@@ -71,6 +71,9 @@ impl PlanFacts {
 pub struct AcceleratorFacts {
     /// It sits on the rig's plate; otherwise its temperatures say nothing about the rig.
     pub coupled: bool,
+    /// Which check its energy counter is held against; absent of what is simulated, and in old runs.
+    #[serde(default)]
+    pub check: Option<crate::CheckFacts>,
 }
 
 /// What the judgement needs of the work.

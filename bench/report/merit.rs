@@ -269,6 +269,13 @@ impl Merit {
         Self { period_s: period_s.filter(|s| *s > 0.0), ..self }
     }
 
+    /// The same of an accelerator whose energy counter is held against this check.
+    #[must_use]
+    pub fn held(mut self, check: Option<&crate::CheckFacts>) -> Self {
+        self.energy.expect(check.and_then(crate::CheckFacts::expected));
+        self
+    }
+
     /// Takes in the next row, in file order.
     pub fn push(&mut self, row: &Row) {
         self.rows += 1;

@@ -47,13 +47,16 @@ pub struct Summary {
     pub comparison: Option<Comparison>,
     /// Why they cannot be.
     pub not_compared: Option<String>,
+    /// Which check the energy counter is held against, or why none; absent of what is simulated, and in old runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub energy_check: Option<crate::CheckFacts>,
 }
 
 /// Sums a run up from its files.
 pub fn summarise(folder: &Folder, ended: Ended, preset: &Preset) -> Result<Summary, Error> {
     let facts = Facts::read(folder)?;
     let kg = facts.flight_cooling_kg();
-    let measured = merit(folder, SAMPLES, &facts)?;
+    let measured = measured(folder, &facts)?;
     let predicted = if folder.file(PREDICTION).is_file() { Some(merit(folder, PREDICTION, &facts)?.figures(kg)) } else { None };
     let (comparison, not_compared) = match compare_unsealed(folder, &facts, preset) {
         Ok(comparison) => (Some(comparison), None),
@@ -72,11 +75,21 @@ pub fn summarise(folder: &Folder, ended: Ended, preset: &Preset) -> Result<Summa
         completeness: measured.completeness(),
         comparison,
         not_compared,
+        energy_check: facts.accelerator.check,
     })
 }
 
+/// What was measured, held against the check of what measured it.
+pub(crate) fn measured(folder: &Folder, facts: &Facts) -> Result<Merit, Error> {
+    summed(folder, SAMPLES, facts, facts.accelerator.check.as_ref())
+}
+
 pub(crate) fn merit(folder: &Folder, name: &str, facts: &Facts) -> Result<Merit, Error> {
-    let mut merit = Merit::new(facts.plan.dt_s).by(facts.plan.energy(), facts.plan.servoed()).around(facts.plan.period_s);
+    summed(folder, name, facts, None)
+}
+
+fn summed(folder: &Folder, name: &str, facts: &Facts, check: Option<&crate::CheckFacts>) -> Result<Merit, Error> {
+    let mut merit = Merit::new(facts.plan.dt_s).by(facts.plan.energy(), facts.plan.servoed()).around(facts.plan.period_s).held(check);
     each_row(&folder.file(name), |row| merit.push(&row))?;
     Ok(merit)
 }
@@ -125,6 +138,10 @@ impl fmt::Display for Summary {
         }
         for doubt in energy.doubts() {
             writeln!(f, "            {doubt}")?;
+        }
+        // Without a counter and power beside it there is nothing to hold.
+        if let Some(check) = self.energy_check.as_ref().filter(|_| energy.gap_frac.is_some()) {
+            writeln!(f, "            {}", check.words())?;
         }
         let what = if figures.lost_any() { " of useful work" } else { "" };
         // Work and energy may be known, and no figure be made of them: why stands above.
@@ -177,7 +194,8 @@ mod tests {
     use super::*;
     use crate::PRESETS;
     use crate::compare::tests::Bench;
-    use record::SUMMARY;
+    use record::{Column, SUMMARY};
+    use signal::{Channel, Origin, Reading};
 
     fn ended() -> Ended {
         Ended { how: "done".into(), code: 0, words: "done, SAFE CONFIRMED".into() }
@@ -198,6 +216,35 @@ mod tests {
         assert!(summary.to_string().contains("simulated"));
         assert_eq!(summary.work["requests"], 12.0);
         assert!(summary.to_string().contains("time_to_first_token_p95_s 0.2500"), "{summary}");
+    }
+
+    #[test]
+    fn the_check_that_energy_is_held_against_is_named() {
+        for (table, words) in [
+            (
+                "file = '/state/GPU-1.toml'\nsha256 = '0123456789abcdef'\nmade = '2026-01-02T00:00:00Z'\ngap_frac = 0.0\nhalf_frac = 0.001",
+                "held against the check of 2026-01-02",
+            ),
+            (
+                "file = '/state/GPU-1.toml'\nsha256 = '0123456789abcdef'\nunused = 'it was made with another driver'\ngap_frac = 0.0",
+                "another driver",
+            ),
+            ("unused = 'this card was never checked'", "this card was never checked"),
+        ] {
+            let mut bench = Bench::new();
+            bench.manifest.push_str(&format!("[accelerator.check]\n{table}\n"));
+            let mut rows = bench.predicted.clone();
+            for row in &mut rows {
+                let joules = row.bench_s * 70.0;
+                row.set(Column::AccelIntegralJ, joules);
+                row.set_reading(Channel::BoardEnergy, &Reading::good(joules, row.bench_s, Origin::Measured));
+            }
+            let summary = summarise(&bench.folder_of(&bench.predicted, &rows), ended(), &PRESETS[0]).expect("both files are there");
+            assert!(summary.to_string().contains(words), "{words}: {summary}");
+            assert!(summary.comparison.as_ref().is_some_and(|c| c.notes.iter().any(|n| n.contains(words))), "{words}: {summary:?}");
+            assert!(summary.json().contains("\"energy_check\": {") && summary.energy_check.is_some());
+            assert_eq!(summary.figures.energy.check.is_some(), words.starts_with("held"));
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@
 # Exit code: 0 if nothing FAILED, 1 if something did, 2 without a program. What is ABSENT or SKIPPED is said and fails nothing.
 # ORBITBENCH_GPU_MODEL, _BATCH, _SECONDS and _REPEATS settle how the built-in engine is timed (8b, 128, windows of 4 s, 4 of each side).
 # ORBITBENCH_GPU_WORK names other work that loads the card (a --workload of orbitbench, such as "command:exec python3 tests/gpu/work.py") in run and check than the built-in engine on the same card.
-# ORBITBENCH_GPU_RUN_S and _MISSION_S: budget of the run, and how long it flies after staging.
+# ORBITBENCH_GPU_RUN_S and _MISSION_S: budget of the run, and how long it flies after staging; _COMPARE_S, _CHECK_S, _TRAIN_S, _FP8_S, _KERNELS_S, _INFO_S: of the others.
 set -u
 binary=${1:-target/release/orbitbench}
 accelerator=${2:-nvml:0}
@@ -48,11 +48,11 @@ within() {
 # Most seconds of each part. Their sum is the total.
 compare_s=${ORBITBENCH_GPU_COMPARE_S:-260}
 run_s=${ORBITBENCH_GPU_RUN_S:-140}
-check_s=65
-train_s=45
-fp8_s=20
-kernels_s=15
-info_s=15
+check_s=${ORBITBENCH_GPU_CHECK_S:-65}
+train_s=${ORBITBENCH_GPU_TRAIN_S:-45}
+fp8_s=${ORBITBENCH_GPU_FP8_S:-20}
+kernels_s=${ORBITBENCH_GPU_KERNELS_S:-15}
+info_s=${ORBITBENCH_GPU_INFO_S:-15}
 sum=$((compare_s + run_s + check_s + train_s + fp8_s + kernels_s + info_s))
 
 # What must hold of a part that ended by itself, beyond its exit code: true if nothing is asked. A run must have flown, and measured its work.

@@ -9,6 +9,7 @@ use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -40,9 +41,13 @@ pub(super) fn start(command: &mut std::process::Command) -> Peer {
     Peer(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the peer starts"))
 }
 
-/// A port of the network that nobody uses at the moment.
+/// A port of the network that nobody uses at the moment, for a peer that has to be told one: below those that the system gives to whoever asks for any (from 32768 on),
+/// so that no connection of another test takes it before the peer does, and never the same twice.
 pub(super) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let own = || 20_000 + (std::process::id() * 64 + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000;
+    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    std::iter::repeat_with(|| own() as u16).take(1000).find(free).expect("a port")
 }
 
 /// A rig whose plate is held by a device of this dialect, or which reads one beside an emulated controller.

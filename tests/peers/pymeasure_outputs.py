@@ -25,7 +25,8 @@ def expect(what, found, wanted, within=0.0):
 
 def main():
     port = os.path.realpath(sys.argv[1])
-    supply = KeysightE36312A(f"ASRL{port}::INSTR", visa_library="@py", read_termination="\n", write_termination="\n")
+    # PyVISA gives up after 2 s by itself, in which on a busy machine it has not even loaded what it reads with.
+    supply = KeysightE36312A(f"ASRL{port}::INSTR", visa_library="@py", read_termination="\n", write_termination="\n", timeout=30_000)
     print(f"ok  identity: {supply.id}")
     if "E3634A" in supply.id:
         # On RS-232 that one takes no settings before; PyMeasure's E36312A, for LAN and USB, does not send it.

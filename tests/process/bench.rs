@@ -48,9 +48,10 @@ impl Bench {
         self.path("runtime").join("orbitbench")
     }
 
-    /// Puts a file there.
+    /// Puts a file there, as a whole: whoever looks meanwhile sees what was there, or this, and no half of it.
     pub(super) fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.path(name), text).expect("room");
+        let beside = self.path(&format!("{name}.{:?}.new", thread::current().id()));
+        std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, self.path(name))).expect("room");
     }
 
     /// The program with these arguments, parted at spaces.
@@ -221,17 +222,26 @@ impl Process {
         let _ = self.child.wait();
     }
 
-    /// Waits for the end by itself.
+    /// Waits for the end by itself; whoever still says something is still at it.
     #[track_caller]
-    pub(super) fn end(mut self) -> Ended {
-        let deadline = Instant::now() + PATIENCE;
+    pub(super) fn end(self) -> Ended {
+        self.end_within(PATIENCE)
+    }
+
+    /// The same of what ends itself by budgets of its own, and may be silent for as long as those allow.
+    #[track_caller]
+    pub(super) fn end_within(mut self, silence: Duration) -> Ended {
+        let mut deadline = Instant::now() + silence;
         let mut over = false;
         loop {
             // Whoever inherited standard error may hold it open for longer than the process lives.
             let wait = if over { LAST_WORDS / 2 } else { deadline.saturating_duration_since(Instant::now()) };
             match self.said.recv_timeout(wait) {
                 Ok(Said::Over) => over = true,
-                Ok(said) => self.take(&said),
+                Ok(said) => {
+                    self.take(&said);
+                    deadline = Instant::now() + silence;
+                }
                 Err(RecvTimeoutError::Timeout) if !over => panic!("did not end:\n{}{}", self.out, self.err),
                 Err(_) => break,
             }
@@ -322,6 +332,17 @@ impl Screen {
             ToScreen::End { code, words } => Some((*code, words.clone())),
             _ => None,
         })
+    }
+}
+
+/// Longest silence of `tests/gpu/check.sh`, which speaks after each of its parts and ends each by its budget.
+pub(super) const SCRIPT: Duration = Duration::from_secs(1800);
+
+/// Gives the parts of that script all the time there is: they are sized for a card, and a double on a busy machine takes many times as long.
+pub(super) fn unhurried(command: &mut Command) {
+    let all = SCRIPT.as_secs().to_string();
+    for name in ["TOTAL", "CHECK", "TRAIN", "FP8", "KERNELS", "INFO"] {
+        command.env(format!("ORBITBENCH_GPU_{name}_S"), &all);
     }
 }
 

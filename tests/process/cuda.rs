@@ -1,6 +1,6 @@
 //! The built-in engine on a GPU, as a program: with the test double of the driver, whose faults are scripted, and without any driver. Nothing here is a real GPU.
 
-use super::bench::{Bench, Ended, Process};
+use super::bench::{Bench, Ended, Process, SCRIPT, unhurried};
 use crate::skipped;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -200,8 +200,9 @@ fn the_script_for_a_real_gpu_measures_the_engine() {
     for (name, value) in [("PARTS", "engine rest"), ("MODEL", "tiny"), ("BATCH", "1"), ("SECONDS", "0.2"), ("REPEATS", "1")] {
         command.env(format!("ORBITBENCH_GPU_{name}"), value);
     }
+    unhurried(&mut command);
     // Only the sensors' library is missing here, for `accelerator info` needs none.
-    let ended = Process::spawn(&mut command).end();
+    let ended = Process::spawn(&mut command).end_within(SCRIPT);
     let summary = std::fs::read_to_string(doubled.bench.path("evidence/summary.txt")).expect("a summary");
     for task in ["train", "fp8"] {
         assert!(summary.contains(&format!("ok      engine-{task}")), "{summary}{}", ended.err);

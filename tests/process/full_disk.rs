@@ -1,11 +1,13 @@
 //! A disk that is full in the middle of a run: what cannot be recorded is not flown, and the operator is told in plain words.
 
-use super::bench::{Bench, Ended, PROGRAM, Process, SPEED, logged};
-use record::{Folder, SAMPLES, read_rows};
+use super::bench::{Bench, Ended, PROGRAM, Process, SPEED, Screen, logged};
+use record::{Column, Folder, RUN, SAMPLES, read_rows};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const DURATION: &str = "60s";
+/// Long enough for the output to be on before the end of the room, however long a busy machine takes to begin: rows are written from the first tick.
+const DURATION: &str = "600s";
 
 /// Bytes of this run's prediction. Its samples come to a little more, since they carry the time of day.
 fn prediction_bytes(bench: &Bench) -> u64 {
@@ -69,15 +71,19 @@ impl Drop for Disk {
 #[test]
 fn a_full_disk_ends_the_run_safely() {
     let bench = Bench::new();
-    // Room for the prediction, twice the manifest (it is replaced by a temporary file) and half the samples.
-    let room = prediction_bytes(&bench) + 64 * 1024;
-    let Some(disk) = Disk::mount(bench.path("small"), room) else {
+    let Some(disk) = Disk::mount(bench.path("small"), 4 * prediction_bytes(&bench)) else {
         crate::skipped("a full disk", "mounting a tmpfs takes root");
         return;
     };
     let rig = bench.emulate("rig");
-    let flight = format!("run --headless --duration {DURATION} --speed {SPEED} --emulator rig --out small");
-    let ended = bench.run(&flight);
+    let (engine, name) = bench.fly(&format!("--duration {DURATION} --emulator rig --out small"));
+    let manifest: toml::Table = std::fs::read_to_string(disk.0.join(&name).join(RUN)).expect("a manifest").parse().expect("TOML");
+    let socket = manifest["session"]["socket"].as_str().expect("a path").to_owned();
+    Screen::open(Path::new(&socket)).row("the output on", |row| row.get(Column::RigOutput) == Some(1.0));
+    // Somebody else takes what room is left.
+    let mut filler = std::fs::File::create(disk.0.join("filler")).expect("room");
+    while filler.write_all(&[0; 4096]).is_ok() {}
+    let ended = engine.end();
     assert!(matches!(ended.code, Some(1 | 6)), "{ended:?}");
     assert_told(&ended, "", "No space left on device");
     assert_rig_is_off(rig, &bench.path("rig/emulator.log"));

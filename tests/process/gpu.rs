@@ -1,7 +1,7 @@
 //! Real processes on a GPU that is none: the stub of `bench/accelerator/testdata` behind the genuine NVML wrapper. Settings that must be put
 //! back whatever becomes of the engine, other processes on the card, and what it says on the way.
 
-use super::bench::{Bench, Process, eventually};
+use super::bench::{Bench, Process, SCRIPT, eventually};
 use crate::skipped;
 use record::{Column, EVENTS, Row, SAMPLES, read_events, read_rows};
 use rustix::process::{Pid, Signal, kill_process};
@@ -429,6 +429,35 @@ fn a_sensor_is_characterised_and_the_run_carries_it() {
     let manifest: toml::Table = stub.bench.folder(&name).text(record::RUN).expect("a manifest").parse().expect("TOML");
     assert_eq!(manifest["accelerator"]["checked"]["counter_period_s"].as_float(), Some(period));
     assert_eq!(manifest["accelerator"]["facts"]["board UUID"].as_str(), Some(GPU));
+    // Nothing loaded it, so that nothing is known of counter against power.
+    let why = manifest["accelerator"]["check"]["unused"].as_str().expect("why").to_owned();
+    assert!(why.contains("did not look at counter and power under a load"), "{why}");
+    drop(engine);
+
+    // As a check with a load would have left it: gone by, by file and hash; with another driver, board or card it is not, and that is said.
+    let file = home.join(format!("orbitbench/accelerators/{GPU}.toml"));
+    let loaded = format!("counter_gap_frac = 0.01\ncounter_gap_half_frac = 0.002\n{}", std::fs::read_to_string(&file).expect("kept"));
+    let held = |text: &str| {
+        std::fs::write(&file, text).expect("room");
+        let mut engine = Process::spawn(&mut with_state(stub.command(&run)));
+        let heard = engine.hear("orbitbench attach ");
+        let name = heard.split("orbitbench attach ").nth(1).map(|n| n.trim_end_matches('`').to_owned()).expect("a name");
+        let manifest: toml::Table = stub.bench.folder(&name).text(record::RUN).expect("a manifest").parse().expect("TOML");
+        manifest["accelerator"]["check"].clone()
+    };
+    let check = held(&loaded);
+    assert_eq!((check["file"].as_str(), check.get("unused")), (file.to_str(), None));
+    assert_eq!(check["sha256"].as_str(), Some(record::sha256(loaded.as_bytes()).as_str()));
+    assert!((check["gap_frac"].as_float().expect("a gap") + 0.01 / 1.01).abs() < 1e-9, "{check}");
+    let of = |key: &str| found[key].as_str().expect("said").to_owned();
+    for (from, to, words) in [
+        (of("driver"), "NVIDIA 1.0".to_owned(), "another driver: NVIDIA 1.0 then"),
+        (of("vbios"), "0.0".to_owned(), "another VBIOS: 0.0 then"),
+        (of("accelerator"), "nvml:GPU-other".to_owned(), "of another card, nvml:GPU-other"),
+    ] {
+        let check = held(&loaded.replace(&from, &to));
+        assert!(check["unused"].as_str().is_some_and(|why| why.contains(words)), "{words}: {check}");
+    }
 }
 
 #[test]
@@ -453,7 +482,7 @@ fn the_script_for_a_real_gpu_runs() {
     command.env("ORBITBENCH_GPU_WORK", "command:sh work.sh");
     // The engine has a test of its own, in `cuda`.
     command.env("ORBITBENCH_GPU_PARTS", "sensors");
-    let ended = Process::spawn(&mut command).end().with(1);
+    let ended = Process::spawn(&mut command).end_within(SCRIPT).with(1);
     let summary = std::fs::read_to_string(stub.bench.path("evidence/summary.txt")).expect("a summary");
     // A run that never flew is none that worked.
     for step in ["ok      info", "ok      check", "FAILED  run: ended by its budget"] {

@@ -36,10 +36,21 @@ fn an_interrupted_sweep_goes_on_and_ends_as_if_it_had_not_been() {
     let whole = format!("sweep --vary radiator.area_m2=120..200:40 --vary orbit.ltan_h=6,18 {QUICK}");
     bench.run(&format!("{whole} --out whole.csv --threads 1")).with(0);
     let arguments = format!("{whole} --out cut.csv --threads 2");
-    let mut process = Process::spawn(&mut bench.command(&arguments));
-    process.hear("8 of 80 points");
-    process.signal(Signal::INT);
-    let ended = process.end().with(5);
+    let cut = || {
+        let mut process = Process::spawn(&mut bench.command(&arguments));
+        process.hear("8 of 80 points");
+        process.signal(Signal::INT);
+        process.end()
+    };
+    // A sweep that was over before the signal came shows nothing of interrupts: it is done again.
+    let ended = (0..20).map(|_| cut()).find(|ended| {
+        let over = ended.code == Some(0);
+        if over {
+            std::fs::remove_file(bench.path("cut.csv")).expect("a whole one");
+        }
+        !over
+    });
+    let ended = ended.expect("one that the signal reached").with(5);
     assert!(ended.out.contains("the same command goes on from there"), "{}", ended.out);
     let rows = |name: &str| std::fs::read_to_string(bench.path(name)).expect("a file").lines().count();
     assert!(rows("cut.csv") < rows("whole.csv"));

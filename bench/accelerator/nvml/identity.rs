@@ -72,7 +72,7 @@ fn facts(nvml: &Nvml, device: &Device<'_>) -> Result<Vec<(String, String)>, Nvml
     let found = [
         ("NVML", nvml.sys_nvml_version().ok()),
         ("CUDA driver", cuda),
-        ("VBIOS", optional(device.vbios_version())?),
+        (crate::VBIOS, optional(device.vbios_version())?),
         ("InfoROM", optional(device.info_rom_image_version())?),
         ("PCI bus", optional(device.pci_info())?.map(|p| p.bus_id)),
         ("PCIe", link.map(|(generation, lanes)| format!("generation {generation}, {lanes} lanes at most"))),

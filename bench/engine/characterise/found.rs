@@ -25,6 +25,8 @@ pub struct Findings {
     pub counter_fell: bool,
     /// Mean power by the counter over integrated power under steady load, less one.
     pub counter_gap: Option<f64>,
+    /// Half of the 95 % interval of that, from parts of the steady load; `None` of fewer than two.
+    pub counter_gap_half: Option<f64>,
     /// Error of integrated power when the load alternates with the sensor's period: the largest of the trials, of the mean by the counter.
     pub aliased: Option<f64>,
     /// The same with periods of two to three seconds at random.

@@ -5,6 +5,7 @@
 //! The procedure here knows no clock and no device ([`Subject`]); `live` has both, the tests have virtual time. It changes no setting.
 
 mod found;
+mod held;
 mod live;
 mod own;
 mod report;
@@ -12,6 +13,7 @@ mod store;
 
 use found::Errors;
 pub use found::{Doubt, Findings, Gives};
+pub use held::{Held, held};
 pub use live::{Found, Order, check};
 pub use report::{Checked, Figure, Verdict};
 pub use store::{Kept, folder, latest};
@@ -42,6 +44,8 @@ const OWN_S: f64 = STEP_S / 2.0;
 /// Work has to have begun by then, s: large models are made and checked first. Work that never says how much it did is not waited for longer than the second.
 const READY_MOST_S: f64 = 300.0;
 const READY_SILENT_S: f64 = 30.0;
+/// Parts of the steady load that tell how well counter against integral is known.
+const GAP_PARTS: u32 = 8;
 /// Power must rise by this factor for a step to be one.
 const LEAST_RISE: f64 = 1.1;
 
@@ -198,6 +202,8 @@ impl<'a> Procedure<'a> {
         found.load_w = trace::mean(&steady.power);
         found.counter_fell |= trace::fell(&steady.energy);
         found.counter_gap = trace::counter_w(&steady.energy).zip(found.load_w).map(|(counted, integrated)| counted / integrated - 1.0);
+        let parts = trace::gaps(&steady.power, &steady.energy, GAP_PARTS);
+        found.counter_gap_half = Estimate::of(&parts).map(|e| e.half_width).filter(|half| half.is_finite());
         found.own_gap = own::mean(&steady.own).zip(found.load_w).map(|(own, integrated)| own / integrated - 1.0);
         let (Some(idle), Some(load)) = (found.idle_w.map(|e| e.mean), found.load_w) else { return Ok(()) };
         if load < idle * LEAST_RISE {

@@ -73,6 +73,9 @@ pub struct Checked {
     /// Its driver.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub driver: Option<String>,
+    /// The firmware of its board; also absent in checks of old.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vbios: Option<String>,
     /// What loaded it.
     pub workload: String,
     /// Too short to quote.
@@ -104,6 +107,9 @@ pub struct Checked {
     /// Counter over integral under steady load, less one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counter_gap_frac: Option<f64>,
+    /// Half of the 95 % interval of that; also absent in checks of old.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counter_gap_half_frac: Option<f64>,
     /// What to make of the counter, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counter_verdict: Option<String>,
@@ -139,7 +145,7 @@ pub struct Checked {
 }
 
 /// How far counter and integral may be apart before one of them is wrong: twice what power is good to by itself (5 %, arXiv 2312.02741), for their errors are their own.
-const COUNTER_MOST_FRAC: f64 = 0.1;
+pub(super) const COUNTER_MOST_FRAC: f64 = 0.1;
 
 fn doubted(doubt: Doubt) -> String {
     match doubt {
@@ -191,6 +197,7 @@ impl Checked {
             accelerator: identity.spec.clone(),
             name: identity.name.clone(),
             driver: identity.driver.clone(),
+            vbios: identity.vbios().map(str::to_owned),
             workload: workload.to_owned(),
             quick,
             limit_w: identity.full_w,
@@ -202,6 +209,7 @@ impl Checked {
             settling_s: found.settling_s.map(Figure::from),
             counter_period_s: found.counter_period_s,
             counter_gap_frac: found.counter_gap,
+            counter_gap_half_frac: found.counter_gap_half,
             counter_verdict: counter_verdict(found),
             aliased_frac: found.aliased,
             paced_frac: found.jittered,
@@ -258,7 +266,9 @@ impl Checked {
             ("a step is shown after", figure(self.settling_s, 1e3, "ms", self.why(&[NO_POWER], true, "no step was seen"))),
             ("energy counter ticks every", plain(self.counter_period_s, 1e3, "ms", self.why(&[NO_COUNTER], false, seldom))),
             ("counter against integral", {
-                let gap = plain(self.counter_gap_frac, 100.0, "%", self.why(&both, true, "too few ticks"));
+                let half = self.counter_gap_half_frac.map_or(String::new(), |half| format!(" ± {:.2}", half * 100.0));
+                let gap =
+                    plain(self.counter_gap_frac, 100.0, "%", self.why(&both, true, "too few ticks")).replace(" %", &format!("{half} %"));
                 self.counter_verdict.as_ref().map_or(gap.clone(), |verdict| format!("{gap}: {verdict}"))
             }),
             ("error in step with the sensor", plain(self.aliased_frac, 100.0, "%", self.why(&both, true, "too few ticks"))),

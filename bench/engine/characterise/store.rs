@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 pub struct Kept {
     /// Where.
     pub file: PathBuf,
+    /// SHA-256 of that file.
+    pub sha256: String,
     /// What.
     pub checked: Checked,
 }
@@ -27,12 +29,29 @@ pub(super) fn file_of(folder: &Path, identity: &Identity) -> PathBuf {
     folder.join(format!("{safe}.toml"))
 }
 
-/// The newest check of this very device; `None` if there is none that can be read.
-pub fn latest(folder: &Path, identity: &Identity) -> Option<Kept> {
+/// The newest check of this very device.
+///
+/// # Errors
+/// In words, where there is none that can be read: which file, why, what to do.
+pub fn latest(folder: &Path, identity: &Identity) -> Result<Kept, String> {
     let file = file_of(folder, identity);
-    let text = std::fs::read_to_string(&file).ok()?;
-    let checked: Checked = toml::from_str(&text).ok()?;
-    (checked.accelerator == identity.spec).then_some(Kept { file, checked })
+    let again = format!("`orbitbench accelerator check {} --workload ...` makes one", identity.spec);
+    let text = match std::fs::read_to_string(&file) {
+        Ok(text) => text,
+        Err(why) if why.kind() == std::io::ErrorKind::NotFound => return Err(format!("this card was never checked; {again}")),
+        Err(why) => return Err(format!("the check in {} cannot be read: {why}; {again}", file.display())),
+    };
+    let checked: Checked =
+        toml::from_str(&text).map_err(|why| format!("{} is no check: {}; {again}", file.display(), why.message().replace('\n', "; ")))?;
+    if checked.accelerator != identity.spec {
+        return Err(format!(
+            "the check in {} is of another card, {}, and this is {}; {again}",
+            file.display(),
+            checked.accelerator,
+            identity.spec
+        ));
+    }
+    Ok(Kept { file, sha256: record::sha256(text.as_bytes()), checked })
 }
 
 /// Writes it as a whole or not at all.
@@ -60,9 +79,11 @@ mod tests {
         let found = Findings { period_s: Some(0.1), ..Findings::default() };
         let checked = Checked::new(&found, &one, "none", true, jiff::Timestamp::UNIX_EPOCH);
         keep(&file_of(folder.path(), &one), &checked).expect("kept");
-        assert_eq!(latest(folder.path(), &one).map(|k| k.checked), Some(checked));
-        assert_eq!(latest(folder.path(), &other), None);
+        assert_eq!(latest(folder.path(), &one).map(|k| k.checked), Ok(checked));
+        assert!(latest(folder.path(), &other).is_err_and(|why| why.contains("never checked")));
+        std::fs::copy(file_of(folder.path(), &one), file_of(folder.path(), &other)).expect("copied");
+        assert!(latest(folder.path(), &other).is_err_and(|why| why.contains("is of another card, nvml:GPU-1")));
         std::fs::write(file_of(folder.path(), &one), "nonsense").expect("written");
-        assert_eq!(latest(folder.path(), &one), None);
+        assert!(latest(folder.path(), &one).is_err_and(|why| why.contains("is no check")));
     }
 }

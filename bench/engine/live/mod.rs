@@ -103,7 +103,7 @@ pub fn fly(setup: &Setup, options: &RunOptions, observe: &mut dyn FnMut(&Progres
     devices.origin = start;
     let mut flight = Flight {
         setup,
-        pilot: Pilot::new(setup.law.clone(), setup.maker.clone()),
+        pilot: Pilot::new(setup.law.clone(), setup.maker.clone()).held(setup.held.as_ref()),
         devices,
         recorder: &recorder,
         session: &session,

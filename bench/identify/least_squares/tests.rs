@@ -109,3 +109,44 @@ fn a_start_that_is_impossible_is_no_fit() {
     let problem = Curve { f: |b: &[f64], x: f64| (b[0] * x).ln(), points: &[(0.0, 1.0)] };
     assert!(fit(&problem, &[-1.0], STRICT).is_none());
 }
+
+/// A straight line through the origin whose abscissa is read with noise: `read` drives the model, `course` is what it is on the mean.
+struct Noisy {
+    read: Vec<f64>,
+    course: Vec<f64>,
+    shown: Vec<f64>,
+}
+
+impl Problem for Noisy {
+    fn residuals(&self, x: &[f64]) -> Vec<f64> {
+        self.read.iter().zip(&self.shown).map(|(u, y)| y - x[0] * u).collect()
+    }
+
+    fn jacobian(&self, _: &[f64], _: &[f64]) -> Vec<Vec<f64>> {
+        vec![self.read.iter().map(|u| -u).collect()]
+    }
+
+    fn instruments(&self, _: &[f64]) -> Vec<Vec<f64>> {
+        vec![self.course.iter().map(|u| -u).collect()]
+    }
+}
+
+/// The smallest sum of squares is off by the part that noise has in what drives the model, however long the log; where the residuals have nothing in common with its course it is not.
+#[test]
+fn noise_in_what_drives_a_model_does_not_bend_it() {
+    let course: Vec<f64> = (0..20_000).map(|k| (f64::from(k) / 50.0).sin()).collect();
+    // Half as strong as the course (variance a half), by a generator that anybody can repeat.
+    let mut seed = 1_u64;
+    let mut uniform = || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as f64 / f64::from(1_u32 << 31) - 0.5
+    };
+    let read: Vec<f64> = course.iter().map(|u| u + 12_f64.sqrt() * 0.5 * uniform()).collect();
+    let shown: Vec<f64> = course.iter().map(|u| 3.0 * u).collect();
+    let problem = Noisy { read, course, shown };
+    let stop = Stop { gain: 1e-9, jacobians: 50, damping: 1e-3 };
+    let bent = fit(&problem, &[1.0], stop).expect("finite");
+    assert!((bent.x[0] / 2.0 - 1.0).abs() < 0.03, "attenuated by 0.5 / (0.5 + 0.25): {:?}", bent.x);
+    let settled = settle(&problem, &bent.x, stop).expect("determined");
+    assert!(settled.converged && (settled.x[0] / 3.0 - 1.0).abs() < 0.02, "{:?}", settled.x);
+}

@@ -12,7 +12,7 @@ pub(crate) struct Bench {
     dir: tempfile::TempDir,
     made: Cell<u32>,
     pub(crate) predicted: Vec<Row>,
-    manifest: String,
+    pub(crate) manifest: String,
 }
 
 const MANIFEST: &str = r#"

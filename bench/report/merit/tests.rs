@@ -30,6 +30,65 @@ fn figures(rows: &[Row]) -> (Figures, Completeness) {
     (merit.figures(Some(2.0)), merit.completeness())
 }
 
+/// The same held against a check that found integrated power so much above the counter, within half a percent, and says so or says why not.
+fn held(rows: &[Row], gap_frac: f64, unused: Option<&str>) -> crate::Energy {
+    let check = crate::CheckFacts {
+        file: Some("GPU-1.toml".into()),
+        gap_frac: Some(gap_frac),
+        half_frac: Some(0.005),
+        unused: unused.map(str::to_owned),
+        ..crate::CheckFacts::default()
+    };
+    let mut merit = Merit::new(1.0).held(Some(&check));
+    rows.iter().for_each(|row| merit.push(row));
+    merit.figures(Some(2.0)).energy
+}
+
+#[test]
+fn a_run_is_held_against_what_a_check_of_its_card_found() {
+    // Integrated power 1 % below the counter: what was found, and news to a card that was found 3 % above.
+    let own = held(&rows(), -0.01, None);
+    assert!(own.doubts().is_empty() && own.check.is_some_and(|c| !c.differs), "{own:?}");
+    let other = held(&rows(), 0.03, None);
+    let told = other.doubts().join("; ");
+    assert!(
+        told.contains("1.0 % less than the energy counter") && told.contains("lets expect 3.0 ± 1.1 % more: one of the two has changed"),
+        "{told}"
+    );
+    assert!(other.enough(), "a doubt, and figures all the same");
+    // The negative control: what is not gone by finds nothing, and neither did any run before.
+    let stale = held(&rows(), 0.03, Some("it was made with another driver"));
+    assert!(stale.doubts().is_empty() && stale.check.is_none(), "{stale:?}");
+
+    // 8 % apart, which is told in any case, in the words of what is known of it.
+    let mut apart = rows();
+    for row in &mut apart {
+        row.set(Column::AccelIntegralJ, row.bench_s * 70.7 * 1.08);
+    }
+    let known = held(&apart, 0.08, None).doubts().join("; ");
+    assert!(known.contains("8.0 % more") && known.contains("as the check of this card lets expect (8.0 ± 1.1 % more)"), "{known}");
+    let unknown = held(&apart, 0.08, Some("stale")).doubts().join("; ");
+    assert!(unknown.contains("shows which of the two to trust"), "{unknown}");
+    // No check makes figures of what is in dispute.
+    for row in &mut apart {
+        row.set(Column::AccelIntegralJ, row.bench_s * 70.7 * 1.4);
+    }
+    assert!(held(&apart, 0.4, None).disputed);
+}
+
+/// Steps of power leave a second and a half of themselves in one of the two accounts: of a run of ten seconds that is much, of an hour nothing.
+#[test]
+fn steps_of_power_are_allowed_for() {
+    let mut stepped = rows();
+    let mut joules = 0.0;
+    for (k, row) in stepped.iter_mut().enumerate() {
+        joules += if k % 2 == 0 { 20.0 } else { 121.4 };
+        row.set(Column::AccelIntegralJ, joules);
+    }
+    let allowed = |rows: &[Row]| held(rows, 0.0, None).check.expect("both are there").allowed_frac;
+    assert!(allowed(&rows()) < 0.012 && allowed(&stepped) > 0.15, "{} {}", allowed(&rows()), allowed(&stepped));
+}
+
 fn close(found: Option<f64>, expected: f64) {
     assert!(found.is_some_and(|f| (f - expected).abs() < 1e-9 * expected.abs().max(1.0)), "{found:?} is not {expected}");
 }

@@ -196,6 +196,9 @@ fn stop(load: OpenAi) {
     assert!(Box::new(load).stop(PATIENCE));
 }
 
+/// Where nobody listens: a port that was given up again may be the next test's.
+const NOBODY: &str = "http://127.0.0.1:1/v1";
+
 #[test]
 fn tokens_are_those_of_usage_and_in_and_out_are_apart() {
     for (act, more) in [(Act::Answer, ""), (Act::Continuous, ",continuous_usage=true,ignore_eos=true")] {
@@ -258,8 +261,17 @@ fn nothing_in_flight_survives_the_lease() {
     let fake = serve(&[Act::Stall], 0);
     let mut load = OpenAi::start_leased(config(&fake.url, ""), 1, Duration::from_millis(200)).expect("threads");
     wait_for(&load, "the server", |s| s.ready);
-    load.set_duty(1.0);
+    // Renewed until one is in flight, however long its thread is kept from it: what never began cannot be cancelled.
+    let begun = Instant::now();
+    loop {
+        load.set_duty(1.0);
+        match fake.heard.recv_timeout(Duration::from_millis(20)) {
+            Ok("stalling") => break,
+            _ => assert!(begun.elapsed() < PATIENCE, "nothing was ever in flight"),
+        }
+    }
     fake.hears("hung up", 1);
+    wait_for(&load, "the streams", |s| s.running == 0);
     assert!(load.remarks().iter().any(|r| r.contains("not renewed")));
     stop(load);
 }
@@ -286,8 +298,7 @@ fn a_server_that_is_not_ready_is_waited_for() {
 
 #[test]
 fn a_server_that_never_answers_is_not_well_and_says_where() {
-    let nobody = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound");
-    let load = start(Config { ready_s: 0.1, ..config(&format!("http://{nobody}/v1"), "") });
+    let load = start(Config { ready_s: 0.1, ..config(NOBODY, "") });
     wait_for(&load, "a fault", |s| s.fault.is_some());
     let why = load.healthy().expect_err("nobody is there");
     assert!(why.contains("did not answer within 0.1 s") && why.contains("/models"), "{why}");
@@ -446,9 +457,8 @@ fn the_gate_holds_back_streams() {
 
 #[test]
 fn a_server_of_ours_is_started_again_so_often_and_ended_with_us() {
-    let nobody = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound");
     let server = Some(Server { command: "echo 'no such model' >&2; exit 3".into(), restarts: 1 });
-    let mut load = start(Config { server, ..config(&format!("http://{nobody}/v1"), "") });
+    let mut load = start(Config { server, ..config(NOBODY, "") });
     wait_for(&load, "its end", |s| s.hopeless.is_some());
     let why = load.healthy().expect_err("it ended twice");
     assert!(why.contains("exit status: 3") && why.contains("no such model"), "{why}");
