@@ -260,14 +260,14 @@ mod tests {
         }
     }
 
-    fn check(outcome: Option<Result<(), String>>) -> (Result<(), String>, f64, Vec<String>) {
+    fn check(outcome: Option<&Result<(), String>>) -> (Result<(), String>, f64, Vec<String>) {
         let (tell, goes) = channel();
         let (begin, begun) = channel();
         let mut work = Slow { goes, begun: begin, unchecked: 64.0 };
         let gives_up = outcome.is_none();
         let then = || {
-            if let Some(outcome) = outcome.clone() {
-                tell.send(outcome).expect("it waits");
+            if let Some(outcome) = outcome {
+                tell.send(outcome.clone()).expect("it waits");
             }
         };
         let mut looks = Looks { left: 5, then: &then, gives_up, said: Vec::new(), begun };
@@ -277,9 +277,9 @@ mod tests {
 
     #[test]
     fn a_check_has_the_time_it_needs_and_its_word_counts() {
-        assert_eq!(check(Some(Ok(()))), (Ok(()), 0.0, Vec::new()));
+        assert_eq!(check(Some(&Ok(()))), (Ok(()), 0.0, Vec::new()));
         let wrong = "the loss is another".to_owned();
-        assert_eq!(check(Some(Err(wrong.clone()))).0, Err(wrong));
+        assert_eq!(check(Some(&Err(wrong.clone()))).0, Err(wrong));
     }
 
     /// What is given up did not pass: it is told once, and what is unchecked stays so.
