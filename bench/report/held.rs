@@ -35,19 +35,19 @@ pub struct CheckFacts {
     pub paced_frac: Option<f64>,
 }
 
-/// What a check lets expect of a run.
+/// What a check lets expect of a run, as parts of one: the fields of [`CheckFacts`].
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Expected {
-    gap_frac: f64,
-    half_frac: f64,
-    paced_frac: f64,
+    gap: f64,
+    half: f64,
+    paced: f64,
 }
 
 impl CheckFacts {
     /// What it lets expect; `None` where it is not gone by.
     pub(crate) fn expected(&self) -> Option<Expected> {
-        let (gap_frac, half_frac) = self.gap_frac.zip(self.half_frac).filter(|_| self.unused.is_none())?;
-        Some(Expected { gap_frac, half_frac, paced_frac: self.paced_frac.unwrap_or(gap_frac) })
+        let (gap, half) = self.gap_frac.zip(self.half_frac).filter(|_| self.unused.is_none())?;
+        Some(Expected { gap, half, paced: self.paced_frac.unwrap_or(gap) })
     }
 
     /// Which check, for people; or why none.
@@ -86,11 +86,11 @@ pub struct Against {
 impl Against {
     /// `None` where counter and integral were never there together.
     pub(crate) fn of(expected: Expected, sums: &Sums, swing_w: f64) -> Option<Self> {
-        let gap = sums.gap_frac()?;
-        let Expected { gap_frac, half_frac, paced_frac } = expected;
+        let found = sums.gap_frac()?;
+        let Expected { gap, half, paced } = expected;
         let ends = LAG_S * swing_w / sums.both.0.j;
-        let allowed_frac = half_frac.hypot(SAME_FRAC) + (paced_frac - gap_frac).abs() + ends;
-        Some(Self { expected_frac: gap_frac, allowed_frac, differs: (gap - gap_frac).abs() > allowed_frac })
+        let allowed_frac = half.hypot(SAME_FRAC) + (paced - gap).abs() + ends;
+        Some(Self { expected_frac: gap, allowed_frac, differs: (found - gap).abs() > allowed_frac })
     }
 
     /// What was expected, in words.

@@ -67,14 +67,18 @@ fn try_order(first: (Who, Signal), second: (Who, Signal)) -> Option<()> {
             trial.back(&order);
             eventually(&order, || (!trial.stub.note().exists()).then_some(()));
             // Who was stopped meanwhile finds that there is nothing left to do.
-            [One, Other].into_iter().for_each(|who| trial.signal(who, Signal::CONT));
+            for who in [One, Other] {
+                trial.signal(who, Signal::CONT);
+            }
             eventually(&order, || trial.stub.guardians().is_empty().then_some(()));
             assert!(trial.stub.put_back(), "{order}");
             return Some(());
         }
         Some(_) => {
             trial.back(&order);
-            [Engine, One, Other].into_iter().for_each(|who| trial.signal(who, Signal::CONT));
+            for who in [Engine, One, Other] {
+                trial.signal(who, Signal::CONT);
+            }
             eventually(&order, || trial.stub.set().then_some(()));
             eventually(&order, || trial.stub.pair_now());
             trial.signal(Engine, Signal::TERM);
