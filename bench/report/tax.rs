@@ -182,6 +182,7 @@ mod tests {
         for tick in 0..=150_u32 {
             let mut row = Row::new(0, u64::from(tick), f64::from(tick), RunState::Running);
             let (place, light, watts) = match tick {
+                30 => (Place::Memory, 0.0, 50.0),
                 31..=35 => (Place::Leaving, 0.0, 20.0),
                 36..=59 => (Place::Away, 0.0, 10.0),
                 60..=79 => (Place::Coming, 1.0, 20.0),
