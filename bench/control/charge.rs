@@ -65,6 +65,11 @@ impl Charge {
         self.dark.map_or(0.0, |dark| (dark.from_s - mission_s).max(0.0))
     }
 
+    /// Seconds of the present dark that are still to come; infinite where nothing says when it ends, 0 in the light.
+    pub(crate) fn in_dark_s(&self, mission_s: f64) -> f64 {
+        self.dark.filter(|dark| dark.from_s <= mission_s).map_or(0.0, |dark| (dark.until_s - mission_s).max(0.0))
+    }
+
     /// Seconds from `mission_s` until the present or the next dark is over.
     pub(crate) fn until_light_s(&self, mission_s: f64) -> f64 {
         self.dark.map_or(0.0, |dark| (dark.until_s - mission_s).max(0.0))

@@ -148,7 +148,7 @@ pub(crate) fn powered(law: &Law, state: &mut State, granted: Watts, may_work: bo
         Actuator::PowerLimit { least } => f64::from(u8::from(granted.0 >= least.0)),
     };
     let (dark_left_s, light_left_s) =
-        state.charge.map_or((0.0, f64::INFINITY), |c| (c.dark_left_s(state.mission_s), c.left_s(state.mission_s)));
+        state.charge.map_or((0.0, f64::INFINITY), |c| (c.in_dark_s(state.mission_s), c.left_s(state.mission_s)));
     let asked = Asked { part, dark_left_s, light_left_s, dt_s: law.dt_s * f64::from(ticks) };
     if let Some(there) = state.waking.decide(asked, law.toll) {
         let watts = granted.0;

@@ -232,7 +232,9 @@ mod tests {
             ("unused = 'this card was never checked'", "this card was never checked"),
         ] {
             let mut bench = Bench::new();
-            bench.manifest.push_str(&format!("[accelerator.check]\n{table}\n"));
+            bench.manifest += "[accelerator.check]\n";
+            bench.manifest += table;
+            bench.manifest += "\n";
             let mut rows = bench.predicted.clone();
             for row in &mut rows {
                 let joules = row.bench_s * 70.0;

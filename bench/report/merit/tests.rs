@@ -40,7 +40,9 @@ fn held(rows: &[Row], gap_frac: f64, unused: Option<&str>) -> crate::Energy {
         ..crate::CheckFacts::default()
     };
     let mut merit = Merit::new(1.0).held(Some(&check));
-    rows.iter().for_each(|row| merit.push(row));
+    for row in rows {
+        merit.push(row);
+    }
     merit.figures(Some(2.0)).energy
 }
 
