@@ -131,7 +131,7 @@ pub(super) fn settable(rig: &RigFile, spec: &Spec) -> Result<(), SetupError> {
 }
 
 /// Refuses to share the device where nobody watches: what others draw and heat would be taken for this run's.
-pub(super) fn alone(identity: Option<&Identity>) -> Result<(), SetupError> {
+pub(crate) fn alone(identity: Option<&Identity>) -> Result<(), SetupError> {
     let others: Vec<String> = identity.and_then(|i| i.processes.as_ref()).into_iter().flatten().map(ToString::to_string).collect();
     if others.is_empty() {
         return Ok(());
