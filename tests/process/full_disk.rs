@@ -1,7 +1,7 @@
 //! A disk that is full in the middle of a run: what cannot be recorded is not flown, and the operator is told in plain words.
 
 use super::bench::{Bench, Ended, PROGRAM, Process, SPEED, logged};
-use record::{Folder, SAMPLES, read_rows};
+use record::{Folder, RESERVE, RUN, SAMPLES, SUMMARY, read_rows};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -65,23 +65,45 @@ impl Drop for Disk {
     }
 }
 
-/// The disk itself is full: not even the figures and the seal find room, and still everything is off and said.
+/// The disk itself is full: everything is off and said, the exit code is that of a trip, and manifest, figures and seal find the room that was kept for them.
 #[test]
-fn a_full_disk_ends_the_run_safely() {
+fn a_full_disk_ends_the_run_safely_and_leaves_a_sealed_folder() {
+    full_disk(true);
+}
+
+/// Somebody takes that room away: not even the figures and the seal are there, and it is no fault of the program all the same.
+#[test]
+fn a_full_disk_without_the_room_that_was_kept_leaves_an_unsealed_folder() {
+    full_disk(false);
+}
+
+fn full_disk(kept: bool) {
     let bench = Bench::new();
-    // Room for the prediction, twice the manifest (it is replaced by a temporary file) and half the samples.
-    let room = prediction_bytes(&bench) + 64 * 1024;
+    // Room for the prediction, the manifest, what is kept for the end, and half the samples.
+    let room = prediction_bytes(&bench) * 3 / 2 + 100 * 1024;
     let Some(disk) = Disk::mount(bench.path("small"), room) else {
         crate::skipped("a full disk", "mounting a tmpfs takes root");
         return;
     };
     let rig = bench.emulate("rig");
     let flight = format!("run --headless --duration {DURATION} --speed {SPEED} --emulator rig --out small");
-    let ended = bench.run(&flight);
-    assert!(matches!(ended.code, Some(1 | 6)), "{ended:?}");
+    let mut run = bench.start(&flight);
+    let folder = PathBuf::from(run.hear("run folder ").split("run folder ").nth(1).expect("a path"));
+    run.hear("orbitbench attach ");
+    let reserve = folder.join(RESERVE);
+    assert!(reserve.is_file(), "no room is kept for the end");
+    if !kept {
+        std::fs::rename(&reserve, folder.join("somebody-elses")).expect("ours");
+    }
+    let ended = run.end().with(6);
     assert_told(&ended, "", "No space left on device");
     assert_rig_is_off(rig, &bench.path("rig/emulator.log"));
-    let unsealed = bench.run(&format!("verify {}", ended.line(1))).with(8).out;
-    assert!(unsealed.contains("unsealed"), "{unsealed}");
+    assert!(!reserve.exists() && ended.out.contains(&folder.display().to_string()), "{ended:?}");
+    let verified = bench.run(&format!("verify {}", folder.display())).with(if kept { 0 } else { 8 }).out;
+    assert!(verified.contains(if kept { "sealed" } else { "unsealed" }), "{verified}");
+    let summary = std::fs::read_to_string(folder.join(SUMMARY)).ok();
+    assert_eq!(summary.is_some_and(|text| text.contains("\"code\": 6") && text.contains("cannot write")), kept);
+    let ends = std::fs::read_to_string(folder.join(RUN)).expect("a manifest").contains("[session]");
+    assert_eq!(ends, !kept, "the manifest of the end names no session");
     drop(disk);
 }
