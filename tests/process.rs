@@ -5,6 +5,7 @@
 //! up only after a minute. How soon something had to happen is read from the time stamps of the program's own files. What can be
 //! tested without a process is tested without one, in `flight.rs` and in the crates.
 
+mod apart;
 pub(crate) mod bench;
 pub(crate) mod cuda;
 mod eclipse;

@@ -51,6 +51,7 @@ fn map_at(root: &Path, setup: &Setup, seed: u64, coolant_degc: &[f64], budget_w:
         window_s: 60.0,
         actuator: Actuator::Pacing,
         uncommissioned: false,
+        unattended: false,
     })
     .expect("a survey");
     let program = Program { version: "test".into(), commit: "test".into(), command: Vec::new() };

@@ -14,6 +14,7 @@ pub mod nvml;
 pub mod rapl;
 mod sensors;
 mod spec;
+mod strangers;
 pub mod throttle;
 mod together;
 pub mod trace;
@@ -21,7 +22,7 @@ mod watch;
 
 pub use health::Health;
 pub use spec::{Gpu, Spec};
-pub use watch::Remark;
+pub use watch::{Remark, STRANGER};
 
 use signal::Channel;
 use std::fmt;
@@ -112,6 +113,8 @@ pub struct Identity {
     pub uuid: Option<String>,
     /// UUID of the board.
     pub board_uuid: Option<String>,
+    /// Its place on the PCI bus, as NVML writes it: `00000000:41:00.0`.
+    pub bus: Option<String>,
     /// Serial number on the board.
     pub serial: Option<String>,
     /// Driver and its version.

@@ -76,6 +76,15 @@ impl Library {
         self.nvml.device_count().unwrap_or(0)
     }
 
+    /// UUID and place on the bus of every GPU, in NVML's order; what one of them does not tell, or one that is lost, is `None`.
+    pub fn listed(&self) -> Vec<(Option<String>, Option<String>)> {
+        let told = |index| {
+            let Ok(device) = self.nvml.device_by_index(index) else { return (None, None) };
+            (device.uuid().ok(), identity::bus(&device).ok().flatten())
+        };
+        (0..self.count()).map(told).collect()
+    }
+
     /// Opens one GPU, or one instance of a GPU.
     pub fn gpu(self, gpu: &Gpu) -> Result<Card, Error> {
         let device = match gpu {

@@ -31,6 +31,7 @@ impl Identity {
             name: if same { format!("{} x {}", each.len(), names[0]) } else { names.join(" + ") },
             uuid: joined(|i| i.uuid.as_ref()),
             board_uuid: joined(|i| i.board_uuid.as_ref()),
+            bus: joined(|i| i.bus.as_ref()),
             serial: joined(|i| i.serial.as_ref()),
             driver: each[0].driver.clone(),
             full_w: sum(|i| i.full_w),

@@ -3,15 +3,18 @@
 //! Not here: reading the device, and deciding what a run makes of it.
 
 use crate::throttle::{self, POWER, THERMAL};
-use crate::{Health, Sample};
+use crate::{Busy, Health, Sample};
 use signal::Severity;
+
+/// Kind of the remark that tells of somebody else's work that came.
+pub const STRANGER: &str = "stranger";
 
 /// Something about a device that belongs into the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remark {
     /// How bad it is.
     pub severity: Severity,
-    /// One word for scripts: `xid`, `ecc`, `throttle`, `repair`, `counter`, `pcie`, `processes`.
+    /// One word for scripts: `xid`, `ecc`, `throttle`, `repair`, `counter`, `pcie`, `processes`, `stranger`.
     pub kind: &'static str,
     /// What happened and, where somebody should act, what to do.
     pub message: String,
@@ -160,6 +163,15 @@ impl Watch {
                 );
             }
         }
+    }
+
+    /// Somebody else's work came onto the board.
+    pub(crate) fn stranger(&mut self, who: &Busy) {
+        self.say(
+            Severity::Warning,
+            STRANGER,
+            format!("{who} came onto the accelerator and is not this bench's own work: its power and heat are in every figure from now on"),
+        );
     }
 
     /// What came together since the last call.

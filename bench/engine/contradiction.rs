@@ -75,8 +75,9 @@ impl Contradiction {
         Self { known_gap, ..Self::default() }
     }
 
-    /// Takes the readings at the end of `dt_s`; what is to be told of them.
-    pub(crate) fn look(&mut self, readings: &Snapshot, dt_s: f64) -> Vec<Event> {
+    /// Takes the readings at the end of `dt_s`; what is to be told of them. After a tick that came late, or with missed ones before it, power is of the last tick and the
+    /// counter's step of all of them: such a row is in neither account.
+    pub(crate) fn look(&mut self, readings: &Snapshot, dt_s: f64, late: bool) -> Vec<Event> {
         let mut events = Vec::new();
         let mut say = |severity, message: String| events.push(Event { severity, kind: "energy", who: "accelerator".into(), message });
         let power = readings.usable(Channel::BoardPower);
@@ -100,7 +101,7 @@ impl Contradiction {
             Some(false) => say(Severity::Info, "power is given again".to_owned()),
             None => {}
         }
-        let last = self.last;
+        let last = self.last.filter(|_| !late);
         self.last = counter;
         let (Some(power), Some((now, epoch))) = (power, counter) else {
             // A tick without either is in neither account.
@@ -111,6 +112,11 @@ impl Contradiction {
             Some((w, s)) if w.to_bits() == power.to_bits() => Some((w, s + dt_s)),
             _ => Some((power, 0.0)),
         };
+        if late {
+            // What the counter says next is of time in which power was not looked at.
+            self.standing = (0.0, 0.0);
+            return events;
+        }
         let Some(step) = last.filter(|(before, of)| *of == epoch && now >= *before).map(|(before, _)| now - before) else {
             // It began anew, which is told elsewhere; or it was not read before, and what it did meanwhile is of more than this tick.
             if last.is_some() {
@@ -201,7 +207,7 @@ mod tests {
             if step.is_some() {
                 readings.set(Channel::BoardEnergy, Reading::good(counter, 0.0, Origin::Measured));
             }
-            all.extend(watch.look(&readings, 1.0).into_iter().map(|e| (tick, e.severity, e.message)));
+            all.extend(watch.look(&readings, 1.0, false).into_iter().map(|e| (tick, e.severity, e.message)));
         }
         all
     }
@@ -229,6 +235,27 @@ mod tests {
         assert_eq!(stale.len(), 1, "{stale:?}");
         let still = told((0..200).map(|_| (Some(123.456), W)));
         assert!(still[0].0 == 30 && still[0].2.contains("power has read exactly 123.456 W for 30 s"), "{still:?}");
+    }
+
+    /// A host without time: most ticks are missed, and each row's power is of its own tick while the counter's step is of all of them. A counter that really runs at half rate
+    /// is found by the rows in time all the same.
+    #[test]
+    fn rows_that_come_late_accuse_nobody() {
+        let fly = |rate: f64| {
+            let (mut watch, mut counter, mut told) = (Contradiction::default(), 1e4, 0);
+            for row in 0..300_i32 {
+                // Two rows in time, then one after five seconds in which the board idled at 16 W; in the row itself it draws 72 W.
+                let missed = if row % 3 == 2 { 4.0 } else { 0.0 };
+                counter += rate * (missed * 16.0 + 72.0);
+                let mut readings = Snapshot::default();
+                readings.set(Channel::BoardPower, Reading::good(72.0, 0.0, Origin::Measured));
+                readings.set(Channel::BoardEnergy, Reading::good(counter, 0.0, Origin::Measured));
+                told += watch.look(&readings, missed + 1.0, missed > 0.0).len();
+            }
+            told
+        };
+        assert_eq!(fly(1.0), 0);
+        assert_eq!(fly(0.5), 1);
     }
 
     #[test]

@@ -25,6 +25,13 @@ pub enum FolderError {
     Report(#[from] report::Error),
 }
 
+impl FolderError {
+    /// The disk would not take it.
+    pub const fn is_of_the_disk(&self) -> bool {
+        matches!(self, Self::Record(why) if why.is_of_the_disk())
+    }
+}
+
 /// A run folder that holds its prediction and manifest.
 pub struct Begun {
     /// The folder.
@@ -37,6 +44,28 @@ pub struct Begun {
     pub rehearsal: Rehearsal,
     /// Where the plan leaves the rig's authority map, by minute.
     pub outside: Option<String>,
+}
+
+/// Bytes that are kept for figures and seal; they come to half of that.
+const FIGURES: usize = 32 << 10;
+
+/// Room on the disk for the end of a run, until this is dropped.
+#[derive(Debug)]
+pub struct Room(Folder);
+
+impl Room {
+    /// Takes it.
+    pub fn take(folder: &Folder) -> Result<Self, FolderError> {
+        // The manifest of the end is written beside the one there is, and grows by what devices and work say of themselves.
+        folder.reserve(2 * folder.text(RUN)?.len() + FIGURES)?;
+        Ok(Self(folder.clone()))
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.0.release();
+    }
 }
 
 /// Makes the folder under `root`, rehearses into it and fixes the prediction's hash.
@@ -150,6 +179,7 @@ fn manifest(setup: &Setup, program: Program, folder: &Folder, columns: &Columns,
             name: setup.workload.to_string(),
             unit: setup.unit.clone(),
             description: String::new(),
+            apart: String::new(),
             figures: BTreeMap::new(),
         },
         masses: masses(setup),

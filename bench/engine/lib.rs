@@ -5,6 +5,7 @@
 
 pub mod band;
 pub mod believed;
+pub mod boards;
 pub mod calibrated;
 mod card;
 pub mod characterise;

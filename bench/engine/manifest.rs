@@ -235,6 +235,9 @@ pub struct WorkloadCard {
     /// What it said it is: model, sizes, seed, command. Empty where the virtual card works.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
+    /// Why its units say nothing over the energy that was measured: it worked elsewhere, or nobody could tell where. Empty where it worked where it was measured.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub apart: String,
     /// What it said of itself at the end besides its units, by name with the unit as suffix: latencies, tokens taken in.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub figures: BTreeMap<String, f64>,

@@ -78,7 +78,7 @@ impl Pilot {
         let mut look = devices.latest(self.tick, now.bench_s);
         let passed_s = self.law.dt_s * f64::from(missed + 1);
         self.ledger.update(&look.readings, passed_s);
-        look.events.extend(self.contradiction.look(&look.readings, passed_s));
+        look.events.extend(self.contradiction.look(&look.readings, passed_s, missed > 0));
         let input = Input {
             tick: self.tick,
             missed,

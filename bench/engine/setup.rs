@@ -8,7 +8,7 @@ mod guard;
 
 pub use bench::{calorimeter, calorimetry};
 pub(crate) use bench::{stable, uncarried};
-pub(crate) use device::{ask, power_range, settings};
+pub(crate) use device::{alone, ask, power_range, settings};
 pub use files::parse_rig;
 pub(crate) use guard::answer_s;
 pub(crate) use guard::trips;
@@ -20,7 +20,7 @@ use accelerator::nvml::Settings;
 use accelerator::{Identity, Spec};
 use bench::{channels, has_circulator, heat, item, suns};
 use control::{Cycle, Governor, Law, LawError, Patience, Policy, SATURATED_FRAC, Servo, SetpointLaw, Staging};
-use device::{actuator, alone, settable, toll};
+use device::{actuator, settable, toll};
 use files::parse;
 use guard::{guards, polarity};
 use model::Profile;

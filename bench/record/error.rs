@@ -62,6 +62,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// The disk would not take or give it: somebody's to mend, and no fault of this program.
+    pub const fn is_of_the_disk(&self) -> bool {
+        matches!(self, Self::Io { .. })
+    }
+
     /// For `map_err`: the file system refused to do `doing` with `path`.
     pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         move |source| Self::Io { doing, path: path.to_owned(), source }

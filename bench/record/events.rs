@@ -18,6 +18,9 @@ pub const EVENT_COLUMNS: [(&str, &str); 7] = [
     ("message", "What happened and, for alarms, what to do."),
 ];
 
+/// Kind of the event that says why no work per joule can be told of a run: its work is not known to be where the energy is measured.
+pub const APART: &str = "apart";
+
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {

@@ -28,6 +28,8 @@ pub const SUMS: &str = "SHA256SUMS";
 /// Measured, predicted and residual: derived, can be made again at any time.
 pub const COMPARISON: &str = "comparison.csv";
 
+/// Room that is kept on the disk for the end of a run; gone with it.
+pub const RESERVE: &str = ".reserve";
 /// Folder of the work's checkpoints while the run goes on, which are removed at its end unless they are wanted.
 pub const CHECKPOINTS: &str = "checkpoints";
 
@@ -162,6 +164,27 @@ impl Folder {
     /// Replaces the file `name` by `bytes` as a whole: at any moment, also after a power cut, it holds the old or the new.
     pub fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
         replace_file(&self.file(name), bytes)
+    }
+
+    /// Keeps room on the disk for what is written at the end of a run: a disk that fills up in between still takes manifest, figures and seal.
+    ///
+    /// # Errors
+    /// If there is no room now: better than in the middle of a run.
+    pub fn reserve(&self, bytes: usize) -> Result<(), Error> {
+        // Nothing that a file system could fold together or compress: a multiplicative generator's upper bits (Knuth, TAOCP 2, 3.3.4, table 1, line 26).
+        let mut x: u64 = 1;
+        let mut next = || {
+            x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (x >> 56) as u8
+        };
+        let filling: Vec<u8> = std::iter::repeat_with(&mut next).take(bytes).collect();
+        self.replace(RESERVE, &filling)
+    }
+
+    /// Gives that room back, for what it was kept for.
+    pub fn release(&self) {
+        // One that is not there keeps nothing.
+        let _ = fs::remove_file(self.file(RESERVE));
     }
 
     /// The text of the file `name`.

@@ -20,10 +20,10 @@ mod writer;
 pub use columns::{Class, Column, Columns, LEAD, markdown};
 pub use derived::{Cells, write_derived};
 pub use error::Error;
-pub use events::{EVENT_COLUMNS, Event};
+pub use events::{APART, EVENT_COLUMNS, Event};
 pub use folder::{
-    BAND, CHECKPOINTS, COMPARISON, EVENTS, Folder, MAP, POINTS, PREDICTION, RUN, SAMPLES, SUMMARY, SUMS, TABLE, replace_file, sha256,
-    sha256_file,
+    BAND, CHECKPOINTS, COMPARISON, EVENTS, Folder, MAP, POINTS, PREDICTION, RESERVE, RUN, SAMPLES, SUMMARY, SUMS, TABLE, replace_file,
+    sha256, sha256_file,
 };
 pub use reader::{Rows, Table, Torn, each_row, read_events, read_rows};
 pub use repair::{Mended, mend};

@@ -81,6 +81,9 @@ pub struct AcceleratorFacts {
 pub struct WorkloadFacts {
     /// What one unit of work is: token, image, step.
     pub unit: String,
+    /// Why its units say nothing over the accelerator's energy; empty where they do.
+    #[serde(default)]
+    pub apart: String,
     /// What the work said of itself besides its units: latencies, tokens taken in.
     #[serde(default)]
     pub figures: BTreeMap<String, f64>,

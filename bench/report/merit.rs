@@ -82,7 +82,8 @@ pub struct Figures {
     pub energy: Energy,
     /// Mean board power, W: energy over the time it is of; absent where that is less than 95 % of the mission.
     pub power_w: Option<f64>,
-    /// Useful work per joule of the board, over the time in which both are known; absent where that is less than 95 % of the mission, or energy is in dispute.
+    /// Useful work per joule of the board, over the time in which both are known; absent where that is less than 95 % of the mission, energy is in dispute, or the work
+    /// is not known to be where the energy is measured.
     pub units_per_j: Option<f64>,
     /// The same of all that was counted, what was lost and done again included.
     #[serde(default)]
@@ -164,6 +165,8 @@ pub struct Merit {
     dt_s: f64,
     source: Source,
     servoed: Column,
+    /// The work is not known to be where the accelerator's energy is measured.
+    apart: bool,
     segment: Option<u32>,
     ticks: Option<(Tick, Tick)>,
     rows: u64,
@@ -229,6 +232,7 @@ impl Merit {
             dt_s,
             source: Source::Accelerator,
             servoed: Column::RigPlateDegc,
+            apart: false,
             segment: None,
             ticks: None,
             rows: 0,
@@ -261,6 +265,12 @@ impl Merit {
     #[must_use]
     pub fn by(self, source: Source, servoed: Column) -> Self {
         Self { source, servoed, ..self }
+    }
+
+    /// The same of work that is not known to be where the accelerator's energy is measured, if it is not: then it is no work per that.
+    #[must_use]
+    pub fn apart(self, apart: bool) -> Self {
+        Self { apart, ..self }
     }
 
     /// The same on an orbit of this length; what is given an orbit is absent without.
@@ -351,11 +361,16 @@ impl Merit {
     pub fn figures(&self, flight_cooling_kg: Option<f64>) -> Figures {
         let over = |what: Option<f64>, by: Option<f64>| what.zip(by).filter(|(_, by)| *by > 0.0).map(|(what, by)| what / by);
         let sums = self.energy.by(self.source);
-        let energy = self.energy.energy(self.source);
+        let apart = self.apart && self.source == Source::Accelerator;
+        let mut energy = self.energy.energy(self.source);
+        if apart {
+            (energy.units_per_j_by_counter, energy.units_per_j_by_integral) = (None, None);
+        }
         let work = self.work.total;
         let useful = work.map(|work| work - self.lost.total.unwrap_or(0.0));
         let power_w = sums.enough().then_some(()).and_then(|()| over(Some(sums.known.j), Some(sums.known.s)));
-        let per_j = |units: Option<f64>| over(units.filter(|_| sums.enough_for_work()), Some(sums.joint.j));
+        let told = sums.enough_for_work() && !apart;
+        let per_j = |units: Option<f64>| over(units.filter(|_| told), Some(sums.joint.j));
         Figures {
             staging_s: self.mission_s.map(|_| self.staging as f64 * self.dt_s),
             mission_s: self.mission_s,

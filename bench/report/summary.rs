@@ -4,6 +4,7 @@ use crate::compare::compare_unsealed;
 use crate::{Comparison, Completeness, Error, Facts, Figures, Merit, Preset};
 use record::{Folder, PREDICTION, SAMPLES, each_row};
 use serde::{Deserialize, Serialize};
+use signal::Source;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
@@ -34,6 +35,9 @@ pub struct Summary {
     /// What the work said of itself besides its units, by name with the unit as suffix: latencies, tokens taken in.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub work: BTreeMap<String, f64>,
+    /// Why no work per joule is told: the work is not known to be where the accelerator's energy is measured.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub apart: String,
     /// The widest of `card`, `server`, `rack`, `facility` among the weighed parts that fly: figures per kilogram compare within one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boundary: Option<String>,
@@ -56,7 +60,7 @@ pub struct Summary {
 pub fn summarise(folder: &Folder, ended: Ended, preset: &Preset) -> Result<Summary, Error> {
     let facts = Facts::read(folder)?;
     let kg = facts.flight_cooling_kg();
-    let measured = measured(folder, &facts)?;
+    let measured = measured(folder, &facts)?.apart(!facts.workload.apart.is_empty());
     let predicted = if folder.file(PREDICTION).is_file() { Some(merit(folder, PREDICTION, &facts)?.figures(kg)) } else { None };
     let (comparison, not_compared) = match compare_unsealed(folder, &facts, preset) {
         Ok(comparison) => (Some(comparison), None),
@@ -69,6 +73,7 @@ pub fn summarise(folder: &Folder, ended: Ended, preset: &Preset) -> Result<Summa
         ended,
         unit: facts.workload.unit,
         work: facts.workload.figures,
+        apart: if facts.plan.energy() == Source::Accelerator { facts.workload.apart } else { String::new() },
         boundary: facts.boundary,
         figures: measured.figures(kg),
         predicted,
@@ -144,8 +149,11 @@ impl fmt::Display for Summary {
             writeln!(f, "            {}", check.words())?;
         }
         let what = if figures.lost_any() { " of useful work" } else { "" };
+        if !self.apart.is_empty() {
+            writeln!(f, "            {}", self.apart)?;
+        }
         // Work and energy may be known, and no figure be made of them: why stands above.
-        let known = figures.work_units.and(energy.total_j).is_some() && !energy.doubts().is_empty();
+        let known = figures.work_units.and(energy.total_j).is_some() && !(energy.doubts().is_empty() && self.apart.is_empty());
         let per_j = if figures.units_per_j.is_none() && known { "no figure:".to_owned() } else { said(figures.units_per_j, 3) };
         writeln!(f, "efficiency  {per_j} {unit}s/J{what}{}", predicted(|p| p.units_per_j, 3))?;
         if figures.lost_any() {
@@ -176,6 +184,12 @@ impl fmt::Display for Summary {
         }
         for (name, value) in &self.work {
             writeln!(f, "  {name} {value:.4}")?;
+        }
+        if self.work.keys().any(|name| name.ends_with("tokens_unchecked")) {
+            writeln!(
+                f,
+                "  unchecked is what came after the last sample that was held against the reference: what no sample sees is not found (which: run.toml, [workload])"
+            )?;
         }
         let c = &self.completeness;
         writeln!(

@@ -9,8 +9,8 @@ use crate::past::{Past, Prediction};
 use crate::tally::Tally;
 use crate::theme::{Palette, Theme};
 use record::session::{Hello, RunCard, ToScreen};
-use record::{Event, Row};
-use signal::{Request, RunState};
+use record::{APART, Event, Row};
+use signal::{Request, RunState, Source};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -115,6 +115,8 @@ pub struct App {
     read_only: bool,
     linger: bool,
     theme: Theme,
+    /// The work is not known to be where the energy is measured: no work per joule.
+    apart: bool,
 }
 
 /// Text from elsewhere, without what would move the cursor.
@@ -154,6 +156,7 @@ impl App {
             read_only: options.read_only,
             linger: options.linger,
             theme: Theme::of(palette),
+            apart: hello.latched.iter().any(|event| event.kind == APART),
         }
     }
 
@@ -239,6 +242,7 @@ impl App {
                 self.alarms.acknowledge();
             }
         }
+        self.apart |= event.kind == APART;
         self.alarms.raise(&event);
         if self.events.len() == EVENTS {
             self.events.pop_front();
@@ -313,6 +317,11 @@ impl App {
     /// The alarms heard of.
     pub const fn alarms(&self) -> &Alarms {
         &self.alarms
+    }
+
+    /// Whether joules of the board are joules of the work.
+    pub(crate) fn work_per_joule(&self) -> bool {
+        !self.apart || self.run.energy_source == Source::Meter
     }
 
     /// The newest events, oldest first.

@@ -60,7 +60,7 @@ fn headless(args: &RunArgs) -> Result<Exit> {
     line.end();
     // How the run ended decides the exit code, whether or not anybody still reads.
     let _ = writeln!(stdout(), "{}\n{}", outcome.words, outcome.folder.display());
-    if let Some(why) = &outcome.internal {
+    for why in outcome.internal.iter().chain(&outcome.unrecorded) {
         eprintln!("error: {why}");
     }
     if outcome.sealed {

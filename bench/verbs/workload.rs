@@ -154,10 +154,13 @@ fn bench(args: &BenchArgs) -> Result<Exit> {
     let files = args.eclipse.drops().then(|| Scratch::new("orbitbench-checkpoints")).transpose();
     let files = files.with_context(|| format!("cannot make a folder for checkpoints in {}", std::env::temp_dir().display()))?;
     let keeping = Keeping { crossing: args.eclipse, folder: files.as_ref().map_or_else(Default::default, |files| files.path().to_owned()) };
-    let start = Start { seed: args.seed, program: Some(&program), keeping: Some(&keeping), ..Start::default() };
-    let mut work = spec.start(&start).map_err(|why| BadInput(why.to_string()))?;
+    // Nothing is measured here, but `cuda:1` is the card that it is elsewhere.
+    let counted = if matches!(spec, Spec::Cuda(_)) { engine::boards::counted() } else { Vec::new() };
+    let start = Start { seed: args.seed, program: Some(&program), keeping: Some(&keeping), counted: &counted, ..Start::default() };
+    let mut work = spec.start(&start).map_err(|why| BadInput(why.to_string()))?.work;
     let begun = Instant::now();
     let mut first: Option<Look> = None;
+    let mut said_last: Option<String> = None;
     let mut told = Instant::now();
     let mut eclipse = Eclipse::of(args.eclipse);
     let last = loop {
@@ -166,6 +169,7 @@ fn bench(args: &BenchArgs) -> Result<Exit> {
         let look = Look::at(work.as_ref());
         for remark in work.remarks() {
             eprintln!("{remark}");
+            said_last = Some(remark);
         }
         for told in work.told() {
             eprintln!("{}: {}", told.kind, told.message);
@@ -181,7 +185,8 @@ fn bench(args: &BenchArgs) -> Result<Exit> {
                 first = Some(look);
             } else if begun.elapsed().as_secs_f64() > args.ready {
                 work.stop(END);
-                return Err(BadInput(format!("no unit was done within {} s; see --ready", args.ready)).into());
+                let last = said_last.map_or_else(String::new, |said| format!(": {said}"));
+                return Err(BadInput(format!("no unit was done within {} s (see --ready){last}", args.ready)).into());
             }
             continue;
         };
@@ -284,7 +289,7 @@ fn guard(lease_s: f64, program: &[OsString]) -> Result<Exit> {
 }
 
 fn load(seed: u64, text: &str) -> Result<Exit> {
-    let work = spec(text)?.start(&Start { seed, ..Start::default() }).map_err(|why| BadInput(why.to_string()))?;
+    let work = spec(text)?.start(&Start { seed, ..Start::default() }).map_err(|why| BadInput(why.to_string()))?.work;
     workload::serve::serve(work, BufReader::new(std::io::stdin()), &mut std::io::stdout())?;
     Ok(Exit::Done)
 }

@@ -125,11 +125,12 @@ pub fn start_leased(plan: &Plan, seed: u64, keeping: &Keeping, lease: Duration) 
     fits(&c, plan, available())?;
     let batch = plan.batch(&c);
     let description = format!(
-        "built-in transformer {}, {}: {}, f32, {} thread(s) of {batch} sequences, seed {seed}",
+        "built-in transformer {}, {}: {}, f32, {} thread(s) of {batch} sequences, seed {seed}; {}",
         plan.model,
         plan.task.name(),
         plan.model.said(&c),
         plan.threads,
+        plan.task.checked(),
     );
     // Made before the threads: if one cannot be had, the drop of this ends the others.
     let worker = Worker::new(lease, keeping.crossing, description, conclusion(c.parameters(), false));

@@ -54,6 +54,16 @@ impl Task {
         }
     }
 
+    /// What of the work is held against the reference while it goes on, in words: samples, not all of it.
+    pub(crate) const fn checked(self) -> &'static str {
+        match self {
+            Self::Train => "held against the reference: the first step (loss, gradient, update) and one look at the end, no step between",
+            Self::Decode | Self::Prefill | Self::Mixed => {
+                "held against the reference: every sequence's answer to a known text at first, one sequence's every 32 to 96 steps, some at the end, nothing else"
+            }
+        }
+    }
+
     /// Tokens of a prompt.
     const fn prompt(self, context: usize) -> usize {
         match self {

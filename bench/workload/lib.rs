@@ -16,6 +16,7 @@ pub mod gpu;
 pub mod guard;
 mod job;
 pub mod latency;
+mod measured;
 pub mod model;
 pub mod none;
 pub mod openai;
@@ -32,9 +33,10 @@ pub mod train;
 pub mod transformer;
 pub mod worker;
 
+pub use measured::{Board, Measured};
 pub use parking::Keeping;
 pub use scratch::Scratch;
-pub use spec::{Spec, Start};
+pub use spec::{Spec, Start, Started};
 
 use signal::Kept;
 use std::collections::BTreeMap;

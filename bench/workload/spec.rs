@@ -3,6 +3,7 @@
 use crate::command::{Command, Options};
 use crate::cpu::{self, Plan};
 use crate::generate::Task;
+use crate::measured::{Board, Measured};
 use crate::model::Model;
 use crate::none::Observe;
 use crate::openai::{Config, OpenAi};
@@ -40,6 +41,14 @@ pub enum Spec {
     },
 }
 
+/// Work that was started, at duty 0.
+pub struct Started {
+    /// The work.
+    pub work: Box<dyn Workload>,
+    /// In words, why its units are of no use over the energy that is measured: it works elsewhere, or nobody can tell where.
+    pub apart: Option<String>,
+}
+
 /// What work is started with.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Start<'a> {
@@ -49,8 +58,10 @@ pub struct Start<'a> {
     pub environment: &'a [(String, String)],
     /// The program with the verbs of `guard` and `serve`: ourselves. Without it nothing guards a command, and a server's load is made in this process.
     pub program: Option<&'a Path>,
-    /// The GPUs that are measured, by UUID: those that `cuda` means where it names none.
-    pub measured: &'a [String],
+    /// What is measured: those GPUs `cuda` means where it names none, and no others may it work on.
+    pub measured: Measured<'a>,
+    /// NVML's GPUs in its order, in which `cuda:N` counts; empty where it is not asked.
+    pub counted: &'a [Board],
     /// How the work crosses a time without power; in memory if left out.
     pub keeping: Option<&'a Keeping>,
 }
@@ -73,8 +84,12 @@ impl Spec {
     }
 
     /// Starts the work, at duty 0.
-    pub fn start(&self, with: &Start<'_>) -> Result<Box<dyn Workload>, Error> {
-        let Start { seed, environment, program, measured, keeping } = *with;
+    pub fn start(&self, with: &Start<'_>) -> Result<Started, Error> {
+        let Start { seed, environment, program, measured, counted: _, keeping } = *with;
+        let on_host = || {
+            matches!(measured, Measured::Gpus(_)).then(|| "the work is on the host's processor, and what is measured is a GPU".to_owned())
+        };
+        let here = |work: Box<dyn Workload>| Started { work, apart: None };
         let keeping = keeping.cloned().unwrap_or_default();
         self.crosses(keeping.crossing)?;
         let options = || Options {
@@ -86,27 +101,31 @@ impl Spec {
         };
         match self {
             Self::Virtual => Err(Error::Virtual),
-            Self::None => Ok(Box::new(Observe)),
-            Self::Cpu(plan) => Ok(Box::new(cpu::start(plan, seed, &keeping)?)),
-            Self::Cuda(plan) => gpu::Gpu::start(plan, seed, measured, &keeping),
-            Self::Auto(plan) => match gpu::usable() {
-                Ok(()) => gpu::Gpu::start(plan, seed, measured, &keeping),
-                Err(why) => {
-                    let plan = Plan { model: plan.model.clone(), threads: 1, task: plan.task, batch: plan.batch };
-                    let worker = cpu::start(&plan, seed, &keeping)?;
-                    worker.remark(format!("working on the host's CPU: {why}"));
-                    Ok(Box::new(worker))
+            Self::None => Ok(here(Box::new(Observe))),
+            Self::Cpu(plan) => Ok(Started { work: Box::new(cpu::start(plan, seed, &keeping)?), apart: on_host() }),
+            Self::Cuda(plan) => gpu::Gpu::start(plan, with, &keeping).map(|(work, apart)| Started { work, apart }),
+            Self::Auto(plan) => {
+                // Where the host is measured it works there, whatever else there is.
+                let unable = if matches!(measured, Measured::Host) { Some("it is what is measured".to_owned()) } else { None };
+                match unable.map_or_else(|| gpu::usable().map_err(|why| why.to_string()), Err) {
+                    Ok(()) => gpu::Gpu::start(plan, with, &keeping).map(|(work, apart)| Started { work, apart }),
+                    Err(why) => {
+                        let plan = Plan { model: plan.model.clone(), threads: 1, task: plan.task, batch: plan.batch };
+                        let worker = cpu::start(&plan, seed, &keeping)?;
+                        worker.remark(format!("working on the host's CPU: {why}"));
+                        Ok(Started { work: Box::new(worker), apart: on_host() })
+                    }
                 }
-            },
-            Self::Command(text) => Ok(Box::new(Command::start(text, &options())?)),
+            }
+            Self::Command(text) => Ok(here(Box::new(Command::start(text, &options())?))),
             Self::OpenAi { config, .. } => match program {
-                None => Ok(Box::new(OpenAi::start((**config).clone(), seed)?)),
+                None => Ok(here(Box::new(OpenAi::start((**config).clone(), seed)?))),
                 Some(program) => {
                     let verb = serve::VERB.map(Into::into);
                     let mut line = vec![program.as_os_str().to_owned()];
                     line.extend(verb);
                     line.extend(["--seed".into(), seed.to_string().into(), self.to_string().into()]);
-                    Ok(Box::new(Command::start_program(&self.to_string(), &line, &options())?))
+                    Ok(here(Box::new(Command::start_program(&self.to_string(), &line, &options())?)))
                 }
             },
         }

@@ -1,7 +1,7 @@
 //! A disk that is full in the middle of a run: what cannot be recorded is not flown, and the operator is told in plain words.
 
 use super::bench::{Bench, Ended, PROGRAM, Process, SPEED, Screen, logged};
-use record::{Column, Folder, RUN, SAMPLES, read_rows};
+use record::{Column, Folder, RESERVE, RUN, SAMPLES, SUMMARY, read_rows};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -67,9 +67,19 @@ impl Drop for Disk {
     }
 }
 
-/// The disk itself is full: not even the figures and the seal find room, and still everything is off and said.
+/// The disk itself is full: everything is off and said, the exit code is that of a trip, and manifest, figures and seal find the room that was kept for them.
 #[test]
-fn a_full_disk_ends_the_run_safely() {
+fn a_full_disk_ends_the_run_safely_and_leaves_a_sealed_folder() {
+    full_disk(true);
+}
+
+/// Somebody takes that room away: not even the figures and the seal are there, and it is no fault of the program all the same.
+#[test]
+fn a_full_disk_without_the_room_that_was_kept_leaves_an_unsealed_folder() {
+    full_disk(false);
+}
+
+fn full_disk(kept: bool) {
     let bench = Bench::new();
     let Some(disk) = Disk::mount(bench.path("small"), 4 * prediction_bytes(&bench)) else {
         crate::skipped("a full disk", "mounting a tmpfs takes root");
@@ -77,17 +87,27 @@ fn a_full_disk_ends_the_run_safely() {
     };
     let rig = bench.emulate("rig");
     let (engine, name) = bench.fly(&format!("--duration {DURATION} --emulator rig --out small"));
-    let manifest: toml::Table = std::fs::read_to_string(disk.0.join(&name).join(RUN)).expect("a manifest").parse().expect("TOML");
+    let folder = disk.0.join(&name);
+    let manifest: toml::Table = std::fs::read_to_string(folder.join(RUN)).expect("a manifest").parse().expect("TOML");
     let socket = manifest["session"]["socket"].as_str().expect("a path").to_owned();
     Screen::open(Path::new(&socket)).row("the output on", |row| row.get(Column::RigOutput) == Some(1.0));
+    let reserve = folder.join(RESERVE);
+    assert!(reserve.is_file(), "no room is kept for the end");
+    if !kept {
+        std::fs::rename(&reserve, folder.join("somebody-elses")).expect("ours");
+    }
     // Somebody else takes what room is left.
     let mut filler = std::fs::File::create(disk.0.join("filler")).expect("room");
     while filler.write_all(&[0; 4096]).is_ok() {}
-    let ended = engine.end();
-    assert!(matches!(ended.code, Some(1 | 6)), "{ended:?}");
+    let ended = engine.end().with(6);
     assert_told(&ended, "", "No space left on device");
     assert_rig_is_off(rig, &bench.path("rig/emulator.log"));
-    let unsealed = bench.run(&format!("verify {}", ended.line(1))).with(8).out;
-    assert!(unsealed.contains("unsealed"), "{unsealed}");
+    assert!(!reserve.exists() && ended.out.contains(&folder.display().to_string()), "{ended:?}");
+    let verified = bench.run(&format!("verify {}", folder.display())).with(if kept { 0 } else { 8 }).out;
+    assert!(verified.contains(if kept { "sealed" } else { "unsealed" }), "{verified}");
+    let summary = std::fs::read_to_string(folder.join(SUMMARY)).ok();
+    assert_eq!(summary.is_some_and(|text| text.contains("\"code\": 6") && text.contains("cannot write")), kept);
+    let ends = std::fs::read_to_string(folder.join(RUN)).expect("a manifest").contains("[session]");
+    assert_eq!(ends, !kept, "the manifest of the end names no session");
     drop(disk);
 }

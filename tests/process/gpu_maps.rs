@@ -2,6 +2,7 @@
 //! minute, as on a real board: what waits for whole points is not run by itself (`cargo test gpu_maps -- --ignored`).
 
 use super::bench::{Process, eventually};
+use super::cuda::doubles;
 use super::gpu::Stubbed;
 use rustix::process::Signal;
 use std::path::PathBuf;
@@ -113,11 +114,15 @@ fn a_map_by_power_cap_is_measured_from_end_to_end() {
 
 #[test]
 #[ignore = "four points of two minutes each, in real time"]
-fn batches_of_real_work_on_the_host_are_two_maps() {
-    let Some(stub) = Stubbed::with(&[]) else { return };
-    let work = "cpu:tiny:1:decode:batch={batch}";
-    let arguments = format!("workload map gpu-only --accelerator nvml:{GPU} --power 700 --repeats 1 --batch 1,16 --workload {work}");
-    let mut process = Process::spawn(&mut stub.command(&arguments));
+fn batches_of_real_work_are_two_maps() {
+    let (Some(stub), Some(folder)) = (Stubbed::with(&[]), doubles()) else { return };
+    std::fs::create_dir(stub.bench.path("cuda")).expect("room");
+    stub.bench.write("driver/gpu1.uuid", "GPU-00000000-0000-0000-0000-000000000001");
+    let work = "cuda:tiny:decode:batch={batch}";
+    let arguments = format!("workload map gpu-only --accelerator nvml:1 --power 700 --repeats 1 --batch 1,16 --workload {work}");
+    let mut command = stub.command(&arguments);
+    command.env("ORBITBENCH_CUDA", folder.join("libcuda.so.1")).env("ORBITBENCH_CUBLASLT", folder);
+    let mut process = Process::spawn(command.env("STUB_CUDA", stub.bench.path("cuda")));
     let mut done = String::new();
     while !done.contains("SAFE CONFIRMED") {
         done = process.hear("");
@@ -126,4 +131,41 @@ fn batches_of_real_work_on_the_host_are_two_maps() {
     process.end().with(0);
     let rows = table(&stub, &["batch", "units_out_per_s"]);
     assert!(rows.len() == 2 && rows[1][1] > 1.2 * rows[0][1], "sixteen sequences at once do more than one: {rows:?}");
+}
+
+/// Whoever else is on the card is in every figure: nobody beside it, no map; and what somebody lets pass is in the map and in its picture, whenever they came.
+#[test]
+fn somebody_else_s_work_is_refused_or_told_in_the_map() {
+    let Some(stub) = stubbed() else { return };
+    let other = |pid: u32| stub.bench.write("driver/gpu1.processes", &format!("{pid} 1048576\n"));
+    // This test's own process: it can be seen, and is none that a map started.
+    let us = std::process::id();
+    other(us);
+    let refused = map(&stub, "--power 250,400 --repeats 1 --actuator power-cap --unattended").end().with(3);
+    assert!(
+        refused.err.contains("something else uses the accelerator") && refused.err.contains(&format!("process {us}")),
+        "{}",
+        refused.err
+    );
+    let mut attended = map(&stub, "--power 250,400 --repeats 1 --actuator power-cap");
+    attended.hear(&format!("process {us}"));
+    let works = || eventually("the work", || stub.read("work.pid").parse::<u32>().ok());
+    works();
+    attended.signal(Signal::INT);
+    attended.end().with(5);
+    let kept = std::fs::read_to_string(folder(&stub).join("map.toml")).expect("a manifest");
+    assert!(kept.contains("beside") && kept.contains(&format!("process {us}")) && kept.contains("before the map began"), "{kept}");
+    std::fs::remove_dir_all(stub.bench.path("logs")).expect("ours");
+
+    // Nobody at first; then they come.
+    for file in ["gpu1.processes", "work.pid"] {
+        std::fs::remove_file(stub.bench.path("driver").join(file)).expect("ours");
+    }
+    let unattended = map(&stub, "--power 250,400 --repeats 1 --actuator power-cap --unattended");
+    works();
+    other(us);
+    let tripped = unattended.end().with(6);
+    assert!(tripped.out.contains(&format!("process {us}")) && tripped.out.contains("nobody is beside it"), "{}", tripped.out);
+    let kept = std::fs::read_to_string(folder(&stub).join("map.toml")).expect("a manifest");
+    assert!(kept.contains("beside") && kept.contains("came onto the accelerator"), "{kept}");
 }

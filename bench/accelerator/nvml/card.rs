@@ -5,6 +5,7 @@
 use super::buffer::Buffer;
 use super::events::Alerts;
 use super::{health, hint_for, identity, optional, raw};
+use crate::strangers::Strangers;
 use crate::watch::Watch;
 use crate::{Accelerator, Buffered, Error, Health, Identity, Remark, Sample};
 use nvml_wrapper::enum_wrappers::device::{Clock, TemperatureSensor};
@@ -13,6 +14,7 @@ use nvml_wrapper::sys_exports::field_id::{
     NVML_FI_DEV_MEMORY_TEMP, NVML_FI_DEV_POWER_AVERAGE, NVML_FI_DEV_POWER_INSTANT, NVML_FI_DEV_TOTAL_ENERGY_CONSUMPTION,
 };
 use nvml_wrapper::{Device, Nvml};
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The fields read in one call; the order is that of [`Card::fields`].
@@ -67,6 +69,7 @@ pub struct Card {
     alerts: Option<Alerts>,
     buffer: Buffer,
     watch: Watch,
+    strangers: Strangers,
     /// It gave a reading at least once.
     gave: bool,
 }
@@ -84,10 +87,12 @@ impl Card {
             counter: Counter::default(),
             buffer: Buffer::default(),
             watch: Watch::default(),
+            strangers: Strangers::default(),
             gave: false,
         };
         let (first, averaged) = card.read().map_err(|(_, e)| e)?;
         card.gave = !first.is_empty();
+        card.strangers = Strangers::beside(card.identity.processes.iter().flatten());
         card.identity.notes.extend(notes(&first, averaged));
         Ok(card)
     }
@@ -214,6 +219,10 @@ impl Accelerator for Card {
         let mut health = health::read(self.nvml, &self.device, of_instance).map_err(|(what, e)| self.lost(what, &e))?;
         health.xid = self.watch.xid();
         self.watch.health(&health);
+        let there = identity::processes(&self.device).map_err(|e| self.lost("processes", &e))?;
+        for stranger in there.iter().flat_map(|there| self.strangers.look(there, std::process::id(), Path::new("/proc"))) {
+            self.watch.stranger(&stranger);
+        }
         Ok(health)
     }
 

@@ -53,6 +53,7 @@ pub(super) fn read(nvml: &Nvml, device: &Device<'_>, instance: Option<&Device<'_
         name: optional(instance.unwrap_or(device).name())?.unwrap_or_else(|| "NVIDIA GPU without a name".to_owned()),
         uuid,
         board_uuid: optional(device.uuid())?,
+        bus: bus(device)?,
         serial: optional(device.serial())?.filter(|s| s.chars().any(|c| c != '0')),
         driver: nvml.sys_driver_version().ok().map(|d| format!("NVIDIA {d}")),
         full_w: health::limit(device)?,
@@ -62,6 +63,11 @@ pub(super) fn read(nvml: &Nvml, device: &Device<'_>, instance: Option<&Device<'_
         processes,
         notes,
     })
+}
+
+/// Its place on the bus.
+pub(super) fn bus(device: &Device<'_>) -> Result<Option<String>, NvmlError> {
+    Ok(optional(device.pci_info())?.map(|p| p.bus_id))
 }
 
 /// Versions, bus and thresholds, as far as they are to be had.
@@ -74,7 +80,7 @@ fn facts(nvml: &Nvml, device: &Device<'_>) -> Result<Vec<(String, String)>, Nvml
         ("CUDA driver", cuda),
         (crate::VBIOS, optional(device.vbios_version())?),
         ("InfoROM", optional(device.info_rom_image_version())?),
-        ("PCI bus", optional(device.pci_info())?.map(|p| p.bus_id)),
+        ("PCI bus", bus(device)?),
         ("PCIe", link.map(|(generation, lanes)| format!("generation {generation}, {lanes} lanes at most"))),
         ("ECC", ecc.map(|e| if e.currently_enabled { "on" } else { "off" }.to_owned())),
         ("confidential computing", raw::confidential(nvml).ok().map(|on| if on { "on" } else { "off" }.to_owned())),
@@ -115,7 +121,7 @@ pub(super) fn pids(device: &Device<'_>) -> Result<Option<BTreeMap<u32, Option<u6
 }
 
 /// The same with their names.
-fn processes(device: &Device<'_>) -> Result<Option<Vec<Busy>>, NvmlError> {
+pub(super) fn processes(device: &Device<'_>) -> Result<Option<Vec<Busy>>, NvmlError> {
     // In a container the driver's process ids may not be ours.
     let name = |pid: u32| fs::read_to_string(format!("/proc/{pid}/comm")).ok().map(|n| n.trim().to_owned());
     Ok(pids(device)?.map(|found| found.into_iter().map(|(pid, bytes)| Busy { pid, name: name(pid), bytes }).collect()))

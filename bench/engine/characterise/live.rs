@@ -2,6 +2,7 @@
 
 use super::store::{file_of, folder, keep};
 use super::{Checked, Effort, Procedure, Subject};
+use crate::boards::UnderTest;
 use crate::claim::Claim;
 use accelerator::{Accelerator, Buffered, Sample, Spec};
 use std::fmt::Write as _;
@@ -153,15 +154,20 @@ fn one(order: &Order, spec: &Spec, tell: &mut dyn FnMut(&str)) -> Result<Found, 
         return Err(format!("{} is used by {busy}: nothing can be found out about it beside other work; end that first", identity.name));
     }
     // As in a run, so that a command works where it is measured.
-    let environment: Vec<(String, String)> = identity.uuid.iter().map(|uuid| ("ORBITBENCH_GPUS".to_owned(), uuid.clone())).collect();
+    let under_test = UnderTest::of(spec, &[&identity]);
+    let environment: Vec<(String, String)> = under_test.environment().into_iter().collect();
     let start = workload::Start {
         seed: order.seed,
         environment: &environment,
         program: order.program.as_deref(),
-        measured: identity.uuid.as_slice(),
+        measured: under_test.measured(),
+        counted: under_test.counted(),
         keeping: None,
     };
-    let work = order.workload.start(&start).map_err(|e| e.to_string())?;
+    let workload::Started { work, apart } = order.workload.start(&start).map_err(|e| e.to_string())?;
+    if let Some(why) = apart {
+        tell(&format!("caution: {why}"));
+    }
     let works = order.workload != workload::Spec::None;
     let described = work.describe();
     let mut live = Live { device, work, origin: Instant::now(), duty: 0.0, renewed: Instant::now() };

@@ -44,6 +44,7 @@ pub fn commission(
         log: log_of(store.path()),
         keeping: workload::Keeping::default(),
         keep_files: false,
+        per_joule: false,
         environment: Vec::new(),
     })?;
     let start = Instant::now();

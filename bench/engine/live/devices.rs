@@ -55,6 +55,8 @@ pub(crate) struct LiveDevices {
     pub(crate) keep_files: bool,
     /// The rig's channels with their declared safe actions.
     pub(crate) channels: Vec<ChannelRule>,
+    /// Why no work per joule can be told of this work, if none can.
+    pub(crate) apart: Option<String>,
     /// What the workload said it is, and its figures, when it was stopped.
     pub(crate) work_said: (String, BTreeMap<String, f64>),
 }

@@ -86,6 +86,7 @@ pub fn fly(setup: &Setup, options: &RunOptions, observe: &mut dyn FnMut(&Progres
         return Err(RunError::Commissioning(format!("the plan leaves the rig's authority map at {outside}")));
     }
     observe(&Progress::Predicted(Box::new(rehearsal)));
+    let room = folder::Room::take(&folder)?;
     let (samples, events) = folder::files(&folder, &columns)?;
     let recorder = Recorder::start(samples, events).map_err(|source| RunError::System { doing: "start the recorder's thread", source })?;
 
@@ -124,7 +125,7 @@ pub fn fly(setup: &Setup, options: &RunOptions, observe: &mut dyn FnMut(&Progres
         flight.show(0, Event { severity: Severity::Warning, kind: "checkpoint", who: "engine".into(), message });
     }
     let flown = catch_unwind(AssertUnwindSafe(|| flight.run()));
-    let (end, mut internal) = match flown {
+    let (end, internal) = match flown {
         Ok(end) => (end, None),
         Err(panic) => {
             let why = panic_words(panic.as_ref());
@@ -133,26 +134,32 @@ pub fn fly(setup: &Setup, options: &RunOptions, observe: &mut dyn FnMut(&Progres
     };
     let (end, unknown) = flight.conclude(end);
     let unconfirmed = flight.tear_down(&end);
+    manifest.workload.apart = flight.devices.apart.take().unwrap_or_default();
     let identities = std::mem::take(&mut flight.devices.identities);
     (manifest.workload.description, manifest.workload.figures) = std::mem::take(&mut flight.devices.work_said);
     drop(flight);
 
     manifest.identities.extend(identities);
     manifest.session = None;
-    if let Err(why) = recorder.close(WRITE_OUT)
-        && !matches!(&end, End::Tripped(told) if *told == why)
-    {
-        internal.get_or_insert(why);
+    let mut outcome =
+        Outcome { folder: folder.path().to_owned(), end, unconfirmed, words: String::new(), internal, unrecorded: None, sealed: false };
+    outcome.words = end_words(&outcome.end, unknown.as_deref(), &outcome.unconfirmed);
+    match recorder.close(WRITE_OUT) {
+        Err(why) if why == recorder::PANICKED => {
+            outcome.internal.get_or_insert(why);
+        }
+        Err(why) => outcome.unrecorded(why, unknown.as_deref()),
+        Ok(()) => {}
     }
-    let words = end_words(&end, unknown.as_deref(), &unconfirmed);
-    let mut outcome = Outcome { folder: folder.path().to_owned(), end, unconfirmed, words, internal, sealed: false };
     open::remove_links(&folder.name());
+    drop(room);
     match folder::conclude(
         &folder,
         &manifest,
         Ended { how: how(&outcome.end).to_owned(), code: outcome.code(), words: outcome.words.clone() },
     ) {
         Ok(()) => outcome.sealed = true,
+        Err(why) if why.is_of_the_disk() => outcome.unrecorded(why.to_string(), unknown.as_deref()),
         Err(why) => {
             outcome.internal.get_or_insert(why.to_string());
         }

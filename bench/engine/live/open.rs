@@ -5,6 +5,7 @@ use super::devices::{LiveDevices, Source as Bench};
 use super::emulator::{Emulator, EmulatorError, Launch};
 use super::guardian::{self, AllGuarded, GuardError, Wanted};
 use super::{RunError, RunOptions, socket};
+use crate::boards::UnderTest;
 use crate::claim::Claim;
 use crate::instrument::Known;
 use crate::setup::{Setup, Source};
@@ -97,6 +98,8 @@ pub(super) struct Opening<'a> {
     pub(super) keeping: Keeping,
     /// Its files are to stay.
     pub(super) keep_files: bool,
+    /// It is opened for nothing but work per joule: work that is not known to be where the energy is measured is refused.
+    pub(super) per_joule: bool,
     /// Told to the workload.
     pub(super) environment: Vec<(String, String)>,
 }
@@ -122,6 +125,7 @@ pub(super) fn devices(setup: &Setup, options: &RunOptions, folder: &Folder) -> R
         log: folder.file("emulator.log"),
         keeping: Keeping { crossing: setup.law.crossing, folder: std::path::absolute(&files).unwrap_or(files) },
         keep_files: options.keep_checkpoints,
+        per_joule: false,
         environment: vec![("ORBITBENCH_RUN".to_owned(), folder.path().display().to_string())],
     })
 }
@@ -163,7 +167,7 @@ pub(super) fn open(bench: &Opening<'_>) -> Result<LiveDevices, RunError> {
     let ports = ports.into_iter().map(|(id, port)| (port, Known::new(&bench.rig.instruments[id]))).collect();
     let mut notes = Vec::new();
     let mut say = |severity, message| notes.push(control::Event { severity, kind: "settings", who: "engine".into(), message });
-    let (mut claim, mut settings) = (Claim::default(), None);
+    let (mut claim, mut settings, mut apart) = (Claim::default(), None, None);
     let source = match bench.accelerator {
         Spec::Virtual => {
             let ready = &emulator.as_ref().ok_or_else(|| no_emulator("card"))?.ready;
@@ -191,26 +195,36 @@ pub(super) fn open(bench: &Opening<'_>) -> Result<LiveDevices, RunError> {
                 }
                 settings = Some(guarded);
             }
-            let measured: Vec<String> = devices.iter().filter_map(|d| d.identity().uuid.clone()).collect();
+            let under_test = UnderTest::each(real, &devices);
             let accelerators =
                 RealAccelerators::start(devices).map_err(|source| RunError::System { doing: "start the accelerator's thread", source })?;
             let mut environment = bench.environment.clone();
-            if !measured.is_empty() {
-                // In the form of CUDA_VISIBLE_DEVICES, so that a command works where it is measured.
-                environment.push(("ORBITBENCH_GPUS".to_owned(), measured.join(",")));
-            }
+            environment.extend(under_test.environment());
             let start = workload::Start {
                 seed: bench.seed,
                 environment: &environment,
                 program: Some(bench.program),
-                measured: &measured,
+                measured: under_test.measured(),
+                counted: under_test.counted(),
                 keeping: Some(&bench.keeping),
             };
-            Bench::Real { accelerators, workload: bench.workload.start(&start)? }
+            let started = bench.workload.start(&start)?;
+            apart = started.apart;
+            if let Some(why) = apart.as_ref().filter(|_| bench.per_joule) {
+                return Err(RunError::Map(format!(
+                    "a map of work per joule cannot be measured: {why}; name the GPU in --workload cuda:GPU-…"
+                )));
+            }
+            Bench::Real { accelerators, workload: started.work }
         }
     };
+    if let Some(why) = &apart {
+        let message = format!("no work per joule is told: {why}");
+        notes.push(control::Event { severity: Severity::Warning, kind: record::APART, who: "engine".into(), message });
+    }
     Ok(LiveDevices {
         ports,
+        apart,
         settings,
         unguarded: None,
         _claim: claim,

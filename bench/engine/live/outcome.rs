@@ -54,6 +54,8 @@ pub struct Outcome {
     pub words: String,
     /// The program itself failed (a panic), in words.
     pub internal: Option<String>,
+    /// What the disk did not take at the end, besides what ended the run.
+    pub unrecorded: Option<String>,
     /// The folder was sealed.
     pub sealed: bool,
 }
@@ -102,6 +104,20 @@ pub enum RunError {
 }
 
 impl Outcome {
+    /// Takes in what the disk would not take. What is not recorded is not flown: that ends a run as an interlock does, and is no fault of this program.
+    pub(super) fn unrecorded(&mut self, why: String, unknown: Option<&str>) {
+        match &self.end {
+            End::Done | End::Stopped => {
+                self.end = End::Tripped(why);
+                self.words = end_words(&self.end, unknown, &self.unconfirmed);
+            }
+            End::Tripped(told) if *told == why => {}
+            End::Aborted | End::Halted | End::Tripped(_) => {
+                self.unrecorded.get_or_insert(why);
+            }
+        }
+    }
+
     /// The documented exit code of the run.
     pub fn code(&self) -> u8 {
         match &self.end {
@@ -141,4 +157,28 @@ pub(super) fn end_words(end: &End, unknown: Option<&str>, unconfirmed: &[Unconfi
 pub(super) fn panic_words(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a word".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A disk that is full is an interlock, whenever it is: the exit code is never that of a fault of ours, and what is not confirmed comes first all the same.
+    #[test]
+    fn what_the_disk_does_not_take_is_a_trip() {
+        let after = |end: End, left: usize| {
+            let unconfirmed = vec![Unconfirmed { device: "tec".into(), why: "silent".into() }; left];
+            let mut outcome =
+                Outcome { folder: PathBuf::new(), end, unconfirmed, words: String::new(), internal: None, unrecorded: None, sealed: false };
+            outcome.unrecorded("cannot write run.toml: full".to_owned(), None);
+            (outcome.code(), outcome.words, outcome.unrecorded.is_some())
+        };
+        let told = "tripped: cannot write run.toml: full. SAFE CONFIRMED".to_owned();
+        assert_eq!(after(End::Done, 0), (6, told.clone(), false));
+        assert_eq!(after(End::Stopped, 0), (6, told, false));
+        assert_eq!(after(End::Tripped("cannot write samples.csv: full".into()), 0), (6, String::new(), true));
+        assert_eq!(after(End::Tripped("cannot write run.toml: full".into()), 0), (6, String::new(), false));
+        assert_eq!(after(End::Aborted, 0), (5, String::new(), true));
+        assert_eq!(after(End::Done, 1).0, 7);
+    }
 }

@@ -16,6 +16,9 @@ const QUEUE_LENGTH: usize = 1 << 16;
 /// How often the files go to the disk.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 
+/// What a recorder that fell over says: a fault of ours, where all else is the disk's.
+pub(super) const PANICKED: &str = "the recorder's thread panicked";
+
 enum Message {
     Row(Box<Row>),
     Event(Event),
@@ -95,7 +98,7 @@ impl Recorder {
                 return Err(format!("the recorder did not finish writing in {} s", within.as_secs_f64()));
             }
             if thread.join().is_err() {
-                return Err("the recorder's thread panicked".to_owned());
+                return Err(PANICKED.to_owned());
             }
         }
         let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);

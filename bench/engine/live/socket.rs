@@ -4,7 +4,7 @@
 //! the user who started the run and to nobody else.
 
 use record::session::{FromScreen, Hello, ToScreen, decode, encode};
-use record::{Event, Row};
+use record::{APART, Event, Row};
 use signal::{Request, Severity};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -108,10 +108,11 @@ impl Session {
     pub(crate) fn event(&self, event: Event) {
         {
             let mut hello = self.hello.lock().unwrap_or_else(PoisonError::into_inner);
-            if event.severity >= Severity::Alarm {
+            // What keeps a figure from being told is not over when it was acknowledged.
+            if event.severity >= Severity::Alarm || event.kind == APART {
                 hello.latched.push(event.clone());
             } else if event.kind == "request" && event.message == Request::Ack.word() {
-                hello.latched.clear();
+                hello.latched.retain(|latched| latched.kind == APART);
             }
         }
         let _ = self.out.send(Arc::new(ToScreen::Event(event)));

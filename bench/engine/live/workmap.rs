@@ -75,6 +75,11 @@ pub fn measure(survey: &Survey, options: &MapOptions, observer: &mut dyn Observe
     let safe = if outcome.unconfirmed.is_empty() { "SAFE CONFIRMED" } else { "SAFE UNCONFIRMED" };
     match store.end(&format!("{how}. {safe}")) {
         Ok(sealed) => outcome.sealed = sealed,
+        // As in a run: what the disk does not take is an interlock's, unless the end was one already.
+        Err(why) if why.is_of_the_disk() => match &outcome.ended {
+            Ended::Done | Ended::Stopped => outcome.ended = Ended::Tripped(why.to_string()),
+            Ended::Tripped(told) => outcome.ended = Ended::Tripped(format!("{told}; {why}")),
+        },
         Err(why) => outcome.internal = outcome.internal.or(Some(why.to_string())),
     }
     Ok(outcome)
@@ -112,6 +117,8 @@ fn one(
         log: store.folder().file("emulator.log"),
         keeping: workload::Keeping::default(),
         keep_files: false,
+        // Of an external meter all the work behind it is.
+        per_joule: station.rig.interface.energy_source == signal::Source::Accelerator,
         environment: vec![("ORBITBENCH_MAP".to_owned(), store.folder().path().display().to_string())],
     })?;
     let start = Instant::now();

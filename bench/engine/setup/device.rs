@@ -131,7 +131,7 @@ pub(super) fn settable(rig: &RigFile, spec: &Spec) -> Result<(), SetupError> {
 }
 
 /// Refuses to share the device where nobody watches, or not to know: what others draw and heat would be taken for this run's. A host's processor is never alone.
-pub(super) fn alone(rig: &RigFile, spec: &Spec, identity: Option<&Identity>, now: jiff::Timestamp) -> Result<(), SetupError> {
+pub(crate) fn alone(rig: &RigFile, spec: &Spec, identity: Option<&Identity>, now: jiff::Timestamp) -> Result<(), SetupError> {
     if identity.is_some_and(|i| i.processes.is_none())
         && !spec.gpus().is_empty()
         && let Some(why) = rig.refuses_unseen_processes(now)

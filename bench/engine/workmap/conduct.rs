@@ -118,6 +118,12 @@ fn go(
         for event in &look.events {
             observer.event(event);
             store.event(&stamped(tick, event))?;
+            if event.kind == accelerator::STRANGER {
+                store.beside(event.message.clone());
+                if survey.order.unattended {
+                    return Ok(Ended::Tripped(format!("{}; nobody is beside it to say that this may be", event.message)));
+                }
+            }
             if event.kind == "identity" && !store.identity(&event.who, &event.message) {
                 return Ok(Ended::Tripped(format!("another device answers at {}: {}", event.who, event.message)));
             }

@@ -41,8 +41,32 @@ pub struct Manifest {
     /// What each instrument said it is.
     #[serde(default)]
     pub identities: BTreeMap<String, String>,
+    /// Somebody else's work that was on the device meanwhile, in words: in its power, and so in every figure.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<String>,
+    /// What the points file held when it was last written, so that a row that was changed since is not gone on with. Missing before the first point.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<Kept>,
     /// One a sitting.
     pub segments: Vec<Span>,
+}
+
+/// Rows that were kept, and a digest of them, each in the order of the file: SHA-256 of the digest before and the row, in hexadecimal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// How many.
+    pub rows: usize,
+    /// Digest of all of them.
+    pub chain: String,
+}
+
+impl Kept {
+    /// With one row more.
+    pub(super) fn and(&self, fields: &[String]) -> Self {
+        // Fields hold no control characters but what a reason may bring, which CSV keeps too: the separator is in none of them.
+        let row = format!("{}\n{}", self.chain, fields.join("\u{1f}"));
+        Self { rows: self.rows + 1, chain: record::sha256(row.as_bytes()) }
+    }
 }
 
 /// What is measured.
@@ -202,6 +226,8 @@ impl Manifest {
                 text: station.order.rig.text.clone(),
             },
             identities: BTreeMap::new(),
+            beside: Vec::new(),
+            kept: None,
             segments: Vec::new(),
         }
     }

@@ -86,6 +86,8 @@ pub struct Order {
     pub actuator: Actuator,
     /// Real hardware without a commissioning record, with somebody beside it.
     pub uncommissioned: bool,
+    /// Nobody is beside it: whoever else is on the device, or comes onto it, ends the map.
+    pub unattended: bool,
 }
 
 /// A map that can be measured.
@@ -134,6 +136,9 @@ impl Survey {
         let station = Station::build(bench)?;
         if station.workload == workload::Spec::None {
             return refused("a work map needs work that is paced and counted: give a --workload (see `orbitbench workload list`)");
+        }
+        if order.unattended {
+            crate::setup::alone(&station.rig, &station.accelerator, station.identity.as_ref(), jiff::Timestamp::now())?;
         }
         let rig = &station.rig;
         if !rig.emulated() && !order.uncommissioned {

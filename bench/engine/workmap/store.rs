@@ -1,7 +1,7 @@
 //! A map's folder: `map.toml`, `points.csv` (a row a point, on the disk before the next one begins), `events.csv`, and at the end `table.csv`,
 //! `summary.json` and the seal. A sitting that was killed is gone on with where its file ends.
 
-use super::manifest::{Manifest, SCHEMA, Span};
+use super::manifest::{Kept, Manifest, SCHEMA, Span};
 use super::order::Survey;
 use crate::manifest::Program;
 use record::{EVENTS, Events, Folder, MAP, POINTS, SUMMARY, SUMS, Sheet, SheetWriter, TABLE};
@@ -28,6 +28,13 @@ pub enum StoreError {
         /// Why.
         why: String,
     },
+}
+
+impl StoreError {
+    /// The disk would not take it.
+    pub const fn is_of_the_disk(&self) -> bool {
+        matches!(self, Self::Record(why) if why.is_of_the_disk())
+    }
 }
 
 /// The files of a map under way.
@@ -83,7 +90,29 @@ impl Store {
                 return Err(other(format!("its point {} is none of this plan", point.index)));
             }
         }
+        // A kill between a row and its digest leaves one row more than that tells of, never less.
+        if manifest.kept.is_none() && sheet.rows.len() > 1 {
+            return Err(other(format!(
+                "{MAP} has no digest of its points, and nobody can tell whether they were changed since: measure a new map"
+            )));
+        }
+        let kept = manifest.kept.clone().unwrap_or_default();
+        let told = sheet.rows.iter().take(kept.rows).fold(Kept::default(), |chain, row| chain.and(row));
+        if told != kept || sheet.rows.len() > kept.rows + 1 {
+            return Err(other(format!(
+                "{POINTS} was changed since it was measured: it is not the {} rows that {MAP} has the digest of; bring the files back from a copy, or measure a new map",
+                kept.rows
+            )));
+        }
+        let manifest = Manifest { kept: Some(sheet.rows[kept.rows..].iter().fold(kept, |chain, row| chain.and(row))), ..manifest };
         Ok(Self { folder, manifest, points, events, done, planned })
+    }
+
+    /// Somebody else's work is on the device; said once each.
+    pub fn beside(&mut self, who: String) {
+        if !self.manifest.beside.contains(&who) {
+            self.manifest.beside.push(who);
+        }
     }
 
     /// The folder.
@@ -120,6 +149,8 @@ impl Store {
         let fields = point.fields();
         self.points.add(&fields)?;
         self.points.sync()?;
+        self.manifest.kept = Some(self.manifest.kept.take().unwrap_or_default().and(&fields));
+        write(&self.folder, &self.manifest)?;
         // What is known from here on is what the file says, to its digits: a later sitting starts from the same.
         self.done.push(Point::of_fields(&fields).unwrap_or(point));
         Ok(())
@@ -290,6 +321,7 @@ pub(super) fn summary(manifest: &Manifest, tables: &[Table]) -> Value {
         "actuator": manifest.plan.actuator,
         "method": manifest.method,
         "board": manifest.board,
+        "beside": manifest.beside,
         "tables": tables.iter().map(of).collect::<Vec<_>>(),
     })
 }

@@ -38,6 +38,7 @@ fn order(text: String, seed: u64) -> Order {
         window_s: 60.0,
         actuator: Actuator::Pacing,
         uncommissioned: false,
+        unattended: false,
     }
 }
 
@@ -381,6 +382,27 @@ fn a_sitting_that_was_cut_off_is_gone_on_with_and_only_what_is_open_is_measured(
     );
     assert!(refused(Order { repeats: 3, ..order(twin_text(), 1) }).contains("its repeats was (2, 2)"));
     assert!(refused(Order { budget_w: Some(vec![20.0, 72.0]), ..order(twin_text(), 1) }).contains("its budgets was"));
+
+    // Consistently, so that the row does not contradict itself: units, rate and ratio doubled.
+    let file = folder.join(record::POINTS);
+    let sound = std::fs::read(&file).expect("there");
+    let mut sheet = record::Sheet::read(&file).expect("ours");
+    let worked = |row: &Vec<String>| Point::of_fields(row).is_ok_and(|p| p.figures.get(Figure::PerJoule).is_some_and(|v| v > 0.0));
+    let row = sheet.rows.iter_mut().find(|row| worked(row)).expect("a point with work");
+    for figure in [Figure::UnitsOut, Figure::Rate, Figure::PerJoule] {
+        let at = Point::columns().iter().position(|c| c == figure.name()).expect("a column");
+        row[at] = (2.0 * row[at].parse::<f64>().expect("a number")).to_string();
+    }
+    assert_eq!(Point::of_fields(row).expect("a point").contradiction(), None);
+    sheet.replace(&file).expect("room");
+    let why = Store::resume(&survey, &folder).err().expect("changed").to_string();
+    assert!(why.contains("was changed since it was measured"), "{why}");
+    // A row that was taken out, or put in, likewise.
+    for rows in [sheet.rows[1..].to_vec(), [&sheet.rows[..], &sheet.rows[..1]].concat()] {
+        record::Sheet { rows, ..sheet.clone() }.replace(&file).expect("room");
+        assert!(Store::resume(&survey, &folder).is_err());
+    }
+    std::fs::write(&file, sound).expect("room");
 
     let mut store = Store::resume(&survey, &folder).expect("the same map");
     assert_eq!(store.done(), begun);

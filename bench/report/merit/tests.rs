@@ -95,6 +95,27 @@ fn close(found: Option<f64>, expected: f64) {
     assert!(found.is_some_and(|f| (f - expected).abs() < 1e-9 * expected.abs().max(1.0)), "{found:?} is not {expected}");
 }
 
+/// Units of work that is done elsewhere are counted all the same, and its board's energy is what it is.
+#[test]
+fn work_that_is_not_where_the_energy_is_measured_has_no_work_per_joule() {
+    let told = |source| {
+        let mut merit = Merit::new(1.0).by(source, Column::RigPlateDegc).apart(true);
+        for mut row in rows() {
+            row.set(Column::RigBoardW, 70.0);
+            merit.push(&row);
+        }
+        merit.figures(Some(2.0))
+    };
+    let here = figures(&rows()).0;
+    assert!(here.units_per_j.is_some() && here.input_units_per_j.is_some());
+    let f = told(Source::Accelerator);
+    assert_eq!((f.units_per_j, f.counted_units_per_j, f.input_units_per_j), (None, None, None));
+    assert_eq!((f.work_units, f.power_w), (here.work_units, here.power_w));
+    // A meter of the whole machine measures wherever in it the work is.
+    let f = told(Source::Meter);
+    assert!(f.energy.total_j.is_none() || f.units_per_j.is_some(), "{f:?}");
+}
+
 #[test]
 fn a_short_run_by_hand() {
     let (f, c) = figures(&rows());

@@ -32,7 +32,7 @@ pub(super) fn render(app: &App, frame: &mut Frame, area: Rect) {
     let row = view.row.as_deref();
     let rate = reading(row, Column::WorkUnitsPerS, 1);
     let total = row.and_then(|r| r.get(Column::WorkUnits)).map_or_else(|| "–".to_owned(), count);
-    let now = maybe(row.and_then(|r| per_joule(r, app.run().board_power())), 2);
+    let now = maybe(row.filter(|_| app.work_per_joule()).and_then(|r| per_joule(r, app.run().board_power())), 2);
     let unit = &app.run().unit;
     let park = park(row);
     if area.height < 3 {
@@ -49,7 +49,7 @@ pub(super) fn render(app: &App, frame: &mut Frame, area: Rect) {
     }
     let right = park.map(|(words, gone)| Span::styled(words, if gone { theme.warning } else { theme.dim })).into_iter().collect();
     let body = rule(frame, area, theme, vec![Span::styled(format!("Work, {unit}"), theme.strong)], right);
-    let mean = maybe(view.tally.units_per_joule(), 2);
+    let mean = maybe(view.tally.units_per_joule().filter(|_| app.work_per_joule()), 2);
     let figures = vec![
         legend(Pattern::Solid, "per second", theme.measured, &rate),
         Line::from(vec![Span::raw(format!("   {:<11}", "total")), Span::styled(format!("{total:>19}"), theme.measured)]),

@@ -102,6 +102,9 @@ struct MeasureArgs {
     /// Real hardware without a commissioning record, with somebody beside it; the manifest says so
     #[arg(long)]
     uncommissioned: bool,
+    /// Nobody is beside it: end where anybody else uses the device, now or later
+    #[arg(long)]
+    unattended: bool,
     /// Folder of a running `rig emulate` to use instead of starting one
     #[arg(long, value_name = "FOLDER")]
     emulator: Option<PathBuf>,
@@ -202,6 +205,7 @@ fn order(args: &MeasureArgs) -> Result<Order> {
         reference_every: args.reference_every.or(told.map(|p| p.reference_every)).unwrap_or(REFERENCE_EVERY),
         window_s: args.window.or(told.map(|p| p.window_s)).unwrap_or(WINDOW_S),
         actuator,
+        unattended: args.unattended,
         uncommissioned: args.uncommissioned || told.is_some_and(|p| p.uncommissioned),
     })
 }
@@ -225,7 +229,8 @@ fn begin(args: &MeasureArgs) -> Result<Exit> {
         eprintln!("simulated, never good for real hardware: {}", because.join(", "));
     }
     for busy in survey.station.identity.iter().flat_map(|i| i.processes.iter().flatten()) {
-        eprintln!("caution: the device is also used by {busy}: its power and heat are in every figure of this map");
+        eprintln!("caution: the device is also used by {busy}: its power and heat are in every figure of this map, which says so");
+        store.beside(format!("{busy} was on the accelerator before the map began: its power and heat are in every figure"));
     }
     if survey.design.coolant_degc.is_empty() {
         eprintln!("the device is on no plate of ours: its temperature is what its own cooling makes of it, and the map has one row");

@@ -62,8 +62,9 @@ impl FromStr for Shown {
 /// What is known of a place.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Place {
-    /// Measured: its shade, 0 to 1, or none where there was no work; its value and its interval.
-    Known { shade: Option<f64>, value: String, half: String, n: usize },
+    /// Measured: its shade, 0 to 1, or none where there was no work; its value and its interval; the power really drawn there, W, which is not the budget (where that is not
+    /// the value itself).
+    Known { shade: Option<f64>, value: String, half: String, n: usize, drawn: Option<String> },
     /// Not reachable: the largest power that was.
     Beyond { most: Option<String>, why: String },
     /// Not measured yet, or nobody counts.
@@ -91,7 +92,15 @@ pub(super) struct Picture {
     pub(super) reasons: Vec<(String, String)>,
 }
 
+/// What the names of columns are.
+pub(super) const BUDGETS: &str = "columns are power budgets; @ is the power in W that the board really drew";
+
 impl Picture {
+    /// Some place says what was drawn there.
+    pub(super) fn tells_power(&self) -> bool {
+        self.rows.iter().flat_map(|(_, places)| places).any(|p| matches!(p, Place::Known { drawn: Some(_), .. }))
+    }
+
     pub(super) fn of(map: &MeasuredMap, table: &Table, shown: Shown) -> Self {
         let manifest = &map.manifest;
         // No work at no load is a figure, and would leave all others one shade.
@@ -104,7 +113,8 @@ impl Picture {
                 let within = range.filter(|_| e.mean > 0.0);
                 let shade = within.map(|(low, high)| if high > low { (e.mean - low) / (high - low) } else { 0.5 });
                 let half = e.half_width.map_or_else(|| "n = 1".to_owned(), |h| format!("±{h:.*}", decimals + 1));
-                Place::Known { shade, value: number(e.mean), half, n: e.n }
+                let drawn = cell.estimate(Figure::Power).filter(|_| shown != Shown::Power).map(|w| watts(w.mean));
+                Place::Known { shade, value: number(e.mean), half, n: e.n, drawn }
             }
             None if cell.not_reachable() => {
                 Place::Beyond { most: cell.largest_w().map(|w| format!("{w:.0} W")), why: cell.why().unwrap_or_default().to_owned() }
@@ -129,6 +139,11 @@ impl Picture {
     }
 }
 
+/// A power as it is written in a place: three digits and more, for a card and for eight of them.
+fn watts(w: f64) -> String {
+    if w < 999.95 { format!("{w:.1}") } else { format!("{w:.0}") }
+}
+
 fn notes(map: &MeasuredMap, table: &Table) -> Vec<String> {
     let plan = &map.manifest.plan;
     let drift = table.drift.map_or_else(
@@ -149,6 +164,7 @@ fn notes(map: &MeasuredMap, table: &Table) -> Vec<String> {
         Verdict::Unsealed { .. } => notes.push(format!("not finished: {} of {} points", map.points.len(), map.planned())),
         tampered @ Verdict::Tampered { .. } => notes.push(format!("{tampered}")),
     }
+    notes.extend(map.manifest.beside.iter().map(|who| format!("! {who}")));
     notes.extend(table.doubts().into_iter().map(|doubt| format!("! {doubt}")));
     notes
 }

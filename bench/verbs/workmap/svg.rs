@@ -4,7 +4,7 @@ use super::picture::{Picture, Place};
 use engine::workmap::MeasuredMap;
 use std::fmt::Write as _;
 
-const CELL: (f64, f64) = (118.0, 46.0);
+const CELL: (f64, f64) = (118.0, 58.0);
 const LEFT: f64 = 92.0;
 const RIGHT: f64 = 30.0;
 const TOP: f64 = 78.0;
@@ -81,7 +81,15 @@ fn one(svg: &mut String, picture: &Picture, width: f64) {
     for (c, name) in picture.across.iter().enumerate() {
         put(svg, LEFT + CELL.0 * (c as f64 + 0.5), bottom + 18.0, "middle", "#444", 13.0, name);
     }
-    put(svg, f64::midpoint(LEFT, right), bottom + 36.0, "middle", "#222", 13.0, "power budget");
+    put(
+        svg,
+        f64::midpoint(LEFT, right),
+        bottom + 36.0,
+        "middle",
+        "#222",
+        13.0,
+        if picture.tells_power() { "power budget; what the board really drew is in each place" } else { "power budget" },
+    );
     let middle = f64::midpoint(TOP, bottom);
     let _ = writeln!(
         svg,
@@ -96,27 +104,35 @@ fn one(svg: &mut String, picture: &Picture, width: f64) {
 
 fn tile(svg: &mut String, x: f64, y: f64, place: &Place, at: &str) {
     let (w, h) = CELL;
-    let (fill, ink, above, below, tip) = match place {
-        Place::Known { shade, value, half, n } => {
+    let (fill, ink, words, tip) = match place {
+        Place::Known { shade, value, half, n, drawn } => {
             let (fill, ink) = shade.map_or_else(|| ("#e4e4e4".to_owned(), "#333"), colour);
-            (fill, ink, value.clone(), half.clone(), format!("{at}: {value} {half}, n = {n}"))
+            let mut words = vec![value.clone(), half.clone()];
+            words.extend(drawn.as_ref().map(|w| format!("at {w} W")));
+            (fill, ink, words, format!("{at} asked for: {value} {half}, n = {n}{}", at_power(drawn.as_deref())))
         }
         Place::Beyond { most, why } => {
-            let below = most.as_ref().map_or_else(String::new, |w| format!("{w} was"));
-            ("url(#no)".to_owned(), "#333", "not reachable".to_owned(), below, format!("{at}: not reachable: {why}"))
+            let mut words = vec!["not reachable".to_owned()];
+            words.extend(most.as_ref().map(|w| format!("{w} was")));
+            ("url(#no)".to_owned(), "#333", words, format!("{at}: not reachable: {why}"))
         }
-        Place::Open => ("#fff".to_owned(), "#999", "·".to_owned(), String::new(), format!("{at}: not measured")),
+        Place::Open => ("#fff".to_owned(), "#999", vec!["·".to_owned()], format!("{at}: not measured")),
     };
     let _ = writeln!(
         svg,
         "<rect x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" fill=\"{fill}\" stroke=\"#fff\"><title>{}</title></rect>",
         escape(&tip)
     );
-    let one_line = below.is_empty();
-    put(svg, x + w / 2.0, y + if one_line { 28.0 } else { 21.0 }, "middle", ink, 14.0, &above);
-    if !one_line {
-        put(svg, x + w / 2.0, y + 37.0, "middle", ink, 11.0, &below);
+    // Centred: a line of 14 and those of 11 below it.
+    let first = y + h / 2.0 + 5.0 - 7.5 * (words.len() - 1) as f64;
+    for (k, line) in words.iter().enumerate() {
+        put(svg, x + w / 2.0, first + 15.0 * k as f64, "middle", ink, if k == 0 { 14.0 } else { 11.0 }, line);
     }
+}
+
+/// The power that was really drawn, after a figure.
+fn at_power(drawn: Option<&str>) -> String {
+    drawn.map_or_else(String::new, |w| format!(", {w} W drawn"))
 }
 
 fn scale(svg: &mut String, picture: &Picture, y: f64) {
@@ -177,7 +193,7 @@ pub(super) fn page(map: &MeasuredMap, pictures: &[Picture]) -> String {
             let _ = write!(page, "<tr><th>{}</th>", escape(name));
             for place in places {
                 let words = match place {
-                    Place::Known { value, half, n, .. } => format!("{value} {half} (n = {n})"),
+                    Place::Known { value, half, n, drawn, .. } => format!("{value} {half} (n = {n}{})", at_power(drawn.as_deref())),
                     Place::Beyond { most: Some(most), .. } => format!("not reachable, {most} was"),
                     Place::Beyond { most: None, .. } => "not reachable".to_owned(),
                     Place::Open => "not measured".to_owned(),
@@ -187,7 +203,50 @@ pub(super) fn page(map: &MeasuredMap, pictures: &[Picture]) -> String {
             page += "</tr>\n";
         }
         page += "</table>\n";
+        if picture.tells_power() {
+            page += "<p>Columns are power budgets; what the board really drew is said in each place.</p>\n";
+        }
     }
     page += "</html>\n";
     page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn picture(drawn: Option<&str>) -> Picture {
+        let known = Place::Known { shade: Some(0.5), value: "6.34".into(), half: "±0.050".into(), n: 4, drawn: drawn.map(str::to_owned) };
+        Picture {
+            held: "plate",
+            title: "a card".into(),
+            what: "tokens put out per joule of the board".into(),
+            simulated: false,
+            notes: Vec::new(),
+            across: vec!["30 W".into(), "44 W".into()],
+            rows: vec![("30".into(), vec![known, Place::Beyond { most: Some("41 W".into()), why: "the die".into() }])],
+            scale: None,
+            reasons: Vec::new(),
+        }
+    }
+
+    /// A figure under the name of a power that was not drawn is read as that power's: each place says its own.
+    #[test]
+    fn each_place_says_the_power_that_was_drawn() {
+        let drawn = draw(&[picture(Some("31.4"))]);
+        let texts: Vec<&str> = drawn.lines().filter_map(|l| l.strip_suffix("</text>")?.rsplit('>').next()).collect();
+        let shown = ["6.34", "±0.050", "at 31.4 W", "not reachable", "41 W was", "30 W", "44 W"];
+        assert_eq!(texts[3..10], shown, "{texts:?}");
+        assert!(drawn.contains("<title>30 °C, 30 W asked for: 6.34 ±0.050, n = 4, 31.4 W drawn</title>"), "{drawn}");
+        assert!(drawn.contains("power budget; what the board really drew is in each place"));
+        // Lines of one place stay in it.
+        let heights: Vec<f64> = drawn
+            .lines()
+            .filter(|l| ["6.34<", "±0.050<", "at 31.4 W<"].iter().any(|w| l.contains(w)) && l.starts_with("<text"))
+            .filter_map(|l| l.split(" y=\"").nth(1)?.split('"').next()?.parse().ok())
+            .collect();
+        assert!(heights.len() == 3 && heights.iter().all(|y| (TOP + 12.0..TOP + CELL.1 - 3.0).contains(y)), "{heights:?}");
+        let of_power = draw(&[picture(None)]);
+        assert!(!of_power.contains("drawn") && of_power.contains(">power budget<"), "{of_power}");
+    }
 }

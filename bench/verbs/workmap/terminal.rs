@@ -4,9 +4,10 @@
 //!      degC       16 W          44 W          72 W
 //!        65       0.00          7.94 ░░    × ≤51 W
 //!               ±0.000        ±0.022 ░░
+//!                @16.0         @45.3 ░░
 //! ```
 
-use super::picture::{Picture, Place};
+use super::picture::{BUDGETS, Picture, Place};
 use std::fmt::Write as _;
 
 const WIDTH: usize = 80;
@@ -45,6 +46,9 @@ pub(super) fn draw(picture: &Picture, coloured: bool) -> String {
         let beyond = if picture.reasons.is_empty() { "" } else { "   × not reachable, and the power that was" };
         let _ = writeln!(text, "{least:>LEFT$} {ramp} {most}{beyond}");
     }
+    if picture.tells_power() {
+        wrap(&mut text, BUDGETS);
+    }
     for (at, why) in &picture.reasons {
         wrap(&mut text, &format!("× {at} degC: {why}"));
     }
@@ -60,23 +64,28 @@ fn block(text: &mut String, picture: &Picture, from: usize, to: usize, coloured:
         picture.across[from..to].iter().map(|name| format!("{:>at$}   ", fit(name, wide - 4), at = wide - 3)).collect();
     let _ = writeln!(text, "{:>LEFT$}{}", "degC", names.concat().trim_end());
     for (name, places) in &picture.rows {
-        let mut lines = [format!("{:>LEFT$}", fit(name, LEFT - 1)), " ".repeat(LEFT)];
+        let mut lines = [format!("{:>LEFT$}", fit(name, LEFT - 1)), " ".repeat(LEFT), " ".repeat(LEFT)];
         for place in &places[from..to] {
-            let (above, below, shade) = match place {
-                Place::Known { shade, value, half, .. } => (value.clone(), half.clone(), *shade),
-                Place::Beyond { most: Some(most), .. } => (format!("× ≤{most}"), String::new(), None),
-                Place::Beyond { most: None, .. } => ("×".to_owned(), String::new(), None),
-                Place::Open => ("?".to_owned(), String::new(), None),
+            let one = |word: String| ([word, String::new(), String::new()], None);
+            let (words, shade) = match place {
+                Place::Known { shade, value, half, drawn, .. } => {
+                    ([value.clone(), half.clone(), drawn.as_ref().map_or_else(String::new, |w| format!("@{w}"))], *shade)
+                }
+                Place::Beyond { most: Some(most), .. } => one(format!("× ≤{most}")),
+                Place::Beyond { most: None, .. } => one("×".to_owned()),
+                Place::Open => one("?".to_owned()),
             };
-            for (line, words) in lines.iter_mut().zip([above, below]) {
+            for (line, words) in lines.iter_mut().zip(words) {
                 *line += &cell(&words, shade, wide, coloured);
             }
         }
         // Where nothing of a row is known there is nothing below it either.
-        let plain = places[from..to].iter().all(|p| !matches!(p, Place::Known { .. }));
-        let _ = writeln!(text, "{}", lines[0].trim_end());
-        if !plain {
-            let _ = writeln!(text, "{}", lines[1].trim_end());
+        let known = |p: &Place| matches!(p, Place::Known { .. });
+        let drawn = |p: &Place| matches!(p, Place::Known { drawn: Some(_), .. });
+        let here = &places[from..to];
+        let count = 1 + usize::from(here.iter().any(known)) + usize::from(here.iter().any(drawn));
+        for line in &lines[..count] {
+            let _ = writeln!(text, "{}", line.trim_end());
         }
     }
 }
@@ -124,6 +133,7 @@ mod tests {
             value: value.into(),
             half: half.into(),
             n: 4,
+            drawn: Some(if shade > 0.9 { "73.1" } else { "45.3" }).filter(|_| value != "0.00").map(str::to_owned),
         };
         Picture {
             held: "plate",
@@ -162,9 +172,12 @@ tokens put out per joule of the board
        83          ×             ?             ?
        65       0.00          7.94 ··    × ≤51 W
               ±0.000        ±0.022 ··
+                             @45.3 ··
        20       0.00          8.51 ░░      10.15 ██
               ±0.000         n = 1 ░░     ±0.001 ██
+                             @45.3 ░░      @73.1 ██
      7.94 [·][░][▒][▓][█] 10.15   × not reachable, and the power that was
+columns are power budgets; @ is the power in W that the board really drew
 × 65, 83 degC: the die is within 3 K of its slowdown at 85 degC
 pacing, 4 repeats in random order, 95 % by Student's t with drift +0.02 % ±0.05
   % (n = 11)
@@ -185,7 +198,7 @@ pacing, 4 repeats in random order, 95 % by Student's t with drift +0.02 % ±0.05
             rest = after.split_once('m').map_or("", |(_, r)| r);
         }
         plain += rest;
-        for words in ["7.94", "±0.022", "× ≤51 W", "n = 1", "[SIMULATED]"] {
+        for words in ["7.94", "±0.022", "@45.3", "× ≤51 W", "n = 1", "[SIMULATED]"] {
             assert!(plain.contains(words), "{words}\n{plain}");
         }
         assert!(plain.lines().all(|l| l.chars().count() <= WIDTH), "{plain}");
@@ -197,7 +210,13 @@ pacing, 4 repeats in random order, 95 % by Student's t with drift +0.02 % ±0.05
         wide.across = (0..17).map(|n| format!("{} W", n * 10)).collect();
         for (_, places) in &mut wide.rows {
             *places = (0..17)
-                .map(|n| Place::Known { shade: Some(f64::from(n) / 16.0), value: "123.4".into(), half: "±0.01".into(), n: 4 })
+                .map(|n| Place::Known {
+                    shade: Some(f64::from(n) / 16.0),
+                    value: "123.4".into(),
+                    half: "±0.01".into(),
+                    n: 4,
+                    drawn: Some("1400".into()),
+                })
                 .collect();
         }
         let drawn = draw(&wide, false);

@@ -17,7 +17,7 @@ pub(super) const PTX: &str = include_str!("kernels/kernels.ptx");
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Card {
     /// The driver's own number.
-    pub(super) ordinal: i32,
+    pub(crate) ordinal: i32,
     /// As NVML writes it: `GPU-…`, of an instance `MIG-…`.
     pub uuid: String,
     /// What it is called.

@@ -72,6 +72,21 @@ pub enum Fault {
         /// The driver's name for it and its words.
         said: String,
     },
+    /// The work would be on another card than the one that is measured.
+    #[error(
+        "the work would be on {work}, and what is measured is {measured}: work of one over the joules of the other is no figure. Write, {there}to measure where it works, \
+         --accelerator nvml:{here}"
+    )]
+    Elsewhere {
+        /// Cards of the work.
+        work: String,
+        /// What is measured.
+        measured: String,
+        /// What to write to work there, if anything can be.
+        there: String,
+        /// UUIDs of the work's cards.
+        here: String,
+    },
     /// Somebody else has the card.
     #[error("GPU {uuid} is in use by another run, {holder}: end that first, or choose another GPU (workload cuda:N)")]
     Held {

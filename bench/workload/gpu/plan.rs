@@ -44,14 +44,13 @@ impl Choice {
         if digits { text.parse().ok().map(Self::Index) } else { uuid.then(|| Self::Uuid(text.to_owned())) }
     }
 
-    /// The cards that are meant, none of them twice.
-    pub(super) fn each<'a>(&self, cards: &'a [Card]) -> Result<Vec<&'a Card>, Fault> {
-        let Self::Several(choices) = self else { return Ok(vec![self.of(cards)?]) };
+    /// These cards, if none of them is there twice.
+    pub(crate) fn distinct<'a>(&self, cards: impl Iterator<Item = Result<&'a Card, Fault>>) -> Result<Vec<&'a Card>, Fault> {
         let mut found: Vec<&Card> = Vec::new();
-        for choice in choices {
-            let card = choice.of(cards)?;
+        for card in cards {
+            let card = card?;
             if found.contains(&card) {
-                return Err(Fault::Unable { card: format!("GPU {choice}"), why: format!("{} is named twice", card.uuid) });
+                return Err(Fault::Unable { card: format!("GPU {self}"), why: format!("{} is named twice", card.uuid) });
             }
             found.push(card);
         }
@@ -59,7 +58,7 @@ impl Choice {
     }
 
     /// The card that is meant, the first of several.
-    pub(super) fn of<'a>(&self, cards: &'a [Card]) -> Result<&'a Card, Fault> {
+    pub(crate) fn of<'a>(&self, cards: &'a [Card]) -> Result<&'a Card, Fault> {
         let found = match self {
             Self::Any => cards.first(),
             Self::Several(choices) => return choices.first().unwrap_or(&Self::Any).of(cards),

@@ -13,6 +13,7 @@ use super::{Fault, OLDEST};
 use crate::eclipse::Identity;
 use crate::generate::{Generator, Known, Sampling, Task};
 use crate::job::Job;
+use crate::measured::{chosen, held};
 use crate::model::Model;
 use crate::pace::Pace;
 use crate::parking::{Keeping, Parking};
@@ -21,7 +22,7 @@ use crate::replicas::Replicas;
 use crate::train::Lesson;
 use crate::transformer::Config;
 use crate::worker::{Hand, Worker, conclusion};
-use crate::{Error, LEASE, Workload};
+use crate::{Error, LEASE, Start, Workload};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -43,39 +44,24 @@ pub(crate) fn usable() -> Result<(), Fault> {
 }
 
 impl Gpu {
-    /// Finds and locks the cards; `measured` are those that are meant where the plan names none. The rest happens on a thread of its own for each, so this returns at
-    /// once. On several cards there is one replica each, of the same weights with draws of its own.
-    pub(crate) fn start(plan: &Plan, seed: u64, measured: &[String], keeping: &Keeping) -> Result<Box<dyn Workload>, Error> {
-        Self::start_leased(plan, seed, measured, keeping, LEASE)
-    }
-
-    pub(crate) fn start_leased(
-        plan: &Plan,
-        seed: u64,
-        measured: &[String],
-        keeping: &Keeping,
-        lease: Duration,
-    ) -> Result<Box<dyn Workload>, Error> {
+    /// Finds and locks the cards, which are those that are measured or none. The rest happens on a thread of its own for each, so this returns at
+    /// once. On several cards there is one replica each, of the same weights with draws of its own. Besides, in words, why it is not known that the work is where it is
+    /// measured, if it is not.
+    pub(crate) fn start(plan: &Plan, with: &Start<'_>, keeping: &Keeping) -> Result<(Box<dyn Workload>, Option<String>), Error> {
+        let seed = with.seed;
         let config = plan.model.config()?;
         let all = cards()?;
-        let choice = match &plan.card {
-            Choice::Any if !measured.is_empty() => Choice::parse(&measured.join(",")).ok_or_else(|| Fault::NoCard {
-                wanted: measured.join(","),
-                there: all.iter().map(|c| c.uuid.clone()).collect::<Vec<_>>().join(", "),
-                hint: "; what is measured cannot be found by that name: name the card in --workload cuda:N".to_owned(),
-            })?,
-            named => named.clone(),
-        };
-        let chosen = choice.each(&all)?;
+        let chosen = chosen(&plan.card, &all, with.measured, with.counted)?;
+        let doubt = held(&chosen, with.measured)?;
         // All of them are held before any begins.
         let held = chosen.iter().map(|card| hold(&card.uuid)).collect::<Result<Vec<_>, _>>()?;
         let mut replicas: Vec<Box<dyn Workload>> = Vec::new();
         let right = Arc::new(Right::default());
         for (k, (card, held)) in chosen.into_iter().zip(held).enumerate() {
             let draws = seed.wrapping_add(k as u64);
-            replicas.push(Box::new(Self::on(plan, config, (seed, draws), (k, card, held), &right, keeping, lease)?));
+            replicas.push(Box::new(Self::on(plan, config, (seed, draws), (k, card, held), &right, keeping, LEASE)?));
         }
-        Ok(if replicas.len() == 1 { replicas.remove(0) } else { Box::new(Replicas(replicas)) })
+        Ok((if replicas.len() == 1 { replicas.remove(0) } else { Box::new(Replicas(replicas)) }, doubt))
     }
 
     /// One replica: its number, and the card that it works on and holds.
@@ -151,7 +137,9 @@ fn make(hand: &Hand, plan: &Plan, config: Config, seeds: (u64, u64), card: &Card
         hand.remark(format!("cuBLASLt is not used ({why}): the products are made by our own kernels, which are slower"));
     }
     if first {
-        hand.describe(&format!(", products by {}", products.describe()));
+        // A trainer's products have no check of their own: its first step is held against the host's.
+        let once = if plan.task == Task::Train { "" } else { "; each product of the blocks once, before the first step" };
+        hand.describe(&format!(", products by {}; {}{once}", products.describe(), plan.task.checked()));
     }
     let loaded = match &plan.model {
         Model::Preset(_) => None,

@@ -26,6 +26,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// A question for the models that is not answered for so long is remarked.
+const SILENT: Duration = Duration::from_secs(4);
 /// How often latencies are remarked.
 const TELL: Duration = Duration::from_secs(60);
 
@@ -164,6 +166,17 @@ impl Workload for OpenAi {
         if self.told.0.elapsed() >= TELL && state.requests > self.told.1 {
             self.told = (Instant::now(), state.requests);
             remarks.push(state.latencies());
+        }
+        if let Some((since, told)) = &mut state.asked
+            && !*told
+            && since.elapsed() >= SILENT
+        {
+            *told = true;
+            remarks.push(format!(
+                "the server at {} took the connection and has not answered for {} s: is it one that speaks the OpenAI protocol, and is it still loading its model?",
+                self.shared.config.url,
+                SILENT.as_secs()
+            ));
         }
         if !self.remarked && state.duty > 0.0 && state.allowed(&self.shared, now_s) == 0.0 {
             self.remarked = true;

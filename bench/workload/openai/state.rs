@@ -58,6 +58,10 @@ pub(super) struct State {
     /// Counts cancellations: a request of an earlier one was cancelled.
     epoch: u64,
     pub(super) running: usize,
+    /// What keeps the server from being ready, as it was told last.
+    pub(super) waiting: Option<String>,
+    /// Since when it has been asked without an answer of any kind, and whether that was told.
+    pub(super) asked: Option<(Instant, bool)>,
     next: u64,
     warmups_left: u32,
     pub(super) counted: Usage,
@@ -100,6 +104,8 @@ impl Shared {
             probe: None,
             epoch: 0,
             running: 0,
+            waiting: None,
+            asked: None,
             next: 0,
             warmups_left: config.warmup,
             counted: Usage::default(),

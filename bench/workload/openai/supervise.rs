@@ -61,10 +61,13 @@ fn ask(shared: &Shared, was_ready: bool, since: Instant) -> bool {
         pause(shared, since);
     }
     let probe = client::agent(&shared.config);
-    shared.update(|state| state.probe = Some(probe.clone()));
+    shared.update(|state| {
+        state.probe = Some(probe.clone());
+        state.asked.get_or_insert((Instant::now(), false));
+    });
     let models = client::models(&probe, &shared.config, shared.key.as_deref()).and_then(|models| choose(shared, models));
     shared.update(|state| {
-        state.probe = None;
+        (state.probe, state.asked) = (None, None);
         let failure = match models {
             Ok(model) => {
                 // Only work done is success: until then the next failure counts on from here.
@@ -76,6 +79,14 @@ fn ask(shared: &Shared, was_ready: bool, since: Instant) -> bool {
         match failure {
             // A server that starts may refuse connections for a while.
             Failure::Passing(why) if !was_ready => {
+                // One of ours is known to take its time; somebody else's may never have been started.
+                if shared.config.server.is_none() && state.waiting.as_ref() != Some(&why) {
+                    state.remark(format!(
+                        "the server does not answer yet ({why}): is it started, and is {} its address? It is asked again for {} s",
+                        shared.config.url, shared.config.ready_s
+                    ));
+                    state.waiting = Some(why.clone());
+                }
                 if since.elapsed() > Duration::from_secs_f64(shared.config.ready_s) {
                     state.fault = Some(format!("the server did not answer within {} s: {why}", shared.config.ready_s));
                 }

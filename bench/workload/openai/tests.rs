@@ -305,6 +305,30 @@ fn a_server_that_never_answers_is_not_well_and_says_where() {
     stop(load);
 }
 
+/// Long before it is a fault: an operator who forgot to start the server learns that, and not only that nothing was done.
+#[test]
+fn a_refused_connection_is_told_at_once_and_a_silent_server_soon() {
+    let nobody = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound");
+    let mut load = start(config(&format!("http://{nobody}/v1"), ""));
+    wait_for(&load, "a remark", |s| !s.remarks.is_empty());
+    let told = load.remarks();
+    let words = [format!("http://{nobody}/v1"), "efused".to_owned(), "is it started".to_owned(), "asked again for 300 s".to_owned()];
+    assert!(told.len() == 1 && words.iter().all(|w| told[0].contains(w.as_str())), "{told:?}");
+    assert_eq!(load.healthy(), Ok(()), "it may still be starting");
+    stop(load);
+
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let mut load = start(config(&format!("http://{}/v1", silent.local_addr().expect("bound")), ""));
+    wait_for(&load, "the question", |s| s.asked.is_some());
+    assert_eq!(load.remarks(), [] as [String; 0]);
+    load.shared.update(|s| s.asked = Instant::now().checked_sub(SILENT).map(|then| (then, false)));
+    let told = load.remarks();
+    assert!(told.len() == 1 && told[0].contains("has not answered for 4 s"), "{told:?}");
+    assert_eq!(load.remarks(), [] as [String; 0], "told once");
+    drop(silent);
+    stop(load);
+}
+
 #[test]
 fn failures_are_tried_again_and_forgotten_after_success() {
     for act in [Act::Refuse(500), Act::Break, Act::HangUp] {

@@ -130,8 +130,13 @@ impl Hand {
                     match pace.at(now_s, leased(control.duty, control.renewed_s, shared.lease_s, now_s)) {
                         Phase::Work { .. } => {
                             drop(control);
+                            let before = at_work.unchecked();
                             let outcome = at_work.step();
                             if let Ok(done) = outcome {
+                                // Without a check all that was done is unchecked beside what was.
+                                if at_work.unchecked() != before + done {
+                                    shared.checks.fetch_add(1, Ordering::Relaxed);
+                                }
                                 parking.count(done);
                                 shared.input.fetch_add(done.input as u64, Ordering::Relaxed);
                                 shared.output.fetch_add(done.output as u64, Ordering::Relaxed);
@@ -156,8 +161,12 @@ impl Hand {
         let conclude = control.conclude;
         drop(control);
         if conclude && let Some(mut job) = job {
+            let before = job.unchecked();
             match job.close(self) {
-                Ok(()) => shared.left_open(&mut open, gone + job.unchecked()),
+                Ok(()) => {
+                    shared.checks.fetch_add(u64::from(job.unchecked() != before), Ordering::Relaxed);
+                    shared.left_open(&mut open, gone + job.unchecked());
+                }
                 Err(e) => self.fail(e.to_string()),
             }
         }

@@ -19,6 +19,7 @@ fn survey() -> Survey {
         window_s: 60.0,
         actuator: Actuator::Pacing,
         uncommissioned: false,
+        unattended: false,
     })
     .expect("a survey")
 }
