@@ -250,8 +250,9 @@ pub(crate) enum RigCommand {
         rig: String,
     },
     /// Find out what answers on serial ports or at addresses, by harmless questions only: `?IF`, `*IDN?`, `VERSION`, `TYPE`, `{M1B****`,
-    /// `I4`, `ID?`, NESLAB's version, TE Technology's temperature; over the network `hwrev`, too. All are asked, twice where nothing known
-    /// answers, each after an empty line that ends what the one before left; the most particular answer counts. A port on which nothing answers takes about 15 s
+    /// `I4`, `ID?`, NESLAB's version, TE Technology's model or temperature; over the network `hwrev`, too. All are asked, twice where nothing known
+    /// answers, each after an empty line that ends what the one before left; the most particular answer counts. A port is opened once, and given 3 s, for boards
+    /// that start anew when that is done; one on which nothing answers takes about 18 s
     /// (3 s more with --modbus), and says on the terminal how far it is. Exit code 0, also if nothing answers; 3 if a port could not be asked
     Probe {
         /// Ports, or HOST:PORT; every USB adapter if left out

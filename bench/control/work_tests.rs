@@ -4,8 +4,8 @@ use super::{Bench, law};
 use crate::{End, Output, WorkFault};
 use signal::{Request, RunState};
 
-fn gone(lasting: bool) -> Option<WorkFault> {
-    Some(WorkFault { why: "the command `x` is of no more use".to_owned(), lasting })
+fn gone(lasting: bool) -> WorkFault {
+    WorkFault { why: "the command `x` is of no more use".to_owned(), lasting }
 }
 
 fn flying() -> Bench {
@@ -24,7 +24,7 @@ fn ends(out: &Output) -> Option<&str> {
 #[test]
 fn work_that_cannot_come_back_ends_the_run_after_its_patience_and_no_sooner() {
     let mut bench = flying();
-    bench.fault = gone(true);
+    bench.fault = Some(gone(true));
     let out = bench.step();
     assert_eq!((out.state, out.view.ends_in_s), (RunState::Suspended, Some(19.0)));
     assert!(out.events.iter().any(|e| e.message.contains("cannot come back: the run ends in 20 s and goes safe")), "{:?}", out.events);
@@ -42,7 +42,7 @@ fn work_that_cannot_come_back_ends_the_run_after_its_patience_and_no_sooner() {
 #[test]
 fn a_fault_that_may_pass_is_waited_for_as_long_as_any_suspension() {
     let mut bench = flying();
-    bench.fault = gone(false);
+    bench.fault = Some(gone(false));
     for left in (0..50).rev() {
         let out = bench.step();
         assert_eq!((out.state, ends(&out)), (RunState::Suspended, None));
@@ -55,7 +55,7 @@ fn a_fault_that_may_pass_is_waited_for_as_long_as_any_suspension() {
 fn work_that_comes_back_has_its_whole_patience_again() {
     let mut bench = flying();
     for _ in 0..3 {
-        bench.fault = gone(true);
+        bench.fault = Some(gone(true));
         for _ in 0..15 {
             assert_eq!(ends(&bench.step()), None);
         }
@@ -69,14 +69,14 @@ fn work_that_comes_back_has_its_whole_patience_again() {
 #[test]
 fn it_counts_in_staging_and_in_a_hold_and_an_operator_may_end_it_before() {
     let mut staging = Bench::new(law());
-    staging.fault = gone(true);
+    staging.fault = Some(gone(true));
     assert!((0..22).any(|_| ends(&staging.step()).is_some()));
     let mut held = flying();
     held.ask(Request::Hold);
-    held.fault = gone(true);
+    held.fault = Some(gone(true));
     assert!((0..22).any(|_| ends(&held.step()).is_some()));
     let mut stopped = flying();
-    stopped.fault = gone(true);
+    stopped.fault = Some(gone(true));
     stopped.step();
     assert_eq!(stopped.ask(Request::Stop).end, Some(End::Stopped));
 }
@@ -85,7 +85,7 @@ fn it_counts_in_staging_and_in_a_hold_and_an_operator_may_end_it_before() {
 #[test]
 fn missed_ticks_are_waited_too() {
     let mut bench = flying();
-    bench.fault = gone(true);
+    bench.fault = Some(gone(true));
     bench.step();
     assert!(ends(&bench.step_with(30, &[])).is_some());
 }

@@ -58,6 +58,8 @@ pub(crate) struct Known {
     target: Option<Celsius>,
     /// Ticks until an output command is repeated.
     patience: u32,
+    /// What its output was last wanted to be.
+    wanted: Option<bool>,
     identity: Option<String>,
 }
 
@@ -134,6 +136,7 @@ impl Known {
             slow: Slow::default(),
             target: None,
             patience: 0,
+            wanted: None,
             identity: None,
         }
     }
@@ -210,6 +213,7 @@ impl Known {
                 tell(Severity::Warning, "poll", why)
             }
             rig::Event::Retried { why } => tell(Severity::Info, "retry", why),
+            rig::Event::Notice { words } => tell(Severity::Warning, "instrument", words),
             rig::Event::Refused { why } => {
                 // Going safe asks again and again; the same answer is told once.
                 let told = if self.newest.as_ref() == Some(&why) { None } else { tell(Severity::Alarm, "refused", why.clone()) };
@@ -232,12 +236,18 @@ impl Known {
                 if let Some(flow) = &mut self.flow {
                     flow.said(on);
                 }
+                // Nothing was under way that would have switched it.
+                let by_itself = on && self.ready && self.patience == 0 && (self.output_on, self.wanted) == (Some(false), Some(false));
                 let stopped = self.part == Part::Carrier && self.ready && self.output_on == Some(true) && !on;
                 (self.output_on, self.patience) = (Some(on), 0);
                 if stopped {
                     let why = "it stopped, and must run when everything else has stopped".to_owned();
                     self.error = Some(why.clone());
                     return tell(Severity::Alarm, "output", why);
+                }
+                if by_itself {
+                    let why = "it came on by itself, by its panel or another program, and is switched off";
+                    return tell(Severity::Warning, "output", why.to_owned());
                 }
                 tell(Severity::Info, "output", format!("confirmed {}", if on { "on" } else { "off" }))
             }
@@ -279,6 +289,7 @@ impl Known {
         let thermal = wanted.thermal == Thermal::On;
         let shine = self.shine();
         let on = (thermal && (self.sun.is_none() || shine.is_some())) || self.part == Part::Carrier;
+        self.wanted = Some(on);
         if wanted.acknowledge {
             self.was_lost = self.lost.is_some();
             if self.standing.take().is_some() {

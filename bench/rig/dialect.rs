@@ -38,7 +38,7 @@ pub fn builtin() -> &'static [(&'static str, &'static str)] {
 }
 
 /// Names that the lines of a dialect may ask of the rig file.
-pub const PARAMETERS: [&str; 12] = [
+pub const PARAMETERS: [&str; 13] = [
     "address",
     "output",
     "lease_s",
@@ -52,6 +52,8 @@ pub const PARAMETERS: [&str; 12] = [
     "ramp_k_min",
     "sensor_type",
     "off_conditions",
+    // Where a device that gives and takes temperatures in the unit of its display says which that is.
+    "unit_place",
 ];
 
 /// How a family of devices is spoken to.
@@ -242,9 +244,10 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// Names of the rig file's that its command needs.
+    /// Names of the rig file's that its command needs, or the question of what is only looked at.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.write.iter().flat_map(Template::names)
+        let looked_at = self.back.iter().filter(|_| self.write.is_none()).flat_map(|back| back.ask.names());
+        self.write.iter().flat_map(Template::names).chain(looked_at)
     }
 
     /// Names of the rig file's that it cannot be done without.

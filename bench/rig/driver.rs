@@ -102,7 +102,7 @@ pub enum Event {
         /// The tick of the poll.
         tick: Tick,
     },
-    /// The poll ended early; what was read until then stands.
+    /// The poll ended early; what it told until then stands. A driver whose answers carry no number told none of its readings.
     PollFailed {
         /// The tick of the poll.
         tick: Tick,
@@ -128,6 +128,11 @@ pub enum Event {
     OutputConfirmed {
         /// It is on.
         on: bool,
+    },
+    /// Something happened at the device that is no error of its own.
+    Notice {
+        /// In words.
+        words: String,
     },
     /// The device reports an error of its own. Told once an error.
     DeviceError {

@@ -1,7 +1,9 @@
 //! An emulated controller of TE Technology's family: its frames, the codes of its model, a proportional-integral regulator.
 //!
 //! Strict where the sources say devices are: a damaged request is answered with `X`. A code that the model does not have gets no
-//! answer at all (assumed). The command tables read for it show no watchdog: **a host that dies leaves its output on**.
+//! answer at all (assumed). The command tables read for it show no watchdog: **a host that dies leaves its output on**. While settings go to
+//! its EEPROM, as they do when it is delivered (assumed), each one that is written wears it, and all of them come back with the power, the
+//! output too (TC-720 manual p. 81; taken for the TC-36-25's own switch as well).
 //! A TC-48-20 regulates whenever it has power, since no source knows how to switch it.
 
 use crate::tec_controller::Sensors;
@@ -11,6 +13,8 @@ use std::collections::BTreeMap;
 
 /// The count of its trip as delivered: none that its current comes to (assumed).
 const NO_TRIP: i32 = 40;
+/// What it says is the revision of its software (assumed).
+const REVISION: i32 = 3;
 /// The output at 100 %.
 const FULL: f64 = 511.0;
 
@@ -19,7 +23,7 @@ const FULL: f64 = 511.0;
 pub struct TeConfig {
     /// Which.
     pub model: Model,
-    /// Counts a kelvin: 100, or 10 in some firmware.
+    /// Counts a kelvin.
     pub scale: f64,
     /// Current at 100 % of its output, A.
     pub full_a: f64,
@@ -34,7 +38,7 @@ pub struct TeConfig {
 impl TeConfig {
     /// A model as delivered; figures of its regulator are assumed.
     pub const fn of(model: Model) -> Self {
-        Self { model, scale: 100.0, full_a: 8.0, band_k: 2.0, integral_s: 30.0, heats_from_second: false }
+        Self { model, scale: Codes::of(model).scales[0], full_a: 8.0, band_k: 2.0, integral_s: 30.0, heats_from_second: false }
     }
 }
 
@@ -46,6 +50,9 @@ pub struct TeController {
     decoder: Decoder,
     /// What was written, by the code that reads it.
     settings: BTreeMap<u8, i32>,
+    /// What it wakes with.
+    eeprom: BTreeMap<u8, i32>,
+    eeprom_writes: u64,
     sensors: Option<Sensors>,
     power: i32,
     integral: f64,
@@ -54,35 +61,66 @@ pub struct TeController {
 }
 
 impl TeController {
-    /// A device just powered up: set to 25 °C, output off where it can be.
+    /// A device as delivered, just powered up: set to 25 °C, output off where it can be.
     pub fn new(config: TeConfig) -> Self {
         let mut device = Self {
             codes: Codes::of(config.model),
             decoder: Decoder::new(config.model),
             config,
             settings: BTreeMap::new(),
+            eeprom: BTreeMap::new(),
+            eeprom_writes: 0,
             sensors: None,
             power: 0,
             integral: 0.0,
             alarms: 0,
             events: Vec::new(),
         };
+        device.eeprom = device.factory();
         device.power_up();
         device
     }
 
     fn power_up(&mut self) {
+        self.settings.clone_from(&self.eeprom);
+        (self.power, self.integral, self.alarms) = (0, 0.0, 0);
+    }
+
+    fn factory(&self) -> BTreeMap<u8, i32> {
         let codes = self.codes;
-        self.settings = BTreeMap::from([(codes.set_read, (25.0 * self.config.scale) as i32)]);
+        let mut settings = BTreeMap::from([(codes.set_read, (25.0 * self.config.scale) as i32)]);
         let from_heating = i32::from(self.config.heats_from_second);
         let off = [(codes.output_read, 0), (codes.eeprom_read, 1), (codes.shutdown_read, 0), (codes.polarity_read, from_heating)];
         for (code, value) in off.into_iter().chain([(codes.trip_read, NO_TRIP)]) {
-            self.settings.extend(code.map(|code| (code, value)));
+            settings.extend(code.map(|code| (code, value)));
         }
         // As a hand at its display may have left it: of what makes it hold a set point of a host, and stay stopped, nothing is so.
-        self.settings.extend(codes.trip_stays.iter().map(|(_, read, value)| (*read, 1 - value)));
-        self.settings.extend(codes.held.iter().map(|(_, read, value)| (*read, 1 - value)));
-        (self.power, self.integral, self.alarms) = (0, 0.0, 0);
+        settings.extend(codes.trip_stays.iter().map(|(_, read, value)| (*read, 1 - value)));
+        settings.extend(codes.held.iter().map(|(_, read, value)| (*read, 1 - value)));
+        settings
+    }
+
+    /// How often its EEPROM was written since it was delivered.
+    pub fn eeprom_writes(&self) -> u64 {
+        self.eeprom_writes
+    }
+
+    /// Somebody changes a setting by its keys.
+    pub fn pressed(&mut self) {
+        self.alarms |= self.codes.pressed;
+    }
+
+    /// A setting was written, the one that `place` reads.
+    fn save(&mut self, place: u8, value: i32) {
+        let saves = self.codes.eeprom_read.is_none_or(|code| code == place || self.settings.get(&code) == Some(&1));
+        if !saves {
+            return;
+        }
+        if self.eeprom_writes == 0 {
+            self.events.push("settings go to its EEPROM as they are written".to_owned());
+        }
+        self.eeprom.insert(place, value);
+        self.eeprom_writes += 1;
     }
 
     /// The temperature it is set to, °C.
@@ -120,7 +158,7 @@ impl TeController {
         let current_a = power * self.config.full_a;
         let trip = self.codes.trip_read.and_then(|code| self.settings.get(&code)).copied().unwrap_or(NO_TRIP);
         if current_a.abs() > f64::from(trip) * Codes::AMPS_A_COUNT {
-            self.alarms |= Alarm::OVER_CURRENT;
+            self.alarms |= self.codes.over_current;
             self.power = 0;
             self.settings.extend(self.codes.output_read.map(|code| (code, 0)));
             self.events.push(format!("{current_a:.1} A are above its trip: output off"));
@@ -137,6 +175,8 @@ impl TeController {
             code if Some(code) == codes.second => Some(counts(self.sensors.map_or(f64::NAN, |s| s.sink_degc))),
             code if code == codes.power => Some(self.power),
             code if code == codes.alarms => Some(self.alarms),
+            code if codes.model.is_some_and(|(known, _)| known == code) => codes.model.map(|(_, number)| number),
+            code if Some(code) == codes.revision => Some(REVISION),
             code => self.settings.get(&code).copied(),
         }
     }
@@ -158,6 +198,7 @@ impl TeController {
         let fixed = codes.held.iter().chain(codes.trip_stays).map(|(write, read, _)| (Some(*write), Some(*read)));
         let place = pairs.into_iter().chain(fixed).find(|(write, _)| *write == Some(code)).and_then(|(_, read)| read)?;
         self.settings.insert(place, value);
+        self.save(place, value);
         if was != self.output_on() {
             let on = format!("output on, set to {:.2} °C", self.set_point_degc());
             self.events.push(if was { "output off".to_owned() } else { on });

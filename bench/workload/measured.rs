@@ -198,7 +198,9 @@ mod tests {
         let (a, b) = (card("GPU-a", "0000:41:00.0"), card("GPU-b", "0000:81:00.0"));
         let (of_a, of_b, silent) = (board("GPU-a", ""), board("GPU-b", ""), board("", ""));
         let told = |cards: &[&Card], boards: &[Board]| held(cards, Measured::Gpus(boards));
-        for (cards, boards) in [(&[&b][..], &[of_a.clone()][..]), (&[&a], &[of_a.clone(), of_b.clone()]), (&[&a, &b], &[of_b.clone()])] {
+        for (cards, boards) in
+            [(&[&b][..], std::slice::from_ref(&of_a)), (&[&a], &[of_a.clone(), of_b.clone()]), (&[&a, &b], std::slice::from_ref(&of_b))]
+        {
             let why = told(cards, boards).expect_err("another set").to_string();
             for words in ["--workload cuda:GPU-", "--accelerator nvml:GPU-", &cards[0].uuid, boards[0].uuid.as_deref().expect("told")] {
                 assert!(why.contains(words), "{words}: {why}");

@@ -47,6 +47,25 @@ fn an_output_that_is_read_on_is_not_called_unknown() {
     assert_eq!(heater.unsafe_words(), "output UNKNOWN, link lost: pulled");
 }
 
+/// Somebody presses the button on the panel: that is no confirmation of anything that was asked for.
+#[test]
+fn an_output_that_comes_on_by_itself_is_warned_of() {
+    let wanted = |thermal| Commands { target: None, thermal, duty: None, power: false, limit: None, acknowledge: false };
+    let told = |bath: &mut Known, on| bath.take(rig::Event::OutputConfirmed { on }).map(|told| (told.severity, told.message));
+    let mut bath = of("lauda", "bath");
+    bath.take(rig::Event::Ready);
+    assert_eq!(told(&mut bath, false), Some((Severity::Info, "confirmed off".to_owned())));
+    // What was asked for is no news.
+    bath.commands(&wanted(Thermal::On));
+    assert_eq!(told(&mut bath, true), Some((Severity::Info, "confirmed on".to_owned())));
+    bath.commands(&wanted(Thermal::Off));
+    assert_eq!(told(&mut bath, false), Some((Severity::Info, "confirmed off".to_owned())));
+    bath.commands(&wanted(Thermal::Off));
+    let (severity, words) = told(&mut bath, true).expect("told");
+    assert!(severity == Severity::Warning && words.contains("came on by itself"), "{words}");
+    assert_eq!(bath.commands(&wanted(Thermal::Off)), [Command::Disable]);
+}
+
 /// An output that says "off" while its own instrument measures a current is UNKNOWN, from the second such poll on, and is told of once.
 #[test]
 fn a_current_through_an_output_that_says_off_is_an_alarm() {

@@ -303,7 +303,7 @@ fn what_a_dialect_needs_and_offers_is_held_against_the_rig() {
         ("dialect = \"scpi-supply\"", "dialect = \"no/such.toml\"", "cannot read no/such.toml"),
         ("current_limit_a = 2.0", "current_limit_a = 2.0\nfirmware = \">= beta\"", "\">= beta\" is no version"),
         ("lease_s = 3.0", "lease_s = 3.0\nfirmware = \"v5.1\"", "\"v5.1\" is no number, as this device tells its version"),
-        ("dialect = \"scpi-supply\"", "dialect = \"korad\"\nserial_number = \"1\"", "devices of the dialect \"korad\" do not tell it"),
+        ("dialect = \"scpi-supply\"", "dialect = \"lauda\"\nserial_number = \"1\"", "devices of the dialect \"lauda\" do not tell it"),
         ("dialect = \"scpi-supply\"", "", "missing `dialect`"),
         ("reads_v = \"voltage\"", "reads_v = \"volts\"", "instrument \"psu\" reads voltage, current"),
         ("drives = \"voltage\"", "drives = \"current\"", "can be given voltage"),
@@ -564,5 +564,17 @@ fn a_loop_that_lacks_what_it_goes_by_is_refused_with_words() {
         assert!(LOOP.contains(from), "no {from:?} to break");
         let said = read(&LOOP.replacen(from, to, 1)).err().unwrap_or_default().join("\n");
         assert!(said.contains(expected), "after {to:?}, no {expected:?} in\n{said}");
+    }
+}
+
+/// Ten times too cold is a plate on its way to ten times too warm.
+#[test]
+fn a_te_controllers_scale_is_its_models() {
+    let (_, text) = builtin().iter().find(|(name, _)| *name == "tetech").expect("ships");
+    let with = |own: &str| read(&text.replacen("model = \"TC-720\"", &format!("model = \"TC-720\"\n{own}"), 1)).map_err(|p| p.join("\n"));
+    for (own, sound) in [("", true), ("scale = 100.0", true), ("scale = 10.0", false), ("scale = 1000.0", false)] {
+        let said = with(own);
+        assert_eq!(said.is_ok(), sound, "{own}: {said:?}");
+        assert!(said.err().is_none_or(|why| why.contains("no scale of a TC-720: by its manual it has 100 counts a kelvin")), "{own}");
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A waiver covers what it names and nothing else, so that an instrument that joins the rig later is answered for anew.
 
-use super::{Instrument, RigFile, SafeAction};
+use super::{DriverKind, Instrument, RigFile, SafeAction};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use signal::Section;
@@ -21,7 +21,7 @@ const PROCESSES: &str = "processes";
 /// Something that goes wrong unseen once nobody watches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Risk {
-    /// What `waives` calls it: `lease.INSTRUMENT`, `flash.INSTRUMENT`, `dew`, `trip.CHANNEL`, `processes`. The same as long as the rig has that instrument or channel.
+    /// What `waives` calls it: `lease.INSTRUMENT`, `flash.INSTRUMENT`, `unit.INSTRUMENT`, `dew`, `trip.CHANNEL`, `processes`. The same as long as the rig has that instrument or channel.
     pub key: String,
     /// What it is, and what to do against it.
     pub words: String,
@@ -130,7 +130,7 @@ impl RigFile {
                 i.name
             ),
         };
-        unleased.map(lease).chain(on.map(watchdog)).chain(self.flash()).chain(self.unguarded()).collect()
+        unleased.map(lease).chain(on.map(watchdog)).chain(self.flash()).chain(self.units()).chain(self.unguarded()).collect()
     }
 
     /// Devices that may write their flash with every setting: it wears out, and what was saved comes back after a power cut.
@@ -154,6 +154,22 @@ impl RigFile {
                 "the driver does not say which processes use the accelerator: what others draw and heat there would be taken for this run's"
                     .to_owned(),
         }
+    }
+
+    /// Devices that give and take temperatures in the unit of their display, which nothing asks for.
+    fn units(&self) -> impl Iterator<Item = Risk> {
+        let unasked = |i: &&Instrument| match &i.driver {
+            DriverKind::Line(line) => line.unit_place.is_none() && line.dialect.parameters().1.contains(&"unit_place"),
+            _ => false,
+        };
+        self.instruments.iter().filter(unasked).map(|i| Risk {
+            key: format!("unit.{}", i.name),
+            words: format!(
+                "{} gives and takes temperatures in the unit of its display, and nothing asks which that is: in °F a target of 22 is -5.6 °C, \
+                 and no reading shows it; say `unit_place` where its model can be asked",
+                i.name
+            ),
+        })
     }
 
     /// What is waived, of what there is and may be.

@@ -123,6 +123,12 @@ fn published_answers_are_understood() {
     for line in ["KORAD KA3005P V5.5", "TENMA 72-2540 V2.1", "TENMA72-2550V2.0", "VELLEMANLABPS3005DV2.0", "RND 320-KA3005P V2.0"] {
         assert!(known("korad", line), "{line}: libsigrok's list");
     }
+    for line in ["KORADKA3305PV2.0", "KORAD KA3305P V7.0 SN:30057214", "TENMA 72-13330 V1.0", "KORAD-KEL103 V3.30 SN:00022116"] {
+        assert!(!known("korad", line), "{line}: two outputs, or a load");
+    }
+    let korad = shipped("korad").identify.find("KORAD KA3005P V5.5 SN:16072670", None).unwrap();
+    let told = |name: &str| korad.iter().find(|(known, _)| known == name).map(|(_, word)| word.as_str());
+    assert_eq!((told("model"), told("firmware"), told("serial")), (Some("KA3005P"), Some("5.5"), Some("16072670")));
     assert!(["XT", "MC", "BC_LOOP"].iter().all(|said| known("lauda", said)) && !known("lauda", "S S 0.00 kg"));
     assert!(known("arroyo", "ILX Lightwave,LDT-5910C,59101111,1.00-1.00") && !known("arroyo", "ID bench-heater 0007 1.2"));
     assert!(!known("scpi-supply", "YOKOGAWA,WT310,C2,F1.03") && !known("chroma-62000h", "CHROMA,66202,1,1"));

@@ -11,6 +11,7 @@
 mod answers;
 mod exchange;
 mod script;
+mod sync;
 
 use super::commands::{Job, Link, Output, Rules, Told, Wanted, try_again_s};
 use crate::config::{DriverKind, Instrument, LineSettings, Round};
@@ -62,6 +63,8 @@ pub struct Line {
     known: Known,
     /// Exchanges that came to nothing since the last poll that was answered.
     failed: u8,
+    /// What the poll that is under way read.
+    readings: Vec<Event>,
 }
 
 impl Line {
@@ -88,6 +91,7 @@ impl Line {
             doubted: false,
             known: Known::default(),
             failed: 0,
+            readings: Vec::new(),
         })
     }
 
@@ -100,6 +104,10 @@ impl Line {
             self.known.settled = false;
         }
         self.known.said = None;
+        if let Job::Poll(_) = job {
+            // Of before.
+            let _ = self.port.was_crowded();
+        }
         // Else until it was acknowledged: in a hurry its answer is not waited for.
         self.known.denied_off &= !matches!(job, Job::Switch { on: true, .. });
         self.steps = self.writer().script(job, self.known.given.filter(|_| self.known.settled));
@@ -128,6 +136,7 @@ impl Line {
     /// Ends the job early; what was asked stays unanswered.
     fn drop_job(&mut self, why: &str, fx: &mut Effects) {
         self.steps.clear();
+        self.readings.clear();
         (self.asked, self.again, self.wait_until_s) = (None, None, None);
         if let Some(Job::Poll(Round { tick, .. })) = self.job.take() {
             fx.events.push(Event::PollFailed { tick, why: why.to_owned() });
@@ -231,6 +240,8 @@ impl Line {
         let attempts = match &step {
             Some(Step::Identify) => IDENTIFY_ATTEMPTS,
             Some(Step::Firmware) => 2,
+            // Asked again, one that is one late would answer the first time.
+            Some(Step::Sync) => 1,
             Some(Step::Tell { attempts, .. }) => *attempts,
             Some(Step::Ask { ask, .. }) => 1 + u8::from(ask.idempotent),
             _ => return,
@@ -242,7 +253,7 @@ impl Line {
 
     fn send(&mut self, step: Step, left: u8, now_s: f64, fx: &mut Effects) {
         let (line, answer) = match &step {
-            Step::Identify => {
+            Step::Identify | Step::Sync => {
                 let writer = self.writer();
                 (self.settings.dialect.identify.ask.fill(|name| writer.parameter(name)).unwrap_or_default(), Answer::Line)
             }
@@ -282,6 +293,7 @@ impl Line {
             }
             Some(Job::Poll(Round { tick, .. })) => {
                 self.failed = 0;
+                self.tell_readings(fx);
                 fx.events.push(Event::PollDone { tick });
             }
             Some(job @ (Job::Target(_) | Job::Level(_) | Job::Curve(_))) => (self.known.given, self.known.settled) = (Some(job), true),

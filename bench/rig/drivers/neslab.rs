@@ -3,6 +3,9 @@
 //! **They have no watchdog**: a host that dies leaves them circulating at their last set point. What protects then is the bath's own
 //! limits around the rig's setpoint limits, written and read back, with shutting down on faults switched on and restarting after a
 //! power failure off. Running unattended needs a waiver.
+//!
+//! **Temperatures come and are taken in the unit of the display**, which each of them names: anything but °C is refused before anything is
+//! written, and in mid-run it is as good as a device that lost its settings.
 
 use super::unnumbered::{Dialect, Job, Question, Traits, Unnumbered, Verdict};
 use crate::config::{DriverKind, EXTERNAL_SENSOR, Firmware, Instrument, Read, Round};
@@ -21,6 +24,8 @@ const STEP: f64 = 0.01;
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Task {
     Version,
+    /// Reads a temperature for its unit.
+    Unit,
     /// Sets every switch but that of the unit.
     Configure,
     /// Reads them back.
@@ -93,6 +98,7 @@ impl Neslab {
             Task::Configured => Request::Switch(Switches::default()),
             Task::Switch(on) => Request::Switch(Switches { unit: Some(on), ..Switches::default() }),
             Task::Status => Request::Status,
+            Task::Unit => Request::Read(Quantity::Internal),
             Task::Measure(quantity, _) | Task::Verify(quantity, _) => Request::Read(quantity),
             Task::Write(quantity, value) => {
                 let counts = (value / STEP).round();
@@ -129,6 +135,12 @@ impl Neslab {
     }
 }
 
+/// What is wrong with the unit of a temperature, if anything.
+fn other_unit(quantity: Quantity, value: Measured) -> Option<String> {
+    let wrong = quantity.is_temperature() && value.unit != Measured::CELSIUS;
+    wrong.then(|| format!("its {} comes in {}, and °C is spoken here: set the bath's display to °C", quantity.words(), value.unit_words()))
+}
+
 /// A value is usable if it is one: an open sensor reads at the end of its range.
 fn usable(value: Measured) -> Option<f64> {
     (value.counts != i16::MAX && value.counts != i16::MIN).then(|| value.value())
@@ -144,6 +156,8 @@ impl Dialect for Neslab {
             Job::Open => {
                 tasks.push(Task::Version);
                 tasks.extend(if self.safe_is_on { vec![Task::Status] } else { switch(false) });
+                // Before anything is written that it would take for its own unit.
+                tasks.push(Task::Unit);
                 tasks.extend(self.configure());
                 tasks.extend(self.readings(None));
             }
@@ -178,7 +192,19 @@ impl Dialect for Neslab {
 
     fn take(&mut self, task: &Task, heard: &[u8], tick: Option<Tick>, told: &mut Vec<Event>) -> Option<Verdict> {
         let query = Query::new(self.address, self.request(*task).ok()?).ok()?;
-        Some(match (*task, query.find(heard)?) {
+        let answer = query.find(heard)?;
+        let quantity = match *task {
+            Task::Unit => Some(Quantity::Internal),
+            Task::Measure(quantity, _) | Task::Verify(quantity, _) | Task::Write(quantity, _) => Some(quantity),
+            _ => None,
+        };
+        if let (Some(quantity), Answer::Value(value)) = (quantity, answer)
+            && let Some(why) = other_unit(quantity, value)
+        {
+            // Somebody changed it in mid-run: what was set means something else now.
+            return Some(if tick.is_some() { Verdict::Mismatch(why) } else { Verdict::Refused(why) });
+        }
+        Some(match (*task, answer) {
             (_, Answer::Refused(refusal)) => {
                 let why = format!("{}: {refusal}", self.words(task));
                 if refusal == Refusal::Checksum { Verdict::NotNow(why) } else { Verdict::Refused(why) }
@@ -218,6 +244,7 @@ impl Dialect for Neslab {
     fn words(&self, task: &Task) -> String {
         match task {
             Task::Version => "the version of its protocol".to_owned(),
+            Task::Unit => "reading a temperature for its unit".to_owned(),
             Task::Configure => "setting its switches".to_owned(),
             Task::Configured => "reading its switches".to_owned(),
             Task::Switch(on) => format!("switching it {}", if *on { "on" } else { "off" }),

@@ -1,12 +1,13 @@
 //! TE Technology's controllers.
 //!
 //! **They have no watchdog**: a host that dies leaves their output on. Shutting down on alarms is switched on where the model has a
-//! code for it, and what is set is kept out of the EEPROM, which bears a million writes. What makes them hold a set point of ours, in
+//! code for it, and what is set is kept out of the EEPROM, which bears a million writes: that is switched off after the first "off", so
+//! that a power cut does not bring the output back, and looked at with the other settings. What makes them hold a set point of ours, in
 //! degrees Celsius, is written and read back; so is the current at which they stop, where the rig file declares one; which way they heat
 //! is read, and may not change. Their sum of characters misses two flips that cancel: an "off" so damaged is heard as "on" and found with the
-//! next poll. Running unattended needs a waiver. They
-//! tell neither model nor serial number: a TC-720 behind the port of a TC-48-20 is not found out. A TC-48-20 has no known code that
-//! switches its output, so it is only read.
+//! next poll. Running unattended needs a waiver. A TC-48-20 and a TC-720 tell their model and are held to it, at the end of each poll
+//! again: no answer to another question is that number, so that one that came late is found out before its readings are told. No model
+//! tells a serial number. A TC-48-20 has no known code that switches its output, so it is only read.
 
 use super::unnumbered::{Dialect, Job, Question, Traits, Unnumbered, Verdict};
 use crate::config::{DriverKind, Instrument, OBJECT_TEMPERATURE, Read, Round};
@@ -19,6 +20,12 @@ use signal::{Celsius, Channel, Tick};
 enum Task {
     /// Read the temperature: somebody is there and speaks this layout.
     Probe,
+    /// Read the number of its model.
+    Model(u8, i32),
+    /// Read the revision of its software.
+    Revision(u8),
+    /// Read whether it is so already, and needs no writing.
+    Already(u8, i32),
     Write(u8, i32),
     Verify(u8, i32),
     /// Read whether the output is on.
@@ -38,7 +45,9 @@ struct Tetech {
     servoes: bool,
     switches: bool,
     safe_is_on: bool,
+    /// Faults as last told, and whether a key was told of.
     alarms: i32,
+    pressed: bool,
     /// What it must read, and the count at which it stops.
     declared: (Option<i32>, Option<i32>),
     /// What it read when it was opened.
@@ -63,6 +72,7 @@ pub(crate) fn tetech(instrument: &Instrument) -> Result<Box<dyn Driver>, Error> 
         switches: instrument.switches(),
         safe_is_on: instrument.safe_is_on(),
         alarms: 0,
+        pressed: false,
         // Never above what is declared.
         declared: (settings.polarity, settings.current_trip_a.map(|amps| (amps / Codes::AMPS_A_COUNT).floor() as i32)),
         polarity: None,
@@ -90,6 +100,42 @@ impl Tetech {
         let stays = self.codes.trip_stays.iter().copied().filter(move |_| trip.is_some());
         let held = self.codes.held.iter().copied();
         eeprom.into_iter().chain(shutdown).chain(held).chain(trip).chain(stays).filter(|_| self.switches)
+    }
+
+    /// Written, and looked at. Whether settings go to the EEPROM always goes there itself: it is written only where it must be.
+    fn configure(&self) -> impl Iterator<Item = Task> {
+        self.settings().flat_map(|(write, read, value)| {
+            let first = (Some(write) == self.codes.eeprom_write).then_some(Task::Already(read, value));
+            first.into_iter().chain([Task::Write(write, value), Task::Verify(read, value)])
+        })
+    }
+
+    /// It tells its model, and that is the declared one.
+    fn model(&self, value: i32, wanted: i32, told: &mut Vec<Event>, polling: bool) -> Verdict {
+        if value == wanted {
+            if !polling && self.codes.revision.is_none() {
+                told.push(Event::Identified { device: format!("{} (it tells no serial number)", self.model.name()) });
+            }
+            return Verdict::Fine;
+        }
+        let what = Codes::model_of(value).map_or_else(|| "no model that is known".to_owned(), |model| format!("a {}", model.name()));
+        let why = format!("code 00 reads {value}, {what}, and {wanted} of the declared {}", self.model.name());
+        // In mid-run it is more likely the answer to another question.
+        if polling { Verdict::Mismatch(why) } else { Verdict::Foreign(why) }
+    }
+
+    /// Its alarms: what is a fault is told, and a key that somebody pressed.
+    fn alarms(&mut self, value: i32, told: &mut Vec<Event>) {
+        let alarm = Alarm::of(self.model, value);
+        let faults = alarm.faults();
+        if faults != 0 && faults != self.alarms {
+            told.push(Event::DeviceError { number: faults, words: format!("alarm: {}", alarm.words()) });
+        }
+        if alarm.pressed() && !self.pressed {
+            let words = "somebody set something by its keys; what this program set is read back, one setting a poll".to_owned();
+            told.push(Event::Notice { words });
+        }
+        (self.alarms, self.pressed) = (faults, alarm.pressed());
     }
 
     /// Which way it heats, of an output that is switched.
@@ -125,9 +171,14 @@ impl Tetech {
     fn query(&self, task: Task) -> Result<Query, String> {
         match task {
             Task::Probe => Ok(Query::read(self.model, self.codes.temperature)),
-            Task::Verify(code, _) | Task::Output(code) | Task::Measure(code, _) | Task::Alarms(code) | Task::Polarity(code) => {
-                Ok(Query::read(self.model, code))
-            }
+            Task::Verify(code, _)
+            | Task::Output(code)
+            | Task::Measure(code, _)
+            | Task::Alarms(code)
+            | Task::Polarity(code)
+            | Task::Model(code, _)
+            | Task::Revision(code)
+            | Task::Already(code, _) => Ok(Query::read(self.model, code)),
             Task::Write(code, value) => Query::write(self.model, code, value).map_err(|why| why.to_string()),
         }
     }
@@ -140,14 +191,15 @@ impl Dialect for Tetech {
         let mut tasks = Vec::new();
         match job {
             Job::Open => {
-                tasks.push(Task::Probe);
+                tasks.push(self.codes.model.map_or(Task::Probe, |(code, number)| Task::Model(code, number)));
+                tasks.extend(self.codes.revision.map(Task::Revision));
                 if self.safe_is_on {
                     tasks.extend(self.codes.output_read.map(Task::Output));
                 } else {
                     tasks.extend(self.switch(false));
                 }
                 tasks.extend(self.which_way());
-                tasks.extend(self.settings().flat_map(|(write, read, value)| [Task::Write(write, value), Task::Verify(read, value)]));
+                tasks.extend(self.configure());
                 tasks.extend(self.readings(None));
             }
             Job::Poll(round) => {
@@ -156,6 +208,7 @@ impl Dialect for Tetech {
                 tasks.push(Task::Alarms(self.codes.alarms));
                 tasks.extend(self.which_way());
                 tasks.extend(self.codes.output_read.filter(|_| self.switches).map(Task::Output));
+                tasks.extend(self.codes.model.map(|(code, number)| Task::Model(code, number)));
             }
             Job::Target(Celsius(target)) => {
                 let counts = self.counts(target);
@@ -188,10 +241,17 @@ impl Dialect for Tetech {
                 told.push(Event::Identified { device: format!("{} (as declared: it tells neither model nor number)", self.model.name()) });
                 Verdict::Fine
             }
+            Task::Model(_, wanted) => self.model(value, wanted, told, tick.is_some()),
+            Task::Revision(_) => {
+                let device = format!("{}, software revision {value} (it tells no serial number)", self.model.name());
+                told.push(Event::Identified { device });
+                Verdict::Fine
+            }
+            Task::Already(_, wanted) if value == wanted => Verdict::Already,
             Task::Verify(code, wanted) if value != wanted => {
                 Verdict::Mismatch(format!("code {code:02x} reads back {value} after {wanted} was written"))
             }
-            Task::Write(..) | Task::Verify(..) => Verdict::Fine,
+            Task::Write(..) | Task::Verify(..) | Task::Already(..) => Verdict::Fine,
             Task::Polarity(_) => self.heats(value, tick.is_some()),
             Task::Measure(_, channel) => {
                 // An open input reads at the end of the range.
@@ -201,10 +261,7 @@ impl Dialect for Tetech {
                 Verdict::Fine
             }
             Task::Alarms(_) => {
-                if value != 0 && value != self.alarms {
-                    told.push(Event::DeviceError { number: value, words: format!("alarm: {}", Alarm(value).words()) });
-                }
-                self.alarms = value;
+                self.alarms(value, told);
                 Verdict::Fine
             }
             Task::Output(_) => {
@@ -225,7 +282,9 @@ impl Dialect for Tetech {
         match task {
             Task::Probe => "reading its temperature".to_owned(),
             Task::Write(code, value) => format!("writing {value} by code {code:02x}"),
-            Task::Verify(code, _) | Task::Measure(code, _) => format!("reading code {code:02x}"),
+            Task::Model(..) => "reading the number of its model".to_owned(),
+            Task::Revision(_) => "reading the revision of its software".to_owned(),
+            Task::Verify(code, _) | Task::Measure(code, _) | Task::Already(code, _) => format!("reading code {code:02x}"),
             Task::Output(_) => "reading whether its output is on".to_owned(),
             Task::Alarms(_) => "reading its alarms".to_owned(),
             Task::Polarity(_) => "reading which way it heats".to_owned(),
@@ -233,7 +292,7 @@ impl Dialect for Tetech {
     }
 
     fn forget(&mut self) {
-        (self.alarms, self.polarity) = (0, None);
+        (self.alarms, self.pressed, self.polarity) = (0, false, None);
     }
 
     fn describe(&self) -> String {

@@ -6,7 +6,8 @@
 //!
 //! **A late reply cannot be told from the answer to the next question**, so after a time-out nothing is asked until the line has
 //! been silent for as long again. A device that is later than that, and only then, is believed wrongly; what matters is therefore
-//! written and read back, never taken from an echo.
+//! written and read back, never taken from an echo; and readings of a poll are told at its end, once every question in it was answered by
+//! what may answer it: an answer that is one late shifts all that follow, and runs into one that it cannot be the answer to.
 //!
 //! **Leases**: most of these devices have none. Where there is one, a silent device is left alone for longer than it lasts before
 //! it is tried again; where there is none, it is tried again soon, beginning with a blind "off": nothing else would do it.
@@ -28,6 +29,8 @@ use turns::{Line, Turn};
 pub(super) enum Verdict {
     /// On with it.
     Fine,
+    /// It is so already: what would make it so, the next question, is left out.
+    Already,
     /// The output is on or off.
     Output(bool),
     /// A setting is not as it was written.
@@ -80,7 +83,8 @@ pub(super) trait Dialect: Send {
     /// What goes out. `Err` if it cannot be put.
     fn question(&self, task: &Self::Task) -> Result<Question, String>;
 
-    /// The answer in what was heard, taken; `None` while there is none. Readings of a poll go to `told` with its tick.
+    /// The answer in what was heard, taken; `None` while there is none. Readings of a poll go to `told` with its tick: they are passed on
+    /// when the poll has ended well.
     fn take(&mut self, task: &Self::Task, heard: &[u8], tick: Option<Tick>, told: &mut Vec<Event>) -> Option<Verdict>;
 
     /// It sets something. Silence is then no failure: what follows reads back.
@@ -118,6 +122,8 @@ pub(super) struct Unnumbered<D: Dialect> {
     heard: bool,
     failed: u8,
     looked: u8,
+    /// Readings of the poll that is under way.
+    readings: Vec<Event>,
 }
 
 impl<D: Dialect> Unnumbered<D> {
@@ -139,6 +145,7 @@ impl<D: Dialect> Unnumbered<D> {
             heard: false,
             failed: 0,
             looked: 0,
+            readings: Vec::new(),
         }
     }
 
@@ -181,6 +188,7 @@ impl<D: Dialect> Unnumbered<D> {
     fn drop_job(&mut self, why: &str, fx: &mut Effects) {
         self.line.give_up();
         self.tasks.clear();
+        self.readings.clear();
         (self.asked, self.wait_until_s) = (None, None);
         if let Some(Job::Poll(Round { tick, .. })) = self.job.take() {
             fx.events.push(Event::PollFailed { tick, why: why.to_owned() });
@@ -270,6 +278,7 @@ impl<D: Dialect> Unnumbered<D> {
             }
             Some(Job::Poll(Round { tick, .. })) => {
                 self.failed = 0;
+                fx.events.append(&mut self.readings);
                 fx.events.push(Event::PollDone { tick });
             }
             Some(job @ (Job::Target(_) | Job::Level(_))) => (self.given, self.settled) = (Some(job), true),
@@ -309,7 +318,11 @@ impl<D: Dialect> Unnumbered<D> {
         let Some(task) = self.asked.clone() else { return };
         let tick = if let Some(Job::Poll(Round { tick, .. })) = self.job { Some(tick) } else { None };
         let Some(heard) = self.line.heard() else { return };
-        if let Some(verdict) = self.dialect.take(&task, heard, tick, &mut fx.events) {
+        let mut told = Vec::new();
+        if let Some(verdict) = self.dialect.take(&task, heard, tick, &mut told) {
+            let (readings, rest): (Vec<Event>, Vec<Event>) = told.into_iter().partition(|event| matches!(event, Event::Reading { .. }));
+            self.readings.extend(readings);
+            fx.events.extend(rest);
             self.line.answered();
             self.asked = None;
             self.judge(now_s, &task, verdict, fx);

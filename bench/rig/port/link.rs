@@ -102,6 +102,19 @@ impl Link {
         }
     }
 
+    /// Sets an open line anew, without letting go of it: a board that starts anew when its port is opened goes on. Nothing is set of a
+    /// network.
+    pub(super) fn set(&mut self, serial: Serial) -> io::Result<()> {
+        let Self::Tty(port) = self else { return Ok(()) };
+        let (data_bits, parity, stop_bits) = settings(serial);
+        port.set_baud_rate(serial.baud)?;
+        port.set_data_bits(data_bits)?;
+        port.set_parity(parity)?;
+        port.set_stop_bits(stop_bits)?;
+        let _ = port.clear(ClearBuffer::Input);
+        Ok(())
+    }
+
     /// Reads wait this long.
     pub(super) fn wait_to_read(&mut self, wait: Duration) -> io::Result<()> {
         match self {
@@ -133,7 +146,7 @@ impl Link {
     }
 }
 
-fn tty(path: &Path, serial: Serial) -> io::Result<TTYPort> {
+const fn settings(serial: Serial) -> (DataBits, serialport::Parity, StopBits) {
     let data_bits = if serial.data_bits == 7 { DataBits::Seven } else { DataBits::Eight };
     let parity = match serial.parity {
         Parity::None => serialport::Parity::None,
@@ -141,6 +154,11 @@ fn tty(path: &Path, serial: Serial) -> io::Result<TTYPort> {
         Parity::Odd => serialport::Parity::Odd,
     };
     let stop_bits = if serial.stop_bits == 2 { StopBits::Two } else { StopBits::One };
+    (data_bits, parity, stop_bits)
+}
+
+fn tty(path: &Path, serial: Serial) -> io::Result<TTYPort> {
+    let (data_bits, parity, stop_bits) = settings(serial);
     let settings = serialport::new(path.to_string_lossy(), serial.baud).data_bits(data_bits).parity(parity).stop_bits(stop_bits);
     let port = settings.timeout(super::READ_SLICE).open_native()?;
     // A boot banner, or the end of someone else's conversation. Where this fails the driver copes with the noise.

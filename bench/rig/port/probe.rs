@@ -3,7 +3,8 @@
 //!
 //! A device that a question was not meant for sees a line it does not know, at another speed noise, and keeps both as the beginning of the
 //! next line. So each question in text comes after the end of a line, of its own kind; all of one speed are asked together, what nothing ends
-//! last, and whatever was not understood is asked once more. What was found is for a person to look at: no probe is proof.
+//! last, and whatever was not understood is asked once more. A port is opened once and set anew for each speed: boards of the Arduino kind
+//! start anew whenever theirs is opened, and their boot loader hears nothing until it is done. What was found is for a person to look at: no probe is proof.
 //!
 //! Not here: what a rig file makes of it (`skeleton`).
 
@@ -24,6 +25,9 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_millis(400);
 /// Silence after which a device has said what it had to say to the end of a line that was none.
 const SETTLE: Duration = Duration::from_millis(120);
+/// How long a board's boot loader may keep it from answering after its port was opened: one of Optiboot is done after 1.6 s at the most, that
+/// of an Arduino Mega after some 2 s (assumed: no maker gives a bound).
+const BOOT: Duration = Duration::from_secs(3);
 /// Pieces in which it is waited for.
 const SLICE: Duration = Duration::from_millis(20);
 /// What a dialect gives as its baud rate where it is spoken over a network only: no serial adapter has it.
@@ -88,9 +92,11 @@ fn neslab_query() -> Option<neslab::Query> {
     neslab::Query::new(neslab::RS232_ADDRESS, neslab::Request::Acknowledge).ok()
 }
 
-/// Reads the temperature: it knows no question about itself.
+/// Reads the number of its model; of one that tells none, the temperature.
 const fn tetech_query(model: Model) -> tetech::Query {
-    tetech::Query::read(model, tetech::Codes::of(model).temperature)
+    let codes = tetech::Codes::of(model);
+    let code = if let Some((code, _)) = codes.model { code } else { codes.temperature };
+    tetech::Query::read(model, code)
 }
 
 fn dialects() -> impl Iterator<Item = Dialect> {
@@ -160,16 +166,16 @@ pub fn not_asked(place: &Place, modbus_address: Option<u8>) -> Vec<String> {
 /// Asks everything at one place, and tells each question before it is asked, with the number of those before it. A port that another
 /// program holds is an error, and left alone.
 pub fn probe(place: &Place, modbus_address: Option<u8>, telling: &mut dyn FnMut(usize, &Question)) -> io::Result<Option<Answered>> {
-    ask_all(&mut Held { place, link: None }, questions(place, modbus_address), telling)
+    ask_all(&mut Held::new(place, BOOT), questions(place, modbus_address), telling)
 }
 
-/// How long a port takes on which nothing answers, at most.
+/// How long a serial port takes on which nothing answers, at most.
 pub fn longest(questions: &[Question]) -> Duration {
     let each = |question: &Question| {
         let ended = if question.end.is_empty() { Duration::ZERO } else { SETTLE };
         2 * (ended + PATIENCE) + if question.is_endless() { SETTLE } else { Duration::ZERO }
     };
-    questions.iter().map(each).sum()
+    BOOT + questions.iter().map(each).sum::<Duration>()
 }
 
 /// The line, as a probe uses it.
@@ -211,21 +217,42 @@ fn ask_all(wire: &mut dyn Wire, questions: Vec<Question>, telling: &mut dyn FnMu
     Ok(found)
 }
 
-/// A place, opened once for each setting of the line: some boards start anew whenever their port is opened.
+/// A place; a serial port is opened once.
 struct Held<'a> {
     place: &'a Place,
+    /// What is kept of silence after it was opened.
+    boot: Duration,
     link: Option<(Serial, Link)>,
+    opened: usize,
 }
 
-impl Held<'_> {
+impl<'a> Held<'a> {
+    const fn new(place: &'a Place, boot: Duration) -> Self {
+        Self { place, boot, link: None, opened: 0 }
+    }
+
     fn link(&mut self, serial: Serial) -> io::Result<&mut Link> {
         // Over a network nothing is set, and a peer that hung up on a line it did not know must be called again.
-        let kept = self.link.take().filter(|(set, _)| *set == serial && !matches!(self.place, Place::Tcp(_)));
+        let kept = self.link.take().filter(|_| !matches!(self.place, Place::Tcp(_)));
         let link = match kept {
-            Some((_, link)) => link,
-            None => Link::open(self.place, serial)?,
+            Some((set, link)) if set == serial => link,
+            Some((_, mut link)) => {
+                link.set(serial)?;
+                link
+            }
+            None => self.open(serial)?,
         };
         Ok(&mut self.link.insert((serial, link)).1)
+    }
+
+    fn open(&mut self, serial: Serial) -> io::Result<Link> {
+        let mut link = Link::open(self.place, serial)?;
+        self.opened += 1;
+        if !matches!(self.place, Place::Tcp(_)) {
+            // Whatever it says of its start is no answer.
+            listen(&mut link, self.boot, true)?;
+        }
+        Ok(link)
     }
 }
 

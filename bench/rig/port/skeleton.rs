@@ -94,11 +94,7 @@ fn instrument(place: &Place, found: &Answered) -> String {
             let _ = write!(text, "driver = \"neslab\"\n{where_it_is}");
         }
         Tongue::Tetech(_) => {
-            let _ = write!(
-                text,
-                "driver = \"tetech\"\n{where_it_is}{}scale = 100.0                # counts a kelvin: compare one reading with the display\n",
-                quoted("model", &found.model)
-            );
+            let _ = write!(text, "driver = \"tetech\"\n{where_it_is}{}", quoted("model", &found.model));
         }
         Tongue::Modbus(address) => {
             let _ = write!(

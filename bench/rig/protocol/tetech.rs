@@ -2,10 +2,10 @@
 //! `*` and `^`, each with the sum of the characters between, modulo 256, in two lowercase digits.
 //!
 //! What a code means differs by model, and what a number means by firmware: code tables are here, scales are the caller's.
-//! Facts from willdickson/tc3625 `tc3625_serial.py`, linnarsson-lab/Py_TC-720 `Py_TC720.py` and ImperialCollegeLondon/FINESSE
-//! `tc4820.py`; no manual was at hand for the last two.
+//! Facts from the maker's manuals (`codes`), willdickson/tc3625 `tc3625_serial.py`, linnarsson-lab/Py_TC-720 `Py_TC720.py` and
+//! ImperialCollegeLondon/FINESSE `tc4820.py`.
 //!
-//! **A reply says neither which model nor which question it answers**: whoever asks must let the line fall silent before asking
+//! **A reply does not say which question it answers**: whoever asks must let the line fall silent before asking
 //! again, and read back what matters. To a damaged request a device answers with `X` for every digit.
 
 mod codes;

@@ -70,6 +70,9 @@ pub(super) struct Bench {
     tec: TecController,
     /// Lines that are kept from the device, and what is said to each instead.
     pub(super) lies: Vec<(Vec<u8>, Vec<u8>)>,
+    /// It answers with what it should have said to the question before.
+    pub(super) late_by_one: bool,
+    owed: Vec<u8>,
     pub(super) sent: Vec<Vec<u8>>,
     answered: bool,
     now_s: f64,
@@ -89,6 +92,8 @@ impl Bench {
             device: stood_in,
             tec,
             lies: Vec::new(),
+            late_by_one: false,
+            owed: Vec::new(),
             sent: Vec::new(),
             answered: false,
             now_s: 0.0,
@@ -133,7 +138,13 @@ impl Bench {
             }
             self.sent.push(fx.send.clone());
             let lie = self.lies.iter().find(|(asked, _)| fx.send.starts_with(asked)).map(|(_, said)| said.clone());
-            let reply = lie.unwrap_or_else(|| self.device.receive(self.now_s, &fx.send, &mut self.tec));
+            let mut reply = lie.unwrap_or_else(|| self.device.receive(self.now_s, &fx.send, &mut self.tec));
+            if !reply.is_empty() {
+                let said = std::mem::replace(&mut self.owed, reply.clone());
+                if self.late_by_one {
+                    reply = said;
+                }
+            }
             if reply.is_empty() {
                 return;
             }
@@ -363,7 +374,7 @@ fn what_a_device_is_not_told_is_known() {
         (of("huber").held_to_firmware(), of("lauda").held_to_firmware()),
         (Err("the family tells none"), Err("no firmware is declared"))
     );
-    assert_eq!(of("korad").mistaken_for(), Some("the family tells no serial number"));
+    assert_eq!(of("korad").mistaken_for(), Some("no serial number is declared"));
     assert_eq!(of("scpi-supply").mistaken_for(), Some("no serial number is declared"));
     assert_eq!(of("homemade").read_back(), "identified, output off, watchdog read back");
     assert_eq!(of("lauda").read_back(), "identified, output off, nothing else was read back");

@@ -67,6 +67,7 @@ impl Other {
             ("IN_PV_00", _) => Some(format!("{:.2}", self.scene?.sensors.object_degc)),
             ("IN_PV_01", _) => Some("0.0".to_owned()),
             ("IN_SP_00", _) => Some(format!("{:.2}", tec.target_degc())),
+            ("IN_SP_06" | "IN_SP_11", _) => Some("0".to_owned()),
             ("IN_MODE_05", _) => Some(format!("{}", u8::from(tec.output_on()))),
             ("OUT_SP_00", Some(degc)) if (-94.99..=300.0).contains(&degc) => {
                 tec.set_target(degc);

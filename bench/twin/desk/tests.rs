@@ -260,6 +260,7 @@ fn everything_that_ships_can_be_emulated() {
             firmware: None,
             sensor_type: None,
             off_conditions: None,
+            unit_place: None,
         };
         assert!(speaks(&settings, false).is_some(), "nothing speaks {name}");
     }

@@ -1,8 +1,12 @@
 //! The device alone: the sources' bytes, its models' codes, a plate that it regulates.
 
 use super::*;
+use crate::faults::{Line, Scenario};
+use crate::joined::Joined;
 use proptest::prelude::*;
 use rig::protocol::tetech::{Answer, Query};
+use rig::{Command, Connection, DriverKind, Event, Instrument, Read, Serial, Setpoint, TetechSettings};
+use signal::{Celsius, Channel, Limits};
 
 const AT_25: Sensors = Sensors { object_degc: 25.0, sink_degc: 30.5, voltage_v: 0.0 };
 
@@ -37,8 +41,11 @@ fn published_conversations_come_out_byte_for_byte() {
         (Model::Tc3625, &b"*0001c1\r"[..], &b"*000009c4"[..]),
         (Model::Tc3625, b"*001c000009c4b4\r", b"*000009c4"),
         (Model::Tc3625, b"*0005c5\r", b"*00000000"),
-        (Model::Tc4820, b"*01000021\r", b"*09c400^"),
-        (Model::Tc4820, b"*50000025\r", b"*09c400^"),
+        (Model::Tc4820, b"*01000021\r", b"*00fa27^"),
+        (Model::Tc4820, b"*50000025\r", b"*00fa27^"),
+        // The manuals' own model numbers, 9613 and 9625.
+        (Model::Tc4820, b"*00000020\r", b"*258d"),
+        (Model::Tc720, b"*00000020\r", b"*2599"),
         (Model::Tc720, b"*1c09c494\r", b"*09c400^"),
         (Model::Tc720, b"*1c09c495\r", b"*XXXX60^"),
     ] {
@@ -58,8 +65,29 @@ fn codes_are_those_of_the_model() {
         assert!(!device.output_on());
         assert_eq!(write(&mut device, switch, 1), Some(Answer::Value(1)));
         assert_eq!((device.output_on(), read(&mut device, look)), (true, Some(Answer::Value(1))));
+    }
+}
+
+/// What was written while settings go to the EEPROM comes back with the power, the output too; what was written since does not.
+#[test]
+fn a_power_cut_brings_back_what_went_to_the_eeprom() {
+    for (model, eeprom, switch) in [(Model::Tc3625, 0x34, 0x2D), (Model::Tc720, 0x31, 0x30)] {
+        let mut device = device(model);
+        write(&mut device, switch, 1);
+        write(&mut device, 0x1C, 1500);
+        assert_eq!(device.eeprom_writes(), 2, "{model:?}");
         device.suffer(0.0, Ailment::PowerCycle);
-        assert!(!device.output_on());
+        assert_eq!((device.output_on(), device.set_point_degc()), (true, 15.0));
+        write(&mut device, switch, 0);
+        write(&mut device, eeprom, 0);
+        assert_eq!(device.eeprom_writes(), 4, "that switch goes there itself");
+        write(&mut device, switch, 1);
+        write(&mut device, 0x1C, 2000);
+        assert_eq!(device.eeprom_writes(), 4);
+        device.suffer(0.0, Ailment::PowerCycle);
+        assert_eq!((device.output_on(), device.set_point_degc()), (false, 15.0));
+        write(&mut device, 0x1C, 2000);
+        assert_eq!(device.eeprom_writes(), 4, "it stays off over a power cut");
     }
 }
 
@@ -112,7 +140,7 @@ fn a_current_above_its_trip_switches_off() {
         write(&mut device, 0x2D, 1);
         device.control(0.1, AT_25);
         assert_eq!(device.output_on(), on, "8 A at {count} counts of 2.5 A");
-        assert_eq!(read(&mut device, 0x05), Some(Answer::Value(if on { 0 } else { Alarm::OVER_CURRENT })));
+        assert_eq!(read(&mut device, 0x05), Some(Answer::Value(if on { 0 } else { 8 })));
     }
 }
 
@@ -129,6 +157,54 @@ fn it_brings_a_plate_to_its_set_point() {
     assert!((degc - 15.0).abs() < 0.05, "{degc} °C");
     let Some(Answer::Value(power)) = read(&mut device, 0x02) else { panic!() };
     assert!((-140..=-116).contains(&power), "a quarter of 511, cooling: {power}");
+}
+
+/// A whole run: opened twice, set every second, switched, its power cut. Its EEPROM bears a million writes.
+#[test]
+fn a_run_does_not_wear_the_eeprom() {
+    for model in [Model::Tc3625, Model::Tc720] {
+        let instrument = Instrument {
+            name: "tec".to_owned(),
+            driver: DriverKind::Tetech(TetechSettings::of(model)),
+            connection: Connection::Emulated,
+            line: None,
+            output_of: None,
+            serial: Serial::n81(model.baud()),
+            reply_timeout_s: 0.1,
+            reads: vec![Read::plain("object_temperature", Channel::Plate)],
+            setpoint: Some(Setpoint { channel: Channel::Plate, limits: Limits::new(5.0, 60.0).unwrap(), rate_k_min: 8.0 }),
+            drive: None,
+        };
+        let line = Line::new(&Scenario::default(), "tec", instrument.serial.wire_s(1));
+        let plant = |device: &mut TeController, _| _ = device.control(0.0, AT_25);
+        let mut bench = Joined::new(rig::driver_for(&instrument).unwrap(), TeController::new(TeConfig::of(model)), line, Box::new(plant));
+        bench.pass(20.0);
+        assert!(bench.events.iter().any(|(_, e)| *e == Event::Ready), "{:?}", bench.events);
+        let opened = bench.device.eeprom_writes();
+        // Off, so that a power cut leaves it off, and that nothing is saved from now on.
+        assert!((1..=2).contains(&opened), "{model:?} {opened}");
+        for second in 0..600_u64 {
+            bench.command(Command::Target(Celsius(15.0 + 0.01 * second as f64)));
+            if second % 100 == 0 {
+                bench.command(if second % 200 == 0 { Command::Enable } else { Command::Disable });
+            }
+            bench.command(Command::Poll { tick: second });
+            bench.pass(1.0);
+        }
+        assert!(bench.events.iter().filter(|(_, e)| matches!(e, Event::PollDone { .. })).count() > 500);
+        assert_eq!(bench.device.eeprom_writes(), opened, "{model:?}");
+        bench.command(Command::Enable);
+        bench.pass(2.0);
+        assert!(bench.device.output_on());
+        bench.device.suffer(0.0, Ailment::PowerCycle);
+        assert!(!bench.device.output_on(), "{model:?}: off over a power cut");
+        for tick in 1000..1010 {
+            bench.command(Command::Poll { tick });
+            bench.pass(2.0);
+        }
+        assert_eq!(bench.events.iter().filter(|(_, e)| *e == Event::Ready).count(), 2, "opened anew: {:?}", bench.events);
+        assert_eq!(bench.device.eeprom_writes(), opened, "{model:?}: it is looked at first");
+    }
 }
 
 proptest! {

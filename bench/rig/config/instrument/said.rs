@@ -2,6 +2,7 @@
 
 use super::{DriverKind, Firmware, Instrument, LineSettings, ModbusFirmware, OBJECT_TEMPERATURE};
 use crate::dialect::{Dialect, Setup};
+use crate::protocol::tetech::Codes;
 
 impl Instrument {
     /// What was in fact looked at before it was ready, in words.
@@ -98,7 +99,10 @@ impl Instrument {
             DriverKind::Neslab(neslab) => {
                 neslab.firmware.as_ref().map(|wanted| format!("version {wanted} of its protocol")).ok_or(UNDECLARED)
             }
-            DriverKind::Tetech(_) => Err("the family tells none"),
+            DriverKind::Tetech(tetech) if Codes::of(tetech.model).revision.is_some() => {
+                Err("the revision of its software is told, and no rig file can hold it to one")
+            }
+            DriverKind::Tetech(_) => Err("the model tells none"),
             DriverKind::Line(line) if !line.dialect.identify.tells("firmware") => Err("the family tells none"),
             DriverKind::Line(line) => line.firmware.as_ref().map(told).ok_or(UNDECLARED),
         }
@@ -109,7 +113,8 @@ impl Instrument {
         match &self.driver {
             DriverKind::Mecom(_) | DriverKind::Line(_) => true,
             DriverKind::Modbus(modbus) => modbus.identity.is_some(),
-            DriverKind::Neslab(_) | DriverKind::Tetech(_) => false,
+            DriverKind::Tetech(tetech) => Codes::of(tetech.model).model.is_some(),
+            DriverKind::Neslab(_) => false,
         }
     }
 
@@ -128,6 +133,7 @@ impl Instrument {
             "min_degc" | "max_degc" | "rate_k_min" => self.setpoint.is_some(),
             "sensor_type" => line.sensor_type.is_some(),
             "off_conditions" => line.off_conditions.is_some(),
+            "unit_place" => line.unit_place.is_some(),
             _ => true,
         }
     }

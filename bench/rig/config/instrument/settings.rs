@@ -3,7 +3,7 @@
 use super::Firmware;
 use crate::dialect::Dialect;
 use crate::protocol::modbus::RegisterMap;
-use crate::protocol::tetech::Model;
+use crate::protocol::tetech::{Codes, Model};
 use std::sync::Arc;
 
 /// The temperature that a TEC controller controls.
@@ -131,7 +131,7 @@ pub struct NeslabSettings {
 pub struct TetechSettings {
     /// Which.
     pub model: Model,
-    /// Counts a kelvin: 100, or 10 in some firmware of the TC-48-20.
+    /// Counts a kelvin: one of the model's.
     pub scale: f64,
     /// What its polarity must read, if declared: 0 heats from WP1+ to WP2-, 1 the other way. Read, never written: it says what is wired.
     pub polarity: Option<i32>,
@@ -142,7 +142,7 @@ pub struct TetechSettings {
 impl TetechSettings {
     /// A model of which nothing else is declared.
     pub const fn of(model: Model) -> Self {
-        Self { model, scale: 100.0, polarity: None, current_trip_a: None }
+        Self { model, scale: Codes::of(model).scales[0], polarity: None, current_trip_a: None }
     }
 }
 
@@ -173,4 +173,7 @@ pub struct LineSettings {
     pub sensor_type: Option<f64>,
     /// Conditions that make it switch its output off of itself, as the bits of its own register. Likewise.
     pub off_conditions: Option<f64>,
+    /// Where it says in which unit its display is, and with it all that it says and takes: the number of a question of its dialect. °C is
+    /// held to; `None` where it cannot be asked.
+    pub unit_place: Option<f64>,
 }

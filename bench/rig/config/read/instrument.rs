@@ -250,9 +250,17 @@ fn tetech(section: &Section<'_>) -> TetechSettings {
             section.problem(key, format_args!("no public source has a code for it on a {}; remove this", model.name()));
         }
     }
+    let scale = section.number_or("scale", 1.0..=1000.0, codes.scales[0]);
+    if !codes.scales.contains(&scale) {
+        let known: Vec<String> = codes.scales.iter().map(f64::to_string).collect();
+        section.problem(
+            "scale",
+            format_args!("{scale} is no scale of a {}: by its manual it has {} counts a kelvin", model.name(), known.join(" or ")),
+        );
+    }
     TetechSettings {
         model,
-        scale: section.number_or("scale", 1.0..=1000.0, 100.0),
+        scale,
         polarity: section.has("heats_from").then(|| section.choice("heats_from", &[("WP1+", 0), ("WP2+", 1)])),
         current_trip_a: section.optional_number("current_trip_a", Codes::AMPS_A_COUNT..=100.0),
     }
@@ -280,6 +288,7 @@ fn line(section: &Section<'_>) -> LineSettings {
         firmware: version(section, "firmware"),
         sensor_type: needed(section, &dialect, "sensor_type", 0.0..=99.0),
         off_conditions: needed(section, &dialect, "off_conditions", 0.0..=65_535.0),
+        unit_place: needed(section, &dialect, "unit_place", 1.0..=99.0),
         ..line_limits(section, &dialect)
     }
 }
@@ -299,6 +308,7 @@ fn line_limits(section: &Section<'_>, dialect: &Arc<Dialect>) -> LineSettings {
         firmware: None,
         sensor_type: None,
         off_conditions: None,
+        unit_place: None,
     }
 }
 

@@ -17,6 +17,7 @@ pub(super) fn words(step: &Step, settings: &LineSettings) -> String {
     let line = match step {
         Step::Identify => return format!("the identification of a {}", settings.dialect.name),
         Step::Firmware => return "the question for its firmware".to_owned(),
+        Step::Sync => return "the question who it is".to_owned(),
         Step::Tell { line, .. } | Step::Ask { line, .. } => line,
         Step::Wait(_) | Step::Reopen => return "a pause".to_owned(),
     };
@@ -41,6 +42,7 @@ impl Line {
         let Some((step, _)) = &self.asked else { return };
         match step.clone() {
             Step::Identify => self.identified(line, now_s, fx),
+            Step::Sync => self.synced(line, now_s, fx),
             Step::Firmware => {
                 self.asked = None;
                 let said = self.settings.dialect.identify.firmware_in(line);
@@ -101,18 +103,10 @@ impl Line {
         };
         self.asked = None;
         let word = |name: &str| found.iter().find(|(known, _)| known == name).map(|(_, word)| word.clone());
-        let held = [("model", self.settings.model.clone()), ("serial", self.settings.serial_number.clone())];
-        for (name, declared) in held {
-            let Some(declared) = declared else { continue };
-            let said = word(name);
-            if said.as_ref() != Some(&declared) {
-                let said = said.map_or_else(|| "not told".to_owned(), |said| format!("\"{said}\""));
-                let what = if name == "serial" { "serial number" } else { name };
-                let why = format!("another device answers: its {what} is {said}, the rig file declares \"{declared}\"");
-                self.known.declared = false;
-                self.refuse(why, true, fx);
-                return;
-            }
+        if let Some(why) = self.not_declared(&found) {
+            self.known.declared = false;
+            self.refuse(why, true, fx);
+            return;
         }
         self.known.declared = true;
         self.known.device =
@@ -160,12 +154,12 @@ impl Line {
                 let Some(Job::Poll(Round { tick, .. })) = self.job else { return };
                 // What is no number was not read.
                 if let Some(value) = value {
-                    fx.events.push(Event::Reading { tick, channel, value: if turned { -value } else { value } });
+                    self.read(tick, channel, if turned { -value } else { value });
                 }
             }
             Then::Equal { what, wanted, .. } => {
                 if !met {
-                    self.mismatch(&format!("{what} reads back \"{word}\" after {wanted} was written"), fx);
+                    self.mismatch(&format!("{what} reads back \"{word}\" and not {wanted}"), fx);
                 }
             }
             Then::Same { what, wanted } => {
@@ -251,7 +245,7 @@ impl Line {
 
     /// The job came to nothing. It counts towards the loss of the link, and is begun again where that can do no harm: an "on" that
     /// may have been heard is left to the next poll to find out.
-    fn fail(&mut self, job: Job, why: &str, fx: &mut Effects) {
+    pub(super) fn fail(&mut self, job: Job, why: &str, fx: &mut Effects) {
         self.drop_job(why, fx);
         self.failed += 1;
         if self.failed >= FAILURES_TO_LOSE {
@@ -331,7 +325,7 @@ impl Line {
         if let Some(Job::Poll(Round { tick, .. })) = self.job
             && self.instrument.servoes()
         {
-            fx.events.push(Event::Reading { tick, channel: Channel::TecOutput, value: f64::from(u8::from(on)) });
+            self.read(tick, Channel::TecOutput, f64::from(u8::from(on)));
         }
         let Some(want) = want else {
             self.known.output.seen(on, &self.wanted, fx);

@@ -49,6 +49,8 @@ pub(super) struct Exchange {
     deaf_until_s: f64,
     /// When silence ends the line that has begun.
     quiet_s: Option<f64>,
+    /// More came than was asked for.
+    crowded: bool,
 }
 
 #[derive(Debug)]
@@ -61,7 +63,7 @@ struct Open {
 
 impl Exchange {
     pub(super) fn new(rules: LineRules, serial: Serial, timeout_s: f64) -> Self {
-        Self { rules, serial, timeout_s, buffer: Vec::new(), open: None, free_s: 0.0, deaf_until_s: 0.0, quiet_s: None }
+        Self { rules, serial, timeout_s, buffer: Vec::new(), open: None, free_s: 0.0, deaf_until_s: 0.0, quiet_s: None, crowded: false }
     }
 
     /// When a message may be sent, if not now.
@@ -108,6 +110,7 @@ impl Exchange {
         if self.open.is_none() {
             // Unasked: a banner, a late answer, somebody else's. Only echoes and blank lines are of no consequence.
             if self.rules.acknowledge.is_some() || bytes.iter().any(|b| !b.is_ascii_whitespace()) {
+                self.crowded = true;
                 self.resync(now_s);
             }
             return Turn::Open;
@@ -174,6 +177,7 @@ impl Exchange {
         self.quiet_s = None;
         self.free_s = now_s + self.rules.gap_s;
         if rest.iter().any(|b| !b.is_ascii_whitespace()) && rest != self.rules.prompt {
+            self.crowded = true;
             self.resync(now_s);
         }
         Turn::Line(if raw { text } else { text.trim().to_owned() })
@@ -196,6 +200,11 @@ impl Exchange {
         self.buffer.clear();
         self.quiet_s = None;
         self.deaf_until_s = now_s + self.timeout_s;
+    }
+
+    /// More came than was asked for since this was last asked.
+    pub(super) fn was_crowded(&mut self) -> bool {
+        std::mem::take(&mut self.crowded)
     }
 
     /// When the open question needs looking at.

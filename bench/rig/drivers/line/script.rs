@@ -17,6 +17,8 @@ pub(super) enum Step {
     Identify,
     /// Ask for the firmware, of a device that does not tell it with the rest.
     Firmware,
+    /// Ask who it is once more: no other answer fits.
+    Sync,
     /// A command. `off` marks the one that switches off.
     Tell {
         line: Vec<u8>,
@@ -109,6 +111,7 @@ impl Writer<'_> {
             "ramp_k_min" => setpoint.map(|s| s.rate_k_min * RAMP_MARGIN),
             "sensor_type" => self.settings.sensor_type,
             "off_conditions" => self.settings.off_conditions,
+            "unit_place" => self.settings.unit_place,
             _ => None,
         }
     }
@@ -253,6 +256,7 @@ impl Writer<'_> {
                 steps.extend(self.watch(round, given));
                 steps.extend(self.look());
                 steps.extend(self.error());
+                steps.push_back(Step::Sync);
             }
             Job::Target(celsius) => {
                 if let Some(target) = &dialect.target {

@@ -89,6 +89,7 @@ fn instrument(safe: SafeAction) -> Instrument {
             firmware: None,
             sensor_type: None,
             off_conditions: None,
+            unit_place: None,
         }),
         connection: Connection::Emulated,
         line: None,

@@ -50,6 +50,7 @@ impl<D: Dialect> Unnumbered<D> {
         let denied = matches!(verdict, Verdict::NotNow(_) | Verdict::Refused(_));
         match verdict {
             Verdict::Fine => self.heard |= self.dialect.writes(task),
+            Verdict::Already => drop(self.tasks.pop_front()),
             Verdict::Output(on) => self.see(now_s, task, on, fx),
             Verdict::Foreign(why) => self.refuse(format!("another device answers: {why}"), true, fx),
             // What reads it back decides: it may be off for another reason.

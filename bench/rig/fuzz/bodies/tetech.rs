@@ -17,7 +17,7 @@ pub(crate) fn check(bytes: &[u8]) {
     for model in [Model::Tc3625, Model::Tc4820, Model::Tc720] {
         assert_eq!(heard(model, bytes, bytes.len().max(1)), heard(model, bytes, 1));
         if let Some(Answer::Value(value)) = Query::read(model, 1).find(bytes) {
-            drop(Alarm(value).words());
+            drop(Alarm::of(model, value).words());
             // What was written must come back as it was.
             if let Ok(other) = Query::write(model, 0x1C, value.wrapping_add(1)) {
                 assert_ne!(other.find(bytes), Some(Answer::Value(value)));

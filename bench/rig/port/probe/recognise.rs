@@ -46,8 +46,13 @@ pub(super) fn recognise(question: &Question, bytes: &[u8]) -> Option<Answered> {
             _ => None,
         },
         Tongue::Tetech(model) => match tetech_query(model).find(bytes)? {
-            tetech::Answer::Value(counts) => {
-                Some(Answered { model: Some(model.name().to_owned()), ..answered(format!("a temperature of {counts} counts"), BINARY) })
+            tetech::Answer::Value(number) => {
+                let said = match tetech::Codes::of(model).model {
+                    Some((_, known)) if known != number => return None,
+                    Some(_) => format!("its model's number, {number}"),
+                    None => format!("a temperature of {number} counts"),
+                };
+                Some(Answered { model: Some(model.name().to_owned()), ..answered(said, BINARY) })
             }
             tetech::Answer::Damaged => None,
         },

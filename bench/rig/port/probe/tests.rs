@@ -31,11 +31,19 @@ fn only_harmless_questions_are_asked_where_they_may_be() {
     assert!(all[0].bytes.starts_with(b"#000001?IF"), "MeCom's ?IF at address 0");
     let bytes = |tongue| all.iter().find(|q| q.tongue == tongue).expect("asked").bytes.clone();
     assert_eq!(bytes(Tongue::Neslab), [0xCA, 0, 1, 0, 0, 0xFE]);
-    // A public driver's own bytes for the first temperature.
+    // A public driver's own bytes for the first temperature, and the question for the model of those that have one.
     assert_eq!(
         (bytes(Tongue::Tetech(Model::Tc3625)), bytes(Tongue::Tetech(Model::Tc4820))),
-        (b"*0001c1\r".to_vec(), b"*01000021\r".to_vec())
+        (b"*0001c1\r".to_vec(), b"*00000020\r".to_vec())
     );
+    let tetech = |model, said: &[u8]| {
+        let asked = all.iter().find(|q| q.tongue == Tongue::Tetech(model)).expect("asked");
+        recognise(asked, said).and_then(|found| found.model)
+    };
+    let number = |number: i32| tetech::Reply::Value(number).encode(Model::Tc720);
+    assert_eq!(tetech(Model::Tc720, &number(9625)).as_deref(), Some("TC-720"));
+    assert_eq!(tetech(Model::Tc4820, &number(9613)).as_deref(), Some("TC-48-20"));
+    assert_eq!(tetech(Model::Tc720, &number(2500)), None, "somebody else's number");
     assert_eq!(questions(&serial(), Some(7)).iter().filter(|q| q.tongue == Tongue::Modbus(7)).count(), 3);
     let told = not_asked(&serial(), None).join("; ");
     assert!(told.contains("sinara-8451") && told.contains("--modbus"), "{told}");
@@ -98,7 +106,10 @@ fn a_device_on_a_pty_is_found() {
     });
     // Two languages are enough to see the port opened, set and heard.
     let asked = questions(&place, None).into_iter().filter(|q| ["mecom", "julabo"].contains(&&*q.whom)).collect();
-    let found = ask_all(&mut Held { place: &place, link: None }, asked, &mut |_, _| ()).unwrap().expect("it answers");
+    let mut held = Held::new(&place, Duration::ZERO);
+    let found = ask_all(&mut held, asked, &mut |_, _| ()).unwrap().expect("it answers");
+    assert_eq!(held.opened, 1, "a board would start anew each time");
+    drop(held);
     assert_eq!((found.question.whom.as_str(), found.said.as_str()), ("julabo", "JULABO FP50_MH Simulator, ISIS"));
     drop(stop);
     device.join().unwrap();
@@ -203,10 +214,10 @@ fn every_question_is_told_before_it_is_asked_and_how_long_all_take() {
         let found = ask_all(&mut wire, asked.clone(), &mut |at, question| told.push((at, question.clone()))).unwrap();
         assert_eq!(found, None);
         assert_eq!(told, asked.iter().cloned().enumerate().collect::<Vec<_>>());
-        assert_eq!(longest(&asked), wire.0);
+        assert_eq!(longest(&asked), BOOT + wire.0);
         // What the help says of it.
-        let help_s = if modbus.is_some() { 14..=20 } else { 11..=17 };
-        assert!(help_s.contains(&wire.0.as_secs()), "{:?}", wire.0);
+        let help_s = if modbus.is_some() { 17..=23 } else { 14..=20 };
+        assert!(help_s.contains(&longest(&asked).as_secs()), "{:?}", wire.0);
     }
 }
 

@@ -23,6 +23,11 @@ macro_rules! quantities {
                 match self { $(Self::$name => $words,)+ }
             }
 
+            /// It comes in the unit of the bath's display.
+            pub const fn is_temperature(self) -> bool {
+                matches!(self, Self::Internal | Self::External | Self::LowLimit | Self::HighLimit | Self::Setpoint)
+            }
+
             const fn read_command(self) -> u8 {
                 match self { $(Self::$name => $read,)+ }
             }
@@ -54,13 +59,27 @@ quantities! {
 pub struct Measured {
     /// Decimals of `counts`, 0 to 15.
     pub decimals: u8,
-    /// Number of its unit: 1 is °C, 0 none.
+    /// Number of its unit: 0 none, 1 °C (RTE manual, appendix B: qualifiers 10, 20, 11, 21), 2 °F, 3 and more of flow, pressure and time
+    /// (the same protocol of `ThermoFlex` chillers, python-dvg-devices `ThermoFlex_chiller_protocol_RS232.py`).
     pub unit: u8,
     /// Two's complement.
     pub counts: i16,
 }
 
 impl Measured {
+    /// The number of °C.
+    pub const CELSIUS: u8 = 1;
+
+    /// The unit in words.
+    pub fn unit_words(self) -> String {
+        match self.unit {
+            0 => "no unit".to_owned(),
+            Self::CELSIUS => "°C".to_owned(),
+            2 => "°F".to_owned(),
+            other => format!("unit {other}, which is no temperature's"),
+        }
+    }
+
     /// The number.
     pub fn value(self) -> f64 {
         f64::from(self.counts) / 10_f64.powi(i32::from(self.decimals))

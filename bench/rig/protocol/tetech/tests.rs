@@ -51,9 +51,35 @@ fn codes_differ_by_model() {
     assert_eq!((tc3625.alarms, tc4820.alarms, tc720.alarms), (5, 3, 3));
     assert_eq!((tc3625.second, tc720.second), (Some(6), Some(4)));
     assert_eq!((tc3625.output_write, tc4820.output_write, tc720.output_write), (Some(0x2D), None, Some(0x30)));
-    assert_eq!(Alarm(0b1_0001).words(), "temperature high, sensor 1 open");
-    assert_eq!(Alarm(0).words(), "");
-    assert!(Alarm(0x100).words().contains("0x100"));
+    assert_eq!((tc3625.model, tc4820.model, tc720.model), (None, Some((0, 9613)), Some((0, 9625))));
+    assert_eq!((tc720.eeprom_write, tc720.eeprom_read, tc720.clear_write), (Some(0x31), Some(0x65), Some(0x75)));
+    assert_eq!((Codes::model_of(9625), Codes::model_of(9613), Codes::model_of(0)), (Some(Model::Tc720), Some(Model::Tc4820), None));
+    assert_eq!((tc3625.scales[0], tc4820.scales[0], tc720.scales[0]), (100.0, 10.0, 100.0));
+}
+
+/// The manuals' bits, with their examples: 0009 of the two newer models, 9 of the TC-36-25.
+#[test]
+fn alarms_are_named_as_the_manual_of_the_model_does() {
+    for (model, status, words, pressed) in [
+        (Model::Tc3625, 0b1001, "temperature high, over-current", false),
+        (Model::Tc3625, 0b1_0001, "temperature high, sensor 1 open", false),
+        (Model::Tc3625, 1 << 6, "driver's input voltage low", false),
+        (Model::Tc720, 0b1001, "temperature 1 high, temperature 2 low", false),
+        (Model::Tc720, 1 << 2, "temperature 2 high", false),
+        (Model::Tc720, 1 << 6, "input voltage low", false),
+        (Model::Tc720, 1 << 7, "", true),
+        (Model::Tc720, 1 << 8, "over-current", false),
+        (Model::Tc720, 0x180, "over-current", true),
+        (Model::Tc4820, 0b1001, "temperature 1 high, temperature 2 low", false),
+        (Model::Tc4820, 1 << 6, "", true),
+        (Model::Tc720, 0, "", false),
+    ] {
+        let alarm = Alarm::of(model, status);
+        assert_eq!((alarm.words().as_str(), alarm.pressed()), (words, pressed), "{model:?} {status:#b}");
+        assert_eq!(alarm.faults() == 0, words.is_empty());
+    }
+    assert!(Alarm::of(Model::Tc720, 0x200).words().contains("0x200"));
+    assert!(Alarm::of(Model::Tc3625, i32::MIN).words().contains("0x80000000"));
 }
 
 #[test]
