@@ -168,6 +168,7 @@ fn power_keeps_to_its_budget_after_a_hold_and_a_suspension() {
 }
 
 /// The tax that is told is an estimate of one run; what it is, two say that differ in nothing else. They agree to three hundredths of a per cent of the work.
+/// Where the battery works through the dark the estimate reads high, by up to five: what the battery was spared while the work was away comes back to the work later, and is not in it.
 #[test]
 fn the_tax_told_is_what_two_rehearsals_differ_by() {
     let work = |setup: &Setup| rehearse(setup, |_| Ok::<(), std::convert::Infallible>(())).unwrap_or_else(|never| match never {});
@@ -194,7 +195,8 @@ fn the_tax_told_is_what_two_rehearsals_differ_by() {
                 tax.pauses
             );
             assert!(tax.pauses > 0 && tax.missed_by.is_some());
-            assert!((estimated - is).abs() < 3e-4, "{profile}, {policy}, {how}: {estimated} told, {is} by difference");
+            let high = if policy == PolicyChoice::Battery { 5e-4 } else { 3e-4 };
+            assert!((-3e-4..high).contains(&(estimated - is)), "{profile}, {policy}, {how}: {estimated} told, {is} by difference");
         }
     }
 }

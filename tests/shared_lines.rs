@@ -12,7 +12,8 @@ use signal::{Channel, Request, RunState};
 fn two_outputs() -> Setup {
     let mut options = setup_on("dawn-dusk-650", "twin", 1).options;
     let (_, text) = rig::builtin().iter().find(|(name, _)| *name == "two-outputs").expect("shipped");
-    let emulated = |line: &str| if line.starts_with("port = ") { "emulated = true".to_owned() } else { line.to_owned() };
+    let emulated =
+        |line: &str| if line.starts_with("port = ") || line.starts_with("tcp = ") { "emulated = true".to_owned() } else { line.to_owned() };
     options.rig.text = text.lines().map(emulated).collect::<Vec<_>>().join("\n").replace("\"nvml:0\"", "\"virtual\"");
     "two-outputs.toml".clone_into(&mut options.rig.file);
     options.duration_s = Some(900.0);

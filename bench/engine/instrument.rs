@@ -51,6 +51,8 @@ pub(crate) struct Known {
     readings: BTreeMap<Channel, (Tick, f64)>,
     /// Last tick whose poll is over, well or not.
     polled: Option<Tick>,
+    /// The tick of the row that is filled next.
+    now: Tick,
     /// The poll that is under way.
     asked: Option<Tick>,
     /// How often the one before was still under way.
@@ -103,6 +105,9 @@ impl Slow {
 /// Ticks to wait for the confirmation of an output command before repeating it.
 const REPEAT_TICKS: u32 = 5;
 
+/// What is told so many ticks after its poll began is of now; what comes later is as old as its poll.
+const HELD_BACK_TICKS: Tick = 2;
+
 impl Known {
     pub(crate) fn new(instrument: &rig::Instrument) -> Self {
         let emulated = instrument.connection == rig::config::Connection::Emulated;
@@ -132,6 +137,7 @@ impl Known {
             flow: Flow::of(instrument),
             readings: BTreeMap::new(),
             polled: None,
+            now: 0,
             asked: None,
             slow: Slow::default(),
             target: None,
@@ -154,6 +160,7 @@ impl Known {
     /// The poll of `tick`, if it is ready and the one before is over: a device that takes longer than a tick is asked as often as it can
     /// answer, and its readings are as old as they are. Says so once, when that is no mishap of a moment.
     pub(crate) fn poll(&mut self, tick: Tick) -> (Option<Command>, Option<Event>) {
+        self.now = tick;
         if !self.ready {
             return (None, None);
         }
@@ -201,7 +208,9 @@ impl Known {
                 told
             }
             rig::Event::Reading { tick, channel, value } => {
-                self.readings.insert(channel, (tick, value));
+                // A driver that looks whether it is answered in step tells late: at fast twins a tick or two after the poll began. That is when it became known.
+                let known_at = if self.now.saturating_sub(tick) <= HELD_BACK_TICKS { self.now.max(tick) } else { tick };
+                self.readings.insert(channel, (known_at, value));
                 None
             }
             rig::Event::PollDone { tick } => {
@@ -269,7 +278,7 @@ impl Known {
 
     /// Its readings into the snapshot: fresh, one poll old (stale), or missing. A channel that is read more seldom than at every
     /// tick is fresh until it is due again.
-    pub(crate) fn fill(&self, tick: Tick, bench_s: f64, snapshot: &mut Snapshot) {
+    pub(crate) fn fill(&mut self, tick: Tick, bench_s: f64, snapshot: &mut Snapshot) {
         for (&channel, &(read_at, value)) in &self.readings {
             let polls = tick.saturating_sub(read_at) / Tick::from(self.every.get(&channel).copied().unwrap_or(1));
             let reading = match polls {
@@ -279,6 +288,8 @@ impl Known {
             };
             snapshot.set(channel, reading);
         }
+        // What comes from now on is in no row before the next one.
+        self.now = tick + 1;
     }
 
     /// Driver commands that bring it to what is wanted.

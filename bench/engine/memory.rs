@@ -234,7 +234,7 @@ impl Devices for MemoryBench {
         }
         self.turns();
         let mut readings = Snapshot::default();
-        for seat in &self.seats {
+        for seat in &mut self.seats {
             seat.known.fill(tick, bench_s, &mut readings);
         }
         let card = self.world.read_card();

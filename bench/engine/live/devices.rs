@@ -184,7 +184,7 @@ impl Devices for LiveDevices {
         }
         self.collect(deadline);
         let mut readings = Snapshot::default();
-        for (_, known) in &self.ports {
+        for (_, known) in &mut self.ports {
             known.fill(tick, bench_s, &mut readings);
         }
         let workload_fault = self.hear_source(deadline, &mut readings);

@@ -277,7 +277,7 @@ fn a_channel_may_be_corrected_and_read_seldom() {
     assert_eq!(due(&(0..21).collect::<Vec<_>>()), [0, 10, 20]);
     assert_eq!(due(&[2, 6, 14, 18, 22, 26, 42, 44, 46]), [2, 14, 22, 42]);
     assert_eq!(due(&[4, 104, 204]), [4, 104, 204]);
-    assert_eq!(due(&[5, 5, 6, 6]), [5, 5], "a tick that is polled again is no later one");
+    assert_eq!(due(&[10, 10, 11, 11]), [10, 10], "a tick that is polled again is no later one");
 }
 
 const LINE: &str = "[instrument.psu]\ndriver = \"line\"\ndialect = \"scpi-supply\"\nemulated = true\ncurrent_limit_a = 2.0\n[channel.heater]\n\

@@ -293,7 +293,6 @@ impl Line {
             }
             Some(Job::Poll(Round { tick, .. })) => {
                 self.failed = 0;
-                self.tell_readings(fx);
                 fx.events.push(Event::PollDone { tick });
             }
             Some(job @ (Job::Target(_) | Job::Level(_) | Job::Curve(_))) => (self.known.given, self.known.settled) = (Some(job), true),

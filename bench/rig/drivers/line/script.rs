@@ -251,12 +251,12 @@ impl Writer<'_> {
                 steps.extend(self.error());
             }
             Job::Poll(round) => {
-                // What is measured comes first: the rest may take its time.
+                // What is measured comes first, and is told once it is known to be in step: the rest may take its time.
                 steps.extend(self.measurements(Some(round)));
-                steps.extend(self.watch(round, given));
                 steps.extend(self.look());
-                steps.extend(self.error());
                 steps.push_back(Step::Sync);
+                steps.extend(self.watch(round, given));
+                steps.extend(self.error());
             }
             Job::Target(celsius) => {
                 if let Some(target) = &dialect.target {

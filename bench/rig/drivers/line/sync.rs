@@ -1,5 +1,5 @@
 //! Whether a poll was answered in step. Lines carry no number: an answer that comes one late is taken for the next one, and from then on
-//! every reading is another's. So a poll ends with the question who it is, which no other answer fits, and its readings are told only
+//! every reading is another's. So a poll's readings are followed by the question who it is, which no other answer fits, and are told only
 //! after that; nor are they where more came in between than was asked for, for then it may have fallen into step again on its way.
 
 use super::Line;
@@ -9,12 +9,12 @@ use crate::drivers::commands::Job;
 use signal::{Channel, Tick};
 
 impl Line {
-    /// Keeps a reading of the poll that is under way until that has ended in step.
+    /// Keeps a reading of the poll that is under way until they are known to be in step.
     pub(super) fn read(&mut self, tick: Tick, channel: Channel, value: f64) {
         self.readings.push(Event::Reading { tick, channel, value });
     }
 
-    /// The last answer of a poll came: the device's name for itself, or whatever it was.
+    /// The answer after a poll's readings came: the device's name for itself, or whatever it was.
     pub(super) fn synced(&mut self, line: &str, now_s: f64, fx: &mut Effects) {
         self.asked = None;
         let said = self.settings.dialect.identify.find(line, self.settings.model.as_deref());
@@ -29,11 +29,13 @@ impl Line {
         if let Some(why) = self.not_declared(&found) {
             self.known.declared = false;
             self.refuse(why, true, fx);
+            return;
         }
+        self.tell_readings(fx);
     }
 
-    /// The poll has ended: what it read, if it was answered in step.
-    pub(super) fn tell_readings(&mut self, fx: &mut Effects) {
+    /// What was read, if it was answered in step.
+    fn tell_readings(&mut self, fx: &mut Effects) {
         let readings = std::mem::take(&mut self.readings);
         if self.port.was_crowded() {
             let why = "more came than was asked for: nothing that was read meanwhile is believed".to_owned();
