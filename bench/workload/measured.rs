@@ -80,7 +80,7 @@ pub(crate) fn chosen<'a>(choice: &Choice, cards: &'a [Card], measured: Measured<
         Choice::Index(n) => match counted.get(*n as usize) {
             Some(board) => match of(board) {
                 Some(card) => Ok(card),
-                None if tells(board) => Err(absent(format!("{n} of NVML's, {},", board.said()), hidden)),
+                None if tells(board) => Err(absent(format!("{n} of NVML's ({})", board.said()), hidden)),
                 None => choice.of(cards),
             },
             None => choice.of(cards),
