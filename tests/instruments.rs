@@ -55,6 +55,13 @@ fn a_bench_of_five_instruments_flies_and_leaves_the_fan_on() {
     assert!(flying.iter().skip(5).all(|row| row.get(Column::RigLampRequestFrac).is_none()), "there is no lamp on this desk");
 }
 
+/// On the ground no array has a temperature: a simulator whose voltage is to follow one says that it does not.
+#[test]
+fn an_array_simulator_without_a_temperature_to_follow_says_so() {
+    let told = |profile, rig| setup_on(profile, rig, 1).cautions().iter().any(|c| c.contains("stays that of 25 °C"));
+    assert_eq!((told("dawn-dusk-650", "desk"), told("ground-air", "desk"), told("ground-air", "twin")), (false, true, false));
+}
+
 /// One cable of five is pulled: which one is said, everything goes off by the other paths, and what hangs on it is unknown.
 #[test]
 fn one_pulled_cable_of_five_is_told_by_name() {

@@ -79,3 +79,31 @@ pub(crate) fn walk(facts: &Facts, setpoint: Option<f64>, held: Option<f64>, targ
     let next = if at_once { target } else { from + (target - from).clamp(-reach, reach) };
     facts.limits.clamp(next).ok().map(|l| l.value)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commission::{Order, Station};
+    use crate::setup::Source;
+    use signal::{Origin, Reading};
+
+    #[test]
+    fn an_interlock_that_never_saw_its_channel_ends_a_procedure() {
+        let (_, text) = rig::builtin().iter().find(|(name, _)| *name == "twin").expect("shipped");
+        let rig = Source { file: "twin.toml".into(), from: "built in".into(), text: (*text).to_owned() };
+        let order = Order { rig, accelerator: None, workload: None, dt_s: 1.0, speed: None, seed: 1, quick: true };
+        let facts = Station::build(order).expect("the twin").facts;
+        let end = |read: &[Channel]| {
+            let (mut look, mut keeper) = (Look::default(), Keeper::default());
+            look.instruments.ready = true;
+            for channel in read {
+                look.readings.set(*channel, Reading::good(20.0, 0.0, Origin::Simulated));
+            }
+            (0..2 * facts.unread_ticks).find_map(|tick| keeper.gone(tick, &look, &facts))
+        };
+        assert_eq!(end(&[Channel::Plate, Channel::Sink]), None);
+        for (read, blind) in [(Channel::Plate, "Sink"), (Channel::Sink, "Plate")] {
+            assert!(end(&[read]).is_some_and(|why| why.starts_with(blind) && why.contains("has not been read")), "{blind}");
+        }
+    }
+}

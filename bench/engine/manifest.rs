@@ -222,7 +222,7 @@ pub struct AcceleratorCard {
     pub checked: Option<crate::characterise::Checked>,
     /// Which check its energy counter is held against, or why none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub check: Option<crate::characterise::Held>,
+    pub check: Option<report::CheckFacts>,
 }
 
 /// The work.

@@ -38,8 +38,8 @@ impl Pilot {
 
     /// The same over an accelerator that was checked.
     #[must_use]
-    pub fn held(mut self, against: Option<&crate::characterise::Held>) -> Self {
-        self.contradiction = Contradiction::beside(against.map_or(0.0, crate::characterise::Held::known_gap));
+    pub fn held(mut self, against: Option<&report::CheckFacts>) -> Self {
+        self.contradiction = Contradiction::beside(against.map_or(0.0, crate::characterise::known_gap));
         self
     }
 

@@ -135,7 +135,7 @@ pub struct Setup {
     /// What a real accelerator says it is.
     pub identity: Option<Identity>,
     /// What its energy counter is held against; `None` of what is no real accelerator.
-    pub held: Option<crate::characterise::Held>,
+    pub held: Option<report::CheckFacts>,
     /// It is this process's own, if it is about to fly.
     pub claim: Claim,
     /// What lies on it that is not its own, where it is only looked at.

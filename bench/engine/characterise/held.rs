@@ -7,45 +7,17 @@ use super::Checked;
 use super::report::COUNTER_MOST_FRAC;
 use super::store::{Kept, latest};
 use accelerator::Identity;
-use serde::{Deserialize, Serialize};
+use report::CheckFacts;
 use std::path::Path;
 
-/// A check as a run goes by it, or why it goes by none.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Held {
-    /// The check's file; absent where there is none that can be read.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub file: Option<String>,
-    /// SHA-256 of it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sha256: Option<String>,
-    /// When it was made.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub made: Option<String>,
-    /// Why the run is not held against it; absent where it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unused: Option<String>,
-    /// Integrated power over the counter, less one, as the check found it under steady load.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub gap_frac: Option<f64>,
-    /// Half of the 95 % interval of that.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub half_frac: Option<f64>,
-    /// The same figure where the check paced the load as a run does: the farthest of its trials. Absent where it did not look.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub paced_frac: Option<f64>,
-}
-
-impl Held {
-    /// Integrated power over the counter, less one, that is no news while a run is under way: what the check found, if it found the two to agree.
-    pub(crate) fn known_gap(&self) -> f64 {
-        self.gap_frac.filter(|gap| self.unused.is_none() && gap.abs() <= COUNTER_MOST_FRAC).unwrap_or(0.0)
-    }
+/// Integrated power over the counter, less one, that is no news while a run is under way: what the check found, if it found the two to agree.
+pub(crate) fn known_gap(held: &CheckFacts) -> f64 {
+    held.gap_frac.filter(|gap| held.unused.is_none() && gap.abs() <= COUNTER_MOST_FRAC).unwrap_or(0.0)
 }
 
 /// What the device of `identity` is held against by what is kept in `folder`.
-pub fn held(folder: Option<&Path>, identity: &Identity, devices: usize) -> Held {
-    let unused = |why: String| Held { unused: Some(why), ..Held::default() };
+pub fn held(folder: Option<&Path>, identity: &Identity, devices: usize) -> CheckFacts {
+    let unused = |why: String| CheckFacts { unused: Some(why), ..CheckFacts::default() };
     if devices > 1 {
         return unused(format!("checks are of single cards, and here are {devices} as one"));
     }
@@ -56,13 +28,13 @@ pub fn held(folder: Option<&Path>, identity: &Identity, devices: usize) -> Held 
     }
 }
 
-fn by(kept: &Kept, identity: &Identity) -> Held {
+fn by(kept: &Kept, identity: &Identity) -> CheckFacts {
     let Kept { file, sha256, checked } = kept;
     // From the counter over the integral to the integral over the counter.
     let turned = |gap: f64| (gap > -1.0).then(|| 1.0 / (1.0 + gap) - 1.0);
     let gap_frac = checked.counter_gap_frac.and_then(turned);
     let half_frac = checked.counter_gap_half_frac.zip(gap_frac).map(|(half, gap)| half * (1.0 + gap) * (1.0 + gap));
-    Held {
+    CheckFacts {
         file: Some(file.display().to_string()),
         sha256: Some(sha256.clone()),
         made: Some(checked.made.clone()),
@@ -122,7 +94,7 @@ mod tests {
         }
     }
 
-    fn held_by(check: &Identity, found: &Findings, run: &Identity, devices: usize) -> Held {
+    fn held_by(check: &Identity, found: &Findings, run: &Identity, devices: usize) -> CheckFacts {
         let folder = tempfile::tempdir().expect("a scratch folder");
         keep(&file_of(folder.path(), check), &Checked::new(found, check, "work", false, jiff::Timestamp::UNIX_EPOCH)).expect("kept");
         held(Some(folder.path()), run, devices)
@@ -155,7 +127,7 @@ mod tests {
         ] {
             let held = held_by(&own, &found(), &run, devices);
             assert!(held.unused.as_deref().is_some_and(|why| why.contains(words)), "{words}: {held:?}");
-            assert_eq!(held.known_gap(), 0.0);
+            assert_eq!(known_gap(&held), 0.0);
         }
         for (found, words) in [
             (Findings { counter_gap: None, ..found() }, "did not look"),
@@ -168,6 +140,6 @@ mod tests {
         assert!(held(None, &own, 1).unused.is_some_and(|why| why.contains("no home")));
         // What a check found to disagree is news in every run.
         let apart = held_by(&own, &Findings { counter_gap: Some(-0.5), ..found() }, &own, 1);
-        assert_eq!((apart.unused.as_deref(), apart.known_gap()), (None, 0.0));
+        assert_eq!((apart.unused.as_deref(), known_gap(&apart)), (None, 0.0));
     }
 }

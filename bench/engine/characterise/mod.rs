@@ -13,7 +13,8 @@ mod store;
 
 use found::Errors;
 pub use found::{Doubt, Findings, Gives};
-pub use held::{Held, held};
+pub use held::held;
+pub(crate) use held::known_gap;
 pub use live::{Found, Order, check};
 pub use report::{Checked, Figure, Verdict};
 pub use store::{Kept, folder, latest};
